@@ -1,0 +1,266 @@
+# Written by `mas2nix compile` from src/schema/clients.rs. Do not edit: change that instead.
+{ lib, types }:
+lib.types.listOf (
+  types.section {
+    client_id = lib.mkOption {
+      type = types.ulid;
+      description = ''
+        What identifies the client, in the form of a ULID. Never change it: a new id is a new client.
+      '';
+      example = "01GFWR28C4KNE04WG3HKXB7C9R";
+    };
+    client_auth_method = lib.mkOption {
+      type = lib.types.enum [
+        "none"
+        "client_secret_basic"
+        "client_secret_post"
+        "client_secret_jwt"
+        "private_key_jwt"
+      ];
+      description = ''
+        How the client proves to MAS who it is.
+
+        - `"none"`: A public client: it has no secret to prove itself with.
+        - `"client_secret_basic"`: The client's secret in the `Authorization` header.
+        - `"client_secret_post"`: The client's secret in the request's body.
+        - `"client_secret_jwt"`: A JWT signed with the client's secret.
+        - `"private_key_jwt"`: A JWT signed with the client's private key.
+      '';
+    };
+    client_name = lib.mkOption {
+      type = types.unsetOr lib.types.str;
+      description = ''
+        Name shown to users when the client asks for access.
+
+        Needs MAS 0.16.0 or newer.
+      '';
+    };
+    client_uri = lib.mkOption {
+      type = types.unsetOr types.url;
+      description = ''
+        Page about the client, shown to users when it asks for access.
+
+        Needs MAS 1.22.0 or newer.
+      '';
+    };
+    client_secret = lib.mkOption {
+      type = types.unsetOr (types.secret lib.types.str);
+      description = ''
+        The client's secret, for the `client_secret_*` methods.
+
+        A secret: the module refuses it, because everyone could read it in the Nix store. Use `client_secret_file`.
+      '';
+    };
+    client_secret_file = lib.mkOption {
+      type = types.unsetOr lib.types.str;
+      description = ''
+        File with the client's secret.
+
+        Needs MAS 1.0.0 or newer.
+      '';
+      example = "/run/secrets/mas-client-secret";
+    };
+    jwks = lib.mkOption {
+      type = types.unsetOr (
+        types.section {
+          keys = lib.mkOption {
+            type = lib.types.listOf (
+              types.section {
+                kty = lib.mkOption {
+                  type = lib.types.enum [
+                    "RSA"
+                    "EC"
+                    "OKP"
+                  ];
+                  description = ''
+                    The key's type, which decides on the options that describe it.
+
+                    - `"RSA"`: An RSA key.
+                    - `"EC"`: A key on an elliptic curve in Weierstrass form.
+                    - `"OKP"`: A key on an Edwards or Montgomery curve ("octet key pair").
+                  '';
+                };
+                n = lib.mkOption {
+                  type = types.base64Url;
+                  description = ''
+                    Modulus of an RSA key.
+                  '';
+                };
+                e = lib.mkOption {
+                  type = types.base64Url;
+                  description = ''
+                    Exponent of an RSA key.
+                  '';
+                  example = "AQAB";
+                };
+                crv = lib.mkOption {
+                  type = lib.types.enum [
+                    "P-256"
+                    "P-384"
+                    "P-521"
+                    "secp256k1"
+                    "Ed25519"
+                    "Ed448"
+                    "X25519"
+                    "X448"
+                  ];
+                  description = ''
+                    The curve of an EC or OKP key.
+
+                    - `"P-256"`: NIST P-256.
+                    - `"P-384"`: NIST P-384.
+                    - `"P-521"`: NIST P-521.
+                    - `"secp256k1"`: SECG secp256k1.
+                    - `"Ed25519"`: Signatures on Curve25519.
+                    - `"Ed448"`: Signatures on Curve448.
+                    - `"X25519"`: Key agreement on Curve25519.
+                    - `"X448"`: Key agreement on Curve448.
+                  '';
+                };
+                x = lib.mkOption {
+                  type = types.base64Url;
+                  description = ''
+                    X coordinate of an EC key, or the whole of an OKP key.
+                  '';
+                };
+                y = lib.mkOption {
+                  type = types.base64Url;
+                  description = ''
+                    Y coordinate of an EC key.
+                  '';
+                };
+                use = lib.mkOption {
+                  type = types.unsetOr (
+                    lib.types.enum [
+                      "sig"
+                      "enc"
+                    ]
+                  );
+                  description = ''
+                    What the key is for.
+
+                    - `"sig"`: Signatures.
+                    - `"enc"`: Encryption.
+                  '';
+                };
+                key_ops = lib.mkOption {
+                  type = types.unsetOr (
+                    lib.types.listOf (
+                      lib.types.enum [
+                        "sign"
+                        "verify"
+                        "encrypt"
+                        "decrypt"
+                        "wrapKey"
+                        "unwrapKey"
+                        "deriveKey"
+                        "deriveBits"
+                      ]
+                    )
+                  );
+                  description = ''
+                    The operations the key may be used for.
+                  '';
+                };
+                alg = lib.mkOption {
+                  type = types.unsetOr (
+                    lib.types.enum [
+                      "HS256"
+                      "HS384"
+                      "HS512"
+                      "RS256"
+                      "RS384"
+                      "RS512"
+                      "ES256"
+                      "ES384"
+                      "ES512"
+                      "PS256"
+                      "PS384"
+                      "PS512"
+                      "none"
+                      "EdDSA"
+                      "ES256K"
+                      "Ed25519"
+                      "Ed448"
+                    ]
+                  );
+                  description = ''
+                    The algorithm the key is for.
+
+                    - `"HS256"`: HMAC with SHA-256.
+                    - `"HS384"`: HMAC with SHA-384.
+                    - `"HS512"`: HMAC with SHA-512.
+                    - `"RS256"`: RSASSA-PKCS1-v1_5 with SHA-256.
+                    - `"RS384"`: RSASSA-PKCS1-v1_5 with SHA-384.
+                    - `"RS512"`: RSASSA-PKCS1-v1_5 with SHA-512.
+                    - `"ES256"`: ECDSA on P-256 with SHA-256.
+                    - `"ES384"`: ECDSA on P-384 with SHA-384.
+                    - `"ES512"`: ECDSA on P-521 with SHA-512.
+                    - `"PS256"`: RSASSA-PSS with SHA-256.
+                    - `"PS384"`: RSASSA-PSS with SHA-384.
+                    - `"PS512"`: RSASSA-PSS with SHA-512.
+                    - `"none"`: No signature at all.
+                    - `"EdDSA"`: EdDSA, the curve left to the key.
+                    - `"ES256K"`: ECDSA on secp256k1 with SHA-256.
+                    - `"Ed25519"`: EdDSA on Curve25519. Needs MAS 0.18.0 or newer.
+                    - `"Ed448"`: EdDSA on Curve448. Needs MAS 0.18.0 or newer.
+                  '';
+                };
+                kid = lib.mkOption {
+                  type = types.unsetOr lib.types.str;
+                  description = ''
+                    What identifies the key within its set.
+                  '';
+                };
+                x5u = lib.mkOption {
+                  type = types.unsetOr types.url;
+                  description = ''
+                    Where to fetch the key's X.509 certificate chain.
+                  '';
+                };
+                x5c = lib.mkOption {
+                  type = types.unsetOr (lib.types.listOf types.base64);
+                  description = ''
+                    The key's X.509 certificate chain, each certificate in DER form, the key's own one first.
+                  '';
+                };
+                x5t = lib.mkOption {
+                  type = types.unsetOr types.base64Url;
+                  description = ''
+                    SHA-1 digest of the key's X.509 certificate.
+                  '';
+                };
+                "x5t#S256" = lib.mkOption {
+                  type = types.unsetOr types.base64Url;
+                  description = ''
+                    SHA-256 digest of the key's X.509 certificate.
+                  '';
+                };
+              }
+            );
+            description = ''
+              The keys.
+            '';
+          };
+        }
+      );
+      description = ''
+        The client's public keys, for `private_key_jwt`.
+      '';
+    };
+    jwks_uri = lib.mkOption {
+      type = types.unsetOr types.url;
+      description = ''
+        Where to fetch the client's public keys, for `private_key_jwt`.
+      '';
+    };
+    redirect_uris = lib.mkOption {
+      type = lib.types.listOf types.url;
+      description = ''
+        Where MAS may send users back to after they logged in. Must match what the client asks for, character by character.
+      '';
+      defaultText = lib.literalExpression "[  ]";
+      example = [ "https://client.example.com/callback" ];
+    };
+  }
+)

@@ -1,0 +1,245 @@
+# Written by `mas2nix compile` from src/schema/http.rs. Do not edit: change that instead.
+{ lib, types }:
+types.section {
+  public_base = lib.mkOption {
+    type = types.url;
+    description = ''
+      Address under which users reach MAS. Everything in links, mails and redirects starts with it.
+    '';
+    example = "https://auth.example.com/";
+  };
+  issuer = lib.mkOption {
+    type = types.unsetOr types.url;
+    description = ''
+      The issuer that MAS advertises to OpenID Connect clients. Clients remember it: never change it once users have logged in.
+    '';
+    defaultText = lib.literalMD "the value of `public_base`";
+  };
+  listeners = lib.mkOption {
+    type = lib.types.listOf (
+      types.section {
+        name = lib.mkOption {
+          type = types.unsetOr lib.types.str;
+          description = ''
+            Name of the listener in logs and metrics.
+          '';
+          example = "web";
+        };
+        resources = lib.mkOption {
+          type = lib.types.listOf (
+            types.section {
+              name = lib.mkOption {
+                type = lib.types.enum [
+                  "health"
+                  "prometheus"
+                  "discovery"
+                  "human"
+                  "graphql"
+                  "oauth"
+                  "compat"
+                  "assets"
+                  "adminapi"
+                  "connection-info"
+                ];
+                description = ''
+                  What to serve.
+
+                  - `"health"`: Whether MAS is alive and reaches its database, under `/health`. Keep it internal.
+                  - `"prometheus"`: Metrics under `/metrics`, with `telemetry.metrics.exporter = "prometheus"`. Keep it internal.
+                  - `"discovery"`: OpenID Connect discovery, under `/.well-known/`. Synapse needs it.
+                  - `"human"`: The pages users see.
+                  - `"graphql"`: The API behind those pages.
+                  - `"oauth"`: The OAuth 2.0 endpoints. Synapse needs them.
+                  - `"compat"`: The old Matrix login, for clients that do not know OAuth 2.0.
+                  - `"assets"`: Style sheets and scripts of the pages.
+                  - `"adminapi"`: The administrators' REST API, under `/api/admin/v1/`. Needs MAS 0.10.0 or newer.
+                  - `"connection-info"`: What MAS knows of the connection, for debugging.
+                '';
+              };
+              playground = lib.mkOption {
+                type = lib.types.bool;
+                description = ''
+                  Whether to serve GraphiQL, a page to try the GraphQL API with. Only for `graphql`.
+                '';
+                defaultText = lib.literalExpression "false";
+              };
+              undocumented_oauth2_access = lib.mkOption {
+                type = lib.types.bool;
+                description = ''
+                  Whether OAuth 2.0 access tokens open the GraphQL API, which upstream does not support. Only for `graphql`.
+
+                  Needs MAS 0.10.0 or newer.
+                '';
+                defaultText = lib.literalExpression "false";
+              };
+              path = lib.mkOption {
+                type = lib.types.str;
+                description = ''
+                  Directory of the style sheets and scripts. Only for `assets`.
+                '';
+                defaultText = lib.literalMD "what the package brings";
+              };
+            }
+          );
+          description = ''
+            What the listener serves.
+          '';
+          example = [
+            { name = "discovery"; }
+            { name = "human"; }
+            { name = "oauth"; }
+          ];
+        };
+        prefix = lib.mkOption {
+          type = types.unsetOr lib.types.str;
+          description = ''
+            Path under which the listener serves all of it.
+          '';
+          example = "/auth";
+        };
+        binds = lib.mkOption {
+          type = lib.types.listOf (
+            types.section {
+              host = lib.mkOption {
+                type = types.unsetOr lib.types.str;
+                description = ''
+                  Name or address to listen on, together with `port`.
+                '';
+                defaultText = lib.literalMD "every address";
+                example = "localhost";
+              };
+              port = lib.mkOption {
+                type = lib.types.ints.u16;
+                description = ''
+                  TCP port to listen on.
+                '';
+                example = 8080;
+              };
+              address = lib.mkOption {
+                type = types.socketAddress;
+                description = ''
+                  IP address and TCP port to listen on.
+                '';
+                example = "127.0.0.1:8080";
+              };
+              socket = lib.mkOption {
+                type = lib.types.str;
+                description = ''
+                  Path of a Unix socket to listen on.
+                '';
+                example = "/run/matrix-authentication-service/web.sock";
+              };
+              mode = lib.mkOption {
+                type = types.unsetOr types.mode;
+                description = ''
+                  Who may connect to `socket`: permissions in octal, as a string.
+
+                  Needs MAS 1.22.0 or newer.
+                '';
+                defaultText = lib.literalMD "what the umask leaves";
+                example = "660";
+              };
+              fd = lib.mkOption {
+                type = lib.types.ints.unsigned;
+                description = ''
+                  Which of the sockets that systemd hands over, counted from 0.
+                '';
+                defaultText = lib.literalExpression "0";
+              };
+              kind = lib.mkOption {
+                type = lib.types.enum [
+                  "unix"
+                  "tcp"
+                ];
+                description = ''
+                  What kind of socket `fd` is.
+
+                  - `"unix"`: A Unix socket.
+                  - `"tcp"`: A TCP socket.
+                '';
+                defaultText = lib.literalExpression "\"tcp\"";
+              };
+            }
+          );
+          description = ''
+            The sockets to listen on.
+          '';
+          example = [ { address = "127.0.0.1:8080"; } ];
+        };
+        proxy_protocol = lib.mkOption {
+          type = lib.types.bool;
+          description = ''
+            Whether connections start with a PROXY protocol header, as HAProxy sends it.
+          '';
+          defaultText = lib.literalExpression "false";
+        };
+        tls = lib.mkOption {
+          type = types.unsetOr (
+            types.section {
+              certificate = lib.mkOption {
+                type = types.unsetOr lib.types.str;
+                description = ''
+                  Certificate chain in PEM form.
+                '';
+              };
+              certificate_file = lib.mkOption {
+                type = types.unsetOr lib.types.str;
+                description = ''
+                  File with the certificate chain in PEM form.
+                '';
+                example = "/var/lib/acme/auth.example.com/fullchain.pem";
+              };
+              key = lib.mkOption {
+                type = types.unsetOr (types.secret lib.types.str);
+                description = ''
+                  Private key in PEM form.
+
+                  A secret: the module refuses it, because everyone could read it in the Nix store. Use `key_file`.
+                '';
+              };
+              key_file = lib.mkOption {
+                type = types.unsetOr lib.types.str;
+                description = ''
+                  File with the private key, in PEM or DER form.
+                '';
+                example = "/var/lib/acme/auth.example.com/key.pem";
+              };
+              password = lib.mkOption {
+                type = types.unsetOr (types.secret lib.types.str);
+                description = ''
+                  Password that decrypts the private key.
+
+                  A secret: the module refuses it, because everyone could read it in the Nix store. Use `password_file`.
+                '';
+              };
+              password_file = lib.mkOption {
+                type = types.unsetOr lib.types.str;
+                description = ''
+                  File with the password that decrypts the private key.
+                '';
+              };
+            }
+          );
+          description = ''
+            Serve TLS. Not needed behind a reverse proxy on the same host.
+          '';
+        };
+      }
+    );
+    description = ''
+      Where MAS listens, and what it serves there. As soon as this section is there, MAS has no listener but these.
+    '';
+    defaultText = lib.literalExpression "[  ]";
+  };
+  trusted_proxies = lib.mkOption {
+    type = lib.types.listOf types.ipNetwork;
+    description = ''
+      Reverse proxies whose `X-Forwarded-For` header MAS believes.
+    '';
+    defaultText = lib.literalExpression "[ \"192.168.0.0/16\" \"172.16.0.0/12\" \"10.0.0.0/10\" \"127.0.0.1/8\" \"fd00::/8\" \"::1/128\" ]";
+    example = [
+      "127.0.0.1/8"
+      "::1/128"
+    ];
+  };
+}

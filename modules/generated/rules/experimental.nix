@@ -1,0 +1,59 @@
+# Written by `mas2nix compile` from src/rules and src/schema/experimental.rs. Do not edit: change that instead.
+{
+  lib,
+  rules,
+  settings,
+  complete,
+  older,
+}:
+let
+  inherit (rules) refuse less;
+in
+lib.concatLists [
+  (refuse "experimental.session_limit.hard_limit" "the hard limit is below the soft limit. Raise it."
+    (
+      less (settings.experimental.session_limit.hard_limit or null) (
+        settings.experimental.session_limit.soft_limit or null
+      )
+    )
+  )
+  (refuse "experimental.session_limit.hard_limit"
+    "with `dangerous_hard_limit_eviction` the hard limit must be at least 2. Raise it."
+    (
+      (settings.experimental.session_limit.dangerous_hard_limit_eviction or null) == true
+      && less (settings.experimental.session_limit.hard_limit or null) 2
+    )
+  )
+  (refuse "experimental.inactive_session_expiration"
+    "this option needs MAS 0.14.0 or newer. Remove it, or use a newer MAS."
+    (older "0.14.0" && settings ? experimental.inactive_session_expiration)
+  )
+  (refuse "experimental.inactive_session_expiration.ttl" "this option has to be there. Set it." (
+    settings ? experimental.inactive_session_expiration
+    && (complete && !(settings ? experimental.inactive_session_expiration.ttl))
+  ))
+  (refuse "experimental.plan_management_iframe_uri"
+    "this option needs MAS 0.17.0 or newer. Remove it, or use a newer MAS."
+    (older "0.17.0" && settings ? experimental.plan_management_iframe_uri)
+  )
+  (refuse "experimental.session_limit"
+    "this option needs MAS 1.8.0 or newer. Remove it, or use a newer MAS."
+    (older "1.8.0" && settings ? experimental.session_limit)
+  )
+  (refuse "experimental.session_limit.soft_limit" "this option has to be there. Set it." (
+    settings ? experimental.session_limit
+    && (complete && !(settings ? experimental.session_limit.soft_limit))
+  ))
+  (refuse "experimental.session_limit.hard_limit" "this option has to be there. Set it." (
+    settings ? experimental.session_limit
+    && (complete && !(settings ? experimental.session_limit.hard_limit))
+  ))
+  (refuse "experimental.session_limit.max_session_threshold"
+    "this option needs MAS 1.18.0 or newer. Remove it, or use a newer MAS."
+    (older "1.18.0" && settings ? experimental.session_limit.max_session_threshold)
+  )
+  (refuse "experimental.session_limit.dangerous_hard_limit_eviction"
+    "this option needs MAS 1.17.0 or newer. Remove it, or use a newer MAS."
+    (older "1.17.0" && settings ? experimental.session_limit.dangerous_hard_limit_eviction)
+  )
+]

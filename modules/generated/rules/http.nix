@@ -1,0 +1,112 @@
+# Written by `mas2nix compile` from src/rules and src/schema/http.rs. Do not edit: change that instead.
+{
+  lib,
+  rules,
+  settings,
+  complete,
+  older,
+}:
+let
+  inherit (rules) each refuse;
+in
+lib.concatLists [
+  (refuse "http.listeners"
+    "MAS would start without listening anywhere, because an `http` section replaces its default listeners. Give at least one listener."
+    (
+      settings ? http
+      && (
+        (complete && !(settings ? http.listeners)) || (complete && (settings.http.listeners or null) == [ ])
+      )
+    )
+  )
+  (refuse "http.public_base" "this option has to be there. Set it." (
+    settings ? http && (complete && !(settings ? http.public_base))
+  ))
+  (each "http.listeners" (settings.http.listeners or [ ]) (
+    at: listener: earlier: [
+      (refuse "${at}.resources"
+        "the listener serves nothing. Give at least one resource, such as { name = \"human\"; }."
+        ((listener.resources or null) == [ ])
+      )
+      (refuse "${at}.binds"
+        "the listener listens nowhere. Give at least one socket, such as { address = \"127.0.0.1:8080\"; }."
+        ((listener.binds or null) == [ ])
+      )
+      (refuse "${at}.tls" "TLS needs a certificate. Set `certificate_file`." (
+        listener ? tls && (!(listener ? tls.certificate) && !(listener ? tls.certificate_file))
+      ))
+      (refuse "${at}.tls" "TLS needs a private key. Set `key_file`." (
+        listener ? tls && (!(listener ? tls.key) && !(listener ? tls.key_file))
+      ))
+      (refuse "${at}.tls.certificate_file"
+        "`certificate` and `certificate_file` exclude each other. Keep one of the two."
+        (listener ? tls.certificate && listener ? tls.certificate_file)
+      )
+      (refuse "${at}.tls.key_file" "`key` and `key_file` exclude each other. Keep one of the two." (
+        listener ? tls.key && listener ? tls.key_file
+      ))
+      (refuse "${at}.tls.password_file"
+        "`password` and `password_file` exclude each other. Keep one of the two."
+        (listener ? tls.password && listener ? tls.password_file)
+      )
+      (refuse "${at}.resources" "this option has to be there. Set it." (!(listener ? resources)))
+      (refuse "${at}.binds" "this option has to be there. Set it." (!(listener ? binds)))
+      (each "${at}.resources" (listener.resources or [ ]) (
+        at: resource: earlier: [
+          (refuse "${at}.name" "this option has to be there. Set it." (!(resource ? name)))
+          (refuse "${at}.name" "this value needs MAS 0.10.0 or newer. Choose another one, or use a newer MAS."
+            (older "0.10.0" && (resource.name or null) == "adminapi")
+          )
+          (refuse "${at}.playground" "this option belongs to `name` \"graphql\". Remove it, or change `name`."
+            (resource ? name && !((resource.name or null) == "graphql") && resource ? playground)
+          )
+          (refuse "${at}.undocumented_oauth2_access"
+            "this option belongs to `name` \"graphql\". Remove it, or change `name`."
+            (
+              resource ? name && !((resource.name or null) == "graphql") && resource ? undocumented_oauth2_access
+            )
+          )
+          (refuse "${at}.undocumented_oauth2_access"
+            "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS."
+            (older "0.10.0" && resource ? undocumented_oauth2_access)
+          )
+          (refuse "${at}.path" "this option belongs to `name` \"assets\". Remove it, or change `name`." (
+            resource ? name && !((resource.name or null) == "assets") && resource ? path
+          ))
+        ]
+      ))
+      (each "${at}.binds" (listener.binds or [ ]) (
+        at: bind: earlier: [
+          (refuse "${at}.mode" "this option needs MAS 1.22.0 or newer. Remove it, or use a newer MAS." (
+            older "1.22.0" && bind ? mode
+          ))
+          (refuse at
+            "the entry is empty. Use one of these forms: `port` with or without `host`; `address`; `socket` with or without `mode`; `fd`, `kind`."
+            (
+              !(bind ? host)
+              && !(bind ? port)
+              && !(bind ? address)
+              && !(bind ? socket)
+              && !(bind ? mode)
+              && !(bind ? fd)
+              && !(bind ? kind)
+            )
+          )
+          (refuse at
+            "the entry mixes forms, of which MAS would take one and ignore the rest. Use just one of these forms: `port` with or without `host`; `address`; `socket` with or without `mode`; `fd`, `kind`."
+            (
+              ((bind ? host || bind ? port) && bind ? address)
+              || ((bind ? host || bind ? port) && (bind ? socket || bind ? mode))
+              || ((bind ? host || bind ? port) && (bind ? fd || bind ? kind))
+              || (bind ? address && (bind ? socket || bind ? mode))
+              || (bind ? address && (bind ? fd || bind ? kind))
+              || ((bind ? socket || bind ? mode) && (bind ? fd || bind ? kind))
+            )
+          )
+          (refuse "${at}.port" "`host` needs this option. Set it." (bind ? host && !(bind ? port)))
+          (refuse "${at}.socket" "`mode` needs this option. Set it." (bind ? mode && !(bind ? socket)))
+        ]
+      ))
+    ]
+  ))
+]

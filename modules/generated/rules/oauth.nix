@@ -1,0 +1,16 @@
+# Written by `mas2nix compile` from src/rules and src/schema/oauth.rs. Do not edit: change that instead.
+{
+  lib,
+  rules,
+  settings,
+  complete,
+  older,
+}:
+let
+  inherit (rules) refuse;
+in
+lib.concatLists [
+  (refuse "oauth" "this option needs MAS 1.18.0 or newer. Remove it, or use a newer MAS." (
+    older "1.18.0" && settings ? oauth
+  ))
+]

@@ -1,0 +1,36 @@
+# Written by `mas2nix compile` from src/rules and src/schema/telemetry.rs. Do not edit: change that instead.
+{
+  lib,
+  rules,
+  settings,
+  complete,
+  older,
+}:
+let
+  inherit (rules) refuse;
+in
+lib.concatLists [
+  (refuse "telemetry.tracing.propagators"
+    "MAS before 0.15.0 needs this option. Set it, or use a newer MAS."
+    (
+      settings ? telemetry.tracing
+      && (older "0.15.0" && (complete && !(settings ? telemetry.tracing.propagators)))
+    )
+  )
+  (refuse "telemetry.tracing.sample_rate"
+    "this option needs MAS 0.15.0 or newer. Remove it, or use a newer MAS."
+    (older "0.15.0" && settings ? telemetry.tracing.sample_rate)
+  )
+  (refuse "telemetry.sentry.environment"
+    "this option needs MAS 0.15.0 or newer. Remove it, or use a newer MAS."
+    (older "0.15.0" && settings ? telemetry.sentry.environment)
+  )
+  (refuse "telemetry.sentry.sample_rate"
+    "this option needs MAS 0.15.0 or newer. Remove it, or use a newer MAS."
+    (older "0.15.0" && settings ? telemetry.sentry.sample_rate)
+  )
+  (refuse "telemetry.sentry.traces_sample_rate"
+    "this option needs MAS 0.15.0 or newer. Remove it, or use a newer MAS."
+    (older "0.15.0" && settings ? telemetry.sentry.traces_sample_rate)
+  )
+]

@@ -1,0 +1,136 @@
+# The option types that generated options are made of.
+{ lib }:
+let
+  inherit (builtins)
+    all
+    attrNames
+    head
+    isAttrs
+    isString
+    length
+    mapAttrs
+    zipAttrsWith
+    ;
+  inherit (lib) mkOptionType showOption;
+  inherit (lib.modules) mergeDefinitions;
+
+  formats = import ./generated/formats.nix;
+
+  hasFormat =
+    format: value:
+    isString value
+    && builtins.match format.pattern value != null
+    && (
+      !(format ? also)
+      || builtins.match format.also.when value == null
+      || builtins.match format.also.require value != null
+    );
+
+  filesOf = defs: lib.concatMapStringsSep ", " (def: "`${def.file}'") defs;
+
+  unknown =
+    options: loc: name: defs:
+    let
+      closest = lib.take 3 (lib.sortOn (lib.strings.levenshtein name) (attrNames options));
+    in
+    throw "The option `${showOption (loc ++ [ name ])}' does not exist. It is set in ${filesOf defs}. Did you mean ${
+      lib.concatMapStringsSep ", " (candidate: "`${candidate}'") closest
+    }?";
+
+  # A scalar with one plain definition needs no merging, which is most of what people write.
+  isPlain = value: !isAttrs value && !builtins.isList value;
+in
+mapAttrs (
+  _: format:
+  lib.types.str
+  // {
+    name = "str";
+    inherit (format) description;
+    descriptionClass = "noun";
+    check = hasFormat format;
+  }
+) formats
+// {
+  # A closed set of options, of which only those that are set appear in the result. A submodule
+  # would do the same at several times the cost, because it evaluates every option that it declares.
+  section =
+    options:
+    mkOptionType {
+      name = "section";
+      description = "section";
+      descriptionClass = "noun";
+      check = isAttrs;
+      emptyValue.value = { };
+      merge =
+        loc: defs:
+        let
+          merged = zipAttrsWith (
+            name: defs:
+            let
+              inherit (options.${name} or (unknown options loc name defs)) type;
+              first = (head defs).value;
+            in
+            if length defs == 1 && isPlain first && type.check first then
+              { value = first; }
+            else
+              (mergeDefinitions (loc ++ [ name ]) type defs).optionalValue
+          ) (map (def: mapAttrs (_: value: { inherit (def) file; inherit value; }) def.value) defs);
+          isSet = name: option: option ? value && (option.value != null || !(options.${name}.type.unset or false));
+        in
+        mapAttrs (_: option: option.value) (lib.filterAttrs isSet merged);
+      getSubOptions =
+        prefix:
+        mapAttrs (
+          name: option:
+          option
+          // {
+            loc = prefix ++ [ name ];
+            declarations = [ (builtins.unsafeGetAttrPos name options).file ];
+          }
+        ) options;
+    };
+
+  # `null` is the same as leaving the option out.
+  unsetOr = type: lib.types.nullOr type // { unset = true; };
+
+  # Like the type, but no error message shows the value.
+  secret =
+    type:
+    type
+    // {
+      check = _: true;
+      merge =
+        loc: defs:
+        let
+          first = (head defs).value;
+          name = "services.matrix-authentication-service: the secret option `${showOption loc}'";
+        in
+        if !all (def: type.check def.value) defs then
+          throw "${name} is not of type `${type.description}'. It is set in ${filesOf defs}."
+        else if !all (def: def.value == first) defs then
+          throw "${name} has conflicting values. It is set in ${filesOf defs}."
+        else
+          first;
+    };
+
+  # Anything JSON can say. Sets merge and lists are joined, as MAS does with its files.
+  json =
+    let
+      type =
+        lib.types.nullOr (
+          lib.types.oneOf [
+            lib.types.bool
+            lib.types.int
+            lib.types.float
+            lib.types.str
+            (lib.types.attrsOf type)
+            (lib.types.listOf type)
+          ]
+        )
+        // {
+          description = "JSON value";
+          descriptionClass = "noun";
+        };
+    in
+    type;
+}

@@ -1,0 +1,328 @@
+//! `mas2nix`: compiles the schema of MAS's configuration into the NixOS module, and checks
+//! configurations against it.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use mas2nix::{
+    check::{self, Problem},
+    compile::{self, docs},
+    diff,
+    load::{LoadError, Loaded},
+    rules,
+    schema::NEWEST,
+    tree,
+};
+use semver::Version;
+
+/// Exit code for a wrong configuration, stale files, or drift.
+const FOUND: u8 = 1;
+/// Exit code for wrong usage, as clap's own.
+const USAGE: u8 = 2;
+
+/// Typed, checked configuration of Matrix Authentication Service.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: mas2nix check config.yaml --no-inline-secrets"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write the NixOS module's generated files, the option reference and the JSON schema.
+    #[command(after_help = "Examples:\n  mas2nix compile\n  mas2nix compile --check")]
+    Compile(Compile),
+    /// Check a MAS configuration: exit 0 if it is valid, 1 if not.
+    #[command(after_help = "Examples:\n  mas2nix check config.yaml\n  \
+        mas2nix check base.yaml secrets.yaml --mas-version 1.16.0 --json")]
+    Check(Check),
+    /// Print the documentation of one option.
+    #[command(after_help = "Example: mas2nix explain http.listeners[].binds[].address")]
+    Explain {
+        /// Path of the option, as in MAS's configuration or in NixOS.
+        path: String,
+    },
+    /// List all options.
+    #[command(after_help = "Example: mas2nix options --json | jq '.[] | select(.secret).path'")]
+    Options {
+        /// Print everything known about each option, as a JSON list.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare our schema with upstream's `config.schema.json`: exit 1 if they differ.
+    #[command(after_help = "Example: mas2nix diff --upstream docs/config.schema.json")]
+    Diff(Diff),
+}
+
+#[derive(Args)]
+struct Compile {
+    /// Directory to write to: the root of the repository.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// Write nothing: show what is stale, and exit 1 if anything is.
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Args)]
+struct Check {
+    /// Configuration files, YAML or JSON, merged in this order as MAS merges them.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Version of MAS the configuration is for.
+    #[arg(long, value_name = "VERSION", default_value_t = NEWEST)]
+    mas_version: Version,
+    /// Refuse secrets that stand in the files themselves, as for a file that everyone can read.
+    #[arg(long)]
+    no_inline_secrets: bool,
+    /// Print the problems as JSON: `{"valid", "problems": [{"id", "path", "value", "reason",
+    /// "fix", "file"}]}`.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Diff {
+    /// Upstream's JSON schema.
+    #[arg(long, value_name = "FILE")]
+    upstream: PathBuf,
+    /// Version of MAS the file is from.
+    #[arg(long, value_name = "VERSION", default_value_t = NEWEST)]
+    from_version: Version,
+    /// Print the differences as a JSON list.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mas2nix: {error:#}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Compile(arguments) => run_compile(&arguments),
+        Command::Check(arguments) => run_check(&arguments),
+        Command::Explain { path } => run_explain(&path),
+        Command::Options { json } => run_options(json),
+        Command::Diff(arguments) => run_diff(&arguments),
+    }
+}
+
+fn run_compile(arguments: &Compile) -> Result<ExitCode> {
+    let settings = tree::settings();
+    let artifacts = compile::artifacts(&settings, &rules::all(&settings))?;
+    let mut out = io::stdout().lock();
+    if !arguments.check {
+        let changed = compile::write(&arguments.out, &artifacts)?;
+        for path in &changed {
+            writeln!(out, "{}", arguments.out.join(path).display())?;
+        }
+        eprintln!("{} of {} files changed", changed.len(), artifacts.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stale = compile::stale(&arguments.out, &artifacts)?;
+    for file in &stale {
+        write!(out, "{}", file.diff)?;
+    }
+    if stale.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!(
+        "{} files are stale: run `mas2nix compile` and commit what it writes",
+        stale.len()
+    );
+    Ok(ExitCode::from(FOUND))
+}
+
+fn run_check(arguments: &Check) -> Result<ExitCode> {
+    let loaded = match Loaded::files(&arguments.files) {
+        Ok(loaded) => loaded,
+        Err(error @ LoadError::Unreadable { .. }) => return Err(error.into()),
+        Err(LoadError::Invalid { file, reason }) => {
+            let problem = Problem {
+                id: "not-a-configuration".to_owned(),
+                path: String::new(),
+                value: None,
+                reason,
+                fix: "Correct the file.".to_owned(),
+                file: Some(file.into()),
+            };
+            return report(&[problem], arguments);
+        }
+    };
+    let settings = tree::settings();
+    let options = check::Options {
+        version: arguments.mas_version.clone(),
+        no_inline_secrets: arguments.no_inline_secrets,
+    };
+    let problems = check::check(&loaded, &settings, &rules::all(&settings), &options);
+    report(&problems, arguments)
+}
+
+fn report(problems: &[Problem], arguments: &Check) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let report = serde_json::json!({"valid": problems.is_empty(), "problems": problems});
+        writeln!(out, "{report:#}")?;
+    } else {
+        for problem in problems {
+            write!(out, "{}", shown(problem, &arguments.files))?;
+        }
+        let count = problems.len();
+        match count {
+            0 => eprintln!("valid for MAS {}", arguments.mas_version),
+            1 => eprintln!("1 problem"),
+            _ => eprintln!("{count} problems"),
+        }
+    }
+    Ok(if problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FOUND)
+    })
+}
+
+fn shown(problem: &Problem, files: &[PathBuf]) -> String {
+    let file = problem
+        .file
+        .as_ref()
+        .or(files.first().filter(|_| files.len() == 1));
+    let places = [
+        file.map(|file| file.display().to_string()),
+        Some(problem.path.clone()),
+    ];
+    let places: Vec<String> = places
+        .into_iter()
+        .flatten()
+        .filter(|p| !p.is_empty())
+        .collect();
+    let value = match &problem.value {
+        Some(value) => format!(" (it is {value})"),
+        None => String::new(),
+    };
+    format!(
+        "{}: {}{value}\n    {}\n",
+        places.join(": "),
+        problem.reason,
+        problem.fix
+    )
+}
+
+fn run_explain(path: &str) -> Result<ExitCode> {
+    let settings = tree::settings();
+    let entries = docs::entries(&settings);
+    let wanted = general(path);
+    let mut out = io::stdout().lock();
+    if let Some(entry) = entries.iter().find(|entry| entry.path == wanted) {
+        writeln!(out, "{}\n{}\n", entry.path, "=".repeat(entry.path.len()))?;
+        writeln!(out, "{}\n\nTakes {}.", entry.description, entry.r#type)?;
+        if entry.required {
+            writeln!(out, "Required.")?;
+        }
+        match (&entry.default_text, &entry.default) {
+            (Some(text), _) => writeln!(out, "Default: {text}")?,
+            (None, Some(default)) => writeln!(out, "Default: {default}")?,
+            (None, None) => {}
+        }
+        if let Some(example) = &entry.example {
+            writeln!(out, "Example: {example}")?;
+        }
+        writeln!(out, "In NixOS: {}", entry.option)?;
+        let below = entries.iter().filter(|other| {
+            let rest = other.path.strip_prefix(&wanted);
+            rest.is_some_and(|rest| rest.starts_with(['.', '[']))
+        });
+        for other in below {
+            writeln!(out, "  {}", other.path)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let closest = entries
+        .iter()
+        .map(|entry| {
+            (
+                strsim::damerau_levenshtein(&entry.path, &wanted),
+                &entry.path,
+            )
+        })
+        .min();
+    let hint = closest.map(|(_, path)| format!(" Did you mean `{path}`?"));
+    anyhow::bail!("there is no option `{path}`.{}", hint.unwrap_or_default())
+}
+
+/// The path as the schema writes it: without the module's prefix, indices and NixOS's `*`.
+fn general(path: &str) -> String {
+    let path = path
+        .trim()
+        .trim_start_matches("services.matrix-authentication-service.");
+    let path = path.strip_prefix("settings.").unwrap_or(path);
+    let path = path.replace(".*.", "[].").replace('"', "");
+    let path = match path.strip_suffix(".*") {
+        Some(list) if !path.contains("additional_authorization_parameters") => format!("{list}[]"),
+        _ => path,
+    };
+    check::without_indices(&path)
+}
+
+fn run_options(json: bool) -> Result<ExitCode> {
+    let entries = docs::entries(&tree::settings());
+    let mut out = io::stdout().lock();
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&entries)?)?;
+    } else {
+        for entry in entries.iter().filter(|entry| !entry.group) {
+            writeln!(out, "{:<70} {}", entry.path, entry.r#type)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_diff(arguments: &Diff) -> Result<ExitCode> {
+    let file = arguments.upstream.display();
+    let text = fs::read_to_string(&arguments.upstream).with_context(|| format!("{file}"))?;
+    let schema = serde_json::from_str(&text).with_context(|| format!("{file}: not JSON"))?;
+    let upstream =
+        tree::read(&schema).with_context(|| format!("{file}: not a schema we can read"))?;
+    let differences = diff::compare(&tree::settings(), &upstream, &arguments.from_version);
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&differences)?)?;
+    } else {
+        for difference in &differences {
+            writeln!(out, "{difference}")?;
+        }
+        eprintln!("{} differences", differences.len());
+    }
+    Ok(if differences.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FOUND)
+    })
+}

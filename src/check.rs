@@ -1,0 +1,358 @@
+//! A concrete configuration against the schema and its rules.
+
+use std::path::PathBuf;
+
+use semver::Version;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    expr::Scope,
+    load::Loaded,
+    rules::{Kind, Rule},
+    tree::{Node, Section, Shape, join},
+};
+
+/// Something wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Problem {
+    /// Stable name of what is wrong.
+    pub id: String,
+    /// Where: the path of the option, with the index of list entries.
+    pub path: String,
+    /// The value, unless it is absent, a group, or a secret.
+    pub value: Option<Value>,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub fix: String,
+    /// The file it is in, if there are several.
+    pub file: Option<PathBuf>,
+}
+
+/// How to check.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The version of MAS the configuration is for.
+    pub version: Version,
+    /// Whether secrets must not stand in the configuration itself.
+    pub no_inline_secrets: bool,
+}
+
+/// Checks a configuration; no problem means it is valid.
+#[must_use]
+pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    structure(settings, &loaded.value, "", &mut problems);
+    let pruned = without_nulls(settings, &loaded.value);
+    for rule in rules {
+        if rule.kind == Kind::Secrecy && !options.no_inline_secrets {
+            continue;
+        }
+        let broken = broken(rule, &pruned, &options.version);
+        let known = |path: &str| {
+            problems
+                .iter()
+                .any(|problem: &Problem| problem.path == path)
+        };
+        let fresh: Vec<String> = broken.into_iter().filter(|path| !known(path)).collect();
+        problems.extend(fresh.into_iter().map(|path| Problem {
+            id: rule.id.clone(),
+            value: None,
+            reason: rule.reason.clone(),
+            fix: rule.fix.clone(),
+            file: None,
+            path,
+        }));
+    }
+    for problem in &mut problems {
+        if showable(&problem.path, &problem.id, settings, rules) {
+            problem.value = at(&loaded.value, &problem.path)
+                .filter(|v| is_scalar(v))
+                .cloned();
+        }
+        problem.file = loaded
+            .origin(&problem.path)
+            .map(std::path::Path::to_path_buf);
+    }
+    problems
+}
+
+/// Whether a value may be shown: it belongs to a known option that holds no secret.
+fn showable(path: &str, id: &str, settings: &Node, rules: &[Rule]) -> bool {
+    let general = without_indices(path);
+    let secret = |rule: &Rule| rule.kind == Kind::Secrecy && rule.path() == general;
+    id != UNKNOWN
+        && settings.find(&general).is_some_and(|node| !node.secret)
+        && !rules.iter().any(secret)
+}
+
+/// `a[3].b` as `a[].b`.
+#[must_use]
+pub fn without_indices(path: &str) -> String {
+    let mut general = String::new();
+    let mut inside = false;
+    for char in path.chars() {
+        inside &= char != ']';
+        if !inside {
+            general.push(char);
+        }
+        inside |= char == '[';
+    }
+    general
+}
+
+fn is_scalar(value: &Value) -> bool {
+    !value.is_array() && !value.is_object()
+}
+
+/// The value at a concrete path.
+fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split(['.', '['])
+        .try_fold(value, |value, step| match step.strip_suffix(']') {
+            Some(index) => value.get(index.parse::<usize>().ok()?),
+            None => value.get(step),
+        })
+}
+
+const UNKNOWN: &str = "unknown-option";
+
+fn structure(node: &Node, value: &Value, path: &str, problems: &mut Vec<Problem>) {
+    let mut wrong = |id: &str, reason: String, fix: String| {
+        problems.push(Problem {
+            id: id.to_owned(),
+            path: path.to_owned(),
+            value: None,
+            reason,
+            fix,
+            file: None,
+        });
+    };
+    if value.is_null() {
+        if !node.nullable && !matches!(node.shape, Shape::Any) {
+            let fix = format!("Remove it, or give {}.", expected(&node.shape));
+            wrong("null", "MAS does not accept null here".to_owned(), fix);
+        }
+        return;
+    }
+    match (&node.shape, value) {
+        (Shape::Section(section), Value::Object(entries)) => {
+            for (key, value) in entries {
+                let path = join(path, key);
+                match section.get(key) {
+                    Some(option) => structure(option, value, &path, problems),
+                    None => problems.push(unknown(section, key, path)),
+                }
+            }
+        }
+        (Shape::List(item), Value::Array(items)) => {
+            for (i, value) in items.iter().enumerate() {
+                structure(item, value, &format!("{path}[{i}]"), problems);
+            }
+        }
+        (Shape::Map(item), Value::Object(entries)) => {
+            for (key, value) in entries {
+                structure(item, value, &join(path, key), problems);
+            }
+        }
+        (shape, value) if fits(shape, value) => {}
+        (shape, _) => {
+            let reason = format!("MAS expects {} here", expected(shape));
+            wrong("wrong-type", reason, suggestion(shape, value));
+        }
+    }
+}
+
+fn unknown(section: &Section, key: &str, path: String) -> Problem {
+    let names = section.options.iter().map(|(name, _)| name);
+    let closest = names
+        .map(|name| (strsim::damerau_levenshtein(name, key), name))
+        .min()
+        .filter(|(distance, name)| *distance <= 2.max(name.len() / 3));
+    let fix = match closest {
+        Some((_, name)) => format!("Did you mean `{name}`?"),
+        None => "Remove it.".to_owned(),
+    };
+    Problem {
+        id: UNKNOWN.to_owned(),
+        path,
+        value: None,
+        reason: "there is no such option, and MAS would ignore it".to_owned(),
+        fix,
+        file: None,
+    }
+}
+
+fn fits(shape: &Shape, value: &Value) -> bool {
+    match shape {
+        Shape::Boolean => value.is_boolean(),
+        Shape::Integer { min, max, .. } => {
+            let whole = value
+                .as_i64()
+                .map(i128::from)
+                .or(value.as_u64().map(i128::from));
+            whole.is_some_and(|whole| (*min..=*max).contains(&whole))
+        }
+        Shape::Number { min, max, .. } => value.as_f64().is_some_and(|number| {
+            min.is_none_or(|min| min <= number) && max.is_none_or(|max| number <= max)
+        }),
+        Shape::Text { format, .. } => value
+            .as_str()
+            .is_some_and(|text| format.is_none_or(|format| format.matches(text))),
+        Shape::Choice(choices) => value
+            .as_str()
+            .is_some_and(|text| choices.iter().any(|choice| choice.value == text)),
+        Shape::Any => true,
+        Shape::List(_) | Shape::Map(_) | Shape::Section(_) => false,
+    }
+}
+
+/// What a shape takes, in words.
+#[must_use]
+pub fn expected(shape: &Shape) -> String {
+    match shape {
+        Shape::Boolean => "true or false".to_owned(),
+        Shape::Integer { min, max, .. } if *max >= i64::MAX.into() => {
+            format!("a whole number from {min} on")
+        }
+        Shape::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
+        Shape::Number {
+            min: Some(min),
+            max: Some(max),
+            ..
+        } => {
+            format!("a number from {min} to {max}")
+        }
+        Shape::Number { .. } => "a number".to_owned(),
+        Shape::Text {
+            format: Some(format),
+            ..
+        } => format.description.to_owned(),
+        Shape::Text { format: None, .. } => "a text".to_owned(),
+        Shape::Choice(choices) => {
+            let values: Vec<String> = choices.iter().map(|c| format!("\"{}\"", c.value)).collect();
+            format!("one of {}", values.join(", "))
+        }
+        Shape::Any => "anything".to_owned(),
+        Shape::List(_) => "a list".to_owned(),
+        Shape::Map(_) => "a map".to_owned(),
+        Shape::Section(_) => "a section".to_owned(),
+    }
+}
+
+fn suggestion(shape: &Shape, value: &Value) -> String {
+    let text = value.as_str().unwrap_or_default();
+    match shape {
+        Shape::Integer { .. } | Shape::Boolean | Shape::Number { .. }
+            if serde_json::from_str::<Value>(text).is_ok() =>
+        {
+            "Remove the quotes.".to_owned()
+        }
+        Shape::Text { format: None, .. } if is_scalar(value) => "Put it in quotes.".to_owned(),
+        Shape::Choice(choices) => choices
+            .iter()
+            .map(|choice| {
+                (
+                    strsim::damerau_levenshtein(&choice.value, text),
+                    &choice.value,
+                )
+            })
+            .min()
+            .filter(|(distance, _)| *distance <= 2)
+            .map_or("Choose one of them.".to_owned(), |(_, value)| {
+                format!("Did you mean \"{value}\"?")
+            }),
+        _ => "Change it.".to_owned(),
+    }
+}
+
+/// The concrete paths at which a rule is broken.
+fn broken(rule: &Rule, settings: &Value, version: &Version) -> Vec<String> {
+    let entries = if rule.scope.is_empty() {
+        let root = Scope {
+            root: settings,
+            value: settings,
+            earlier: &[],
+            complete: true,
+            version,
+        };
+        vec![(String::new(), root)]
+    } else {
+        let lists: Vec<&str> = rule
+            .scope
+            .split("[]")
+            .filter(|part| !part.is_empty())
+            .collect();
+        entries(settings, settings, "", &lists, version)
+    };
+    let broken = entries
+        .into_iter()
+        .filter(|(_, scope)| scope.holds(&rule.when));
+    broken
+        .map(|(path, _)| match (path.as_str(), rule.at.as_str()) {
+            ("", at) => at.to_owned(),
+            (path, "") => path.to_owned(),
+            (path, at) => format!("{path}.{at}"),
+        })
+        .collect()
+}
+
+/// The entries of nested lists, each with its concrete path.
+fn entries<'a>(
+    root: &'a Value,
+    value: &'a Value,
+    path: &str,
+    lists: &[&str],
+    version: &'a Version,
+) -> Vec<(String, Scope<'a>)> {
+    let Some((list, inner)) = lists.split_first() else {
+        return Vec::new();
+    };
+    let keys = list.trim_start_matches('.').split('.');
+    let found = keys.clone().try_fold(value, |value, key| value.get(key));
+    let items = found
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let path = keys.fold(path.to_owned(), |path, key| join(&path, key));
+    let mut all = Vec::new();
+    for (i, entry) in items.iter().enumerate() {
+        let path = format!("{path}[{i}]");
+        if inner.is_empty() {
+            let scope = Scope {
+                root,
+                value: entry,
+                earlier: &items[..i],
+                complete: true,
+                version,
+            };
+            all.push((path, scope));
+        } else {
+            all.extend(entries(root, entry, &path, inner, version));
+        }
+    }
+    all
+}
+
+/// The configuration without nulls that mean "not set".
+fn without_nulls(node: &Node, value: &Value) -> Value {
+    match (&node.shape, value) {
+        (Shape::Section(section), Value::Object(entries)) => {
+            let kept = entries
+                .iter()
+                .filter_map(|(key, value)| match section.get(key) {
+                    Some(option) if value.is_null() => option
+                        .null_means
+                        .is_some()
+                        .then(|| (key.clone(), Value::Null)),
+                    Some(option) => Some((key.clone(), without_nulls(option, value))),
+                    None => None,
+                });
+            Value::Object(kept.collect())
+        }
+        (Shape::List(item), Value::Array(items)) => items
+            .iter()
+            .map(|value| without_nulls(item, value))
+            .collect(),
+        _ => value.clone(),
+    }
+}

@@ -1,0 +1,192 @@
+//! What a person reads about the options.
+
+use minijinja::{Environment, context};
+use serde::Serialize;
+
+use super::nix;
+use crate::{
+    check::expected,
+    schema::OLDEST,
+    tree::{Node, Section, Shape},
+};
+
+/// An option as the reference shows it, and as `mas2nix options --json` prints it.
+#[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
+pub struct Entry {
+    /// Path in MAS's configuration.
+    pub path: String,
+    /// NixOS option.
+    pub option: String,
+    /// What it takes, in words.
+    pub r#type: String,
+    /// What it does, as Markdown.
+    pub description: String,
+    /// The texts it takes, if it takes one of several.
+    pub choices: Vec<String>,
+    /// Whether it has to be there when what contains it is there.
+    pub required: bool,
+    /// Whether `null` is accepted.
+    pub nullable: bool,
+    /// What MAS uses in its absence.
+    pub default: Option<serde_json::Value>,
+    /// The same in words, where it is no constant.
+    pub default_text: Option<String>,
+    /// A value to show.
+    pub example: Option<serde_json::Value>,
+    /// First MAS version that has it.
+    pub since: String,
+    /// First MAS version that no longer has it.
+    pub removed: Option<String>,
+    /// Whether its value must never be seen.
+    pub secret: bool,
+    /// The option that names a file with the value.
+    pub file_option: Option<String>,
+    /// Whether it is a group of other options.
+    pub group: bool,
+    #[serde(skip)]
+    nix_default: Option<String>,
+    #[serde(skip)]
+    nix_example: Option<String>,
+}
+
+/// All options of a schema, in its order.
+#[must_use]
+pub fn entries(settings: &Node) -> Vec<Entry> {
+    let nodes = settings.descendants();
+    nodes
+        .into_iter()
+        .map(|(path, node)| {
+            let (parent, name) = path.rsplit_once('.').unwrap_or(("", &path));
+            let parent = if parent.is_empty() {
+                Some(settings)
+            } else {
+                settings.find(parent)
+            };
+            let section = parent.and_then(Node::section);
+            entry(&path, node, section.map(|section| (section, name)))
+        })
+        .collect()
+}
+
+fn entry(path: &str, node: &Node, section: Option<(&Section, &str)>) -> Entry {
+    let steps: Vec<String> = crate::tree::steps(path)
+        .map(|step| {
+            if step == "[]" {
+                "*".to_owned()
+            } else {
+                nix::key(step)
+            }
+        })
+        .collect();
+    let twin = section.filter(|_| node.secret);
+    Entry {
+        path: path.to_owned(),
+        option: format!(
+            "services.matrix-authentication-service.settings.{}",
+            steps.join(".")
+        ),
+        r#type: expected(&node.shape),
+        description: description(node, section),
+        choices: match &node.shape {
+            Shape::Choice(choices) => choices.iter().map(|choice| choice.value.clone()).collect(),
+            _ => Vec::new(),
+        },
+        required: node.required && node.variants.is_empty(),
+        nullable: node.nullable,
+        default: node.default.clone(),
+        default_text: node.default_text.clone(),
+        example: node.example.clone(),
+        since: node.since.to_string(),
+        removed: node.removed.as_ref().map(ToString::to_string),
+        secret: node.secret,
+        file_option: twin.and_then(|(section, name)| section.file_twin(name)),
+        group: matches!(node.shape, Shape::Section(_) | Shape::List(_)),
+        nix_default: node.default.as_ref().map(nix::value),
+        nix_example: node.example.as_ref().map(nix::value),
+    }
+}
+
+/// An option's description with everything that follows from the schema, as Markdown.
+#[must_use]
+pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
+    let mut parts = vec![node.description.clone()];
+    if let Shape::Choice(choices) = &node.shape {
+        let lines = choices.iter().map(|choice| {
+            let mut line = format!("- `\"{}\"`: {}", choice.value, choice.description);
+            if choice.since > node.since {
+                line += &format!(" Needs MAS {} or newer.", choice.since);
+            }
+            line
+        });
+        parts.push(lines.collect::<Vec<_>>().join("\n"));
+    }
+    if let Some(meaning) = &node.null_means {
+        parts.push(format!("`null` means: {meaning}."));
+    }
+    let twin = section.and_then(|(section, name)| section.file_twin(name));
+    match twin {
+        Some(twin) if node.secret => parts.push(format!(
+            "A secret: the module refuses it, because everyone could read it in the Nix store. Use `{twin}`."
+        )),
+        None if node.secret => parts.push(
+            "A secret: the module refuses it, because everyone could read it in the Nix store. Put it into a file of its own and name that in `extraConfigFiles`.".to_owned(),
+        ),
+        _ => {}
+    }
+    if node.since > OLDEST {
+        parts.push(format!("Needs MAS {} or newer.", node.since));
+    }
+    if let Some(removed) = &node.removed {
+        parts.push(format!("Gone since MAS {removed}."));
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n\n")
+}
+
+/// The option reference.
+///
+/// # Errors
+///
+/// If the template is wrong.
+pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_keep_trailing_newline(true);
+    environment.add_template("options.md", include_str!("templates/options.md.j2"))?;
+    let all = entries(settings);
+    let sections: Vec<_> = settings
+        .section()
+        .into_iter()
+        .flat_map(|section| &section.options)
+        .map(|(name, node)| {
+            let own = all
+                .iter()
+                .filter(|e| crate::tree::steps(&e.path).next() == Some(name));
+            let own: Vec<_> = own
+                .skip(1)
+                .filter(|e| !e.path.ends_with("[]"))
+                .map(shown)
+                .collect();
+            context! { name, description => node.description, entries => own }
+        })
+        .collect();
+    let newest = crate::schema::NEWEST.to_string();
+    environment
+        .get_template("options.md")?
+        .render(context! { sections, newest })
+}
+
+fn shown(entry: &Entry) -> minijinja::Value {
+    let default = match (&entry.default_text, &entry.nix_default) {
+        (Some(text), _) => Some(text.clone()),
+        (None, Some(value)) => Some(format!("`{value}`")),
+        (None, None) => None,
+    };
+    context! {
+        default,
+        example => entry.nix_example,
+        ..minijinja::Value::from_serialize(entry)
+    }
+}

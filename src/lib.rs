@@ -1,0 +1,13 @@
+//! mas2nix: Matrix Authentication Service in front of Synapse on NixOS.
+//!
+//! Data flows one way: [`schema`] and [`rules`] say what can be configured, [`check`] and
+//! [`diff`] hold configurations and upstream's schema against them.
+
+pub mod check;
+pub mod compile;
+pub mod diff;
+pub mod expr;
+pub mod load;
+pub mod rules;
+pub mod schema;
+pub mod tree;

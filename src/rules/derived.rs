@@ -1,0 +1,306 @@
+//! Rules that follow from the schema: what has to be there, what depends on a tag or a form, which
+//! MAS versions know what, and what is secret.
+
+use semver::Version;
+use serde_json::Value;
+
+use super::{Kind, Rule, each};
+use crate::{
+    expr::{Expr, all, all_missing, any_set, missing, not, option, set},
+    schema::OLDEST,
+    tree::{Form, Node, Section, Shape, Union, join},
+};
+
+pub fn rules(settings: &Node) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    walk(settings, "", &OLDEST, &mut rules);
+    rules
+}
+
+fn walk(node: &Node, path: &str, since: &Version, rules: &mut Vec<Rule>) {
+    match &node.shape {
+        Shape::Section(section) => {
+            let place = Place::new(path);
+            for (name, option) in &section.options {
+                rules.extend(presence(&place, section, name, option));
+                rules.extend(versions(&place, name, option, since));
+                rules.extend(secrecy(&place, section, name, option));
+                walk(option, &join(path, name), &option.since, rules);
+            }
+            if let Some(Union::Forms(forms)) = &section.union {
+                rules.extend(forms_rules(&place, forms));
+            }
+        }
+        Shape::List(item) => walk(item, &join(path, "[]"), since, rules),
+        _ => {}
+    }
+}
+
+/// Where a section is: the list entry it belongs to, and the way from there.
+struct Place {
+    scope: String,
+    below: String,
+}
+
+impl Place {
+    fn new(path: &str) -> Self {
+        let end = path.rfind("[]").map_or(0, |at| at + 2);
+        let (scope, below) = path.split_at(end);
+        Place {
+            scope: scope.to_owned(),
+            below: below.trim_start_matches('.').to_owned(),
+        }
+    }
+
+    /// The path of an option of the section, below the scope.
+    fn of(&self, name: &str) -> String {
+        join(&self.below, name)
+    }
+
+    /// The condition, but only where the section is there at all.
+    fn within(&self, condition: Expr) -> Expr {
+        if self.below.is_empty() {
+            condition
+        } else {
+            all([set(&self.below), condition])
+        }
+    }
+
+    fn rule(&self, id: &str, name: &str, when: Expr, reason: &str, fix: &str) -> Rule {
+        each(&self.scope, id, &self.of(name), when, reason, fix)
+    }
+}
+
+fn presence(place: &Place, section: &Section, name: &str, node: &Node) -> Vec<Rule> {
+    let at = place.of(name);
+    let mut rules = Vec::new();
+    let in_forms = matches!(section.union, Some(Union::Forms(_)));
+    if node.required && node.variants.is_empty() && !in_forms {
+        rules.push(place.rule(
+            "required",
+            name,
+            place.within(missing(&at)),
+            "this option has to be there",
+            "Set it.",
+        ));
+    }
+    if let Some(version) = &node.required_before {
+        rules.push(place.rule(
+            "required",
+            name,
+            place.within(all([Expr::OlderThan(version.clone()), missing(&at)])),
+            &format!("MAS before {version} needs this option"),
+            "Set it, or use a newer MAS.",
+        ));
+    }
+    if let (Some(Union::Tagged(tag)), false) = (&section.union, node.variants.is_empty()) {
+        rules.extend(variants(place, tag, name, node));
+    }
+    rules
+}
+
+fn variants(place: &Place, tag: &str, name: &str, node: &Node) -> Vec<Rule> {
+    let at = place.of(name);
+    let tagged = || option(&place.of(tag));
+    let tags: Vec<&str> = node.variants.iter().map(|v| v.tag.as_str()).collect();
+    let quoted = tags
+        .iter()
+        .map(|tag| format!("\"{tag}\""))
+        .collect::<Vec<_>>();
+    let mut rules = vec![place.rule(
+        "wrong-variant",
+        name,
+        all([set(&place.of(tag)), not(tagged().one_of(&tags)), set(&at)]),
+        &format!("this option belongs to `{tag}` {}", quoted.join(" or ")),
+        &format!("Remove it, or change `{tag}`."),
+    )];
+    for variant in &node.variants {
+        if variant.required {
+            rules.push(place.rule(
+                "required",
+                name,
+                all([tagged().is(variant.tag.as_str()), missing(&at)]),
+                &format!("`{tag}` \"{}\" needs this option", variant.tag),
+                "Set it.",
+            ));
+        }
+        if !variant.choices.is_empty() && node.variants.len() > 1 {
+            let choices: Vec<&str> = variant.choices.iter().map(String::as_str).collect();
+            rules.push(place.rule(
+                "wrong-choice",
+                name,
+                all([
+                    tagged().is(variant.tag.as_str()),
+                    set(&at),
+                    not(option(&at).one_of(&choices)),
+                ]),
+                &format!("`{tag}` \"{}\" does not go with this value", variant.tag),
+                &format!("Use one of {}.", choices.join(", ")),
+            ));
+        }
+    }
+    rules
+}
+
+fn forms_rules(place: &Place, forms: &[Form]) -> Vec<Rule> {
+    let paths = |names: &[String]| names.iter().map(|name| place.of(name)).collect::<Vec<_>>();
+    let used = |form: &Form| {
+        let options = paths(&form.options);
+        any_set(&options.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let described = forms.iter().map(describe).collect::<Vec<_>>().join("; ");
+    let every: Vec<String> = forms.iter().flat_map(|form| paths(&form.options)).collect();
+    let every: Vec<&str> = every.iter().map(String::as_str).collect();
+    let mut mixed = Vec::new();
+    for (i, form) in forms.iter().enumerate() {
+        mixed.extend(
+            forms[i + 1..]
+                .iter()
+                .map(|other| all([used(form), used(other)])),
+        );
+    }
+    let at = |when: Expr, id: &str, reason: &str, fix: &str| Rule {
+        at: place.below.clone(),
+        ..place.rule(id, "", when, reason, fix)
+    };
+    let mut rules = vec![
+        at(
+            all_missing(&every),
+            "no-form",
+            "the entry is empty",
+            &format!("Use one of these forms: {described}."),
+        ),
+        at(
+            Expr::Any(mixed),
+            "mixed-forms",
+            "the entry mixes forms, of which MAS would take one and ignore the rest",
+            &format!("Use just one of these forms: {described}."),
+        ),
+    ];
+    for form in forms {
+        for name in &form.required {
+            let others: Vec<String> = form
+                .options
+                .iter()
+                .filter(|o| *o != name)
+                .cloned()
+                .collect();
+            let others = paths(&others);
+            let others: Vec<&str> = others.iter().map(String::as_str).collect();
+            if !others.is_empty() {
+                rules.push(place.rule(
+                    "required",
+                    name,
+                    all([any_set(&others), missing(&place.of(name))]),
+                    &format!("`{}` needs this option", others.join("`, `")),
+                    "Set it.",
+                ));
+            }
+        }
+    }
+    rules
+}
+
+fn describe(form: &Form) -> String {
+    let optional = form
+        .options
+        .iter()
+        .filter(|name| !form.required.contains(name));
+    let optional: Vec<String> = optional.map(|name| format!("`{name}`")).collect();
+    let required: Vec<String> = form
+        .required
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match (required.is_empty(), optional.is_empty()) {
+        (false, false) => format!(
+            "{} with or without {}",
+            required.join(", "),
+            optional.join(", ")
+        ),
+        (false, true) => required.join(", "),
+        (true, _) => optional.join(", "),
+    }
+}
+
+fn versions(place: &Place, name: &str, node: &Node, parent: &Version) -> Vec<Rule> {
+    let at = place.of(name);
+    let mut rules = Vec::new();
+    if node.since > *parent {
+        let since = &node.since;
+        rules.push(place.rule(
+            "too-new",
+            name,
+            all([Expr::OlderThan(since.clone()), set(&at)]),
+            &format!("this option needs MAS {since} or newer"),
+            "Remove it, or use a newer MAS.",
+        ));
+    }
+    if let Some(removed) = &node.removed {
+        rules.push(place.rule(
+            "removed",
+            name,
+            all([not(Expr::OlderThan(removed.clone())), set(&at)]),
+            &format!("MAS {removed} dropped this option and ignores it"),
+            "Remove it.",
+        ));
+    }
+    if let Shape::Choice(choices) = &node.shape {
+        let newer: Vec<_> = choices
+            .iter()
+            .filter(|choice| choice.since > node.since)
+            .collect();
+        let mut versions: Vec<&Version> = newer.iter().map(|choice| &choice.since).collect();
+        versions.sort();
+        versions.dedup();
+        for version in versions {
+            let values = newer.iter().filter(|choice| choice.since == *version);
+            let values: Vec<Value> = values.map(|choice| choice.value.clone().into()).collect();
+            rules.push(place.rule(
+                "too-new",
+                name,
+                all([
+                    Expr::OlderThan(version.clone()),
+                    Expr::OneOf(option(&at), values),
+                ]),
+                &format!("this value needs MAS {version} or newer"),
+                "Choose another one, or use a newer MAS.",
+            ));
+        }
+    }
+    rules
+}
+
+fn secrecy(place: &Place, section: &Section, name: &str, node: &Node) -> Option<Rule> {
+    let fix = match section.file_twin(name) {
+        Some(twin) => format!("Put it into a file and name that in `{twin}`."),
+        None => "Put it into a file of its own and name that in `extraConfigFiles`; MAS cannot read it from anywhere else.".to_owned(),
+    };
+    node.secret.then(|| Rule {
+        kind: Kind::Secrecy,
+        ..place.rule(
+            "inline-secret",
+            name,
+            set(&place.of(name)),
+            "this secret would be readable by everyone",
+            &fix,
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_ends_at_the_innermost_list() {
+        let place = Place::new("http.listeners[].tls");
+        assert_eq!(place.scope, "http.listeners[]");
+        assert_eq!(place.of("key"), "tls.key");
+        let place = Place::new("database");
+        assert_eq!(
+            (place.scope.as_str(), place.of("uri").as_str()),
+            ("", "database.uri")
+        );
+    }
+}

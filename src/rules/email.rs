@@ -1,0 +1,107 @@
+//! Rules of the `email` section.
+
+use super::{Rule, rule};
+use crate::{
+    expr::{Expr, Term, all, all_missing, any, any_set, missing, not, option, option_or, set},
+    schema::format::MAILBOX,
+};
+
+const DEFAULT_MAILBOX: &str = "\"Authentication Service\" <root@localhost>";
+
+pub fn rules() -> Vec<Rule> {
+    let smtp = || option("email.transport").is("smtp");
+    let sendmail = || option("email.transport").is("sendmail");
+    let mut rules = vec![
+        // 20
+        rule(
+            "smtp-user-without-password",
+            "email.username",
+            all([
+                smtp(),
+                set("email.username"),
+                all_missing(&["email.password", "email.password_file"]),
+            ]),
+            "a user name needs a password",
+            "Set `email.password_file`, or leave out `email.username`.",
+        ),
+        rule(
+            "smtp-password-without-user",
+            "email.username",
+            all([
+                smtp(),
+                missing("email.username"),
+                any_set(&["email.password", "email.password_file"]),
+            ]),
+            "a password needs a user name",
+            "Set `email.username`.",
+        ),
+        // 21
+        rule(
+            "password-and-password-file",
+            "email.password_file",
+            all([smtp(), set("email.password"), set("email.password_file")]),
+            "`password` and `password_file` exclude each other",
+            "Keep one of the two.",
+        ),
+        // 22
+        rule(
+            "smtp-without-mode",
+            "email.mode",
+            all([smtp(), missing("email.mode")]),
+            "SMTP needs a mode",
+            "Set `email.mode` to \"starttls\", \"tls\" or \"plain\".",
+        ),
+        rule(
+            "smtp-without-host",
+            "email.hostname",
+            all([smtp(), missing("email.hostname")]),
+            "SMTP needs a server",
+            "Set `email.hostname`.",
+        ),
+        rule(
+            "smtp-with-command",
+            "email.command",
+            all([smtp(), set("email.command")]),
+            "`command` is for the transport \"sendmail\"",
+            "Remove it.",
+        ),
+        // 23
+        rule(
+            "sendmail-without-command",
+            "email.command",
+            all([sendmail(), missing("email.command")]),
+            "the transport \"sendmail\" needs a program",
+            "Set `email.command`, such as \"/run/wrappers/bin/sendmail\".",
+        ),
+    ];
+    // 23
+    for name in ["mode", "hostname", "port", "username", "password"] {
+        let at = format!("email.{name}");
+        rules.push(rule(
+            &format!("sendmail-with-{name}"),
+            &at,
+            all([sendmail(), set(&at)]),
+            &format!("`{name}` is for the transport \"smtp\""),
+            "Remove it.",
+        ));
+    }
+    // 19, 23
+    for name in ["from", "reply_to"] {
+        let at = format!("email.{name}");
+        rules.push(rule(
+            "not-a-mailbox",
+            &at,
+            all([
+                any([smtp(), sendmail()]),
+                not(mailbox(option_or(&at, DEFAULT_MAILBOX))),
+            ]),
+            "this is no mail address",
+            "Write user@example.com, or \"Name\" <user@example.com>.",
+        ));
+    }
+    rules
+}
+
+fn mailbox(term: Term) -> Expr {
+    term.matches(MAILBOX)
+}

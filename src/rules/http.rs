@@ -1,0 +1,61 @@
+//! Rules of the `http` section.
+
+use super::{Rule, each, exclusive, rule};
+use crate::expr::{all, all_missing, any, empty, missing, set};
+
+const LISTENERS: &str = "http.listeners[]";
+
+pub fn rules() -> Vec<Rule> {
+    vec![
+        rule(
+            "no-listener",
+            "http.listeners",
+            all([
+                set("http"),
+                any([missing("http.listeners"), empty("http.listeners")]),
+            ]),
+            "MAS would start without listening anywhere, because an `http` section replaces its default listeners",
+            "Give at least one listener.",
+        ),
+        // 9, 10
+        each(
+            LISTENERS,
+            "listener-without-resource",
+            "resources",
+            empty("resources"),
+            "the listener serves nothing",
+            "Give at least one resource, such as { name = \"human\"; }.",
+        ),
+        each(
+            LISTENERS,
+            "listener-without-bind",
+            "binds",
+            empty("binds"),
+            "the listener listens nowhere",
+            "Give at least one socket, such as { address = \"127.0.0.1:8080\"; }.",
+        ),
+        // 11, 12, 13
+        each(
+            LISTENERS,
+            "tls-without-certificate",
+            "tls",
+            all([
+                set("tls"),
+                all_missing(&["tls.certificate", "tls.certificate_file"]),
+            ]),
+            "TLS needs a certificate",
+            "Set `certificate_file`.",
+        ),
+        each(
+            LISTENERS,
+            "tls-without-key",
+            "tls",
+            all([set("tls"), all_missing(&["tls.key", "tls.key_file"])]),
+            "TLS needs a private key",
+            "Set `key_file`.",
+        ),
+        exclusive(LISTENERS, "tls", "certificate", "certificate_file"),
+        exclusive(LISTENERS, "tls", "key", "key_file"),
+        exclusive(LISTENERS, "tls", "password", "password_file"),
+    ]
+}

@@ -1,0 +1,21 @@
+//! Rules of the `matrix` section.
+
+use super::{Rule, exclusive, rule};
+use crate::expr::{all, all_missing, set};
+
+pub fn rules() -> Vec<Rule> {
+    vec![
+        // 28
+        rule(
+            "no-matrix-secret",
+            "matrix.secret_file",
+            all([
+                set("matrix"),
+                all_missing(&["matrix.secret", "matrix.secret_file"]),
+            ]),
+            "MAS and the homeserver need a shared secret",
+            "Set `matrix.secret_file`.",
+        ),
+        exclusive("", "matrix", "secret", "secret_file"),
+    ]
+}

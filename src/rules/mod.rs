@@ -1,0 +1,120 @@
+//! Every rule that goes beyond an option's own type, once, as data over option paths.
+//!
+//! Most follow from the schema ([`derived`]); the others stand beside each other here, one file
+//! per section. Where a rule is MAS's own, its comment gives the number it has in MAS's source
+//! order: `validate()` and `TryFrom` of each section.
+
+mod captcha;
+mod clients;
+mod database;
+mod derived;
+mod email;
+mod experimental;
+mod http;
+mod matrix;
+mod passwords;
+mod rate_limiting;
+mod secrets;
+mod upstream_oauth2;
+
+use crate::{expr::Expr, tree::Node};
+
+/// A configuration that MAS refuses, or accepts and then breaks on.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Stable name.
+    pub id: String,
+    /// The list whose entries it looks at (`http.listeners[].binds[]`), or nothing for the whole
+    /// configuration.
+    pub scope: String,
+    /// The option to change, below the scope; nothing for the entry itself.
+    pub at: String,
+    /// When it is broken.
+    pub when: Expr,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub fix: String,
+    /// What it is about.
+    pub kind: Kind,
+}
+
+/// What a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A configuration that does not work.
+    Validity,
+    /// A secret that does not belong in a file that everyone can read.
+    Secrecy,
+}
+
+impl Rule {
+    /// The path of the option to change, with `[]` for list entries.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match (self.scope.as_str(), self.at.as_str()) {
+            (scope, "") => scope.to_owned(),
+            ("", at) => at.to_owned(),
+            (scope, at) => format!("{scope}.{at}"),
+        }
+    }
+}
+
+/// All rules for a schema, in the order of its sections.
+#[must_use]
+pub fn all(settings: &Node) -> Vec<Rule> {
+    let written = [
+        http::rules(),
+        matrix::rules(),
+        secrets::rules(),
+        database::rules(),
+        passwords::rules(),
+        email::rules(),
+        upstream_oauth2::rules(),
+        clients::rules(),
+        captcha::rules(),
+        rate_limiting::rules(),
+        experimental::rules(),
+    ];
+    let mut rules: Vec<Rule> = written.into_iter().flatten().collect();
+    rules.extend(derived::rules(settings));
+    rules
+}
+
+/// A rule over the whole configuration.
+fn rule(id: &str, at: &str, when: Expr, reason: &str, fix: &str) -> Rule {
+    each("", id, at, when, reason, fix)
+}
+
+/// A rule over every entry of a list.
+fn each(scope: &str, id: &str, at: &str, when: Expr, reason: &str, fix: &str) -> Rule {
+    Rule {
+        id: id.to_owned(),
+        scope: scope.to_owned(),
+        at: at.to_owned(),
+        when,
+        reason: reason.to_owned(),
+        fix: fix.to_owned(),
+        kind: Kind::Validity,
+    }
+}
+
+/// Two options of which only one may be there.
+fn exclusive(scope: &str, section: &str, left: &str, right: &str) -> Rule {
+    let at = |name: &str| {
+        if section.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{section}.{name}")
+        }
+    };
+    let id = format!("{left}-and-{right}").replace('_', "-");
+    each(
+        scope,
+        &id,
+        &at(right),
+        crate::expr::all([crate::expr::set(&at(left)), crate::expr::set(&at(right))]),
+        &format!("`{left}` and `{right}` exclude each other"),
+        "Keep one of the two.",
+    )
+}

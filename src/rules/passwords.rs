@@ -1,0 +1,48 @@
+//! Rules of the `passwords` section.
+
+use super::{Rule, each, rule};
+use crate::expr::{Expr, all, empty, not, option, option_or, set};
+
+const SCHEMES: &str = "passwords.schemes[]";
+
+pub fn rules() -> Vec<Rule> {
+    vec![
+        // 24
+        rule(
+            "no-password-scheme",
+            "passwords.schemes",
+            all([
+                not(option_or("passwords.enabled", true).is(false)),
+                empty("passwords.schemes"),
+            ]),
+            "there is no scheme to hash passwords with",
+            "Give a scheme, or set `passwords.enabled` to false.",
+        ),
+        // 25, which MAS applies only while passwords are enabled
+        Rule {
+            id: "secret-and-secret-file".to_owned(),
+            ..each(
+                SCHEMES,
+                "",
+                "secret_file",
+                all([
+                    set("secret"),
+                    set("secret_file"),
+                    not(Expr::Global(Box::new(
+                        option_or("passwords.enabled", true).is(false),
+                    ))),
+                ]),
+                "`secret` and `secret_file` exclude each other",
+                "Keep one of the two.",
+            )
+        },
+        each(
+            SCHEMES,
+            "scheme-version-twice",
+            "version",
+            Expr::Repeated(option("version")),
+            "another scheme has this version already",
+            "Give every scheme a version of its own; the highest one hashes new passwords.",
+        ),
+    ]
+}

@@ -1,0 +1,87 @@
+//! The `email` section.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+use super::format::Hostname;
+
+/// Sending mail.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Email {
+    /// How mail leaves the host.
+    pub transport: Transport,
+
+    /// Sender of every mail.
+    #[schemars(
+        email,
+        example = &"\"Example Chat\" <noreply@example.com>",
+        extend("default" = "\"Authentication Service\" <root@localhost>")
+    )]
+    pub from: Option<String>,
+
+    /// Where answers to a mail go.
+    #[schemars(
+        email,
+        example = &"\"Help desk\" <help@example.com>",
+        extend("default" = "\"Authentication Service\" <root@localhost>")
+    )]
+    pub reply_to: Option<String>,
+
+    /// Encryption of the SMTP connection.
+    pub mode: Option<SmtpMode>,
+
+    /// Name or address of the SMTP server.
+    #[schemars(example = &"mail.example.com")]
+    pub hostname: Option<Hostname>,
+
+    /// Port of the SMTP server.
+    #[schemars(
+        range(min = 1, max = 65535),
+        extend("x-default-text" = "25, 465 or 587 for the modes plain, tls and starttls")
+    )]
+    pub port: Option<u16>,
+
+    /// User name for the SMTP server.
+    pub username: Option<String>,
+
+    /// Password for the SMTP server.
+    #[schemars(extend("x-secret" = true))]
+    pub password: Option<String>,
+
+    /// File with the password for the SMTP server.
+    #[schemars(example = &"/run/secrets/smtp-password", extend("x-since" = "1.22.0"))]
+    pub password_file: Option<String>,
+
+    /// Program that takes mail as `sendmail` does.
+    #[schemars(
+        example = &"/run/wrappers/bin/sendmail",
+        extend("x-default" = null, "x-upstream" = {"default": "sendmail"})
+    )]
+    pub command: Option<String>,
+}
+
+/// How mail leaves the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Nothing is sent.
+    Blackhole,
+    /// Through an SMTP server.
+    Smtp,
+    /// Through a local program.
+    Sendmail,
+}
+
+/// Encryption of an SMTP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpMode {
+    /// None. For a relay on the same host.
+    Plain,
+    /// Starts in clear text and switches to TLS.
+    StartTls,
+    /// TLS from the start.
+    Tls,
+}

@@ -1,0 +1,380 @@
+//! Strings of a certain form, each with the one pattern that decides whether a string has it.
+//!
+//! Patterns are POSIX extended regular expressions over the whole string, because that is what
+//! Nix can match; [`Format::matches`] reads the same ones. Each was held against `mas-cli`.
+
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+
+use regex::Regex;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// A form of string.
+#[derive(Debug)]
+pub struct Format {
+    /// What the schema calls it (`x-format`).
+    pub name: &'static str,
+    /// What messages call it, with an article.
+    pub description: &'static str,
+    /// What upstream's JSON schema calls it (`format`), if anything.
+    pub json: Option<&'static str>,
+    /// What the whole string has to match.
+    pub pattern: &'static str,
+    /// `(when, then)`: a string that matches `when` has to match `then` too.
+    pub also: Option<(&'static str, &'static str)>,
+}
+
+impl Format {
+    /// Whether the string has this form.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        matches(self.pattern, text)
+            && self
+                .also
+                .is_none_or(|(when, then)| !matches(when, text) || matches(then, text))
+    }
+}
+
+/// The format of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Format> {
+    ALL.iter().copied().find(|format| format.name == name)
+}
+
+/// Whether the whole text matches a POSIX extended regular expression, as Nix's `builtins.match`
+/// decides it.
+///
+/// # Panics
+///
+/// If the pattern is none. All patterns are constants of this program.
+#[must_use]
+pub fn matches(pattern: &'static str, text: &str) -> bool {
+    static COMPILED: LazyLock<std::sync::Mutex<HashMap<&'static str, Regex>>> =
+        LazyLock::new(std::sync::Mutex::default);
+    COMPILED
+        .lock()
+        .expect("nothing panics while it holds the lock")
+        .entry(pattern)
+        .or_insert_with(|| {
+            Regex::new(&format!("(?s)^(?:{})$", escape_brackets(pattern)))
+                .expect("patterns are constants and tested")
+        })
+        .is_match(text)
+}
+
+/// POSIX takes `[` and `\` inside a bracket expression as they are; the regex crate wants them
+/// escaped.
+fn escape_brackets(pattern: &str) -> String {
+    let mut out = String::new();
+    let mut chars = pattern.chars().peekable();
+    while let Some(char) = chars.next() {
+        out.push(char);
+        match char {
+            '\\' => out.extend(chars.next()),
+            '[' => {
+                out.extend(chars.next_if_eq(&'^'));
+                if chars.next_if_eq(&']').is_some() {
+                    out.push_str("\\]");
+                }
+                while let Some(char) = chars.next() {
+                    match char {
+                        ']' => {
+                            out.push(']');
+                            break;
+                        }
+                        '[' if chars.peek() == Some(&':') => {
+                            out.push('[');
+                            for char in chars.by_ref() {
+                                out.push(char);
+                                if char == ']' {
+                                    break;
+                                }
+                            }
+                        }
+                        '[' | '\\' | '&' | '~' => out.extend(['\\', char]),
+                        _ => out.push(char),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// A byte of an IPv4 address.
+macro_rules! octet {
+    () => {
+        "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+    };
+}
+
+/// An IPv4 address.
+macro_rules! ipv4 {
+    () => {
+        concat!(octet!(), "(\\.", octet!(), "){3}")
+    };
+}
+
+/// An IPv6 address, its last four bytes in either form.
+macro_rules! ipv6 {
+    () => {
+        concat!(
+            "(",
+            "([0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}",
+            "|([0-9A-Fa-f]{1,4}:){1,7}:",
+            "|([0-9A-Fa-f]{1,4}:){1,6}(:[0-9A-Fa-f]{1,4})",
+            "|([0-9A-Fa-f]{1,4}:){1,5}(:[0-9A-Fa-f]{1,4}){1,2}",
+            "|([0-9A-Fa-f]{1,4}:){1,4}(:[0-9A-Fa-f]{1,4}){1,3}",
+            "|([0-9A-Fa-f]{1,4}:){1,3}(:[0-9A-Fa-f]{1,4}){1,4}",
+            "|([0-9A-Fa-f]{1,4}:){1,2}(:[0-9A-Fa-f]{1,4}){1,5}",
+            "|[0-9A-Fa-f]{1,4}:(:[0-9A-Fa-f]{1,4}){1,6}",
+            "|:((:[0-9A-Fa-f]{1,4}){1,7}|:)",
+            "|([0-9A-Fa-f]{1,4}:){6}",
+            ipv4!(),
+            "|::([0-9A-Fa-f]{1,4}:){0,5}",
+            ipv4!(),
+            ")"
+        )
+    };
+}
+
+/// A TCP port.
+macro_rules! port {
+    () => {
+        "0*(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5]?[0-9]{1,4})"
+    };
+}
+
+/// The last bytes of an IPv4 netmask.
+macro_rules! mask {
+    () => {
+        "(255|254|252|248|240|224|192|128|0)"
+    };
+}
+
+/// What may stand between the dots of a URL's host, and one of it that is no digit.
+macro_rules! host_label {
+    () => {
+        "[^][/?#\\@:<>^|%.[:space:][:cntrl:]]"
+    };
+}
+macro_rules! host_nondigit {
+    () => {
+        "[^][/?#\\@:<>^|%.[:space:][:cntrl:]0-9]"
+    };
+}
+
+/// The host of a URL: an address, or a name whose last label is no number.
+macro_rules! url_host {
+    () => {
+        concat!(
+            "(\\[",
+            ipv6!(),
+            "]|",
+            ipv4!(),
+            "|(",
+            host_label!(),
+            "*\\.)*",
+            host_label!(),
+            "*",
+            host_nondigit!(),
+            host_label!(),
+            "*\\.?)"
+        )
+    };
+}
+
+macro_rules! mail_atom {
+    () => {
+        "[^][()<>:;@\\,\"[:space:]]"
+    };
+}
+
+/// An address such as `user@example.com`.
+macro_rules! mail_address {
+    () => {
+        concat!(
+            "[^][()<>:;@\\,\".[:space:]]+(\\.[^][()<>:;@\\,\".[:space:]]+)*",
+            "@[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*",
+            "[^][()<>:;@\\,\".[:space:]-])?",
+            "(\\.[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*",
+            "[^][()<>:;@\\,\".[:space:]-])?)*"
+        )
+    };
+}
+
+/// A sender or recipient: an address, or a name and an address in angle brackets.
+pub const MAILBOX: &str = concat!(
+    "[[:space:]]*(",
+    mail_address!(),
+    "|((",
+    mail_atom!(),
+    "+|\"([^\"\\]|\\\\.)*\")[[:space:]]*)*<",
+    mail_address!(),
+    ">)[[:space:]]*"
+);
+
+/// A connection URI of PostgreSQL with a password in it.
+pub const URI_WITH_PASSWORD: &str =
+    "([^:/?#]+://[^/?#@]*:[^/?#@]+@.*|[^?]*\\?(.*&)?password=[^&]+.*)";
+
+macro_rules! formats {
+    ($($(#[$doc:meta])* $type:ident = $constant:ident {
+        description: $description:expr,
+        json: $json:expr,
+        pattern: $pattern:expr,
+        also: $also:expr $(,)?
+    })*) => {
+        static ALL: &[&Format] = &[$(&$constant),*];
+        $(
+            #[doc = concat!("The form of [`", stringify!($type), "`].")]
+            pub static $constant: Format = Format {
+                name: stringify!($type),
+                description: $description,
+                json: $json,
+                pattern: $pattern,
+                also: $also,
+            };
+
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            pub struct $type(pub String);
+
+            impl JsonSchema for $type {
+                fn inline_schema() -> bool {
+                    true
+                }
+                fn schema_name() -> Cow<'static, str> {
+                    stringify!($type).into()
+                }
+                fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                    let mut schema = json_schema!({"type": "string", "x-format": stringify!($type)});
+                    if let Some(json) = $constant.json {
+                        schema.insert("format".to_owned(), json.into());
+                    }
+                    schema
+                }
+            }
+        )*
+    };
+}
+
+formats! {
+    /// An absolute URL.
+    Url = URL {
+        description: "an absolute URL",
+        json: Some("uri"),
+        pattern: "[A-Za-z][A-Za-z0-9+.-]*:.*",
+        also: Some((
+            "([Hh][Tt][Tt][Pp][Ss]?|[Ww][Ss][Ss]?|[Ff][Tt][Pp]):.*",
+            concat!(
+                "[A-Za-z]+:[/\\]*([^/?#\\@]*@)*", url_host!(), "(:(", port!(), ")?)?([/?#\\].*)?"
+            ),
+        )),
+    }
+    /// A ULID (<https://github.com/ulid/spec>).
+    Ulid = ULID {
+        description: "a ULID (26 characters: digits, and letters except I, L, O and U)",
+        json: None,
+        pattern: "[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}",
+        also: None,
+    }
+    /// An IP address, or a network with its prefix length or netmask.
+    IpNetwork = IP_NETWORK {
+        description: "an IP address or a network such as 10.0.0.0/8",
+        // Upstream says `ip` of what may be a network too.
+        json: Some("ip"),
+        pattern: concat!(
+            "(", ipv4!(), "(/(0*([12]?[0-9]|3[0-2])|255\\.255\\.255\\.", mask!(),
+            "|255\\.255\\.", mask!(), "\\.0|255\\.", mask!(), "\\.0\\.0|", mask!(), "\\.0\\.0\\.0))?",
+            "|", ipv6!(), "(/0*(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)"
+        ),
+        also: None,
+    }
+    /// An IP address and a port.
+    SocketAddress = SOCKET_ADDRESS {
+        description: "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080",
+        json: None,
+        pattern: concat!("(", ipv4!(), "|\\[", ipv6!(), "(%[0-9]+)?]):", port!()),
+        also: None,
+    }
+    /// Permissions of a file.
+    Mode = MODE {
+        description: "permissions in octal, such as \"660\"",
+        json: None,
+        pattern: "[0-7]{1,4}",
+        also: None,
+    }
+    /// The name or address of a host. MAS itself takes any text.
+    Hostname = HOSTNAME {
+        description: "the name or address of a host",
+        json: Some("hostname"),
+        pattern: ".*",
+        also: None,
+    }
+    /// The name of a Matrix homeserver
+    /// (<https://spec.matrix.org/latest/appendices/#server-name>).
+    ServerName = SERVER_NAME {
+        description: "the name of a Matrix homeserver, such as example.com, with no https:// and no path",
+        json: None,
+        pattern: concat!("([A-Za-z0-9.-]{1,255}|\\[", ipv6!(), "])(:", port!(), ")?"),
+        also: None,
+    }
+    /// 32 bytes in hexadecimal.
+    Hex32 = HEX_32 {
+        description: "64 hexadecimal digits",
+        json: None,
+        pattern: "[0-9a-fA-F]{64}",
+        also: None,
+    }
+    /// Bytes in base64url without padding.
+    Base64Url = BASE64_URL {
+        description: "base64url without padding",
+        json: None,
+        pattern: "([A-Za-z0-9_-]{4})*([A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?",
+        also: None,
+    }
+    /// Bytes in base64.
+    Base64 = BASE64 {
+        description: "base64",
+        json: None,
+        pattern: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?",
+        also: None,
+    }
+    /// The address of a Sentry project.
+    Dsn = DSN {
+        description: "the address of a Sentry project, such as https://key@sentry.example.com/1",
+        json: Some("uri"),
+        pattern: concat!(
+            "(https?://[^/?#\\@:[:space:]]+(:[^/?#\\@:[:space:]]*)?@", url_host!(),
+            "(:(", port!(), ")?)?(/[^?#[:space:]]*)?/[^/?#[:space:]]+/?)?"
+        ),
+        also: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        for format in ALL {
+            format.matches("x");
+        }
+        assert!(matches(MAILBOX, "\"A \\\"B\\\"\" <a@b>"));
+        assert!(!matches(
+            URI_WITH_PASSWORD,
+            "postgresql:///mas?host=/run/postgresql"
+        ));
+        assert!(matches(
+            URI_WITH_PASSWORD,
+            "postgresql://mas:hunter2@db/mas"
+        ));
+        assert!(matches(
+            URI_WITH_PASSWORD,
+            "postgresql:///mas?host=db&password=hunter2"
+        ));
+    }
+}

@@ -1,0 +1,649 @@
+//! The option tree: a JSON schema, read into the form that every other part of the program walks.
+//!
+//! The same reader takes our own schema (see [`crate::schema`] for its extension keywords) and
+//! upstream's `config.schema.json`, so that the two can be compared.
+
+use semver::Version;
+use serde_json::{Map, Value};
+
+use crate::schema::format::{self, Format};
+
+/// An option, or a group of options.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What values it takes.
+    pub shape: Shape,
+    /// What it does, and when to change it.
+    pub description: String,
+    /// Whether MAS accepts `null`.
+    pub nullable: bool,
+    /// What `null` means, where it is not the same as leaving the option out.
+    pub null_means: Option<String>,
+    /// Whether it has to be there when what contains it is there.
+    pub required: bool,
+    /// MAS versions before this one need it.
+    pub required_before: Option<Version>,
+    /// What MAS uses in its absence.
+    pub default: Option<Value>,
+    /// Whether upstream's schema is silent about the default.
+    pub hidden_default: bool,
+    /// The same in words, where it is no constant.
+    pub default_text: Option<String>,
+    /// A value to show.
+    pub example: Option<Value>,
+    /// First MAS version that has it.
+    pub since: Version,
+    /// First MAS version that no longer has it.
+    pub removed: Option<Version>,
+    /// Whether its value must never be seen.
+    pub secret: bool,
+    /// Whether it names a file of which MAS uses every byte.
+    pub read_raw: bool,
+    /// The tag values it belongs to, in a section whose options depend on a tag; empty for all.
+    pub variants: Vec<Variant>,
+    /// What upstream's schema says instead.
+    pub upstream: Map<String, Value>,
+}
+
+/// One of the tag values an option belongs to.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// The tag's value.
+    pub tag: String,
+    /// Whether the option has to be there for this value.
+    pub required: bool,
+    /// The values it takes there, if it takes one of several.
+    pub choices: Vec<String>,
+}
+
+/// What values an option takes.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number.
+    Integer {
+        /// Its JSON schema format, such as `uint16`.
+        format: String,
+        /// Smallest value.
+        min: i128,
+        /// Largest value.
+        max: i128,
+    },
+    /// A number.
+    Number {
+        /// Its JSON schema format, such as `double`.
+        format: String,
+        /// Smallest value.
+        min: Option<f64>,
+        /// Largest value.
+        max: Option<f64>,
+    },
+    /// Text.
+    Text {
+        /// The form it must have.
+        format: Option<&'static Format>,
+        /// Its JSON schema format, such as `uri`.
+        json: Option<String>,
+    },
+    /// One of several texts.
+    Choice(Vec<Choice>),
+    /// Anything JSON can say.
+    Any,
+    /// A list.
+    List(Box<Node>),
+    /// Values under names of the user's choice.
+    Map(Box<Node>),
+    /// Values under given names.
+    Section(Section),
+}
+
+/// One of the texts an option takes.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The text.
+    pub value: String,
+    /// What it means.
+    pub description: String,
+    /// First MAS version that knows it.
+    pub since: Version,
+}
+
+/// Options under given names.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// The options, in the order they are declared.
+    pub options: Vec<(String, Node)>,
+    /// How they depend on each other.
+    pub union: Option<Union>,
+}
+
+/// How the options of a section depend on each other.
+#[derive(Clone, Debug)]
+pub enum Union {
+    /// One option decides which of the others may be there.
+    Tagged(String),
+    /// The section has one of several forms.
+    Forms(Vec<Form>),
+}
+
+/// One form of a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// The options of this form.
+    pub options: Vec<String>,
+    /// Those that have to be there.
+    pub required: Vec<String>,
+}
+
+impl Section {
+    /// The option of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        let found = self.options.iter().find(|(key, _)| key == name);
+        found.map(|(_, node)| node)
+    }
+
+    /// The option that names a file with the value of `name`.
+    #[must_use]
+    pub fn file_twin(&self, name: &str) -> Option<String> {
+        let twin = format!("{name}_file");
+        self.get(&twin).map(|_| twin)
+    }
+}
+
+impl Node {
+    /// The options in it, if it is a section.
+    #[must_use]
+    pub fn section(&self) -> Option<&Section> {
+        match &self.shape {
+            Shape::Section(section) => Some(section),
+            _ => None,
+        }
+    }
+
+    /// Everything below it, with its path (`clients[].jwks.keys[].kty`), each group before its
+    /// options.
+    #[must_use]
+    pub fn descendants(&self) -> Vec<(String, &Node)> {
+        let mut found = Vec::new();
+        self.collect("", &mut found);
+        found
+    }
+
+    fn collect<'a>(&'a self, path: &str, found: &mut Vec<(String, &'a Node)>) {
+        for (step, child) in self.children() {
+            let path = join(path, &step);
+            found.push((path.clone(), child));
+            child.collect(&path, found);
+        }
+    }
+
+    /// What lies directly below it, each with the step that leads there: a name, `[]` or `*`.
+    fn children(&self) -> Vec<(String, &Node)> {
+        match &self.shape {
+            Shape::Section(section) => {
+                let options = section.options.iter();
+                options.map(|(name, node)| (name.clone(), node)).collect()
+            }
+            Shape::List(item) => vec![("[]".to_owned(), item)],
+            Shape::Map(value) => vec![("*".to_owned(), value)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The node at a path such as `clients[].client_id`.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&Node> {
+        steps(path).try_fold(self, |node, step| {
+            let children = node.children();
+            let found = children.into_iter().find(|(key, _)| *key == step);
+            found.map(|(_, child)| child)
+        })
+    }
+}
+
+/// The path one step further down.
+#[must_use]
+pub fn join(path: &str, step: &str) -> String {
+    match (path, step) {
+        ("", _) => step.to_owned(),
+        (_, "[]") => format!("{path}[]"),
+        _ => format!("{path}.{step}"),
+    }
+}
+
+/// The steps of a path: names, `[]` and `*`.
+pub fn steps(path: &str) -> impl Iterator<Item = &str> {
+    path.split('.')
+        .flat_map(|part| {
+            let name = part.trim_end_matches("[]");
+            let lists = (part.len() - name.len()) / 2;
+            std::iter::once(name).chain(std::iter::repeat_n("[]", lists))
+        })
+        .filter(|step| !step.is_empty())
+}
+
+/// A JSON schema that is not of the form we can read.
+#[derive(Debug, thiserror::Error)]
+#[error("{at}: {reason}")]
+pub struct SchemaError {
+    at: String,
+    reason: String,
+}
+
+/// Reads a JSON schema (draft 7, references within the document only).
+///
+/// # Errors
+///
+/// Names the path in the configuration whose schema has a form this reader does not know.
+pub fn read(schema: &Value) -> Result<Node, SchemaError> {
+    let reader = Reader { root: schema };
+    let oldest = crate::schema::OLDEST;
+    reader.node(schema, "", &oldest)
+}
+
+/// The tree of [`crate::schema::Settings`].
+///
+/// # Panics
+///
+/// If the schema of our own types cannot be read, which the tests rule out.
+#[must_use]
+pub fn settings() -> Node {
+    read(&crate::schema::json_schema()).expect("our own schema can be read")
+}
+
+struct Reader<'a> {
+    root: &'a Value,
+}
+
+type Object = Map<String, Value>;
+
+impl Reader<'_> {
+    fn node(&self, schema: &Value, at: &str, parent: &Version) -> Result<Node, SchemaError> {
+        let error = |reason: &str| SchemaError {
+            at: if at.is_empty() { "the schema" } else { at }.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let (schema, null) = self.resolve(schema);
+        let version = |key: &str| -> Result<Option<Version>, SchemaError> {
+            let text = schema.get(key).and_then(Value::as_str);
+            text.map(Version::parse)
+                .transpose()
+                .map_err(|e| error(&format!("{key}: {e}")))
+        };
+        let flag = |key: &str| schema.get(key).and_then(Value::as_bool);
+        let text = |key: &str| schema.get(key).and_then(Value::as_str).map(str::to_owned);
+        let since = version("x-since")?.unwrap_or_else(|| parent.clone());
+        let default = match schema.get("x-default") {
+            Some(real) => Some(real).filter(|real| !real.is_null()),
+            None => schema.get("default"),
+        };
+        let shape = self.shape(&schema, at, &since)?;
+        let group = matches!(shape, Shape::Section(_) | Shape::List(_) | Shape::Map(_));
+        let ours = !self.root["definitions"].is_object();
+        let nullable =
+            flag("x-nullable").unwrap_or(null && !(ours && (group || default.is_some())));
+        Ok(Node {
+            shape,
+            description: one_line(&text("description").unwrap_or_default()),
+            nullable,
+            null_means: text("x-null"),
+            required: false,
+            required_before: version("x-required-before")?,
+            default: default.cloned(),
+            hidden_default: schema.contains_key("x-default"),
+            default_text: text("x-default-text"),
+            example: schema.get("examples").map(|examples| examples[0].clone()),
+            since,
+            removed: version("x-removed")?,
+            secret: flag("x-secret").unwrap_or(false),
+            read_raw: flag("x-read-raw").unwrap_or(false),
+            variants: Vec::new(),
+            upstream: schema
+                .get("x-upstream")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default(),
+        })
+    }
+
+    /// Follows references, unwraps single-element `allOf`, and takes `null` out of unions. What
+    /// stands beside a reference wins over what it refers to.
+    fn resolve(&self, schema: &Value) -> (Object, bool) {
+        let mut schema = schema.as_object().cloned().unwrap_or_default();
+        let mut null = false;
+        loop {
+            let inner = if let Some(reference) = schema.shift_remove("$ref") {
+                let pointer = reference
+                    .as_str()
+                    .unwrap_or_default()
+                    .trim_start_matches('#');
+                self.root.pointer(pointer).cloned()
+            } else if let Some([only]) = array(&schema, "allOf") {
+                let only = only.clone();
+                schema.shift_remove("allOf");
+                Some(only)
+            } else if let Some(rest) = without_null(&schema) {
+                null = true;
+                schema.shift_remove("anyOf");
+                rest
+            } else {
+                None
+            };
+            let Some(inner) = inner else { break };
+            schema = overlay(inner.as_object().cloned().unwrap_or_default(), schema);
+        }
+        if let Some(types) = schema.get_mut("type")
+            && let Some(list) = types.as_array()
+        {
+            let rest: Vec<&Value> = list.iter().filter(|t| *t != "null").collect();
+            null |= rest.len() < list.len();
+            if let [only] = rest[..] {
+                *types = only.clone();
+            }
+        }
+        (schema, null)
+    }
+
+    fn shape(&self, schema: &Object, at: &str, since: &Version) -> Result<Shape, SchemaError> {
+        let error = |reason: &str| SchemaError {
+            at: at.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if let Some(choices) = self.choices(schema, since) {
+            return Ok(Shape::Choice(choices));
+        }
+        let format = || {
+            schema
+                .get("format")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        match schema.get("type").and_then(Value::as_str) {
+            Some("boolean") => Ok(Shape::Boolean),
+            Some("integer") => {
+                let format = format().unwrap_or_default();
+                let (least, most) = integer_range(&format);
+                let bound = |key: &str| schema.get(key).and_then(Value::as_i64).map(i128::from);
+                Ok(Shape::Integer {
+                    min: bound("minimum").unwrap_or(least),
+                    max: bound("maximum").unwrap_or(most),
+                    format,
+                })
+            }
+            Some("number") => Ok(Shape::Number {
+                format: format().unwrap_or_default(),
+                min: schema.get("minimum").and_then(Value::as_f64),
+                max: schema.get("maximum").and_then(Value::as_f64),
+            }),
+            Some("string") => Ok(Shape::Text {
+                format: schema
+                    .get("x-format")
+                    .and_then(Value::as_str)
+                    .and_then(format::find),
+                json: format(),
+            }),
+            Some("array") => {
+                let items = schema
+                    .get("items")
+                    .ok_or_else(|| error("a list without items"))?;
+                let item = self.node(items, &join(at, "[]"), since)?;
+                Ok(Shape::List(Box::new(Node {
+                    required: true,
+                    ..item
+                })))
+            }
+            Some("object") | None if schema.keys().any(|key| is_object_keyword(key)) => {
+                self.object(schema, at, since)
+            }
+            None => Ok(Shape::Any),
+            Some(other) => Err(error(&format!("unknown type {other}"))),
+        }
+    }
+
+    fn choices(&self, schema: &Object, since: &Version) -> Option<Vec<Choice>> {
+        let listed = array(schema, "enum").map(<[Value]>::to_vec);
+        let alternatives = array(schema, "oneOf").or(array(schema, "anyOf"));
+        let alternatives = alternatives.map(<[Value]>::to_vec);
+        let entries: Vec<Value> = match (listed, alternatives) {
+            (Some(values), _) => values,
+            (None, Some(alternatives)) => alternatives,
+            (None, None) => return None,
+        };
+        let mut choices = Vec::new();
+        for entry in entries {
+            let (entry, values) = match entry {
+                Value::String(value) => (Object::new(), vec![Value::String(value)]),
+                other => {
+                    let (entry, _) = self.resolve(&other);
+                    let values = match (entry.get("const"), array(&entry, "enum")) {
+                        (Some(value), _) => vec![value.clone()],
+                        (None, Some(values)) => values.to_vec(),
+                        (None, None) => return None,
+                    };
+                    (entry, values)
+                }
+            };
+            let text = |key: &str| entry.get(key).and_then(Value::as_str);
+            for value in values {
+                choices.push(Choice {
+                    value: value.as_str()?.to_owned(),
+                    description: one_line(text("description").unwrap_or_default()),
+                    since: text("x-since")
+                        .and_then(|version| Version::parse(version).ok())
+                        .unwrap_or_else(|| since.clone()),
+                });
+            }
+        }
+        Some(choices)
+    }
+
+    fn object(&self, schema: &Object, at: &str, since: &Version) -> Result<Shape, SchemaError> {
+        if let Some(values) = schema.get("additionalProperties").filter(|v| v.is_object()) {
+            return Ok(Shape::Map(Box::new(self.node(
+                values,
+                &join(at, "*"),
+                since,
+            )?)));
+        }
+        let mut options = self.properties(schema, at, since)?;
+        let mut union = None;
+        if let Some(alternatives) = array(schema, "oneOf").or(array(schema, "anyOf")) {
+            let forms: Vec<Object> = alternatives
+                .iter()
+                .map(|form| self.resolve(form).0)
+                .collect();
+            let tags: Option<Vec<(String, String)>> = forms.iter().map(tag).collect();
+            let described = schema.get("x-tag-description").and_then(Value::as_str);
+            let found = match tags {
+                Some(tags) => self.tagged(&forms, &tags, described, at, since)?,
+                None => self.forms(&forms, at, since)?,
+            };
+            options.splice(0..0, found.options);
+            union = found.union;
+        }
+        Ok(Shape::Section(Section { options, union }))
+    }
+
+    fn properties(
+        &self,
+        schema: &Object,
+        at: &str,
+        since: &Version,
+    ) -> Result<Vec<(String, Node)>, SchemaError> {
+        let required = array(schema, "required").unwrap_or_default();
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let properties = properties.into_iter().flatten();
+        properties
+            .map(|(name, schema)| {
+                let mut node = self.node(schema, &join(at, name), since)?;
+                node.required = required.iter().any(|key| key == name);
+                Ok((name.clone(), node))
+            })
+            .collect()
+    }
+
+    fn tagged(
+        &self,
+        forms: &[Object],
+        tags: &[(String, String)],
+        description: Option<&str>,
+        at: &str,
+        since: &Version,
+    ) -> Result<Section, SchemaError> {
+        let name = tags[0].0.clone();
+        let mut choices = Vec::new();
+        let mut options: Vec<(String, Node)> = Vec::new();
+        for (form, (_, value)) in forms.iter().zip(tags) {
+            let text = |key: &str| form.get(key).and_then(Value::as_str);
+            choices.push(Choice {
+                value: value.clone(),
+                description: one_line(text("description").unwrap_or_default()),
+                since: text("x-since")
+                    .and_then(|version| Version::parse(version).ok())
+                    .unwrap_or_else(|| since.clone()),
+            });
+            for (key, mut node) in self.properties(form, at, since)? {
+                if key == name {
+                    continue;
+                }
+                let values = match &node.shape {
+                    Shape::Choice(choices) => choices.iter().map(|c| c.value.clone()).collect(),
+                    _ => Vec::new(),
+                };
+                let variant = Variant {
+                    tag: value.clone(),
+                    required: node.required,
+                    choices: values,
+                };
+                if let Some((_, known)) = options.iter_mut().find(|(known, _)| *known == key) {
+                    known.variants.push(variant);
+                    merge_choices(known, node);
+                } else {
+                    node.variants.push(variant);
+                    options.push((key, node));
+                }
+            }
+        }
+        let template = self.node(&serde_json::json!({"type": "string"}), at, since)?;
+        let tag = Node {
+            shape: Shape::Choice(choices),
+            description: one_line(description.unwrap_or_default()),
+            required: true,
+            ..template
+        };
+        options.insert(0, (name.clone(), tag));
+        Ok(Section {
+            options,
+            union: Some(Union::Tagged(name)),
+        })
+    }
+
+    fn forms(&self, forms: &[Object], at: &str, since: &Version) -> Result<Section, SchemaError> {
+        let mut options = Vec::new();
+        let mut union = Vec::new();
+        for form in forms {
+            let found = self.properties(form, at, since)?;
+            let names = |wanted: fn(&Node) -> bool| {
+                let wanted = found.iter().filter(|(_, node)| wanted(node));
+                wanted.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+            };
+            union.push(Form {
+                options: names(|_| true),
+                required: names(|node| node.required),
+            });
+            options.extend(found);
+        }
+        Ok(Section {
+            options,
+            union: Some(Union::Forms(union)),
+        })
+    }
+}
+
+fn array<'a>(schema: &'a Object, key: &str) -> Option<&'a [Value]> {
+    schema.get(key).and_then(Value::as_array).map(Vec::as_slice)
+}
+
+/// `base` with what `top` says on top; properties and required names of both.
+fn overlay(mut base: Object, top: Object) -> Object {
+    for (key, value) in top {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Object(below)), Value::Object(above)) if key == "properties" => {
+                below.extend(above);
+            }
+            (Some(Value::Array(below)), Value::Array(above)) if key == "required" => {
+                below.extend(above);
+            }
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+    base
+}
+
+fn is_object_keyword(key: &str) -> bool {
+    matches!(
+        key,
+        "properties" | "additionalProperties" | "oneOf" | "anyOf"
+    )
+}
+
+/// What is left of an `anyOf` with `null` in it: the one other schema, if there is just one.
+#[expect(clippy::option_option, reason = "outer: has null; inner: what is left")]
+fn without_null(schema: &Object) -> Option<Option<Value>> {
+    let alternatives = array(schema, "anyOf")?;
+    let is_null = |schema: &Value| schema["type"] == "null";
+    let rest: Vec<&Value> = alternatives.iter().filter(|s| !is_null(s)).collect();
+    match rest[..] {
+        [only] if alternatives.len() == 2 => Some(Some(only.clone())),
+        _ => None,
+    }
+}
+
+/// The tag of a form: the one property that has to be a given text.
+fn tag(form: &Object) -> Option<(String, String)> {
+    let properties = form.get("properties")?.as_object()?;
+    properties.iter().find_map(|(name, schema)| {
+        let value = match (
+            schema.get("const"),
+            schema["enum"].as_array().map(Vec::as_slice),
+        ) {
+            (Some(value), _) | (None, Some([value])) => value.as_str()?,
+            _ => return None,
+        };
+        Some((name.clone(), value.to_owned()))
+    })
+}
+
+fn merge_choices(into: &mut Node, from: Node) {
+    into.required &= from.required;
+    if let (Shape::Choice(known), Shape::Choice(more)) = (&mut into.shape, from.shape) {
+        for choice in more {
+            if known.iter().all(|known| known.value != choice.value) {
+                known.push(choice);
+            }
+        }
+    }
+}
+
+/// The range of an integer type, Nix's own range taken into account.
+fn integer_range(format: &str) -> (i128, i128) {
+    match format {
+        "uint8" => (0, u8::MAX.into()),
+        "uint16" => (0, u16::MAX.into()),
+        "uint32" => (0, u32::MAX.into()),
+        "uint" | "uint64" => (0, i64::MAX.into()),
+        _ => (i64::MIN.into(), i64::MAX.into()),
+    }
+}
+
+/// Doc comments are wrapped; descriptions are not. Paragraphs stay.
+fn one_line(text: &str) -> String {
+    text.split("\n\n")
+        .map(|paragraph| paragraph.lines().collect::<Vec<_>>().join(" "))
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
