@@ -1,5 +1,8 @@
 # What generated rules are made of. A rule gives a list: empty, or with what is wrong.
 { lib }:
+let
+  isNumber = value: builtins.isInt value || builtins.isFloat value;
+in
 {
   refuse =
     at: message: broken:
@@ -12,7 +15,7 @@
       lib.concatLists (lib.imap0 (i: entry: rules "${at}[${toString i}]" entry (lib.take i list)) list)
     );
 
-  less = left: right: lib.isNumber left && lib.isNumber right && left < right;
+  less = left: right: isNumber left && isNumber right && left < right;
 
   matches = pattern: value: builtins.isString value && builtins.match pattern value != null;
 }

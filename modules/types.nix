@@ -70,7 +70,7 @@ mapAttrs (
               inherit (options.${name} or (unknown options loc name defs)) type;
               first = (head defs).value;
             in
-            if length defs == 1 && isPlain first && type.check first then
+            if length defs == 1 && isPlain first && (type.accepts or type.check) first then
               { value = first; }
             else
               (mergeDefinitions (loc ++ [ name ]) type defs).optionalValue
@@ -98,6 +98,7 @@ mapAttrs (
     type:
     type
     // {
+      accepts = type.check;
       check = _: true;
       merge =
         loc: defs:

@@ -157,3 +157,12 @@ fn merge(
         }
     }
 }
+
+impl From<Value> for Loaded {
+    fn from(value: Value) -> Self {
+        Loaded {
+            value,
+            origins: BTreeMap::new(),
+        }
+    }
+}

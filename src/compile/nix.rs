@@ -21,7 +21,7 @@ pub fn files(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
     let printer = Options { rules };
     let root = settings.section().expect("the settings are a section");
     let mut files = vec![("formats.nix".to_owned(), formats(settings))];
-    files.push(("options/default.nix".to_owned(), printer.root(root)));
+    files.push(("options/default.nix".to_owned(), Options::root(root)));
     for (name, node) in &root.options {
         files.push((format!("options/{name}.nix"), printer.file(name, node)));
     }
@@ -73,6 +73,8 @@ pub fn value(value: &Value) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Number(number) => number.to_string(),
         Value::String(text) => string(text),
+        Value::Array(items) if items.is_empty() => "[ ]".to_owned(),
+        Value::Object(entries) if entries.is_empty() => "{ }".to_owned(),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(self::value).collect();
             format!("[ {} ]", items.join(" "))
@@ -175,7 +177,7 @@ struct Options<'a> {
 }
 
 impl Options<'_> {
-    fn root(&self, root: &Section) -> String {
+    fn root(root: &Section) -> String {
         let mut options = String::new();
         for (name, node) in &root.options {
             let kind = format!("import ./{name}.nix {{ inherit lib types; }}");
@@ -197,17 +199,16 @@ impl Options<'_> {
     }
 
     fn kind(&self, node: &Node, path: &str) -> String {
-        let secret = node.secret || self.holds_secret(path);
         let plain = self.shape(&node.shape, path);
-        let plain = if secret {
-            format!("types.secret {}", parenthesized(&plain))
-        } else {
-            plain
-        };
-        match (node.nullable, &node.null_means) {
+        let kind = match (node.nullable, &node.null_means) {
             (false, _) => plain,
             (true, None) => format!("types.unsetOr {}", parenthesized(&plain)),
             (true, Some(_)) => format!("lib.types.nullOr {}", parenthesized(&plain)),
+        };
+        if node.secret || self.holds_secret(path) {
+            format!("types.secret {}", parenthesized(&kind))
+        } else {
+            kind
         }
     }
 

@@ -1,7 +1,7 @@
 //! Rules of the `clients` section.
 
 use super::{Rule, each, exclusive};
-use crate::expr::{Expr, Term, all, all_missing, any_set, not, option, set};
+use crate::expr::{Expr, Term, all, all_missing, any_set, not, option, option_or, set};
 
 const CLIENTS: &str = "clients[]";
 const SECRET: [&str; 2] = ["client_secret", "client_secret_file"];
@@ -21,7 +21,10 @@ pub fn rules() -> Vec<Rule> {
             CLIENTS,
             "client-id-twice",
             "client_id",
-            Expr::Repeated(Term::Upper(Box::new(option("client_id")))),
+            all([
+                set("client_id"),
+                Expr::Repeated(Term::Upper(Box::new(option_or("client_id", "")))),
+            ]),
             "another client has this id already, and only the last one would count",
             "Give every client an id of its own.",
         ),

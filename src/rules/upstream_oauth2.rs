@@ -11,7 +11,10 @@ pub fn rules() -> Vec<Rule> {
             PROVIDERS,
             "provider-id-twice",
             "id",
-            Expr::Repeated(Term::Upper(Box::new(option("id")))),
+            all([
+                set("id"),
+                Expr::Repeated(Term::Upper(Box::new(option_or("id", "")))),
+            ]),
             "another provider has this id already, and only the last one would count",
             "Give every provider an id of its own.",
         ),

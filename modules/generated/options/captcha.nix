@@ -28,7 +28,7 @@ types.section {
     '';
   };
   secret_key = lib.mkOption {
-    type = types.unsetOr (types.secret lib.types.str);
+    type = types.secret (types.unsetOr lib.types.str);
     description = ''
       The secret half of the key pair. MAS cannot read it from a file.
 

@@ -44,7 +44,7 @@ lib.types.listOf (
       '';
     };
     client_secret = lib.mkOption {
-      type = types.unsetOr (types.secret lib.types.str);
+      type = types.secret (types.unsetOr lib.types.str);
       description = ''
         The client's secret, for the `client_secret_*` methods.
 
@@ -259,7 +259,7 @@ lib.types.listOf (
       description = ''
         Where MAS may send users back to after they logged in. Must match what the client asks for, character by character.
       '';
-      defaultText = lib.literalExpression "[  ]";
+      defaultText = lib.literalExpression "[ ]";
       example = [ "https://client.example.com/callback" ];
     };
   }

@@ -2,7 +2,7 @@
 { lib, types }:
 types.section {
   uri = lib.mkOption {
-    type = types.unsetOr (types.secret lib.types.str);
+    type = types.secret (types.unsetOr lib.types.str);
     description = ''
       The whole connection as one URI, in place of `host`, `port`, `socket`, `username`, `password` and `database`. A password in it would lie in the Nix store: give the parts and `password_file` instead.
     '';
@@ -37,7 +37,7 @@ types.section {
     defaultText = lib.literalMD "the user MAS runs as";
   };
   password = lib.mkOption {
-    type = types.unsetOr (types.secret lib.types.str);
+    type = types.secret (types.unsetOr lib.types.str);
     description = ''
       Password of the role.
 
@@ -118,7 +118,7 @@ types.section {
     '';
   };
   ssl_key = lib.mkOption {
-    type = types.unsetOr (types.secret lib.types.str);
+    type = types.secret (types.unsetOr lib.types.str);
     description = ''
       Private key of `ssl_certificate`, in PEM form.
 

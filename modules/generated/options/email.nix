@@ -68,7 +68,7 @@ types.section {
     '';
   };
   password = lib.mkOption {
-    type = types.unsetOr (types.secret lib.types.str);
+    type = types.secret (types.unsetOr lib.types.str);
     description = ''
       Password for the SMTP server.
 

@@ -190,7 +190,7 @@ types.section {
                 example = "/var/lib/acme/auth.example.com/fullchain.pem";
               };
               key = lib.mkOption {
-                type = types.unsetOr (types.secret lib.types.str);
+                type = types.secret (types.unsetOr lib.types.str);
                 description = ''
                   Private key in PEM form.
 
@@ -205,7 +205,7 @@ types.section {
                 example = "/var/lib/acme/auth.example.com/key.pem";
               };
               password = lib.mkOption {
-                type = types.unsetOr (types.secret lib.types.str);
+                type = types.secret (types.unsetOr lib.types.str);
                 description = ''
                   Password that decrypts the private key.
 
@@ -229,7 +229,7 @@ types.section {
     description = ''
       Where MAS listens, and what it serves there. As soon as this section is there, MAS has no listener but these.
     '';
-    defaultText = lib.literalExpression "[  ]";
+    defaultText = lib.literalExpression "[ ]";
   };
   trusted_proxies = lib.mkOption {
     type = lib.types.listOf types.ipNetwork;

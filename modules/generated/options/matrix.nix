@@ -36,7 +36,7 @@ types.section {
     defaultText = lib.literalExpression "\"http://localhost:8008/\"";
   };
   secret = lib.mkOption {
-    type = types.unsetOr (types.secret lib.types.str);
+    type = types.secret (types.unsetOr lib.types.str);
     description = ''
       Secret shared with the homeserver, `matrix_authentication_service.secret` in Synapse's configuration. Whoever knows it is administrator of the homeserver.
 

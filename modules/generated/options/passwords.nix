@@ -48,7 +48,7 @@ types.section {
           defaultText = lib.literalExpression "12";
         };
         secret = lib.mkOption {
-          type = types.unsetOr (types.secret lib.types.str);
+          type = types.secret (types.unsetOr lib.types.str);
           description = ''
             A secret that goes into every hash ("pepper"). Synapse's `password_config.pepper` for passwords that came from there.
 

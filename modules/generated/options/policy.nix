@@ -57,7 +57,7 @@ types.section {
     description = ''
       What the policy is told, in any form. The policy that comes with MAS looks at `admin_users`, `admin_clients`, `client_registration`, `registration`, `emails` and `requester`.
     '';
-    defaultText = lib.literalExpression "{  }";
+    defaultText = lib.literalExpression "{ }";
     example = {
       admin_clients = [ "01H8PKNWKKRPCBW4YGH1RWV279" ];
       registration = {

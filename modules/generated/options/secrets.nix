@@ -2,7 +2,7 @@
 { lib, types }:
 types.section {
   encryption = lib.mkOption {
-    type = types.unsetOr (types.secret types.hex32);
+    type = types.secret (types.unsetOr types.hex32);
     description = ''
       Key that encrypts cookies and columns of the database: 32 bytes as 64 hexadecimal digits. Never change it: what it encrypted is lost then.
 
@@ -30,7 +30,7 @@ types.section {
             defaultText = lib.literalMD "the key's SHA-256 thumbprint";
           };
           key = lib.mkOption {
-            type = types.unsetOr (types.secret lib.types.str);
+            type = types.secret (types.unsetOr lib.types.str);
             description = ''
               The key in PEM form.
 
@@ -45,7 +45,7 @@ types.section {
             example = "/run/secrets/mas-rsa-key";
           };
           password = lib.mkOption {
-            type = types.unsetOr (types.secret lib.types.str);
+            type = types.secret (types.unsetOr lib.types.str);
             description = ''
               Password that decrypts the key.
 

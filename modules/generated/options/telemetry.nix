@@ -36,7 +36,7 @@ types.section {
         description = ''
           Which headers carry a trace from one service to the next.
         '';
-        defaultText = lib.literalExpression "[  ]";
+        defaultText = lib.literalExpression "[ ]";
         example = [
           "tracecontext"
           "baggage"
@@ -91,7 +91,7 @@ types.section {
   sentry = lib.mkOption {
     type = types.section {
       dsn = lib.mkOption {
-        type = types.unsetOr (types.secret types.dsn);
+        type = types.secret (types.unsetOr types.dsn);
         description = ''
           Address of the Sentry project, which contains its key. MAS cannot read it from a file.
 

@@ -57,7 +57,7 @@ types.section {
           '';
         };
         client_secret = lib.mkOption {
-          type = types.unsetOr (types.secret lib.types.str);
+          type = types.secret (types.unsetOr lib.types.str);
           description = ''
             Secret shared with the provider, for the `client_secret_*` methods.
 
@@ -97,7 +97,7 @@ types.section {
           type = types.unsetOr (
             types.section {
               private_key = lib.mkOption {
-                type = types.unsetOr (types.secret lib.types.str);
+                type = types.secret (types.unsetOr lib.types.str);
                 description = ''
                   The private key in PEM form.
 
@@ -535,7 +535,7 @@ types.section {
           description = ''
             Further parameters of the authorization request. From MAS 1.19.0 on the values are templates.
           '';
-          defaultText = lib.literalExpression "{  }";
+          defaultText = lib.literalExpression "{ }";
           example = {
             prompt = "select_account";
           };

@@ -15,8 +15,9 @@ lib.concatLists [
       (refuse "${at}.client_id"
         "another client has this id already, and only the last one would count. Give every client an id of its own."
         (
-          builtins.any (
-            other: (lib.toUpper (other.client_id or null)) == (lib.toUpper (client.client_id or null))
+          client ? client_id
+          && builtins.any (
+            other: (lib.toUpper (other.client_id or "")) == (lib.toUpper (client.client_id or ""))
           ) earlier
         )
       )

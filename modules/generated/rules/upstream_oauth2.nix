@@ -18,9 +18,8 @@ lib.concatLists [
       (refuse "${at}.id"
         "another provider has this id already, and only the last one would count. Give every provider an id of its own."
         (
-          builtins.any (
-            other: (lib.toUpper (other.id or null)) == (lib.toUpper (provider.id or null))
-          ) earlier
+          provider ? id
+          && builtins.any (other: (lib.toUpper (other.id or "")) == (lib.toUpper (provider.id or ""))) earlier
         )
       )
       (refuse "${at}.issuer"

@@ -1,0 +1,206 @@
+//! Three judges of the same configurations: `mas2nix check`, the evaluated module, and MAS itself.
+
+mod common;
+
+use std::sync::LazyLock;
+
+use common::{Case, MasCli, Nix, generate};
+use mas2nix::{
+    check::{self, Problem},
+    load::Loaded,
+    rules::{self, Rule},
+    schema,
+    tree::{self, Node, Shape},
+};
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
+/// What we refuse and MAS accepts: it ignores these, or fails on them only when it starts or when
+/// somebody logs in.
+fn deliberately_stricter(problem: &Problem) -> bool {
+    let path = check::without_indices(&problem.path);
+    match problem.id.as_str() {
+        "unknown-option"
+        | "no-form"
+        | "mixed-forms"
+        | "no-listener"
+        | "scheme-version-twice"
+        | "provider-id-twice"
+        | "client-id-twice"
+        | "captcha-without-key"
+        | "undiscovered-endpoint"
+        | "wrong-variant"
+        | "wrong-choice" => true,
+        "rate-out-of-range" => path.starts_with("rate_limiting.email_authentication."),
+        "required" => path.starts_with("http.listeners[].binds[]."),
+        "wrong-type" | "null" => {
+            path.starts_with("http.listeners[].binds[]")
+                || path.starts_with("clients[].jwks.keys[]")
+                || path.starts_with("experimental.")
+                || path.ends_with("_alg")
+                || [
+                    "database.port",
+                    "email.port",
+                    "matrix.homeserver",
+                    "passwords.minimum_complexity",
+                    "telemetry.sentry.dsn",
+                ]
+                .contains(&path.as_str())
+                // A list where a section belongs, if no option of it is required.
+                || problem.reason.contains("a section")
+                // White space around a URL.
+                || problem.reason.contains("an absolute URL")
+        }
+        _ => false,
+    }
+}
+
+static SETTINGS: LazyLock<Node> = LazyLock::new(tree::settings);
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules::all(&SETTINGS));
+
+fn ours(config: &Value) -> Vec<Problem> {
+    let options = check::Options {
+        version: schema::NEWEST,
+        no_inline_secrets: false,
+    };
+    check::check(&Loaded::from(config.clone()), &SETTINGS, &RULES, &options)
+}
+
+/// A valid configuration: every section, and every entry of the lists that matter, is drawn until
+/// it is valid.
+fn valid_config(runner: &mut TestRunner) -> Value {
+    let mut config = json!({
+        "matrix": {"secret": "s"},
+        "secrets": {"encryption": "0".repeat(64)},
+        "http": {
+            "public_base": "https://example.com/",
+            // The module adds listeners where there are none.
+            "listeners": [{"binds": [{"port": 1}], "resources": [{"name": "human"}]}]
+        }
+    });
+    for (name, node) in &SETTINGS.section().unwrap().options {
+        let path = format!("/{name}");
+        draw(&mut config, &path, node, runner);
+        for (list, entries) in [
+            ("/clients", "clients"),
+            ("/upstream_oauth2", "upstream_oauth2.providers"),
+            ("/http", "http.listeners"),
+            ("/passwords", "passwords.schemes"),
+            ("/secrets", "secrets.keys"),
+        ] {
+            if list == path {
+                extend(&mut config, entries, runner);
+            }
+        }
+    }
+    config
+}
+
+/// Replaces the value at a place by one that leaves the configuration valid, if one is found.
+fn draw(config: &mut Value, pointer: &str, node: &Node, runner: &mut TestRunner) -> bool {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let strategy = generate::typed(node);
+    for _ in 0..40 {
+        let mut candidate = config.clone();
+        candidate.pointer_mut(parent).unwrap()[key] = generate::draw(&strategy, runner);
+        let listens = candidate["http"].get("listeners").is_some();
+        if ours(&candidate).is_empty() && listens {
+            *config = candidate;
+            return true;
+        }
+    }
+    false
+}
+
+/// Adds up to two valid entries to a list.
+fn extend(config: &mut Value, list: &str, runner: &mut TestRunner) {
+    let Shape::List(item) = &SETTINGS.find(list).unwrap().shape else {
+        unreachable!("{list} is a list");
+    };
+    let pointer = format!("/{}", list.replace('.', "/"));
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let strategy = generate::typed(item);
+    for _ in 0..40 {
+        let mut candidate = config.clone();
+        let Some(Value::Object(parent)) = candidate.pointer_mut(parent) else {
+            return;
+        };
+        let entries = parent.entry(key).or_insert_with(|| json!([]));
+        if !entries.is_array() {
+            *entries = json!([]);
+        }
+        let entries = entries.as_array_mut().unwrap();
+        entries.push(generate::draw(&strategy, runner));
+        let enough = entries.len() > 2;
+        if ours(&candidate).is_empty() {
+            *config = candidate;
+            if enough {
+                return;
+            }
+        }
+    }
+}
+
+fn count() -> usize {
+    let given = std::env::var("MAS2NIX_JUDGES_CASES").ok();
+    given.map_or(40, |count| count.parse().expect("a number of cases"))
+}
+
+#[test]
+fn the_judges_agree() {
+    let mas = MasCli::find("the_judges_agree, MAS's verdict");
+    let nix = Nix::find("the_judges_agree, the module's verdict");
+    let mut runner = TestRunner::deterministic();
+    let mut configs: Vec<Value> = Vec::new();
+    for _ in 0..count() {
+        let config = valid_config(&mut runner);
+        for _ in 0..4 {
+            configs.push(generate::with_fault(&config, &SETTINGS, &mut runner));
+        }
+        configs.push(config);
+    }
+    let cases: Vec<Case> = configs
+        .iter()
+        .enumerate()
+        .map(|(i, config)| Case::settings(i.to_string(), config))
+        .collect();
+    let modules = nix.map(|nix| nix.evaluate(&cases));
+    let mut disagreements = Vec::new();
+    let (mut valid, mut refused_by_all, mut stricter) = (0, 0, 0);
+    for (i, config) in configs.iter().enumerate() {
+        let problems = ours(config);
+        let verdict = problems.is_empty();
+        if let Some(modules) = &modules {
+            // The module gives listeners where a configuration leaves them out.
+            let completed = problems.iter().all(|p| {
+                p.id == "no-listener" || p.path == "http.public_base" && p.id == "required"
+            });
+            if modules[i].valid != verdict && !(completed && modules[i].valid) {
+                std::fs::write(format!("/tmp/n/bad-{i}.json"), config.to_string()).unwrap();
+                disagreements.push(format!(
+                    "the module says {} ({:?}), we say {problems:?} of {config}",
+                    modules[i].valid, modules[i].messages
+                ));
+            }
+        }
+        if let Some(mas) = &mas {
+            let (accepted, said) = mas.check(config);
+            let excused = problems.iter().any(deliberately_stricter);
+            match (verdict, accepted) {
+                (true, true) => valid += 1,
+                (false, false) => refused_by_all += 1,
+                (false, true) if excused => stricter += 1,
+                _ => disagreements.push(format!(
+                    "MAS says {accepted}, we say {problems:?} of {config}\n{said}"
+                )),
+            }
+        }
+    }
+    eprintln!("{valid} valid, {refused_by_all} refused by all, {stricter} refused by us alone");
+    assert!(
+        disagreements.is_empty(),
+        "{} disagreements:\n{}",
+        disagreements.len(),
+        disagreements[..disagreements.len().min(10)].join("\n\n")
+    );
+}
