@@ -80,6 +80,14 @@ let
     [ "\${RUNTIME_DIRECTORY}/config.yaml" ]
     ++ map (credential: "\${CREDENTIALS_DIRECTORY}/${credential.name}") extraCredentials
   );
+
+  prepare = pkgs.writeShellScript "matrix-authentication-service-prepare" ''
+    set -eu
+    ${files.prepare}
+    ${lib.getExe' pkgs.gettext "envsubst"} '$CREDENTIALS_DIRECTORY $RUNTIME_DIRECTORY' \
+      < ${configFile} > "$RUNTIME_DIRECTORY/config.yaml"
+    ${lib.optionalString cfg.checkConfig "${getExe cfg.package} config check${configArguments}"}
+  '';
 in
 {
   disabledModules = [ "services/matrix/matrix-authentication-service.nix" ];
@@ -262,13 +270,8 @@ in
         WorkingDirectory = "/var/lib/${name}";
         UMask = "0077";
         LoadCredential = lib.mapAttrsToList (name: file: "${name}:${file}") credentials;
-        ExecStartPre = pkgs.writeShellScript "mas-prepare" ''
-          set -eu
-          ${files.prepare}
-          ${lib.getExe' pkgs.gettext "envsubst"} '$CREDENTIALS_DIRECTORY $RUNTIME_DIRECTORY' \
-            < ${configFile} > "$RUNTIME_DIRECTORY/config.yaml"
-          ${lib.optionalString cfg.checkConfig "${getExe cfg.package} config check${configArguments}"}
-        '';
+        # After what an administrator puts into `preStart`, which may make the files.
+        ExecStartPre = lib.mkAfter [ prepare ];
         ExecStart = "${getExe cfg.package} server${configArguments}";
         Restart = "on-failure";
         RestartSec = "1s";

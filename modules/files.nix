@@ -92,7 +92,8 @@ in
         ''
       else
         ''
-          printf %s "$(cat "${file.source}")" > "${file.target}"
+          secret=$(cat "${file.source}")
+          printf %s "$secret" > "${file.target}"
         ''
     )
   ) files;

@@ -44,19 +44,18 @@ pub struct Options {
 pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options) -> Vec<Problem> {
     let mut problems = Vec::new();
     structure(settings, &loaded.value, "", &mut problems);
+    let misshapen: Vec<String> = problems
+        .iter()
+        .map(|problem| problem.path.clone())
+        .collect();
     let pruned = without_nulls(settings, &loaded.value);
     for rule in rules {
         if rule.kind == Kind::Secrecy && !options.no_inline_secrets {
             continue;
         }
-        let broken = broken(rule, &pruned, &options.version);
-        let known = |path: &str| {
-            problems
-                .iter()
-                .any(|problem: &Problem| problem.path == path)
-        };
-        let fresh: Vec<String> = broken.into_iter().filter(|path| !known(path)).collect();
-        problems.extend(fresh.into_iter().map(|path| Problem {
+        let broken = broken(rule, &pruned, &options.version).into_iter();
+        let broken = broken.filter(|path| !misshapen.contains(path));
+        problems.extend(broken.map(|path| Problem {
             id: rule.id.clone(),
             value: None,
             reason: rule.reason.clone(),

@@ -37,7 +37,7 @@
       "matrix"
       "secret_file"
     ];
-    kind = "trimmed";
+    kind = "raw";
   }
   {
     path = [

@@ -30,7 +30,11 @@ pub struct Matrix {
     pub secret: Option<String>,
 
     /// File with the secret shared with the homeserver.
-    #[schemars(example = &"/run/secrets/mas-synapse-secret", extend("x-since" = "1.0.0"))]
+    // MAS itself trims it from 1.3.0 on.
+    #[schemars(
+        example = &"/run/secrets/mas-synapse-secret",
+        extend("x-since" = "1.0.0", "x-read-raw" = true)
+    )]
     pub secret_file: Option<String>,
 }
 

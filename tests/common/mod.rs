@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod edit;
 pub mod generate;
 
 use std::{
@@ -170,4 +171,10 @@ impl Nix {
 /// The root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A configuration of `tests/data`.
+pub fn data(name: &str) -> Value {
+    let file = root().join(format!("tests/data/{name}.yaml"));
+    mas2nix::load::Loaded::files(&[file]).unwrap().value
 }

@@ -1,0 +1,254 @@
+//! Each rule, broken by a configuration that breaks nothing else: the checker and the module say
+//! the same of it, and MAS refuses it too unless we are stricter on purpose.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{Case, MasCli, Nix, data, edit};
+use mas2nix::{
+    check::{self, Problem},
+    load::Loaded,
+    rules::{self, Kind},
+    schema::{NEWEST, OLDEST},
+    tree::{self, Node},
+};
+use semver::Version;
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+struct Broken {
+    rule: String,
+    at: String,
+    r#in: String,
+    set: Option<String>,
+    #[serde(default)]
+    to: Value,
+    remove: Option<String>,
+    #[serde(default = "yes")]
+    mas: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Broken {
+    fn config(&self) -> Value {
+        let mut config = data(&self.r#in);
+        match (&self.set, &self.remove) {
+            (Some(path), None) => edit::set(&mut config, path, self.to.clone()),
+            (None, Some(path)) => edit::remove(&mut config, path),
+            _ => panic!("{}: one of set and remove", self.rule),
+        }
+        config
+    }
+}
+
+fn broken() -> Vec<Broken> {
+    let file = common::root().join("tests/data/broken.yaml");
+    serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+fn problems(settings: &Node, config: &Value, version: &Version) -> Vec<Problem> {
+    let options = check::Options {
+        version: version.clone(),
+        no_inline_secrets: false,
+    };
+    let rules = rules::all(settings);
+    check::check(&Loaded::from(config.clone()), settings, &rules, &options)
+}
+
+/// The messages of the module, in the checker's words.
+fn messages(problems: &[Problem]) -> BTreeSet<String> {
+    let prefix = "services.matrix-authentication-service.settings";
+    let messages = problems.iter().map(|problem| {
+        let Problem {
+            path, reason, fix, ..
+        } = problem;
+        format!("{prefix}.{path}: {reason}. {fix}")
+    });
+    messages.collect()
+}
+
+#[test]
+fn every_rule_is_broken_once() {
+    let settings = tree::settings();
+    let tried: BTreeSet<(String, String)> = broken()
+        .into_iter()
+        .map(|broken| (broken.rule, check::without_indices(&broken.at)))
+        .collect();
+    let untried: Vec<_> = rules::all(&settings)
+        .into_iter()
+        .filter(|rule| rule.kind == Kind::Validity && rule.id != "too-new")
+        .map(|rule| (rule.id.clone(), rule.path()))
+        .filter(|(id, path)| {
+            // `required` for a plain option: see the test below.
+            let plain = settings
+                .find(path)
+                .is_some_and(|node| node.variants.is_empty());
+            !(id == "required" && plain) && !tried.contains(&(id.clone(), path.clone()))
+        })
+        .collect();
+    assert!(untried.is_empty(), "no configuration breaks {untried:?}");
+}
+
+#[test]
+fn the_checker_and_the_module_name_what_is_broken() {
+    let settings = tree::settings();
+    let all = broken();
+    for broken in &all {
+        let problems = problems(&settings, &broken.config(), &NEWEST);
+        let found = problems
+            .iter()
+            .any(|p| p.id == broken.rule && p.path == broken.at);
+        assert!(found, "{} at {}: {problems:?}", broken.rule, broken.at);
+    }
+    let Some(nix) = Nix::find("what the module says of broken rules") else {
+        return;
+    };
+    let cases: Vec<Case> = all
+        .iter()
+        .map(|broken| Case::settings(&broken.rule, &broken.config()))
+        .collect();
+    for (broken, module) in all.iter().zip(nix.evaluate(&cases)) {
+        let expected = messages(&problems(&settings, &broken.config(), &NEWEST));
+        let said: BTreeSet<String> = module.messages.into_iter().collect();
+        assert_eq!(said, expected, "{} at {}", broken.rule, broken.at);
+    }
+}
+
+#[test]
+fn mas_agrees_or_breaks_later() {
+    let Some(mas) = MasCli::find("MAS's verdict on broken rules") else {
+        return;
+    };
+    for broken in broken() {
+        let (accepted, said) = mas.check(&broken.config());
+        assert_eq!(
+            !accepted, broken.mas,
+            "{} at {}: {said}",
+            broken.rule, broken.at
+        );
+    }
+}
+
+#[test]
+fn what_is_required_is_missed() {
+    let settings = tree::settings();
+    let mut cases = Vec::new();
+    for (path, node) in settings.descendants() {
+        if !node.required || !node.variants.is_empty() || path.ends_with("[]") {
+            continue;
+        }
+        let found = ["files", "inline", "program"].into_iter().find_map(|name| {
+            let config = data(name);
+            edit::concrete(&config, &path).map(|concrete| (config, concrete))
+        });
+        let (mut config, concrete) = found.unwrap_or_else(|| panic!("{path} is in no test data"));
+        edit::remove(&mut config, &concrete);
+        let problems = problems(&settings, &config, &NEWEST);
+        // An address is what makes its form, so without it there is none.
+        let id = if path.ends_with(".address")
+            || path.ends_with("binds[].port")
+            || path.ends_with(".socket")
+        {
+            continue;
+        } else {
+            "required"
+        };
+        let missed = problems.iter().any(|p| p.path == concrete && p.id == id);
+        assert!(missed, "{concrete}: {problems:?}");
+        cases.push((concrete, config));
+    }
+    assert!(cases.len() >= 40, "only {} required options", cases.len());
+    if let Some(mas) = MasCli::find("MAS's verdict on missing options") {
+        for (path, config) in &cases {
+            assert!(!mas.check(config).0, "MAS does not miss {path}");
+        }
+    }
+    if let Some(nix) = Nix::find("the module's verdict on missing options") {
+        let cases: Vec<Case> = cases
+            .iter()
+            .map(|(path, config)| Case::settings(path, config))
+            .collect();
+        for module in nix.evaluate(&cases) {
+            // The module gives this one itself.
+            assert!(
+                !module.valid || module.name == "http.public_base",
+                "{}",
+                module.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_version_knows_its_options() {
+    let settings = tree::settings();
+    let mut versions: BTreeSet<Version> = BTreeSet::from([OLDEST, NEWEST, Version::new(1, 20, 0)]);
+    for (_, node) in settings.descendants() {
+        versions.insert(node.since.clone());
+        versions.extend(node.required_before.clone());
+        versions.insert(Version::new(
+            node.since.major,
+            node.since.minor.saturating_sub(1),
+            0,
+        ));
+    }
+    let mut cases = Vec::new();
+    for version in versions.iter().filter(|version| **version >= OLDEST) {
+        for name in ["files", "inline", "program"] {
+            let mut config = data(name);
+            if name == "inline" {
+                edit::set(
+                    &mut config,
+                    "branding",
+                    serde_json::json!({"logo_uri": "https://x.y/"}),
+                );
+            }
+            cases.push((version.clone(), config));
+        }
+    }
+    for (version, config) in &cases {
+        let found = problems(&settings, config, version);
+        for (path, node) in settings.descendants() {
+            let Some(concrete) = edit::concrete(config, &path) else {
+                continue;
+            };
+            let named = |id: &str| found.iter().any(|p| p.id == id && p.path == concrete);
+            let parent_is_new = path.rsplit_once('.').is_some_and(|(parent, _)| {
+                settings
+                    .find(parent.trim_end_matches("[]"))
+                    .is_some_and(|p| p.since >= node.since)
+            });
+            if node.since > *version && !parent_is_new && !path.ends_with("[]") {
+                assert!(named("too-new"), "{version}: {path}: {found:?}");
+            }
+            if node
+                .removed
+                .as_ref()
+                .is_some_and(|removed| version >= removed)
+            {
+                assert!(named("removed"), "{version}: {path}: {found:?}");
+            }
+        }
+    }
+    let Some(nix) = Nix::find("what the module says of each version") else {
+        return;
+    };
+    let modules: Vec<Case> = cases
+        .iter()
+        .map(|(version, config)| Case {
+            version: Some(version.to_string()),
+            ..Case::settings(version.to_string(), config)
+        })
+        .collect();
+    for ((version, config), module) in cases.iter().zip(nix.evaluate(&modules)) {
+        let expected = messages(&problems(&settings, config, version));
+        let said: BTreeSet<String> = module.messages.into_iter().collect();
+        let differing: Vec<_> = said.symmetric_difference(&expected).collect();
+        assert!(differing.is_empty(), "{version}: {differing:#?}");
+    }
+}
