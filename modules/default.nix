@@ -7,7 +7,6 @@
 }:
 let
   inherit (lib)
-    getExe
     mkDefault
     mkEnableOption
     mkIf
@@ -52,6 +51,7 @@ let
       import ./generated/secrets.nix (ruleArguments // { settings = joined; })
     );
 
+  masCli = "${cfg.package}/bin/mas-cli";
   json = builtins.toJSON files.settings;
   extraArguments = lib.concatMapStrings (file: " --config ${file}");
   knownAtBuild = lib.all (file: lib.hasPrefix "${builtins.storeDir}/" file) cfg.extraConfigFiles;
@@ -66,7 +66,7 @@ let
         }
         ''
           cp "$jsonPath" "$out"
-          ${getExe cfg.package} config check --config "$out"${extraArguments cfg.extraConfigFiles}
+          ${masCli} config check --config "$out"${extraArguments cfg.extraConfigFiles}
         ''
     else
       pkgs.writeText "config.yaml" json;
@@ -84,9 +84,9 @@ let
   prepare = pkgs.writeShellScript "matrix-authentication-service-prepare" ''
     set -eu
     ${files.prepare}
-    ${lib.getExe' pkgs.gettext "envsubst"} '$CREDENTIALS_DIRECTORY $RUNTIME_DIRECTORY' \
+    ${pkgs.gettext}/bin/envsubst '$CREDENTIALS_DIRECTORY $RUNTIME_DIRECTORY' \
       < ${configFile} > "$RUNTIME_DIRECTORY/config.yaml"
-    ${lib.optionalString cfg.checkConfig "${getExe cfg.package} config check${configArguments}"}
+    ${lib.optionalString cfg.checkConfig "${masCli} config check${configArguments}"}
   '';
 in
 {
@@ -272,7 +272,7 @@ in
         LoadCredential = lib.mapAttrsToList (name: file: "${name}:${file}") credentials;
         # After what an administrator puts into `preStart`, which may make the files.
         ExecStartPre = lib.mkAfter [ prepare ];
-        ExecStart = "${getExe cfg.package} server${configArguments}";
+        ExecStart = "${masCli} server${configArguments}";
         Restart = "on-failure";
         RestartSec = "1s";
 

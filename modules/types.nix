@@ -31,11 +31,31 @@ let
   unknown =
     options: loc: name: defs:
     let
-      closest = lib.take 3 (lib.sortOn (lib.strings.levenshtein name) (attrNames options));
+      distance = lib.strings.levenshtein name;
+      isClose = candidate: distance candidate <= lib.max 2 (lib.stringLength candidate / 3);
+      close = lib.take 3 (lib.sortOn distance (builtins.filter isClose (attrNames options)));
+      quoted = lib.concatMapStringsSep ", " (candidate: "`${candidate}'");
     in
-    throw "The option `${showOption (loc ++ [ name ])}' does not exist. It is set in ${filesOf defs}. Did you mean ${
-      lib.concatMapStringsSep ", " (candidate: "`${candidate}'") closest
-    }?";
+    throw "The option `${showOption (loc ++ [ name ])}' does not exist. It is set in ${filesOf defs}. ${
+      if close != [ ] then "Did you mean ${quoted close}?" else "There are ${quoted (attrNames options)}."
+    }";
+
+  accepts = type: type.accepts or type.check;
+
+  # Like the type, but a value of another type is not shown: there may be a secret in it.
+  hide =
+    type:
+    type
+    // {
+      accepts = type.check;
+      check = _: true;
+      merge =
+        loc: defs:
+        if all (def: type.check def.value) defs then
+          type.merge loc defs
+        else
+          throw "A definition for option `${showOption loc}' is not of type `${type.description}'. It is set in ${filesOf defs}.";
+    };
 
   # A scalar with one plain definition needs no merging, which is most of what people write.
   isPlain = value: !isAttrs value && !builtins.isList value;
@@ -55,7 +75,7 @@ mapAttrs (
   # would do the same at several times the cost, because it evaluates every option that it declares.
   section =
     options:
-    mkOptionType {
+    hide (mkOptionType {
       name = "section";
       description = "section";
       descriptionClass = "noun";
@@ -70,7 +90,7 @@ mapAttrs (
               inherit (options.${name} or (unknown options loc name defs)) type;
               first = (head defs).value;
             in
-            if length defs == 1 && isPlain first && (type.accepts or type.check) first then
+            if length defs == 1 && isPlain first && accepts type first then
               { value = first; }
             else
               (mergeDefinitions (loc ++ [ name ]) type defs).optionalValue
@@ -88,31 +108,36 @@ mapAttrs (
             declarations = [ (builtins.unsafeGetAttrPos name options).file ];
           }
         ) options;
-    };
+    });
+
+  list = item: hide (lib.types.listOf item);
 
   # `null` is the same as leaving the option out.
-  unsetOr = type: lib.types.nullOr type // { unset = true; };
+  unsetOr =
+    type:
+    lib.types.nullOr type
+    // {
+      unset = true;
+      accepts = value: value == null || accepts type value;
+    };
 
-  # Like the type, but no error message shows the value.
+  # Like the type, but no message shows the value.
   secret =
     type:
-    type
-    // {
-      accepts = type.check;
-      check = _: true;
-      merge =
-        loc: defs:
-        let
-          first = (head defs).value;
-          name = "services.matrix-authentication-service: the secret option `${showOption loc}'";
-        in
-        if !all (def: type.check def.value) defs then
-          throw "${name} is not of type `${type.description}'. It is set in ${filesOf defs}."
-        else if !all (def: def.value == first) defs then
-          throw "${name} has conflicting values. It is set in ${filesOf defs}."
-        else
-          first;
-    };
+    hide (
+      type
+      // {
+        merge =
+          loc: defs:
+          let
+            first = (head defs).value;
+          in
+          if all (def: def.value == first) defs then
+            first
+          else
+            throw "The option `${showOption loc}' has conflicting values. It is set in ${filesOf defs}.";
+      }
+    );
 
   # Anything JSON can say. Sets merge and lists are joined, as MAS does with its files.
   json =

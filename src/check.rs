@@ -43,7 +43,7 @@ pub struct Options {
 #[must_use]
 pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options) -> Vec<Problem> {
     let mut problems = Vec::new();
-    structure(settings, &loaded.value, "", &mut problems);
+    structure(settings, settings, &loaded.value, "", &mut problems);
     let misshapen: Vec<String> = problems
         .iter()
         .map(|problem| problem.path.clone())
@@ -54,7 +54,7 @@ pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options
             continue;
         }
         let broken = broken(rule, &pruned, &options.version).into_iter();
-        let broken = broken.filter(|path| !misshapen.contains(path));
+        let broken = broken.filter(|path| !misshapen.iter().any(|known| lies_within(path, known)));
         problems.extend(broken.map(|path| Problem {
             id: rule.id.clone(),
             value: None,
@@ -67,7 +67,7 @@ pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options
     for problem in &mut problems {
         if showable(&problem.path, &problem.id, settings, rules) {
             problem.value = at(&loaded.value, &problem.path)
-                .filter(|v| is_scalar(v))
+                .filter(|value| is_scalar(value) && !value.is_null())
                 .cloned();
         }
         problem.file = loaded
@@ -75,6 +75,12 @@ pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options
             .map(std::path::Path::to_path_buf);
     }
     problems
+}
+
+/// Whether a path is another one or below it.
+fn lies_within(path: &str, other: &str) -> bool {
+    let rest = path.strip_prefix(other);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// Whether a value may be shown: it belongs to a known option that holds no secret.
@@ -116,7 +122,7 @@ fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 
 const UNKNOWN: &str = "unknown-option";
 
-fn structure(node: &Node, value: &Value, path: &str, problems: &mut Vec<Problem>) {
+fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut Vec<Problem>) {
     let mut wrong = |id: &str, reason: String, fix: String| {
         problems.push(Problem {
             id: id.to_owned(),
@@ -139,30 +145,30 @@ fn structure(node: &Node, value: &Value, path: &str, problems: &mut Vec<Problem>
             for (key, value) in entries {
                 let path = join(path, key);
                 match section.get(key) {
-                    Some(option) => structure(option, value, &path, problems),
-                    None => problems.push(unknown(section, key, path)),
+                    Some(option) => structure(root, option, value, &path, problems),
+                    None => problems.push(unknown(root, section, key, path)),
                 }
             }
         }
         (Shape::List(item), Value::Array(items)) => {
             for (i, value) in items.iter().enumerate() {
-                structure(item, value, &format!("{path}[{i}]"), problems);
+                structure(root, item, value, &format!("{path}[{i}]"), problems);
             }
         }
         (Shape::Map(item), Value::Object(entries)) => {
             for (key, value) in entries {
-                structure(item, value, &join(path, key), problems);
+                structure(root, item, value, &join(path, key), problems);
             }
         }
         (shape, value) if fits(shape, value) => {}
         (shape, _) => {
-            let reason = format!("MAS expects {} here", expected(shape));
-            wrong("wrong-type", reason, suggestion(shape, value));
+            let reason = format!("it must be {}", expected(shape));
+            wrong("wrong-type", reason, suggestion(node, value));
         }
     }
 }
 
-fn unknown(section: &Section, key: &str, path: String) -> Problem {
+fn unknown(root: &Node, section: &Section, key: &str, path: String) -> Problem {
     let names = section.options.iter().map(|(name, _)| name);
     let closest = names
         .map(|name| (strsim::damerau_levenshtein(name, key), name))
@@ -170,7 +176,10 @@ fn unknown(section: &Section, key: &str, path: String) -> Problem {
         .filter(|(distance, name)| *distance <= 2.max(name.len() / 3));
     let fix = match closest {
         Some((_, name)) => format!("Did you mean `{name}`?"),
-        None => "Remove it.".to_owned(),
+        None => match elsewhere(root, key) {
+            Some(path) => format!("Remove it; there is `{path}`."),
+            None => "Remove it.".to_owned(),
+        },
     };
     Problem {
         id: UNKNOWN.to_owned(),
@@ -180,6 +189,13 @@ fn unknown(section: &Section, key: &str, path: String) -> Problem {
         fix,
         file: None,
     }
+}
+
+/// An option of that name in another section.
+fn elsewhere(root: &Node, key: &str) -> Option<String> {
+    let paths = root.descendants().into_iter().map(|(path, _)| path);
+    let mut paths = paths.filter(|path| path.rsplit('.').next() == Some(key));
+    paths.next()
 }
 
 fn fits(shape: &Shape, value: &Value) -> bool {
@@ -239,16 +255,20 @@ pub fn expected(shape: &Shape) -> String {
     }
 }
 
-fn suggestion(shape: &Shape, value: &Value) -> String {
+fn suggestion(node: &Node, value: &Value) -> String {
+    let unquoted = value
+        .as_str()
+        .and_then(|text| serde_json::from_str::<Value>(text).ok());
+    if unquoted.is_some_and(|value| fits(&node.shape, &value)) {
+        return "Remove the quotes.".to_owned();
+    }
+    if is_scalar(value) && fits(&node.shape, &value.to_string().into()) {
+        return "Put it in quotes.".to_owned();
+    }
     let text = value.as_str().unwrap_or_default();
-    match shape {
-        Shape::Integer { .. } | Shape::Boolean | Shape::Number { .. }
-            if serde_json::from_str::<Value>(text).is_ok() =>
-        {
-            "Remove the quotes.".to_owned()
-        }
-        Shape::Text { format: None, .. } if is_scalar(value) => "Put it in quotes.".to_owned(),
-        Shape::Choice(choices) => choices
+    let example = node.example.as_ref().filter(|example| is_scalar(example));
+    match (&node.shape, example) {
+        (Shape::Choice(choices), _) => choices
             .iter()
             .map(|choice| {
                 (
@@ -261,7 +281,10 @@ fn suggestion(shape: &Shape, value: &Value) -> String {
             .map_or("Choose one of them.".to_owned(), |(_, value)| {
                 format!("Did you mean \"{value}\"?")
             }),
-        _ => "Change it.".to_owned(),
+        (Shape::Section(_), _) => "Give its options by name.".to_owned(),
+        (Shape::List(_), _) => "Put its entries into a list.".to_owned(),
+        (_, Some(example)) => format!("Write something like {example}."),
+        (_, None) => "Correct it.".to_owned(),
     }
 }
 

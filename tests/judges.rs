@@ -47,9 +47,9 @@ fn deliberately_stricter(problem: &Problem) -> bool {
                 ]
                 .contains(&path.as_str())
                 // A list where a section belongs, if no option of it is required.
-                || problem.reason.contains("a section")
+                || problem.reason.contains("must be a section")
                 // White space around a URL.
-                || problem.reason.contains("an absolute URL")
+                || problem.reason.contains("must be an absolute URL")
         }
         _ => false,
     }

@@ -241,7 +241,7 @@ impl Options<'_> {
             Shape::Any => "types.json".to_owned(),
             Shape::List(item) => {
                 let item = self.kind(item, &join(path, "[]"));
-                format!("lib.types.listOf {}", parenthesized(&item))
+                format!("types.list {}", parenthesized(&item))
             }
             Shape::Map(item) => {
                 let item = self.kind(item, &join(path, "*"));

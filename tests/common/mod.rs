@@ -159,10 +159,10 @@ impl Nix {
             })
             .collect();
         std::fs::write(&file, Value::from(cases).to_string()).unwrap();
-        let evaluate = root().join("tests/nix/evaluate.nix");
+        let cases_nix = root().join("tests/nix/cases.nix");
         self.json(&format!(
             "import {} {{ cases = {}; }}",
-            evaluate.display(),
+            cases_nix.display(),
             file.display()
         ))
     }

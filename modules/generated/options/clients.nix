@@ -1,6 +1,6 @@
 # Written by `mas2nix compile` from src/schema/clients.rs. Do not edit: change that instead.
 { lib, types }:
-lib.types.listOf (
+types.list (
   types.section {
     client_id = lib.mkOption {
       type = types.ulid;
@@ -64,7 +64,7 @@ lib.types.listOf (
       type = types.unsetOr (
         types.section {
           keys = lib.mkOption {
-            type = lib.types.listOf (
+            type = types.list (
               types.section {
                 kty = lib.mkOption {
                   type = lib.types.enum [
@@ -145,7 +145,7 @@ lib.types.listOf (
                 };
                 key_ops = lib.mkOption {
                   type = types.unsetOr (
-                    lib.types.listOf (
+                    types.list (
                       lib.types.enum [
                         "sign"
                         "verify"
@@ -219,7 +219,7 @@ lib.types.listOf (
                   '';
                 };
                 x5c = lib.mkOption {
-                  type = types.unsetOr (lib.types.listOf types.base64);
+                  type = types.unsetOr (types.list types.base64);
                   description = ''
                     The key's X.509 certificate chain, each certificate in DER form, the key's own one first.
                   '';
@@ -255,7 +255,7 @@ lib.types.listOf (
       '';
     };
     redirect_uris = lib.mkOption {
-      type = lib.types.listOf types.url;
+      type = types.list types.url;
       description = ''
         Where MAS may send users back to after they logged in. Must match what the client asks for, character by character.
       '';

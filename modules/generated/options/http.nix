@@ -16,7 +16,7 @@ types.section {
     defaultText = lib.literalMD "the value of `public_base`";
   };
   listeners = lib.mkOption {
-    type = lib.types.listOf (
+    type = types.list (
       types.section {
         name = lib.mkOption {
           type = types.unsetOr lib.types.str;
@@ -26,7 +26,7 @@ types.section {
           example = "web";
         };
         resources = lib.mkOption {
-          type = lib.types.listOf (
+          type = types.list (
             types.section {
               name = lib.mkOption {
                 type = lib.types.enum [
@@ -98,7 +98,7 @@ types.section {
           example = "/auth";
         };
         binds = lib.mkOption {
-          type = lib.types.listOf (
+          type = types.list (
             types.section {
               host = lib.mkOption {
                 type = types.unsetOr lib.types.str;
@@ -232,7 +232,7 @@ types.section {
     defaultText = lib.literalExpression "[ ]";
   };
   trusted_proxies = lib.mkOption {
-    type = lib.types.listOf types.ipNetwork;
+    type = types.list types.ipNetwork;
     description = ''
       Reverse proxies whose `X-Forwarded-For` header MAS believes.
     '';

@@ -9,7 +9,7 @@ types.section {
     defaultText = lib.literalExpression "true";
   };
   schemes = lib.mkOption {
-    type = lib.types.listOf (
+    type = types.list (
       types.section {
         version = lib.mkOption {
           type = lib.types.ints.u16;

@@ -20,7 +20,7 @@ types.section {
   };
   keys = lib.mkOption {
     type = types.unsetOr (
-      lib.types.listOf (
+      types.list (
         types.section {
           kid = lib.mkOption {
             type = types.unsetOr lib.types.str;

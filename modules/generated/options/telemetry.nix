@@ -26,7 +26,7 @@ types.section {
         defaultText = lib.literalExpression "\"https://localhost:4318\"";
       };
       propagators = lib.mkOption {
-        type = lib.types.listOf (
+        type = types.list (
           lib.types.enum [
             "tracecontext"
             "baggage"

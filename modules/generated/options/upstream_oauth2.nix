@@ -2,7 +2,7 @@
 { lib, types }:
 types.section {
   providers = lib.mkOption {
-    type = lib.types.listOf (
+    type = types.list (
       types.section {
         id = lib.mkOption {
           type = types.ulid;

@@ -1,0 +1,87 @@
+//! Mistakes that people make, and what they are told: by `mas2nix check`, and when the module is
+//! evaluated. One file each in `tests/mistakes`; the snapshots are in `tests/snapshots`.
+
+mod common;
+
+use std::{fs, path::Path, process::Command};
+
+use common::Nix;
+
+#[test]
+fn the_checker_explains() {
+    insta::glob!("mistakes/*.yaml", |path| {
+        let name = path.file_name().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_mas2nix"))
+            .current_dir(path.parent().unwrap())
+            .arg("check")
+            .arg(name)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name:?}");
+        assert_no_secret(&output.stdout);
+        let said = String::from_utf8(output.stdout).unwrap();
+        insta::assert_snapshot!("check", said);
+    });
+}
+
+#[test]
+fn the_module_explains() {
+    let Some(nix) = Nix::find("what the module says of mistakes") else {
+        return;
+    };
+    insta::glob!("mistakes/*.yaml", |path| {
+        let said = module_says(&nix, path);
+        assert_no_secret(said.as_bytes());
+        insta::assert_snapshot!("module", said);
+    });
+}
+
+fn assert_no_secret(said: &[u8]) {
+    let said = String::from_utf8_lossy(said);
+    assert!(
+        !said.contains("hunter2") && !said.contains("12345"),
+        "{said}"
+    );
+}
+
+fn module_says(nix: &Nix, path: &Path) -> String {
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("settings.json");
+    let config = mas2nix::load::Loaded::files(&[path.to_owned()])
+        .unwrap()
+        .value;
+    fs::write(&file, config.to_string()).unwrap();
+    let found = nix.json(&format!(
+        "let
+           evaluated = import {} {{
+             modules = [ {{
+               _file = \"/etc/nixos/configuration.nix\";
+               services.matrix-authentication-service = {{
+                 settings = builtins.fromJSON (builtins.readFile {});
+                 allowInlineSecrets = true;
+               }};
+             }} ];
+           }};
+           problems = map (problem: problem.message) evaluated.config.assertions;
+         in builtins.deepSeq evaluated.config.services.matrix-authentication-service.settings problems",
+        common::root().join("tests/nix/module.nix").display(),
+        file.display()
+    ));
+    match found {
+        Ok(problems) => {
+            let problems = problems.as_array().unwrap().iter();
+            let problems: Vec<&str> = problems.map(|p| p.as_str().unwrap()).collect();
+            if problems.is_empty() {
+                "valid".to_owned()
+            } else {
+                problems.join("\n")
+            }
+        }
+        Err(error) => {
+            let message = error
+                .lines()
+                .take_while(|line| !line.trim_start().starts_with("at "));
+            message.collect::<Vec<_>>().join("\n").trim().to_owned()
+        }
+    }
+}

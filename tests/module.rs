@@ -1,0 +1,549 @@
+//! The NixOS module, evaluated by Nix with nixpkgs' `lib`.
+
+mod common;
+
+use std::{collections::BTreeMap, fs, process::Command};
+
+use common::{Case, MasCli, Nix, data, leave_out, program, root};
+use mas2nix::tree::{self, Node, Shape, steps};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SERVICE: &str = "services.matrix-authentication-service";
+
+/// Evaluates the module with a Nix expression for its configuration, and takes something out of
+/// the result.
+fn evaluate(nix: &Nix, modules: &[&str], result: &str) -> Result<Value, String> {
+    let modules = modules.join("\n");
+    let module = root().join("tests/nix/module.nix");
+    nix.json(&format!(
+        "let
+           lib = import <nixpkgs/lib>;
+           evaluated = import {} {{ modules = [ {modules} ]; }};
+           inherit (evaluated) config options;
+           cfg = config.{SERVICE};
+         in {result}",
+        module.display()
+    ))
+}
+
+#[test]
+fn every_path_is_an_option_of_the_right_type() {
+    let Some(nix) = Nix::find("the module's options") else {
+        return;
+    };
+    let list = evaluate(
+        &nix,
+        &[],
+        "map (o: { inherit (o) name type description; declared = o.declarations != [ ]; })
+           (lib.optionAttrSetToDocList options)",
+    );
+    let list: Vec<Value> = serde_json::from_value(list.unwrap()).unwrap();
+    let options: BTreeMap<&str, &Value> = list
+        .iter()
+        .map(|option| (option["name"].as_str().unwrap(), option))
+        .collect();
+    let settings = tree::settings();
+    let mut covered = 0;
+    for (path, node) in settings.descendants() {
+        covered += 1;
+        if path.ends_with("[]") || path.ends_with('*') {
+            // Not options themselves: part of the type of their list.
+            continue;
+        }
+        let keys = steps(&path).map(|step| match step {
+            "[]" => "*".to_owned(),
+            key if key.contains('#') => format!("\"{key}\""),
+            key => key.to_owned(),
+        });
+        let name = format!("{SERVICE}.settings.{}", keys.collect::<Vec<_>>().join("."));
+        let option = options
+            .get(name.as_str())
+            .unwrap_or_else(|| panic!("no option {name}"));
+        // Where nixpkgs puts parentheses is its own business.
+        let plain = |text: &str| text.replace(['(', ')'], "");
+        let kind = option["type"].as_str().unwrap();
+        assert_eq!(plain(kind), plain(&nix_type(node)), "{name}");
+        assert!(
+            !option["description"].as_str().unwrap().is_empty(),
+            "{name}"
+        );
+        assert_eq!(option["declared"], true, "{name}");
+    }
+    assert_eq!(
+        covered, 270,
+        "269 options of MAS 1.22.0, and `branding.logo_uri`"
+    );
+}
+
+/// What nixpkgs calls the type of an option.
+fn nix_type(node: &Node) -> String {
+    let own = match &node.shape {
+        Shape::Boolean => "boolean".to_owned(),
+        Shape::Integer { min, max, .. } => match (*min, *max) {
+            (0, 255) => "8 bit unsigned integer; between 0 and 255 (both inclusive)".to_owned(),
+            (0, 65535) => {
+                "16 bit unsigned integer; between 0 and 65535 (both inclusive)".to_owned()
+            }
+            (0, 4_294_967_295) => {
+                "32 bit unsigned integer; between 0 and 4294967295 (both inclusive)".to_owned()
+            }
+            (0, max) if max == i64::MAX.into() => "unsigned integer, meaning >=0".to_owned(),
+            (1, max) if max == i64::MAX.into() => "positive integer, meaning >0".to_owned(),
+            (min, max) => format!("integer between {min} and {max} (both inclusive)"),
+        },
+        Shape::Number {
+            min: Some(min),
+            max: Some(max),
+            ..
+        } => {
+            format!("integer or floating point number between {min} and {max} (both inclusive)")
+        }
+        Shape::Number { .. } => "signed integer or floating point number".to_owned(),
+        Shape::Text {
+            format: Some(format),
+            ..
+        } => format.description.to_owned(),
+        Shape::Text { format: None, .. } => "string".to_owned(),
+        Shape::Choice(choices) => {
+            let values: Vec<String> = choices.iter().map(|c| format!("\"{}\"", c.value)).collect();
+            format!("one of {}", values.join(", "))
+        }
+        Shape::Any => "JSON value".to_owned(),
+        Shape::List(item) => format!("list of {}", nix_type(item)),
+        Shape::Map(item) => format!("attribute set of {}", nix_type(item)),
+        Shape::Section(_) => "section".to_owned(),
+    };
+    if node.nullable {
+        format!("null or {own}")
+    } else {
+        own
+    }
+}
+
+#[test]
+fn what_is_written_is_what_was_set() {
+    let Some(nix) = Nix::find("what the module writes") else {
+        return;
+    };
+    let configs = ["files", "inline"].map(data);
+    let cases: Vec<Case> = configs
+        .iter()
+        .map(|config| Case::settings("", config))
+        .collect();
+    for (config, module) in configs.iter().zip(nix.evaluate(&cases)) {
+        assert_eq!(module.messages, Vec::<String>::new());
+        assert_eq!(&module.settings, config);
+    }
+}
+
+#[test]
+fn unset_options_are_absent_and_listeners_are_local() {
+    let Some(nix) = Nix::find("the module's defaults") else {
+        return;
+    };
+    let minimal = json!({"settings": {
+        "matrix": {"secret_file": "/run/secrets/m", "kind": "synapse"},
+        "secrets": {"encryption_file": "/run/secrets/e"},
+        "branding": {"imprint": null},
+    }});
+    let module = nix.evaluate(&[Case::module("minimal", minimal)]).remove(0);
+    assert_eq!(module.messages, Vec::<String>::new());
+    let sections: Vec<&String> = module.settings.as_object().unwrap().keys().collect();
+    assert_eq!(sections, ["branding", "http", "matrix", "secrets"]);
+    assert_eq!(module.settings["branding"], json!({}));
+    for listener in module.settings["http"]["listeners"].as_array().unwrap() {
+        for bind in listener["binds"].as_array().unwrap() {
+            assert_eq!(bind["host"], "localhost");
+        }
+    }
+}
+
+#[test]
+fn files_become_credentials_and_final_newlines_go() {
+    let (Some(nix), Some(mas)) = (
+        Nix::find("the service's preparation"),
+        MasCli::find("the service's preparation"),
+    ) else {
+        return;
+    };
+    if program("envsubst").is_none() {
+        return leave_out("the service's preparation", "envsubst is not on PATH");
+    }
+    let module = Case::module(
+        "files",
+        json!({"settings": data("files"), "allowInlineSecrets": true}),
+    );
+    let module = nix.evaluate(&[module]).remove(0);
+    let credentials: BTreeMap<&str, &str> = module
+        .credentials
+        .iter()
+        .map(|c| c.split_once(':').unwrap())
+        .collect();
+    assert_eq!(credentials["matrix.secret_file"], "/run/secrets/matrix");
+    assert_eq!(
+        credentials["http.listeners.0.tls.key_file"],
+        "/run/secrets/tls-key"
+    );
+    assert_eq!(
+        credentials["upstream_oauth2.providers.1.sign_in_with_apple.private_key_file"],
+        "/run/secrets/apple"
+    );
+    assert_eq!(credentials["secrets.keys_dir"], "/run/secrets/keys");
+    assert_eq!(
+        module.r#final["clients"][0]["client_secret_file"],
+        "${CREDENTIALS_DIRECTORY}/clients.0.client_secret_file"
+    );
+    let raw = &module.r#final["passwords"]["schemes"][0]["secret_file"];
+    assert_eq!(raw, "${RUNTIME_DIRECTORY}/passwords.schemes.0.secret_file");
+
+    // What systemd does: put the credentials into a directory, and run the script.
+    let directory = TempDir::new().unwrap();
+    let (loaded, runtime) = (
+        directory.path().join("credentials"),
+        directory.path().join("run"),
+    );
+    fs::create_dir(&loaded).unwrap();
+    fs::create_dir(&runtime).unwrap();
+    for name in credentials
+        .keys()
+        .filter(|name| **name != "secrets.keys_dir")
+    {
+        fs::write(loaded.join(name), "a secret\n").unwrap();
+    }
+    fs::write(loaded.join("secrets.keys_dir_rsa.pem"), "a key\n").unwrap();
+    let (status, said) = prepare(&nix, &module.settings, &loaded, &runtime);
+    assert!(status, "{said}");
+
+    let (accepted, said) = mas.check_files(&[runtime.join("config.yaml")]);
+    assert!(accepted, "{said}");
+    let written: Value =
+        serde_json::from_str(&fs::read_to_string(runtime.join("config.yaml")).unwrap()).unwrap();
+    let read = |path: &Value| fs::read_to_string(path.as_str().unwrap()).unwrap();
+    assert_eq!(
+        read(&written["passwords"]["schemes"][0]["secret_file"]),
+        "a secret"
+    );
+    assert_eq!(read(&written["secrets"]["encryption_file"]), "a secret");
+    assert_eq!(
+        read(&written["clients"][0]["client_secret_file"]),
+        "a secret\n"
+    );
+    let key = format!(
+        "{}/secrets.keys_dir_rsa.pem",
+        written["secrets"]["keys_dir"].as_str().unwrap()
+    );
+    assert_eq!(fs::read_to_string(key).unwrap(), "a key\n");
+
+    fs::remove_file(loaded.join("secrets.encryption_file")).unwrap();
+    let (status, said) = prepare(&nix, &module.settings, &loaded, &runtime);
+    assert!(
+        !status && said.contains("secrets.encryption_file"),
+        "{said}"
+    );
+}
+
+/// Runs the script that runs before the service, as systemd would.
+fn prepare(
+    nix: &Nix,
+    settings: &Value,
+    credentials: &std::path::Path,
+    runtime: &std::path::Path,
+) -> (bool, String) {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("settings.json");
+    fs::write(&file, settings.to_string()).unwrap();
+    let mas = program("mas-cli").unwrap();
+    let script = nix.json(&format!(
+        "let
+           evaluated = import {module} {{
+             masCli = {mas:?};
+             modules = [ {{
+               {SERVICE} = {{
+                 settings = builtins.fromJSON (builtins.readFile {file});
+                 allowInlineSecrets = true;
+               }};
+             }} ];
+           }};
+           service = evaluated.config.systemd.services.matrix-authentication-service;
+           file = evaluated.config.{SERVICE}.configFile;
+         in {{
+           script = builtins.head service.serviceConfig.ExecStartPre.content;
+           path = file.outPath;
+           inherit (file) text;
+         }}",
+        module = root().join("tests/nix/module.nix").display(),
+        mas = mas
+            .parent()
+            .and_then(|bin| bin.parent())
+            .unwrap()
+            .display()
+            .to_string(),
+        file = file.display(),
+    ));
+    let built = script.unwrap();
+    let text = |key: &str| built[key].as_str().unwrap();
+    let config = directory.path().join("config.yaml");
+    fs::write(&config, text("text")).unwrap();
+    let script = text("script").replace(text("path"), &config.display().to_string());
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .env("CREDENTIALS_DIRECTORY", credentials)
+        .env("RUNTIME_DIRECTORY", runtime)
+        .output()
+        .unwrap();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn definitions_from_several_modules_merge() {
+    let Some(nix) = Nix::find("merging modules") else {
+        return;
+    };
+    let provider = |id: char| {
+        format!(
+            "{{ id = \"01HFVBY12TMNTYTBV8W921M5F{id}\"; client_id = \"mas\"; issuer = \"https://{id}\";
+               token_endpoint_auth_method = \"none\"; }}"
+        )
+    };
+    let modules = [
+        format!("{{ {SERVICE}.settings.upstream_oauth2.providers = [ {} ]; }}", provider('A')),
+        format!("{{ {SERVICE}.settings.upstream_oauth2.providers = lib.mkBefore [ {} ]; }}", provider('B')),
+        format!("{{ {SERVICE}.settings = lib.mkMerge [ {{ account.email_change_allowed = lib.mkDefault true; }}
+            (lib.mkIf false {{ branding.imprint = \"no\"; }}) ]; }}"),
+        format!("{{ {SERVICE}.settings.account.email_change_allowed = false; }}"),
+        format!("{{ {SERVICE}.settings.policy.data.admin_users = [ \"a\" ]; }}"),
+        format!("{{ {SERVICE}.settings.policy.data = {{ admin_users = [ \"b\" ]; other = null; }}; }}"),
+        format!("{{ {SERVICE}.settings.http.listeners = lib.mkForce [ ]; }}"),
+        format!("{{ {SERVICE}.settings.matrix = lib.mkIf true {{ secret_file = \"/m\"; homeserver = lib.mkIf false \"x\"; }}; }}"),
+    ];
+    let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+    let settings = evaluate(&nix, &modules, "cfg.settings").unwrap();
+    let ids: Vec<&Value> = settings["upstream_oauth2"]["providers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|provider| &provider["issuer"])
+        .collect();
+    assert_eq!(ids, ["https://B", "https://A"]);
+    assert_eq!(settings["account"], json!({"email_change_allowed": false}));
+    assert_eq!(
+        settings["policy"]["data"],
+        json!({"admin_users": ["b", "a"], "other": null})
+    );
+    assert_eq!(settings["http"]["listeners"], json!([]));
+    assert_eq!(settings["matrix"], json!({"secret_file": "/m"}));
+    assert!(settings.get("branding").is_none(), "{settings}");
+}
+
+#[test]
+fn extra_settings_come_last_and_merge_as_mas_merges_files() {
+    let (Some(nix), Some(mas)) = (Nix::find("extra settings"), MasCli::find("extra settings"))
+    else {
+        return;
+    };
+    let extra = json!({
+        "experimental": {"of_the_future": true},
+        "account": {"email_change_allowed": false},
+        "passwords": {"schemes": [{"version": 3, "algorithm": "pbkdf2"}]},
+        "of_the_future": [1],
+    });
+    let module =
+        json!({"settings": data("files"), "extraSettings": extra, "allowInlineSecrets": true});
+    let module = nix.evaluate(&[Case::module("", module)]).remove(0);
+    assert_eq!(module.messages, Vec::<String>::new());
+    let written = &module.r#final;
+    assert_eq!(written["experimental"]["of_the_future"], true);
+    assert_eq!(written["experimental"]["access_token_ttl"], 600);
+    assert_eq!(written["account"]["email_change_allowed"], false);
+    assert_eq!(written["passwords"]["schemes"].as_array().unwrap().len(), 3);
+    assert_eq!(written["of_the_future"], json!([1]));
+    assert!(mas.check(written).0);
+}
+
+#[test]
+fn what_other_files_may_bring_is_not_missed() {
+    let Some(nix) = Nix::find("extra configuration files") else {
+        return;
+    };
+    let settings = json!({
+        "http": {"public_base": "https://a/", "listeners": [{"resources": [{"name": "human"}]}]},
+        "email": {"transport": "smtp", "username": "mas"},
+    });
+    let case =
+        |extra: Value| Case::module("", json!({"settings": settings, "extraConfigFiles": extra}));
+    let modules = nix.evaluate(&[case(json!(["/run/secrets/mas.yaml"])), case(json!([]))]);
+    // Only what no other file can mend: the entry of a list.
+    assert_eq!(modules[0].messages.len(), 1, "{:?}", modules[0].messages);
+    assert!(modules[0].messages[0].contains("settings.http.listeners[0].binds"));
+    assert!(modules[1].messages.len() > 5, "{:?}", modules[1].messages);
+}
+
+#[test]
+fn secrets_do_not_enter_the_store() {
+    let Some(nix) = Nix::find("secrets in the store") else {
+        return;
+    };
+    let settings = tree::settings();
+    let mut config = data("inline");
+    config["captcha"] = json!({"service": "hcaptcha", "site_key": "a", "secret_key": "hunter2"});
+    config["telemetry"] = json!({"sentry": {"dsn": "https://hunter2@sentry.example.com/1"}});
+    let uri = json!({"settings": {
+        "matrix": {"secret_file": "/m"}, "secrets": {"encryption_file": "/e"},
+        "database": {"uri": "postgresql://mas:hunter2@db/mas"},
+    }});
+    let extra =
+        json!({"settings": data("program"), "extraSettings": {"email": {"password": "hunter2"}}});
+    let modules = nix.evaluate(&[
+        Case::module("inline", json!({"settings": config})),
+        Case::module("uri", uri),
+        Case::module("extra", extra),
+    ]);
+    let refused = modules[0].messages.join("\n");
+    let secrets: Vec<String> = settings
+        .descendants()
+        .into_iter()
+        .filter(|(_, node)| node.secret)
+        .map(|(path, _)| common::edit::concrete(&config, &path).unwrap_or_else(|| panic!("{path}")))
+        .collect();
+    assert_eq!(secrets.len(), 15);
+    for path in secrets {
+        assert!(
+            refused.contains(&format!("settings.{path}: this secret")),
+            "{path}\n{refused}"
+        );
+    }
+    assert!(
+        modules[1].messages[0].contains("password_file"),
+        "{:?}",
+        modules[1].messages
+    );
+    assert!(
+        modules[2].messages[0].contains("settings.email.password"),
+        "{:?}",
+        modules[2].messages
+    );
+    for module in &modules {
+        assert!(!module.messages.join("\n").contains("hunter2"));
+    }
+    let wrong = format!("{{ {SERVICE}.settings.matrix.secret = [ \"hunter2\" ]; }}");
+    let error = evaluate(&nix, &[&wrong], "cfg.settings").unwrap_err();
+    assert!(
+        error.contains("matrix.secret") && !error.contains("hunter2"),
+        "{error}"
+    );
+    for wrong in [
+        "clients = { client_secret = \"hunter2\"; }",
+        "matrix = [ { secret = \"hunter2\"; } ]",
+        "secrets.keys = [ [ \"hunter2\" ] ]",
+    ] {
+        let error = evaluate(
+            &nix,
+            &[&format!("{{ {SERVICE}.settings.{wrong}; }}")],
+            "cfg.settings",
+        );
+        let error = error.unwrap_err();
+        assert!(
+            error.contains("is not of type") && !error.contains("hunter2"),
+            "{error}"
+        );
+    }
+    let twice = [1, 2].map(|i| format!("{{ {SERVICE}.settings.matrix.secret = \"hunter2{i}\"; }}"));
+    let error = evaluate(&nix, &[&twice[0], &twice[1]], "cfg.settings").unwrap_err();
+    assert!(
+        error.contains("conflicting") && !error.contains("hunter2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_configuration_of_nixpkgs_module_works() {
+    let Some(nix) = Nix::find("a configuration for nixpkgs' module") else {
+        return;
+    };
+    let settings = |tls: &str| {
+        format!(
+            r#"{{
+              {SERVICE} = {{
+                createDatabase = true;
+                extraConfigFiles = [ "/var/lib/secrets/mas.yaml" ];
+                credentials.oidc_client_secret = "/run/agenix/oidc";
+                serviceDependencies = [ "matrix-synapse.service" ];
+                settings = {{
+                  http = {{
+                    public_base = "https://mas1.test:8080/";
+                    {tls}
+                    listeners = [ {{
+                      name = "web";
+                      binds = [ {{ address = "0.0.0.0:8080"; }} ];
+                      resources = [ {{ name = "discovery"; }} {{ name = "human"; }} {{ name = "oauth"; }} ];
+                      tls = {{
+                        certificate_file = "${{builtins.storeDir}}/bundle/cert.pem";
+                        key_file = "${{builtins.storeDir}}/bundle/key.pem";
+                      }};
+                    }} ];
+                  }};
+                  matrix = {{
+                    homeserver = "hs1";
+                    endpoint = "https://hs1.test:8448/";
+                    secret_file = "/var/lib/matrix-authentication-service/matrix_secret";
+                  }};
+                  database.uri = "postgresql:///mas?host=/run/postgresql&user=mas";
+                  policy.data.client_registration.allow_insecure_uris = true;
+                  upstream_oauth2.providers = [ {{
+                    id = "01KVT6DSNT2MWD7WYMT2FY4SH5";
+                    client_id = "matrix-authentication-service";
+                    client_secret_file = "\${{CREDENTIALS_DIRECTORY}}/oidc_client_secret";
+                    issuer = "https://dex1.test:5556";
+                    scope = "openid email profile";
+                    token_endpoint_auth_method = "client_secret_post";
+                  }} ];
+                }};
+              }};
+            }}"#
+        )
+    };
+    let result = "{
+      problems = map (problem: problem.message) config.assertions;
+      inherit (cfg) finalSettings;
+      inherit (config.systemd.services.matrix-authentication-service) after serviceConfig;
+      postgresql = config.services.postgresql.content or config.services.postgresql;
+    }";
+    let found = evaluate(&nix, &[&settings("")], result).unwrap();
+    assert_eq!(found["problems"], json!([]));
+    let written = &found["finalSettings"];
+    let listener = &written["http"]["listeners"][0];
+    assert_eq!(listener["tls"]["key_file"], "/nix/store/bundle/key.pem");
+    assert_eq!(
+        written["upstream_oauth2"]["providers"][0]["client_secret_file"],
+        "${CREDENTIALS_DIRECTORY}/oidc_client_secret"
+    );
+    // The service can read its own directory; the file appears only when it starts.
+    assert_eq!(
+        written["matrix"]["secret_file"],
+        "${RUNTIME_DIRECTORY}/matrix.secret_file"
+    );
+    assert_eq!(
+        found["serviceConfig"]["LoadCredential"],
+        json!([
+            "config-0:/var/lib/secrets/mas.yaml",
+            "oidc_client_secret:/run/agenix/oidc"
+        ])
+    );
+    assert!(
+        found["after"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("matrix-synapse.service"))
+    );
+    assert_eq!(
+        found["postgresql"]["ensureDatabases"],
+        json!(["matrix-authentication-service"])
+    );
+
+    let error = evaluate(&nix, &[&settings("tls.key_file = \"/x\";")], result).unwrap_err();
+    assert!(error.contains("http.tls' does not exist"), "{error}");
+}
