@@ -10,6 +10,10 @@ use crate::schema::format::{self, Format};
 
 /// An option, or a group of options.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 pub struct Node {
     /// What values it takes.
     pub shape: Shape,
@@ -25,10 +29,10 @@ pub struct Node {
     pub required_before: Option<Version>,
     /// What MAS uses in its absence.
     pub default: Option<Value>,
-    /// Whether upstream's schema is silent about the default.
-    pub hidden_default: bool,
     /// The same in words, where it is no constant.
     pub default_text: Option<String>,
+    /// Whether upstream's schema is silent about the default.
+    pub hidden_default: bool,
     /// A value to show.
     pub example: Option<Value>,
     /// First MAS version that has it.

@@ -359,22 +359,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pattern_compiles() {
-        for format in ALL {
-            format.matches("x");
+    fn brackets_mean_what_they_mean_to_posix() {
+        assert!(matches("[^][\\&x]*", "a~b"));
+        for char in ["]", "[", "\\", "&", "x"] {
+            assert!(!matches("[^][\\&x]*", char), "{char}");
         }
-        assert!(matches(MAILBOX, "\"A \\\"B\\\"\" <a@b>"));
-        assert!(!matches(
-            URI_WITH_PASSWORD,
-            "postgresql:///mas?host=/run/postgresql"
-        ));
-        assert!(matches(
-            URI_WITH_PASSWORD,
-            "postgresql://mas:hunter2@db/mas"
-        ));
-        assert!(matches(
-            URI_WITH_PASSWORD,
-            "postgresql:///mas?host=db&password=hunter2"
-        ));
+        assert!(matches("[[:space:]a]+\\.", " a\n."));
+    }
+
+    #[test]
+    fn a_password_in_a_uri_is_found() {
+        for uri in [
+            "postgresql:///mas?host=/run/postgresql",
+            "postgresql://mas@db/mas",
+            "postgresql://mas:@db/mas",
+            "postgresql://db:5432/mas",
+        ] {
+            assert!(!matches(URI_WITH_PASSWORD, uri), "{uri}");
+        }
+        for uri in [
+            "postgresql://mas:hunter2@db/mas",
+            "postgresql:///mas?host=db&password=hunter2",
+            "postgresql://db/mas?password=hunter2&user=mas",
+        ] {
+            assert!(matches(URI_WITH_PASSWORD, uri), "{uri}");
+        }
     }
 }

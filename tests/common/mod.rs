@@ -105,38 +105,36 @@ pub struct Evaluated {
 }
 
 /// Nix with nixpkgs' `lib`.
-pub struct Nix(());
+pub struct Nix {
+    program: PathBuf,
+}
 
 impl Nix {
     /// Nix, or nothing and a line that says what is left out.
     pub fn find(what: &str) -> Option<Self> {
-        if program("nix-instantiate").is_none() {
+        let Some(program) = program("nix-instantiate") else {
             leave_out(what, "nix-instantiate is not on PATH");
             return None;
-        }
-        if Self::run(&["--eval", "--expr", "(import <nixpkgs/lib>).version"]).is_err() {
+        };
+        let nix = Nix { program };
+        if nix.json("(import <nixpkgs/lib>).version").is_err() {
             leave_out(what, "Nix does not find <nixpkgs/lib>");
             return None;
         }
-        Some(Nix(()))
-    }
-
-    fn run(arguments: &[&str]) -> Result<String, String> {
-        let output = Command::new("nix-instantiate")
-            .args(arguments)
-            .output()
-            .unwrap();
-        if output.status.success() {
-            Ok(String::from_utf8(output.stdout).unwrap())
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned())
-        }
+        Some(nix)
     }
 
     /// Evaluates an expression to JSON; the error is what Nix says.
     pub fn json(&self, expression: &str) -> Result<Value, String> {
-        let text = Self::run(&["--eval", "--strict", "--json", "--expr", expression])?;
-        Ok(serde_json::from_str(&text).unwrap())
+        let output = Command::new(&self.program)
+            .args(["--eval", "--strict", "--json", "--expr", expression])
+            .output()
+            .unwrap();
+        if output.status.success() {
+            Ok(serde_json::from_slice(&output.stdout).unwrap())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
     }
 
     /// Evaluates the module for each case, all in one run.

@@ -1,0 +1,108 @@
+//! Texts of a certain form: the checker, the module and MAS agree on `tests/data/formats.yaml`.
+
+mod common;
+
+use common::{Case, MasCli, Nix, data, edit};
+use mas2nix::{check, load::Loaded, rules, schema::NEWEST, tree};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+struct Format {
+    path: String,
+    #[serde(default = "files")]
+    r#in: String,
+    #[serde(default)]
+    good: Vec<String>,
+    #[serde(default)]
+    bad: Vec<String>,
+    #[serde(default)]
+    ours: Vec<String>,
+}
+
+fn files() -> String {
+    "files".to_owned()
+}
+
+struct Sample {
+    name: String,
+    config: Value,
+    valid: bool,
+    mas: bool,
+}
+
+fn samples() -> Vec<Sample> {
+    let file = common::root().join("tests/data/formats.yaml");
+    let formats: Vec<Format> =
+        serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut samples = Vec::new();
+    for format in formats {
+        for (texts, valid, mas) in [
+            (format.good, true, true),
+            (format.bad, false, false),
+            (format.ours, false, true),
+        ] {
+            samples.extend(texts.into_iter().map(|text| {
+                let mut config = data(&format.r#in);
+                edit::set(&mut config, &format.path, text.clone().into());
+                let name = format!("{} = {text:?}", format.path);
+                Sample {
+                    name,
+                    config,
+                    valid,
+                    mas,
+                }
+            }));
+        }
+    }
+    samples
+}
+
+#[test]
+fn the_checker_knows_the_forms() {
+    let settings = tree::settings();
+    let rules = rules::all(&settings);
+    let options = check::Options {
+        version: NEWEST,
+        no_inline_secrets: false,
+    };
+    for sample in samples() {
+        let problems = check::check(&Loaded::from(sample.config), &settings, &rules, &options);
+        assert_eq!(
+            problems.is_empty(),
+            sample.valid,
+            "{}: {problems:?}",
+            sample.name
+        );
+    }
+}
+
+#[test]
+fn the_module_knows_the_forms() {
+    let Some(nix) = Nix::find("the module's verdict on forms of text") else {
+        return;
+    };
+    let samples = samples();
+    let cases: Vec<Case> = samples
+        .iter()
+        .map(|sample| Case::settings(&sample.name, &sample.config))
+        .collect();
+    for (sample, module) in samples.iter().zip(nix.evaluate(&cases)) {
+        assert_eq!(
+            module.valid, sample.valid,
+            "{}: {:?}",
+            sample.name, module.messages
+        );
+    }
+}
+
+#[test]
+fn mas_knows_the_forms() {
+    let Some(mas) = MasCli::find("MAS's verdict on forms of text") else {
+        return;
+    };
+    for sample in samples() {
+        let (accepted, said) = mas.check(&sample.config);
+        assert_eq!(accepted, sample.mas, "{}: {said}", sample.name);
+    }
+}
