@@ -254,10 +254,11 @@ in
 
     systemd.services.matrix-authentication-service = rec {
       description = "Matrix Authentication Service";
-      after =
-        [ "network-online.target" ]
-        ++ lib.optional cfg.createDatabase "postgresql.target"
-        ++ cfg.serviceDependencies;
+      after = [
+        "network-online.target"
+      ]
+      ++ lib.optional cfg.createDatabase "postgresql.target"
+      ++ cfg.serviceDependencies;
       wants = after;
       wantedBy = [ "multi-user.target" ];
       serviceConfig = {

@@ -59,9 +59,9 @@ let
       target = if copied then "\${RUNTIME_DIRECTORY}/${name}" else source;
     };
 
-  files = lib.concatMap (
-    option: map (place option.kind) (occurrences [ ] option.path settings)
-  ) (import ./generated/files.nix);
+  files = lib.concatMap (option: map (place option.kind) (occurrences [ ] option.path settings)) (
+    import ./generated/files.nix
+  );
 
   replace =
     path: new: value:

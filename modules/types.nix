@@ -84,18 +84,30 @@ mapAttrs (
       merge =
         loc: defs:
         let
-          merged = zipAttrsWith (
-            name: defs:
-            let
-              inherit (options.${name} or (unknown options loc name defs)) type;
-              first = (head defs).value;
-            in
-            if length defs == 1 && isPlain first && accepts type first then
-              { value = first; }
-            else
-              (mergeDefinitions (loc ++ [ name ]) type defs).optionalValue
-          ) (map (def: mapAttrs (_: value: { inherit (def) file; inherit value; }) def.value) defs);
-          isSet = name: option: option ? value && (option.value != null || !(options.${name}.type.unset or false));
+          merged =
+            zipAttrsWith
+              (
+                name: defs:
+                let
+                  inherit (options.${name} or (unknown options loc name defs)) type;
+                  first = (head defs).value;
+                in
+                if length defs == 1 && isPlain first && accepts type first then
+                  { value = first; }
+                else
+                  (mergeDefinitions (loc ++ [ name ]) type defs).optionalValue
+              )
+              (
+                map (
+                  def:
+                  mapAttrs (_: value: {
+                    inherit (def) file;
+                    inherit value;
+                  }) def.value
+                ) defs
+              );
+          isSet =
+            name: option: option ? value && (option.value != null || !(options.${name}.type.unset or false));
         in
         mapAttrs (_: option: option.value) (lib.filterAttrs isSet merged);
       getSubOptions =

@@ -54,6 +54,7 @@ impl Loaded {
         };
         for file in files {
             let value = read(file)?;
+            tracing::debug!(file = %file.display(), "read");
             merge(&mut loaded.value, value, "", file, &mut loaded.origins);
         }
         Ok(loaded)

@@ -143,7 +143,7 @@ fn extend(config: &mut Value, list: &str, runner: &mut TestRunner) {
 
 fn count() -> usize {
     let given = std::env::var("MAS2NIX_JUDGES_CASES").ok();
-    given.map_or(40, |count| count.parse().expect("a number of cases"))
+    given.map_or(150, |count| count.parse().expect("a number of cases"))
 }
 
 #[test]

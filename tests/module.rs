@@ -547,3 +547,22 @@ fn a_configuration_of_nixpkgs_module_works() {
     let error = evaluate(&nix, &[&settings("tls.key_file = \"/x\";")], result).unwrap_err();
     assert!(error.contains("http.tls' does not exist"), "{error}");
 }
+
+#[test]
+fn what_we_show_people_evaluates() {
+    let Some(nix) = Nix::find("the example and the template") else {
+        return;
+    };
+    // The template sets options of NixOS itself.
+    let nixos = "{ config._module.freeformType = lib.types.lazyAttrsOf lib.types.anything; }";
+    for file in ["docs/example.nix", "nix/template/configuration.nix"] {
+        let path = root().join(file).display().to_string();
+        let result = "{ problems = map (p: p.message) config.assertions; inherit (cfg) settings; }";
+        let found = evaluate(&nix, &[nixos, &path], result).unwrap();
+        assert_eq!(found["problems"], json!([]), "{file}");
+        assert_eq!(
+            found["settings"]["matrix"]["homeserver"], "example.com",
+            "{file}"
+        );
+    }
+}

@@ -113,7 +113,11 @@ pub fn write(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Compile
             Some(artifact) => replace(&path, &artifact.content),
             None => fs::remove_file(&path),
         };
-        done.map_err(|source| CompileError::File { path, source })?;
+        done.map_err(|source| CompileError::File {
+            path: path.clone(),
+            source,
+        })?;
+        tracing::debug!(file = %path.display(), "replaced");
         changed.push(stale.path);
     }
     Ok(changed)

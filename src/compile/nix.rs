@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+/// Width of a description's lines, so that they stay below 100 where they are indented.
+const WIDTH: usize = 80;
+
 use crate::{
     expr::{Expr, Path, Term},
     rules::{Kind, Rule},
@@ -100,10 +103,22 @@ pub fn string(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// A Nix string over several lines.
+/// A text as a Nix string: on one line if it fits, else wrapped.
 fn text_block(text: &str) -> String {
-    let escaped = text.replace("''", "'''").replace("${", "''${");
+    if text.len() <= WIDTH && !text.contains('\n') {
+        return string(text);
+    }
+    let lines: Vec<String> = text.lines().map(wrapped).collect();
+    let escaped = lines.join("\n").replace("''", "'''").replace("${", "''${");
     format!("''\n{escaped}\n''")
+}
+
+fn wrapped(line: &str) -> String {
+    let indent = if line.starts_with("- ") { "  " } else { "" };
+    textwrap::fill(
+        line,
+        textwrap::Options::new(WIDTH).subsequent_indent(indent),
+    )
 }
 
 /// An attribute name, quoted if it must be.

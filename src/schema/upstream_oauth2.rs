@@ -171,7 +171,7 @@ pub enum TokenAuthMethod {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SignInWithApple {
     /// The private key in PEM form.
-    #[schemars(extend("x-secret" = true))]
+    #[schemars(extend("x-secret" = true, "x-required-before" = "0.16.0"))]
     pub private_key: Option<String>,
 
     /// File with the private key.

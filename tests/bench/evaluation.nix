@@ -1,11 +1,13 @@
-# The settings and, for our module, its assertions, for one way to declare `settings`.
+# What NixOS evaluates of `settings`, for one way to declare them: `freeform` as nixpkgs would with no
+# typed option at all, `settings` and `rendered` with our module, every rule checked. `rendered` is
+# what goes into the configuration file, with credentials for paths.
 { declaration, settings }:
 let
   lib = import <nixpkgs/lib>;
   user = builtins.fromJSON (builtins.readFile settings);
 
   # What `pkgs.formats.json { }` and `pkgs.formats.yaml { }` have as their type.
-  freeform =
+  yaml =
     let
       type = lib.types.nullOr (
         lib.types.oneOf [
@@ -21,17 +23,17 @@ let
     in
     type;
 
-  modules = {
+  modules = rec {
     freeform = {
       options.services.matrix-authentication-service = {
         enable = lib.mkEnableOption "MAS";
         settings = lib.mkOption {
           default = { };
-          type = lib.types.submodule { freeformType = freeform; };
+          type = lib.types.submodule { freeformType = yaml; };
         };
       };
     };
-    mas2nix = {
+    settings = {
       imports = [ ../../modules ];
       config._module.args.pkgs.matrix-authentication-service = {
         type = "derivation";
@@ -43,6 +45,7 @@ let
       options.systemd = lib.mkOption { type = lib.types.lazyAttrsOf lib.types.raw; };
       options.services.postgresql = lib.mkOption { type = lib.types.lazyAttrsOf lib.types.raw; };
     };
+    rendered = settings;
   };
 
   inherit
@@ -61,4 +64,6 @@ let
     ;
 in
 assert builtins.all (problem: throw problem.message) (config.assertions or [ ]);
-config.services.matrix-authentication-service.settings
+config.services.matrix-authentication-service.${
+  if declaration == "rendered" then "finalSettings" else "settings"
+}

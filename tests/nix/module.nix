@@ -2,6 +2,7 @@
 # can be, and packages are where a shell finds their programs.
 {
   modules,
+  module ? ../../modules,
   version ? "1.22.0",
   masCli ? "/nix/store/00000000000000000000000000000000-matrix-authentication-service",
   gettext ? "/usr",
@@ -12,7 +13,7 @@ let
 in
 lib.evalModules {
   modules = [
-    ../../modules
+    module
     {
       options.assertions = lib.mkOption { type = lib.types.listOf lib.types.raw; };
       options.systemd = lib.mkOption { type = any; };

@@ -4,7 +4,8 @@ types.section {
   email_change_allowed = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether users may add and remove their email addresses. Turn it off where another system, such as an identity provider, owns the addresses.
+      Whether users may add and remove their email addresses. Turn it off where
+      another system, such as an identity provider, owns the addresses.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -13,7 +14,8 @@ types.section {
   displayname_change_allowed = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether users may change their display name in MAS. Keep it equal to Synapse's `enable_set_displayname`, or users meet a form that then fails.
+      Whether users may change their display name in MAS. Keep it equal to Synapse's
+      `enable_set_displayname`, or users meet a form that then fails.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -22,7 +24,9 @@ types.section {
   password_registration_enabled = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether anyone may register an account with a password. Has no effect while `passwords.enabled` is false. Combine it with a CAPTCHA, a registration token or email verification on a public server.
+      Whether anyone may register an account with a password. Has no effect while
+      `passwords.enabled` is false. Combine it with a CAPTCHA, a registration token or
+      email verification on a public server.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -31,7 +35,8 @@ types.section {
   password_registration_email_required = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether registering with a password needs a verified email address. Turn it off on servers that send no mail.
+      Whether registering with a password needs a verified email address. Turn it off
+      on servers that send no mail.
 
       Needs MAS 1.4.0 or newer.
     '';
@@ -40,7 +45,8 @@ types.section {
   password_change_allowed = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether users may change their password. Has no effect while `passwords.enabled` is false.
+      Whether users may change their password. Has no effect while `passwords.enabled`
+      is false.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -49,7 +55,8 @@ types.section {
   password_recovery_enabled = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether users may reset a forgotten password by email. Needs a working `email` section.
+      Whether users may reset a forgotten password by email. Needs a working `email`
+      section.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -67,7 +74,8 @@ types.section {
   login_with_email_allowed = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether the login form takes an email address in place of a user name. An address that belongs to several accounts logs in to none of them.
+      Whether the login form takes an email address in place of a user name. An
+      address that belongs to several accounts logs in to none of them.
 
       Needs MAS 0.15.0 or newer.
     '';
@@ -76,7 +84,8 @@ types.section {
   password_registration_token_required = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether registering with a password needs a registration token, as issued by `mas-cli manage issue-user-registration-token`.
+      Whether registering with a password needs a registration token, as issued by
+      `mas-cli manage issue-user-registration-token`.
 
       Needs MAS 1.19.0 or newer.
     '';

@@ -32,7 +32,8 @@ types.section {
     description = ''
       The secret half of the key pair. MAS cannot read it from a file.
 
-      A secret: the module refuses it, because everyone could read it in the Nix store. Put it into a file of its own and name that in `extraConfigFiles`.
+      A secret: the module refuses it, because everyone could read it in the Nix
+      store. Put it into a file of its own and name that in `extraConfigFiles`.
 
       Needs MAS 0.10.0 or newer.
     '';

@@ -5,7 +5,8 @@ types.list (
     client_id = lib.mkOption {
       type = types.ulid;
       description = ''
-        What identifies the client, in the form of a ULID. Never change it: a new id is a new client.
+        What identifies the client, in the form of a ULID. Never change it: a new id is
+        a new client.
       '';
       example = "01GFWR28C4KNE04WG3HKXB7C9R";
     };
@@ -48,7 +49,8 @@ types.list (
       description = ''
         The client's secret, for the `client_secret_*` methods.
 
-        A secret: the module refuses it, because everyone could read it in the Nix store. Use `client_secret_file`.
+        A secret: the module refuses it, because everyone could read it in the Nix
+        store. Use `client_secret_file`.
       '';
     };
     client_secret_file = lib.mkOption {
@@ -82,15 +84,11 @@ types.list (
                 };
                 n = lib.mkOption {
                   type = types.base64Url;
-                  description = ''
-                    Modulus of an RSA key.
-                  '';
+                  description = "Modulus of an RSA key.";
                 };
                 e = lib.mkOption {
                   type = types.base64Url;
-                  description = ''
-                    Exponent of an RSA key.
-                  '';
+                  description = "Exponent of an RSA key.";
                   example = "AQAB";
                 };
                 crv = lib.mkOption {
@@ -119,15 +117,11 @@ types.list (
                 };
                 x = lib.mkOption {
                   type = types.base64Url;
-                  description = ''
-                    X coordinate of an EC key, or the whole of an OKP key.
-                  '';
+                  description = "X coordinate of an EC key, or the whole of an OKP key.";
                 };
                 y = lib.mkOption {
                   type = types.base64Url;
-                  description = ''
-                    Y coordinate of an EC key.
-                  '';
+                  description = "Y coordinate of an EC key.";
                 };
                 use = lib.mkOption {
                   type = types.unsetOr (
@@ -158,9 +152,7 @@ types.list (
                       ]
                     )
                   );
-                  description = ''
-                    The operations the key may be used for.
-                  '';
+                  description = "The operations the key may be used for.";
                 };
                 alg = lib.mkOption {
                   type = types.unsetOr (
@@ -208,56 +200,44 @@ types.list (
                 };
                 kid = lib.mkOption {
                   type = types.unsetOr lib.types.str;
-                  description = ''
-                    What identifies the key within its set.
-                  '';
+                  description = "What identifies the key within its set.";
                 };
                 x5u = lib.mkOption {
                   type = types.unsetOr types.url;
-                  description = ''
-                    Where to fetch the key's X.509 certificate chain.
-                  '';
+                  description = "Where to fetch the key's X.509 certificate chain.";
                 };
                 x5c = lib.mkOption {
                   type = types.unsetOr (types.list types.base64);
                   description = ''
-                    The key's X.509 certificate chain, each certificate in DER form, the key's own one first.
+                    The key's X.509 certificate chain, each certificate in DER form, the key's own
+                    one first.
                   '';
                 };
                 x5t = lib.mkOption {
                   type = types.unsetOr types.base64Url;
-                  description = ''
-                    SHA-1 digest of the key's X.509 certificate.
-                  '';
+                  description = "SHA-1 digest of the key's X.509 certificate.";
                 };
                 "x5t#S256" = lib.mkOption {
                   type = types.unsetOr types.base64Url;
-                  description = ''
-                    SHA-256 digest of the key's X.509 certificate.
-                  '';
+                  description = "SHA-256 digest of the key's X.509 certificate.";
                 };
               }
             );
-            description = ''
-              The keys.
-            '';
+            description = "The keys.";
           };
         }
       );
-      description = ''
-        The client's public keys, for `private_key_jwt`.
-      '';
+      description = "The client's public keys, for `private_key_jwt`.";
     };
     jwks_uri = lib.mkOption {
       type = types.unsetOr types.url;
-      description = ''
-        Where to fetch the client's public keys, for `private_key_jwt`.
-      '';
+      description = "Where to fetch the client's public keys, for `private_key_jwt`.";
     };
     redirect_uris = lib.mkOption {
       type = types.list types.url;
       description = ''
-        Where MAS may send users back to after they logged in. Must match what the client asks for, character by character.
+        Where MAS may send users back to after they logged in. Must match what the
+        client asks for, character by character.
       '';
       defaultText = lib.literalExpression "[ ]";
       example = [ "https://client.example.com/callback" ];

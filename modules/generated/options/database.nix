@@ -4,36 +4,30 @@ types.section {
   uri = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);
     description = ''
-      The whole connection as one URI, in place of `host`, `port`, `socket`, `username`, `password` and `database`. A password in it would lie in the Nix store: give the parts and `password_file` instead.
+      The whole connection as one URI, in place of `host`, `port`, `socket`,
+      `username`, `password` and `database`. A password in it would lie in the Nix
+      store: give the parts and `password_file` instead.
     '';
     example = "postgresql:///mas?host=/run/postgresql";
   };
   host = lib.mkOption {
     type = types.unsetOr types.hostname;
-    description = ''
-      Name or address of the database server.
-    '';
+    description = "Name or address of the database server.";
     defaultText = lib.literalMD "the local server's socket";
   };
   port = lib.mkOption {
     type = types.unsetOr (lib.types.ints.between 1 65535);
-    description = ''
-      TCP port of the database server.
-    '';
+    description = "TCP port of the database server.";
     defaultText = lib.literalMD "5432";
   };
   socket = lib.mkOption {
     type = types.unsetOr lib.types.str;
-    description = ''
-      Directory of the database server's Unix socket.
-    '';
+    description = "Directory of the database server's Unix socket.";
     example = "/run/postgresql";
   };
   username = lib.mkOption {
     type = types.unsetOr lib.types.str;
-    description = ''
-      Role to connect as.
-    '';
+    description = "Role to connect as.";
     defaultText = lib.literalMD "the user MAS runs as";
   };
   password = lib.mkOption {
@@ -41,7 +35,8 @@ types.section {
     description = ''
       Password of the role.
 
-      A secret: the module refuses it, because everyone could read it in the Nix store. Use `password_file`.
+      A secret: the module refuses it, because everyone could read it in the Nix
+      store. Use `password_file`.
     '';
   };
   password_file = lib.mkOption {
@@ -55,9 +50,7 @@ types.section {
   };
   database = lib.mkOption {
     type = types.unsetOr lib.types.str;
-    description = ''
-      Name of the database. Never the one Synapse uses.
-    '';
+    description = "Name of the database. Never the one Synapse uses.";
     defaultText = lib.literalMD "the role's name";
   };
   ssl_mode = lib.mkOption {
@@ -72,14 +65,16 @@ types.section {
       ]
     );
     description = ''
-      Whether to use TLS, and how much of the server's certificate to check. Use `verify-full` for a server on another host.
+      Whether to use TLS, and how much of the server's certificate to check. Use
+      `verify-full` for a server on another host.
 
       - `"disable"`: No TLS.
       - `"allow"`: TLS only if the server insists.
       - `"prefer"`: TLS if the server offers it.
       - `"require"`: TLS, with any certificate.
       - `"verify-ca"`: TLS, with a certificate of a known authority.
-      - `"verify-full"`: TLS, with a certificate of a known authority that names the server.
+      - `"verify-full"`: TLS, with a certificate of a known authority that names the
+        server.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -122,7 +117,8 @@ types.section {
     description = ''
       Private key of `ssl_certificate`, in PEM form.
 
-      A secret: the module refuses it, because everyone could read it in the Nix store. Use `ssl_key_file`.
+      A secret: the module refuses it, because everyone could read it in the Nix
+      store. Use `ssl_key_file`.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -138,22 +134,19 @@ types.section {
   max_connections = lib.mkOption {
     type = lib.types.ints.between 1 4294967295;
     description = ''
-      How many connections MAS opens at most. Several MAS hosts open that many each; stay below the server's `max_connections`.
+      How many connections MAS opens at most. Several MAS hosts open that many each;
+      stay below the server's `max_connections`.
     '';
     defaultText = lib.literalExpression "10";
   };
   min_connections = lib.mkOption {
     type = lib.types.ints.u32;
-    description = ''
-      How many connections MAS keeps open even when it is idle.
-    '';
+    description = "How many connections MAS keeps open even when it is idle.";
     defaultText = lib.literalExpression "0";
   };
   connect_timeout = lib.mkOption {
     type = lib.types.ints.unsigned;
-    description = ''
-      Seconds to wait for a connection before giving up.
-    '';
+    description = "Seconds to wait for a connection before giving up.";
     defaultText = lib.literalExpression "30";
   };
   idle_timeout = lib.mkOption {

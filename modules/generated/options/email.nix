@@ -17,17 +17,13 @@ types.section {
   };
   from = lib.mkOption {
     type = lib.types.str;
-    description = ''
-      Sender of every mail.
-    '';
+    description = "Sender of every mail.";
     defaultText = lib.literalExpression "\"\\\"Authentication Service\\\" <root@localhost>\"";
     example = "\"Example Chat\" <noreply@example.com>";
   };
   reply_to = lib.mkOption {
     type = lib.types.str;
-    description = ''
-      Where answers to a mail go.
-    '';
+    description = "Where answers to a mail go.";
     defaultText = lib.literalExpression "\"\\\"Authentication Service\\\" <root@localhost>\"";
     example = "\"Help desk\" <help@example.com>";
   };
@@ -49,30 +45,25 @@ types.section {
   };
   hostname = lib.mkOption {
     type = types.unsetOr types.hostname;
-    description = ''
-      Name or address of the SMTP server.
-    '';
+    description = "Name or address of the SMTP server.";
     example = "mail.example.com";
   };
   port = lib.mkOption {
     type = types.unsetOr (lib.types.ints.between 1 65535);
-    description = ''
-      Port of the SMTP server.
-    '';
+    description = "Port of the SMTP server.";
     defaultText = lib.literalMD "25, 465 or 587 for the modes plain, tls and starttls";
   };
   username = lib.mkOption {
     type = types.unsetOr lib.types.str;
-    description = ''
-      User name for the SMTP server.
-    '';
+    description = "User name for the SMTP server.";
   };
   password = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);
     description = ''
       Password for the SMTP server.
 
-      A secret: the module refuses it, because everyone could read it in the Nix store. Use `password_file`.
+      A secret: the module refuses it, because everyone could read it in the Nix
+      store. Use `password_file`.
     '';
   };
   password_file = lib.mkOption {
@@ -86,9 +77,7 @@ types.section {
   };
   command = lib.mkOption {
     type = types.unsetOr lib.types.str;
-    description = ''
-      Program that takes mail as `sendmail` does.
-    '';
+    description = "Program that takes mail as `sendmail` does.";
     example = "/run/wrappers/bin/sendmail";
   };
 }

@@ -3,15 +3,14 @@
 types.section {
   access_token_ttl = lib.mkOption {
     type = lib.types.ints.between 60 86400;
-    description = ''
-      Seconds an OAuth 2.0 access token lives before its client has to refresh it.
-    '';
+    description = "Seconds an OAuth 2.0 access token lives before its client has to refresh it.";
     defaultText = lib.literalExpression "300";
   };
   compat_token_ttl = lib.mkOption {
     type = lib.types.ints.between 60 86400;
     description = ''
-      Seconds an access token of the old Matrix login lives, for clients that can refresh it.
+      Seconds an access token of the old Matrix login lives, for clients that can
+      refresh it.
     '';
     defaultText = lib.literalExpression "300";
   };
@@ -65,7 +64,8 @@ types.section {
   plan_management_iframe_uri = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      Page to show inside account management as the user's plan. MAS passes it on unchecked.
+      Page to show inside account management as the user's plan. MAS passes it on
+      unchecked.
 
       Needs MAS 0.17.0 or newer.
     '';
@@ -77,7 +77,8 @@ types.section {
         soft_limit = lib.mkOption {
           type = lib.types.ints.positive;
           description = ''
-            From this many sessions on, whoever logs in with a browser is asked to end one first.
+            From this many sessions on, whoever logs in with a browser is asked to end one
+            first.
 
             Needs MAS 1.8.0 or newer.
           '';
@@ -93,7 +94,8 @@ types.section {
         max_session_threshold = lib.mkOption {
           type = types.unsetOr lib.types.ints.positive;
           description = ''
-            Accounts with more sessions than this are exempt, so that old bots that log in again and again go on working.
+            Accounts with more sessions than this are exempt, so that old bots that log in
+            again and again go on working.
 
             Needs MAS 1.18.0 or newer.
           '';
@@ -101,7 +103,9 @@ types.section {
         dangerous_hard_limit_eviction = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether a login beyond `hard_limit` ends the user's oldest session instead of being refused. The device that loses its session loses its encrypted history too, unless it is backed up.
+            Whether a login beyond `hard_limit` ends the user's oldest session instead of
+            being refused. The device that loses its session loses its encrypted history
+            too, unless it is backed up.
 
             Needs MAS 1.17.0 or newer.
           '';

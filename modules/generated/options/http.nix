@@ -4,14 +4,16 @@ types.section {
   public_base = lib.mkOption {
     type = types.url;
     description = ''
-      Address under which users reach MAS. Everything in links, mails and redirects starts with it.
+      Address under which users reach MAS. Everything in links, mails and redirects
+      starts with it.
     '';
     example = "https://auth.example.com/";
   };
   issuer = lib.mkOption {
     type = types.unsetOr types.url;
     description = ''
-      The issuer that MAS advertises to OpenID Connect clients. Clients remember it: never change it once users have logged in.
+      The issuer that MAS advertises to OpenID Connect clients. Clients remember it:
+      never change it once users have logged in.
     '';
     defaultText = lib.literalMD "the value of `public_base`";
   };
@@ -20,9 +22,7 @@ types.section {
       types.section {
         name = lib.mkOption {
           type = types.unsetOr lib.types.str;
-          description = ''
-            Name of the listener in logs and metrics.
-          '';
+          description = "Name of the listener in logs and metrics.";
           example = "web";
         };
         resources = lib.mkOption {
@@ -44,29 +44,35 @@ types.section {
                 description = ''
                   What to serve.
 
-                  - `"health"`: Whether MAS is alive and reaches its database, under `/health`. Keep it internal.
-                  - `"prometheus"`: Metrics under `/metrics`, with `telemetry.metrics.exporter = "prometheus"`. Keep it internal.
-                  - `"discovery"`: OpenID Connect discovery, under `/.well-known/`. Synapse needs it.
+                  - `"health"`: Whether MAS is alive and reaches its database, under `/health`.
+                    Keep it internal.
+                  - `"prometheus"`: Metrics under `/metrics`, with `telemetry.metrics.exporter =
+                    "prometheus"`. Keep it internal.
+                  - `"discovery"`: OpenID Connect discovery, under `/.well-known/`. Synapse needs
+                    it.
                   - `"human"`: The pages users see.
                   - `"graphql"`: The API behind those pages.
                   - `"oauth"`: The OAuth 2.0 endpoints. Synapse needs them.
                   - `"compat"`: The old Matrix login, for clients that do not know OAuth 2.0.
                   - `"assets"`: Style sheets and scripts of the pages.
-                  - `"adminapi"`: The administrators' REST API, under `/api/admin/v1/`. Needs MAS 0.10.0 or newer.
+                  - `"adminapi"`: The administrators' REST API, under `/api/admin/v1/`. Needs MAS
+                    0.10.0 or newer.
                   - `"connection-info"`: What MAS knows of the connection, for debugging.
                 '';
               };
               playground = lib.mkOption {
                 type = lib.types.bool;
                 description = ''
-                  Whether to serve GraphiQL, a page to try the GraphQL API with. Only for `graphql`.
+                  Whether to serve GraphiQL, a page to try the GraphQL API with. Only for
+                  `graphql`.
                 '';
                 defaultText = lib.literalExpression "false";
               };
               undocumented_oauth2_access = lib.mkOption {
                 type = lib.types.bool;
                 description = ''
-                  Whether OAuth 2.0 access tokens open the GraphQL API, which upstream does not support. Only for `graphql`.
+                  Whether OAuth 2.0 access tokens open the GraphQL API, which upstream does not
+                  support. Only for `graphql`.
 
                   Needs MAS 0.10.0 or newer.
                 '';
@@ -74,16 +80,12 @@ types.section {
               };
               path = lib.mkOption {
                 type = lib.types.str;
-                description = ''
-                  Directory of the style sheets and scripts. Only for `assets`.
-                '';
+                description = "Directory of the style sheets and scripts. Only for `assets`.";
                 defaultText = lib.literalMD "what the package brings";
               };
             }
           );
-          description = ''
-            What the listener serves.
-          '';
+          description = "What the listener serves.";
           example = [
             { name = "discovery"; }
             { name = "human"; }
@@ -92,9 +94,7 @@ types.section {
         };
         prefix = lib.mkOption {
           type = types.unsetOr lib.types.str;
-          description = ''
-            Path under which the listener serves all of it.
-          '';
+          description = "Path under which the listener serves all of it.";
           example = "/auth";
         };
         binds = lib.mkOption {
@@ -102,31 +102,23 @@ types.section {
             types.section {
               host = lib.mkOption {
                 type = types.unsetOr lib.types.str;
-                description = ''
-                  Name or address to listen on, together with `port`.
-                '';
+                description = "Name or address to listen on, together with `port`.";
                 defaultText = lib.literalMD "every address";
                 example = "localhost";
               };
               port = lib.mkOption {
                 type = lib.types.ints.u16;
-                description = ''
-                  TCP port to listen on.
-                '';
+                description = "TCP port to listen on.";
                 example = 8080;
               };
               address = lib.mkOption {
                 type = types.socketAddress;
-                description = ''
-                  IP address and TCP port to listen on.
-                '';
+                description = "IP address and TCP port to listen on.";
                 example = "127.0.0.1:8080";
               };
               socket = lib.mkOption {
                 type = lib.types.str;
-                description = ''
-                  Path of a Unix socket to listen on.
-                '';
+                description = "Path of a Unix socket to listen on.";
                 example = "/run/matrix-authentication-service/web.sock";
               };
               mode = lib.mkOption {
@@ -141,9 +133,7 @@ types.section {
               };
               fd = lib.mkOption {
                 type = lib.types.ints.unsigned;
-                description = ''
-                  Which of the sockets that systemd hands over, counted from 0.
-                '';
+                description = "Which of the sockets that systemd hands over, counted from 0.";
                 defaultText = lib.literalExpression "0";
               };
               kind = lib.mkOption {
@@ -161,16 +151,12 @@ types.section {
               };
             }
           );
-          description = ''
-            The sockets to listen on.
-          '';
+          description = "The sockets to listen on.";
           example = [ { address = "127.0.0.1:8080"; } ];
         };
         proxy_protocol = lib.mkOption {
           type = lib.types.bool;
-          description = ''
-            Whether connections start with a PROXY protocol header, as HAProxy sends it.
-          '';
+          description = "Whether connections start with a PROXY protocol header, as HAProxy sends it.";
           defaultText = lib.literalExpression "false";
         };
         tls = lib.mkOption {
@@ -178,15 +164,11 @@ types.section {
             types.section {
               certificate = lib.mkOption {
                 type = types.unsetOr lib.types.str;
-                description = ''
-                  Certificate chain in PEM form.
-                '';
+                description = "Certificate chain in PEM form.";
               };
               certificate_file = lib.mkOption {
                 type = types.unsetOr lib.types.str;
-                description = ''
-                  File with the certificate chain in PEM form.
-                '';
+                description = "File with the certificate chain in PEM form.";
                 example = "/var/lib/acme/auth.example.com/fullchain.pem";
               };
               key = lib.mkOption {
@@ -194,14 +176,13 @@ types.section {
                 description = ''
                   Private key in PEM form.
 
-                  A secret: the module refuses it, because everyone could read it in the Nix store. Use `key_file`.
+                  A secret: the module refuses it, because everyone could read it in the Nix
+                  store. Use `key_file`.
                 '';
               };
               key_file = lib.mkOption {
                 type = types.unsetOr lib.types.str;
-                description = ''
-                  File with the private key, in PEM or DER form.
-                '';
+                description = "File with the private key, in PEM or DER form.";
                 example = "/var/lib/acme/auth.example.com/key.pem";
               };
               password = lib.mkOption {
@@ -209,33 +190,29 @@ types.section {
                 description = ''
                   Password that decrypts the private key.
 
-                  A secret: the module refuses it, because everyone could read it in the Nix store. Use `password_file`.
+                  A secret: the module refuses it, because everyone could read it in the Nix
+                  store. Use `password_file`.
                 '';
               };
               password_file = lib.mkOption {
                 type = types.unsetOr lib.types.str;
-                description = ''
-                  File with the password that decrypts the private key.
-                '';
+                description = "File with the password that decrypts the private key.";
               };
             }
           );
-          description = ''
-            Serve TLS. Not needed behind a reverse proxy on the same host.
-          '';
+          description = "Serve TLS. Not needed behind a reverse proxy on the same host.";
         };
       }
     );
     description = ''
-      Where MAS listens, and what it serves there. As soon as this section is there, MAS has no listener but these.
+      Where MAS listens, and what it serves there. As soon as this section is there,
+      MAS has no listener but these.
     '';
     defaultText = lib.literalExpression "[ ]";
   };
   trusted_proxies = lib.mkOption {
     type = types.list types.ipNetwork;
-    description = ''
-      Reverse proxies whose `X-Forwarded-For` header MAS believes.
-    '';
+    description = "Reverse proxies whose `X-Forwarded-For` header MAS believes.";
     defaultText = lib.literalExpression "[ \"192.168.0.0/16\" \"172.16.0.0/12\" \"10.0.0.0/10\" \"127.0.0.1/8\" \"fd00::/8\" \"::1/128\" ]";
     example = [
       "127.0.0.1/8"

@@ -12,9 +12,12 @@ types.section {
       What kind of homeserver it is, and how MAS talks to it.
 
       - `"synapse"`: Synapse.
-      - `"synapse_read_only"`: Synapse, without ever writing to it: for a MAS that is only being tried out.
-      - `"synapse_legacy"`: Synapse before 1.136.0, through its admin API. Needs MAS 0.20.0 or newer.
-      - `"synapse_modern"`: Synapse from 1.136.0 on, through its API for MAS. The same as `synapse` since MAS 1.0.0. Needs MAS 0.20.0 or newer.
+      - `"synapse_read_only"`: Synapse, without ever writing to it: for a MAS that is
+        only being tried out.
+      - `"synapse_legacy"`: Synapse before 1.136.0, through its admin API. Needs MAS
+        0.20.0 or newer.
+      - `"synapse_modern"`: Synapse from 1.136.0 on, through its API for MAS. The same
+        as `synapse` since MAS 1.0.0. Needs MAS 0.20.0 or newer.
 
       Needs MAS 0.15.0 or newer.
     '';
@@ -23,7 +26,8 @@ types.section {
   homeserver = lib.mkOption {
     type = types.serverName;
     description = ''
-      The homeserver's name, `server_name` in Synapse's configuration: what stands behind the colon in user ids.
+      The homeserver's name, `server_name` in Synapse's configuration: what stands
+      behind the colon in user ids.
     '';
     defaultText = lib.literalExpression "\"localhost:8008\"";
     example = "example.com";
@@ -31,16 +35,19 @@ types.section {
   endpoint = lib.mkOption {
     type = types.url;
     description = ''
-      Where MAS reaches the homeserver. Use an internal address: this way leads to an API that the public must not reach.
+      Where MAS reaches the homeserver. Use an internal address: this way leads to an
+      API that the public must not reach.
     '';
     defaultText = lib.literalExpression "\"http://localhost:8008/\"";
   };
   secret = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);
     description = ''
-      Secret shared with the homeserver, `matrix_authentication_service.secret` in Synapse's configuration. Whoever knows it is administrator of the homeserver.
+      Secret shared with the homeserver, `matrix_authentication_service.secret` in
+      Synapse's configuration. Whoever knows it is administrator of the homeserver.
 
-      A secret: the module refuses it, because everyone could read it in the Nix store. Use `secret_file`.
+      A secret: the module refuses it, because everyone could read it in the Nix
+      store. Use `secret_file`.
     '';
   };
   secret_file = lib.mkOption {

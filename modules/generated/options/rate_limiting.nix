@@ -16,7 +16,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a minute is 0.0167.
+              How many tries come back each second: more than 0, at most 1000000000. One try a
+              minute is 0.0167.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -43,7 +44,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a minute is 0.0167.
+              How many tries come back each second: more than 0, at most 1000000000. One try a
+              minute is 0.0167.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -80,7 +82,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a minute is 0.0167.
+              How many tries come back each second: more than 0, at most 1000000000. One try a
+              minute is 0.0167.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -107,7 +110,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a minute is 0.0167.
+              How many tries come back each second: more than 0, at most 1000000000. One try a
+              minute is 0.0167.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -142,7 +146,8 @@ types.section {
       per_second = lib.mkOption {
         type = lib.types.number;
         description = ''
-          How many tries come back each second: more than 0, at most 1000000000. One try a minute is 0.0167.
+          How many tries come back each second: more than 0, at most 1000000000. One try a
+          minute is 0.0167.
 
           Needs MAS 0.10.0 or newer.
         '';
@@ -171,7 +176,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a minute is 0.0167.
+              How many tries come back each second: more than 0, at most 1000000000. One try a
+              minute is 0.0167.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -198,7 +204,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a minute is 0.0167.
+              How many tries come back each second: more than 0, at most 1000000000. One try a
+              minute is 0.0167.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -225,7 +232,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a minute is 0.0167.
+              How many tries come back each second: more than 0, at most 1000000000. One try a
+              minute is 0.0167.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -252,7 +260,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a minute is 0.0167.
+              How many tries come back each second: more than 0, at most 1000000000. One try a
+              minute is 0.0167.
 
               Needs MAS 0.13.0 or newer.
             '';

@@ -4,15 +4,18 @@ types.section {
   encryption = lib.mkOption {
     type = types.secret (types.unsetOr types.hex32);
     description = ''
-      Key that encrypts cookies and columns of the database: 32 bytes as 64 hexadecimal digits. Never change it: what it encrypted is lost then.
+      Key that encrypts cookies and columns of the database: 32 bytes as 64
+      hexadecimal digits. Never change it: what it encrypted is lost then.
 
-      A secret: the module refuses it, because everyone could read it in the Nix store. Use `encryption_file`.
+      A secret: the module refuses it, because everyone could read it in the Nix
+      store. Use `encryption_file`.
     '';
   };
   encryption_file = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      File with the key that encrypts cookies and columns of the database. `openssl rand -hex 32` makes one.
+      File with the key that encrypts cookies and columns of the database. `openssl
+      rand -hex 32` makes one.
 
       Needs MAS 0.17.0 or newer.
     '';
@@ -24,9 +27,7 @@ types.section {
         types.section {
           kid = lib.mkOption {
             type = types.unsetOr lib.types.str;
-            description = ''
-              What identifies the key to clients.
-            '';
+            description = "What identifies the key to clients.";
             defaultText = lib.literalMD "the key's SHA-256 thumbprint";
           };
           key = lib.mkOption {
@@ -34,14 +35,13 @@ types.section {
             description = ''
               The key in PEM form.
 
-              A secret: the module refuses it, because everyone could read it in the Nix store. Use `key_file`.
+              A secret: the module refuses it, because everyone could read it in the Nix
+              store. Use `key_file`.
             '';
           };
           key_file = lib.mkOption {
             type = types.unsetOr lib.types.str;
-            description = ''
-              File with the key, in PEM or DER form.
-            '';
+            description = "File with the key, in PEM or DER form.";
             example = "/run/secrets/mas-rsa-key";
           };
           password = lib.mkOption {
@@ -49,26 +49,24 @@ types.section {
             description = ''
               Password that decrypts the key.
 
-              A secret: the module refuses it, because everyone could read it in the Nix store. Use `password_file`.
+              A secret: the module refuses it, because everyone could read it in the Nix
+              store. Use `password_file`.
             '';
           };
           password_file = lib.mkOption {
             type = types.unsetOr lib.types.str;
-            description = ''
-              File with the password that decrypts the key.
-            '';
+            description = "File with the password that decrypts the key.";
           };
         }
       )
     );
-    description = ''
-      Keys that sign tokens. There should be an RSA key, which OpenID Connect demands.
-    '';
+    description = "Keys that sign tokens. There should be an RSA key, which OpenID Connect demands.";
   };
   keys_dir = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      Directory whose files are all keys that sign tokens, none of them encrypted. Adds to `keys`.
+      Directory whose files are all keys that sign tokens, none of them encrypted.
+      Adds to `keys`.
 
       Needs MAS 1.7.0 or newer.
     '';

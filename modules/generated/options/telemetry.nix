@@ -20,9 +20,7 @@ types.section {
       };
       endpoint = lib.mkOption {
         type = types.unsetOr types.url;
-        description = ''
-          Base address of the OTLP collector, for the exporter `otlp`.
-        '';
+        description = "Base address of the OTLP collector, for the exporter `otlp`.";
         defaultText = lib.literalExpression "\"https://localhost:4318\"";
       };
       propagators = lib.mkOption {
@@ -33,9 +31,7 @@ types.section {
             "jaeger"
           ]
         );
-        description = ''
-          Which headers carry a trace from one service to the next.
-        '';
+        description = "Which headers carry a trace from one service to the next.";
         defaultText = lib.literalExpression "[ ]";
         example = [
           "tracecontext"
@@ -53,9 +49,7 @@ types.section {
         example = 0.5;
       };
     };
-    description = ''
-      Traces, through OpenTelemetry.
-    '';
+    description = "Traces, through OpenTelemetry.";
   };
   metrics = lib.mkOption {
     type = types.section {
@@ -72,30 +66,29 @@ types.section {
           - `"none"`: Nowhere.
           - `"stdout"`: To standard output, for debugging.
           - `"otlp"`: To an OpenTelemetry collector.
-          - `"prometheus"`: To whoever asks: needs a listener with the resource `prometheus`.
+          - `"prometheus"`: To whoever asks: needs a listener with the resource
+            `prometheus`.
         '';
         defaultText = lib.literalExpression "\"none\"";
       };
       endpoint = lib.mkOption {
         type = types.unsetOr types.url;
-        description = ''
-          Base address of the OTLP collector, for the exporter `otlp`.
-        '';
+        description = "Base address of the OTLP collector, for the exporter `otlp`.";
         defaultText = lib.literalExpression "\"https://localhost:4318\"";
       };
     };
-    description = ''
-      Metrics, through OpenTelemetry or Prometheus.
-    '';
+    description = "Metrics, through OpenTelemetry or Prometheus.";
   };
   sentry = lib.mkOption {
     type = types.section {
       dsn = lib.mkOption {
         type = types.secret (types.unsetOr types.dsn);
         description = ''
-          Address of the Sentry project, which contains its key. MAS cannot read it from a file.
+          Address of the Sentry project, which contains its key. MAS cannot read it from a
+          file.
 
-          A secret: the module refuses it, because everyone could read it in the Nix store. Put it into a file of its own and name that in `extraConfigFiles`.
+          A secret: the module refuses it, because everyone could read it in the Nix
+          store. Put it into a file of its own and name that in `extraConfigFiles`.
         '';
       };
       environment = lib.mkOption {
@@ -129,8 +122,6 @@ types.section {
         example = 0.5;
       };
     };
-    description = ''
-      Crash reports, through Sentry.
-    '';
+    description = "Crash reports, through Sentry.";
   };
 }

@@ -3,23 +3,17 @@
 types.section {
   path = lib.mkOption {
     type = lib.types.str;
-    description = ''
-      Directory of the page templates.
-    '';
+    description = "Directory of the page templates.";
     defaultText = lib.literalMD "what the package brings";
   };
   assets_manifest = lib.mkOption {
     type = lib.types.str;
-    description = ''
-      File that lists the style sheets and scripts the pages load.
-    '';
+    description = "File that lists the style sheets and scripts the pages load.";
     defaultText = lib.literalMD "what the package brings";
   };
   translations_path = lib.mkOption {
     type = lib.types.str;
-    description = ''
-      Directory of the translations.
-    '';
+    description = "Directory of the translations.";
     defaultText = lib.literalMD "what the package brings";
   };
 }

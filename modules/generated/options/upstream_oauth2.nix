@@ -7,14 +7,17 @@ types.section {
         id = lib.mkOption {
           type = types.ulid;
           description = ''
-            What identifies the provider, in the form of a ULID. It is part of the redirect URI that the provider has to know: `<public_base>/upstream/callback/<id>`. Never change it: a new id is a new provider, and users lose their link.
+            What identifies the provider, in the form of a ULID. It is part of the redirect
+            URI that the provider has to know: `<public_base>/upstream/callback/<id>`. Never
+            change it: a new id is a new provider, and users lose their link.
           '';
           example = "01HFVBY12TMNTYTBV8W921M5FA";
         };
         enabled = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether users can log in through this provider. A provider that Synapse's users came from must be enabled while they are moved.
+            Whether users can log in through this provider. A provider that Synapse's users
+            came from must be enabled while they are moved.
 
             Needs MAS 0.10.0 or newer.
           '';
@@ -23,7 +26,9 @@ types.section {
         synapse_idp_id = lib.mkOption {
           type = types.unsetOr lib.types.str;
           description = ''
-            The provider's name in Synapse, so that users keep their link to it: `oidc-` and the `idp_id` of its entry in `oidc_providers`, or `oidc` for `oidc_config` and for an entry without `idp_id`.
+            The provider's name in Synapse, so that users keep their link to it: `oidc-` and
+            the `idp_id` of its entry in `oidc_providers`, or `oidc` for `oidc_config` and
+            for an entry without `idp_id`.
 
             Needs MAS 0.14.0 or newer.
           '';
@@ -32,36 +37,35 @@ types.section {
         issuer = lib.mkOption {
           type = types.unsetOr lib.types.str;
           description = ''
-            The provider's issuer, exactly as its discovery document gives it. Needed unless `discovery_mode` is `disabled`.
+            The provider's issuer, exactly as its discovery document gives it. Needed unless
+            `discovery_mode` is `disabled`.
           '';
           example = "https://accounts.example.com/";
         };
         human_name = lib.mkOption {
           type = types.unsetOr lib.types.str;
-          description = ''
-            Name of the provider on the login page.
-          '';
+          description = "Name of the provider on the login page.";
           example = "Example ID";
         };
         brand_name = lib.mkOption {
           type = types.unsetOr lib.types.str;
           description = ''
-            Which logo to show. The pages that come with MAS know `apple`, `google`, `facebook`, `github`, `gitlab` and `twitter`.
+            Which logo to show. The pages that come with MAS know `apple`, `google`,
+            `facebook`, `github`, `gitlab` and `twitter`.
           '';
           example = "google";
         };
         client_id = lib.mkOption {
           type = lib.types.str;
-          description = ''
-            What identifies MAS to the provider.
-          '';
+          description = "What identifies MAS to the provider.";
         };
         client_secret = lib.mkOption {
           type = types.secret (types.unsetOr lib.types.str);
           description = ''
             Secret shared with the provider, for the `client_secret_*` methods.
 
-            A secret: the module refuses it, because everyone could read it in the Nix store. Use `client_secret_file`.
+            A secret: the module refuses it, because everyone could read it in the Nix
+            store. Use `client_secret_file`.
           '';
         };
         client_secret_file = lib.mkOption {
@@ -90,7 +94,8 @@ types.section {
             - `"client_secret_post"`: `client_secret` in the request's body.
             - `"client_secret_jwt"`: A JWT signed with `client_secret`.
             - `"private_key_jwt"`: A JWT signed with a key of the `secrets` section.
-            - `"sign_in_with_apple"`: The way Apple wants it, with `sign_in_with_apple`. Needs MAS 0.13.0 or newer.
+            - `"sign_in_with_apple"`: The way Apple wants it, with `sign_in_with_apple`.
+              Needs MAS 0.13.0 or newer.
           '';
         };
         sign_in_with_apple = lib.mkOption {
@@ -101,7 +106,8 @@ types.section {
                 description = ''
                   The private key in PEM form.
 
-                  A secret: the module refuses it, because everyone could read it in the Nix store. Use `private_key_file`.
+                  A secret: the module refuses it, because everyone could read it in the Nix
+                  store. Use `private_key_file`.
 
                   Needs MAS 0.13.0 or newer.
                 '';
@@ -162,7 +168,8 @@ types.section {
             ]
           );
           description = ''
-            Algorithm that signs the JWT of the methods `client_secret_jwt` and `private_key_jwt`.
+            Algorithm that signs the JWT of the methods `client_secret_jwt` and
+            `private_key_jwt`.
 
             - `"HS256"`: HMAC with SHA-256.
             - `"HS384"`: HMAC with SHA-384.
@@ -230,9 +237,7 @@ types.section {
         };
         scope = lib.mkOption {
           type = lib.types.str;
-          description = ''
-            Scopes to ask for, with spaces between them. OpenID Connect needs `openid`.
-          '';
+          description = "Scopes to ask for, with spaces between them. OpenID Connect needs `openid`.";
           defaultText = lib.literalExpression "\"openid\"";
           example = "openid profile email";
         };
@@ -269,7 +274,8 @@ types.section {
         fetch_userinfo = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether to ask the userinfo endpoint for claims. Needed for providers whose ID token lacks some, and for OAuth 2.0 providers without OpenID Connect.
+            Whether to ask the userinfo endpoint for claims. Needed for providers whose ID
+            token lacks some, and for OAuth 2.0 providers without OpenID Connect.
 
             Needs MAS 0.13.0 or newer.
           '';
@@ -323,9 +329,7 @@ types.section {
         };
         authorization_endpoint = lib.mkOption {
           type = types.unsetOr types.url;
-          description = ''
-            The provider's authorization endpoint, in place of the discovered one.
-          '';
+          description = "The provider's authorization endpoint, in place of the discovered one.";
           defaultText = lib.literalMD "discovered";
         };
         userinfo_endpoint = lib.mkOption {
@@ -339,16 +343,12 @@ types.section {
         };
         token_endpoint = lib.mkOption {
           type = types.unsetOr types.url;
-          description = ''
-            The provider's token endpoint, in place of the discovered one.
-          '';
+          description = "The provider's token endpoint, in place of the discovered one.";
           defaultText = lib.literalMD "discovered";
         };
         jwks_uri = lib.mkOption {
           type = types.unsetOr types.url;
-          description = ''
-            Where the provider publishes its keys, in place of the discovered address.
-          '';
+          description = "Where the provider publishes its keys, in place of the discovered address.";
           defaultText = lib.literalMD "discovered";
         };
         response_mode = lib.mkOption {
@@ -374,21 +374,18 @@ types.section {
               type = types.section {
                 template = lib.mkOption {
                   type = types.unsetOr lib.types.str;
-                  description = ''
-                    Template of the value, over the claims in `user`.
-                  '';
+                  description = "Template of the value, over the claims in `user`.";
                   defaultText = lib.literalMD "`{{ user.sub }}`";
                   example = "{{ user.sub }}";
                 };
               };
-              description = ''
-                What identifies the user at the provider.
-              '';
+              description = "What identifies the user at the provider.";
             };
             skip_confirmation = lib.mkOption {
               type = lib.types.bool;
               description = ''
-                Whether new users skip the page that shows what their account will look like. Needs `localpart.action = "require"` and nothing left to suggest.
+                Whether new users skip the page that shows what their account will look like.
+                Needs `localpart.action = "require"` and nothing left to suggest.
 
                 Needs MAS 1.8.0 or newer.
               '';
@@ -415,9 +412,7 @@ types.section {
                 };
                 template = lib.mkOption {
                   type = types.unsetOr lib.types.str;
-                  description = ''
-                    Template of the value, over the claims in `user`.
-                  '';
+                  description = "Template of the value, over the claims in `user`.";
                   defaultText = lib.literalMD "`{{ user.preferred_username }}`";
                   example = "{{ user.preferred_username | lower }}";
                 };
@@ -429,21 +424,22 @@ types.section {
                     "set"
                   ];
                   description = ''
-                    What to do when an account of that name exists already. Anything but `fail` hands that account to whoever has the name at the provider.
+                    What to do when an account of that name exists already. Anything but `fail`
+                    hands that account to whoever has the name at the provider.
 
                     - `"fail"`: Refuse the login.
                     - `"add"`: Link the account, whatever it is linked to.
-                    - `"replace"`: Link the account, and drop its other link to this provider. Needs MAS 1.8.0 or newer.
-                    - `"set"`: Link the account, unless it has a link to this provider. Needs MAS 1.8.0 or newer.
+                    - `"replace"`: Link the account, and drop its other link to this provider. Needs
+                      MAS 1.8.0 or newer.
+                    - `"set"`: Link the account, unless it has a link to this provider. Needs MAS
+                      1.8.0 or newer.
 
                     Needs MAS 0.20.0 or newer.
                   '';
                   defaultText = lib.literalExpression "\"fail\"";
                 };
               };
-              description = ''
-                The user name: what stands before the colon in a Matrix user id.
-              '';
+              description = "The user name: what stands before the colon in a Matrix user id.";
             };
             displayname = lib.mkOption {
               type = types.section {
@@ -466,15 +462,11 @@ types.section {
                 };
                 template = lib.mkOption {
                   type = types.unsetOr lib.types.str;
-                  description = ''
-                    Template of the value, over the claims in `user`.
-                  '';
+                  description = "Template of the value, over the claims in `user`.";
                   defaultText = lib.literalMD "`{{ user.name }}`";
                 };
               };
-              description = ''
-                The display name.
-              '';
+              description = "The display name.";
             };
             email = lib.mkOption {
               type = types.section {
@@ -497,15 +489,11 @@ types.section {
                 };
                 template = lib.mkOption {
                   type = types.unsetOr lib.types.str;
-                  description = ''
-                    Template of the value, over the claims in `user`.
-                  '';
+                  description = "Template of the value, over the claims in `user`.";
                   defaultText = lib.literalMD "`{{ user.email }}`";
                 };
               };
-              description = ''
-                An email address.
-              '';
+              description = "An email address.";
             };
             account_name = lib.mkOption {
               type = types.section {
@@ -526,14 +514,13 @@ types.section {
               '';
             };
           };
-          description = ''
-            What to take over from the provider into the account.
-          '';
+          description = "What to take over from the provider into the account.";
         };
         additional_authorization_parameters = lib.mkOption {
           type = lib.types.attrsOf lib.types.str;
           description = ''
-            Further parameters of the authorization request. From MAS 1.19.0 on the values are templates.
+            Further parameters of the authorization request. From MAS 1.19.0 on the values
+            are templates.
           '';
           defaultText = lib.literalExpression "{ }";
           example = {
@@ -560,7 +547,8 @@ types.section {
 
             - `"do_nothing"`: Write it to the log.
             - `"logout_browser_only"`: End the browser session at MAS.
-            - `"logout_all"`: End the browser session and every client's session that came from it.
+            - `"logout_all"`: End the browser session and every client's session that came
+              from it.
 
             Needs MAS 0.19.0 or newer.
           '';
@@ -578,7 +566,8 @@ types.section {
       }
     );
     description = ''
-      The providers, in the order the login page shows them. MAS copies this list into its database at every start and disables a provider that is no longer in it.
+      The providers, in the order the login page shows them. MAS copies this list into
+      its database at every start and disables a provider that is no longer in it.
     '';
   };
 }

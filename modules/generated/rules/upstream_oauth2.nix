@@ -163,6 +163,10 @@ lib.concatLists [
         "this option needs MAS 0.13.0 or newer. Remove it, or use a newer MAS."
         (older "0.13.0" && provider ? sign_in_with_apple)
       )
+      (refuse "${at}.sign_in_with_apple.private_key"
+        "MAS before 0.16.0 needs this option. Set it, or use a newer MAS."
+        (provider ? sign_in_with_apple && (older "0.16.0" && !(provider ? sign_in_with_apple.private_key)))
+      )
       (refuse "${at}.sign_in_with_apple.private_key_file"
         "this option needs MAS 0.16.0 or newer. Remove it, or use a newer MAS."
         (older "0.16.0" && provider ? sign_in_with_apple.private_key_file)

@@ -1,0 +1,50 @@
+{
+  description = "Matrix Authentication Service in front of Synapse: typed, checked before it is deployed";
+
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixpkgs-unstable";
+
+  outputs =
+    { self, nixpkgs }:
+    let
+      inherit (nixpkgs) lib;
+      linux = [
+        "x86_64-linux"
+        "aarch64-linux"
+      ];
+      # The tool runs there too; the module is for NixOS.
+      darwin = [ "aarch64-darwin" ];
+      forEach = systems: make: lib.genAttrs systems (system: make nixpkgs.legacyPackages.${system});
+    in
+    {
+      packages = forEach (linux ++ darwin) (pkgs: rec {
+        mas2nix = pkgs.callPackage ./nix/package.nix { };
+        default = mas2nix;
+      });
+
+      overlays.default = final: _: { mas2nix = final.callPackage ./nix/package.nix { }; };
+
+      nixosModules.default = ./modules;
+
+      apps = forEach (linux ++ darwin) (pkgs: rec {
+        mas2nix = {
+          type = "app";
+          program = lib.getExe self.packages.${pkgs.stdenv.hostPlatform.system}.mas2nix;
+          meta.description = "Compile, check and explain the configuration of MAS";
+        };
+        default = mas2nix;
+      });
+
+      checks = forEach linux (pkgs: import ./nix/checks.nix { inherit self pkgs; });
+
+      devShells = forEach (linux ++ darwin) (pkgs: {
+        default = pkgs.callPackage ./nix/shell.nix { };
+      });
+
+      formatter = forEach (linux ++ darwin) (pkgs: pkgs.nixfmt-tree);
+
+      templates.default = {
+        path = ./nix/template;
+        description = "A small homeserver: Synapse, MAS, PostgreSQL and nginx";
+      };
+    };
+}

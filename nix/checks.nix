@@ -1,0 +1,65 @@
+# What `nix flake check` runs.
+{ self, pkgs }:
+let
+  inherit (pkgs) lib;
+  package = pkgs.callPackage ./package.nix { };
+
+  # The package's own build environment, with another command.
+  cargo =
+    name: inputs: command:
+    package.overrideAttrs (old: {
+      pname = "mas2nix-${name}";
+      nativeBuildInputs = old.nativeBuildInputs ++ inputs;
+      buildPhase = ''
+        runHook preBuild
+        ${command}
+        runHook postBuild
+      '';
+      installPhase = "touch $out";
+    });
+
+  system = lib.nixosSystem {
+    inherit (pkgs.stdenv.hostPlatform) system;
+    modules = [
+      self.nixosModules.default
+      ./template/configuration.nix
+      {
+        boot.loader.grub.enable = false;
+        fileSystems."/".device = "none";
+      }
+    ];
+  };
+in
+{
+  build = package;
+
+  clippy = cargo "clippy" [ pkgs.clippy ] "cargo clippy --offline --all-targets -- -D warnings";
+
+  fmt = cargo "fmt" [ pkgs.rustfmt ] "cargo fmt --check";
+
+  # The module is evaluated by Nix within the build, and MAS has its say.
+  tests =
+    cargo "tests"
+      [
+        pkgs.gettext
+        pkgs.matrix-authentication-service
+        pkgs.nix
+      ]
+      ''
+        export HOME=$TMPDIR NIX_PATH=nixpkgs=${pkgs.path}
+        export NIX_STATE_DIR=$TMPDIR/nix NIX_LOG_DIR=$TMPDIR/nix/log NIX_CONF_DIR=$TMPDIR/nix/etc
+        cargo test --offline
+      '';
+
+  # What the compiler would write is what is committed.
+  drift = pkgs.runCommand "mas2nix-drift" { } ''
+    cd ${import ./source.nix { inherit lib; }}
+    ${lib.getExe package} compile --check
+    touch $out
+  '';
+
+  # A whole system evaluates, without building it.
+  module = pkgs.writeText "mas2nix-module" (
+    builtins.unsafeDiscardStringContext system.config.system.build.toplevel.drvPath
+  );
+}
