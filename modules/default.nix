@@ -43,7 +43,7 @@ let
     inherit lib;
     rules = import ./rules.nix { inherit lib; };
     complete = cfg.extraConfigFiles == [ ] && cfg.extraSettings == { };
-    older = lib.versionOlder (lib.getVersion cfg.package);
+    older = version: lib.versionOlder (cfg.package.version or version) version;
   };
   problems =
     import ./generated/rules (ruleArguments // { inherit (cfg) settings; })

@@ -52,9 +52,18 @@ fn broken() -> Vec<Broken> {
 }
 
 fn problems(settings: &Node, config: &Value, version: &Version) -> Vec<Problem> {
+    problems_with(settings, config, version, false)
+}
+
+fn problems_with(
+    settings: &Node,
+    config: &Value,
+    version: &Version,
+    no_inline_secrets: bool,
+) -> Vec<Problem> {
     let options = check::Options {
         version: version.clone(),
-        no_inline_secrets: false,
+        no_inline_secrets,
     };
     let rules = rules::all(settings);
     check::check(&Loaded::from(config.clone()), settings, &rules, &options)
@@ -246,5 +255,29 @@ fn every_version_knows_its_options() {
         let said: BTreeSet<String> = module.messages.into_iter().collect();
         let differing: Vec<_> = said.symmetric_difference(&expected).collect();
         assert!(differing.is_empty(), "{version}: {differing:#?}");
+    }
+}
+
+#[test]
+fn inline_secrets_are_named_alike() {
+    let Some(nix) = Nix::find("what the module says of inline secrets") else {
+        return;
+    };
+    let settings = tree::settings();
+    let mut uri = data("program");
+    edit::set(
+        &mut uri,
+        "database.uri",
+        "postgresql://mas:hunter2@db/mas".into(),
+    );
+    let configs = [data("inline"), data("files"), uri];
+    let cases: Vec<Case> = configs
+        .iter()
+        .map(|config| Case::module("", serde_json::json!({"settings": config})))
+        .collect();
+    for (config, module) in configs.iter().zip(nix.evaluate(&cases)) {
+        let expected = messages(&problems_with(&settings, config, &NEWEST, true));
+        assert!(!expected.is_empty());
+        assert_eq!(BTreeSet::from_iter(module.messages), expected);
     }
 }

@@ -74,6 +74,9 @@ pub fn value(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
+        Value::Number(number) if number.as_f64().is_some_and(|number| number < 0.0) => {
+            format!("({number})")
+        }
         Value::Number(number) => number.to_string(),
         Value::String(text) => string(text),
         Value::Array(items) if items.is_empty() => "[ ]".to_owned(),
@@ -404,6 +407,13 @@ fn refusal(rule: &Rule, here: &Here) -> String {
     )
 }
 
+/// A condition over the whole configuration as a Nix expression, over the variables `settings`,
+/// `complete` and `older` and the functions of `modules/rules.nix`.
+#[must_use]
+pub fn condition(condition: &Expr) -> String {
+    Here::root().condition(condition)
+}
+
 /// What the variables of a Nix expression are called, at the root or within a list entry.
 struct Here {
     variable: String,
@@ -486,14 +496,23 @@ impl Here {
     fn joined(&self, conditions: &[Expr], operator: &str) -> String {
         let parts = conditions.iter().map(|condition| {
             let text = self.condition(condition);
-            let nested = match condition {
-                Expr::All(parts) | Expr::Any(parts) => parts.len() > 1,
-                Expr::Missing(_) | Expr::Empty(_) => self.root,
-                _ => false,
-            };
+            let nested = self.is_chain(condition);
             if nested { format!("({text})") } else { text }
         });
         parts.collect::<Vec<_>>().join(operator)
+    }
+
+    /// Whether the condition is printed as several ones with an operator between them.
+    fn is_chain(&self, condition: &Expr) -> bool {
+        match condition {
+            Expr::All(parts) | Expr::Any(parts) => match &parts[..] {
+                [only] => self.is_chain(only),
+                _ => true,
+            },
+            Expr::Missing(_) | Expr::Empty(_) => self.root,
+            Expr::Global(condition) => Here::root().is_chain(condition),
+            _ => false,
+        }
     }
 
     fn term(&self, term: &Term) -> String {
