@@ -126,8 +126,11 @@ impl Nix {
 
     /// Evaluates an expression to JSON; the error is what Nix says.
     pub fn json(&self, expression: &str) -> Result<Value, String> {
+        let mut file = tempfile::NamedTempFile::with_suffix(".nix").unwrap();
+        file.write_all(expression.as_bytes()).unwrap();
         let output = Command::new(&self.program)
-            .args(["--eval", "--strict", "--json", "--expr", expression])
+            .args(["--eval", "--strict", "--json"])
+            .arg(file.path())
             .output()
             .unwrap();
         if output.status.success() {
