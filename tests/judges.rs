@@ -46,6 +46,8 @@ fn deliberately_stricter(problem: &Problem) -> bool {
                     "telemetry.sentry.dsn",
                 ]
                 .contains(&path.as_str())
+                // A number is taken for the position of a resource in MAS's source.
+                || path == "http.listeners[].resources[].name"
                 // A list where a section belongs, if no option of it is required.
                 || problem.reason.contains("must be a section")
                 // White space around a URL.

@@ -15,6 +15,7 @@ mod matrix;
 mod passwords;
 mod rate_limiting;
 mod secrets;
+mod telemetry;
 mod upstream_oauth2;
 
 use crate::{expr::Expr, tree::Node};
@@ -74,6 +75,7 @@ pub fn all(settings: &Node) -> Vec<Rule> {
         clients::rules(),
         captcha::rules(),
         rate_limiting::rules(),
+        telemetry::rules(),
         experimental::rules(),
     ];
     let mut rules: Vec<Rule> = written.into_iter().flatten().collect();

@@ -7,9 +7,25 @@
   older,
 }:
 let
-  inherit (rules) refuse;
+  inherit (rules) refuse matches;
 in
 lib.concatLists [
+  (refuse "telemetry.tracing.endpoint"
+    "OTLP is sent over HTTP. Give an address that starts with https:// or http://."
+    (
+      (settings.telemetry.tracing.exporter or null) == "otlp"
+      && settings ? telemetry.tracing.endpoint
+      && !(matches "[Hh][Tt][Tt][Pp][Ss]?:.*" (settings.telemetry.tracing.endpoint or null))
+    )
+  )
+  (refuse "telemetry.metrics.endpoint"
+    "OTLP is sent over HTTP. Give an address that starts with https:// or http://."
+    (
+      (settings.telemetry.metrics.exporter or null) == "otlp"
+      && settings ? telemetry.metrics.endpoint
+      && !(matches "[Hh][Tt][Tt][Pp][Ss]?:.*" (settings.telemetry.metrics.endpoint or null))
+    )
+  )
   (refuse "telemetry.tracing.propagators"
     "MAS before 0.15.0 needs this option. Set it, or use a newer MAS."
     (

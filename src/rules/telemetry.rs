@@ -1,0 +1,25 @@
+//! Rules of the `telemetry` section. Its ranges (18) are part of the options' types.
+
+use super::{Rule, rule};
+use crate::expr::{all, not, option, set};
+
+pub fn rules() -> Vec<Rule> {
+    // MAS sets up its exporters before it looks at the rest of the configuration.
+    ["tracing", "metrics"]
+        .into_iter()
+        .map(|kind| {
+            let at = format!("telemetry.{kind}.endpoint");
+            rule(
+                "otlp-endpoint-not-http",
+                &at,
+                all([
+                    option(&format!("telemetry.{kind}.exporter")).is("otlp"),
+                    set(&at),
+                    not(option(&at).matches("[Hh][Tt][Tt][Pp][Ss]?:.*")),
+                ]),
+                "OTLP is sent over HTTP",
+                "Give an address that starts with https:// or http://.",
+            )
+        })
+        .collect()
+}
