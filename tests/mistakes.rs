@@ -78,10 +78,12 @@ fn module_says(nix: &Nix, path: &Path) -> String {
             }
         }
         Err(error) => {
-            let message = error
-                .lines()
-                .take_while(|line| !line.trim_start().starts_with("at "));
-            message.collect::<Vec<_>>().join("\n").trim().to_owned()
+            // What comes before depends on the version of Nix.
+            let (_, message) = error.rsplit_once("error: ").unwrap();
+            let lines = message.lines().map(str::trim);
+            let lines =
+                lines.take_while(|line| !line.starts_with("at ") && !line.starts_with("(use "));
+            format!("error: {}", lines.collect::<Vec<_>>().join("\n"))
         }
     }
 }

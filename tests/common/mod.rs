@@ -31,13 +31,23 @@ pub fn leave_out(what: &str, why: &str) {
 pub struct MasCli(PathBuf);
 
 impl MasCli {
-    /// MAS, or nothing and a line that says what is left out.
+    /// MAS in the version that the schema describes, or nothing and a line that says what is left
+    /// out.
     pub fn find(what: &str) -> Option<Self> {
-        let found = program("mas-cli").map(MasCli);
-        if found.is_none() {
+        let Some(program) = program("mas-cli") else {
             leave_out(what, "mas-cli is not on PATH");
+            return None;
+        };
+        let output = Command::new(&program).arg("--version").output().unwrap();
+        let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if !version.ends_with(&format!("v{}", mas2nix::schema::NEWEST)) {
+            leave_out(
+                what,
+                &format!("it is for MAS {}, not {version}", mas2nix::schema::NEWEST),
+            );
+            return None;
         }
-        found
+        Some(MasCli(program))
     }
 
     /// Whether MAS accepts the configuration, and what it says.
