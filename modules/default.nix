@@ -63,6 +63,8 @@ let
           inherit json;
           passAsFile = [ "json" ];
           preferLocalBuild = true;
+          # MAS sets up its HTTP client even to check its configuration, and wants certificates.
+          SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
         }
         ''
           cp "$jsonPath" "$out"

@@ -299,6 +299,59 @@ fn prepare(
 }
 
 #[test]
+fn mas_checks_the_configuration_when_the_system_is_built() {
+    let (Some(nix), Some(_)) = (
+        Nix::find("the check at build time"),
+        MasCli::find("the check at build time"),
+    ) else {
+        return;
+    };
+    let build = |module: &str| {
+        let mas = program("mas-cli").unwrap();
+        let prefix = mas.parent().and_then(|bin| bin.parent()).unwrap();
+        let built = nix.json(&format!(
+            "let
+               evaluated = import {} {{
+                 masCli = \"{}\";
+                 modules = [ {{ {SERVICE} = {{
+                   settings.matrix.secret_file = \"/m\";
+                   settings.secrets.encryption_file = \"/e\";
+                   {module}
+                 }}; }} ];
+               }};
+               file = evaluated.config.{SERVICE}.configFile;
+             in {{ inherit (file) text; command = file.command or null; }}",
+            root().join("tests/nix/module.nix").display(),
+            prefix.display(),
+        ));
+        built.unwrap()
+    };
+    let run = |built: &Value| {
+        let directory = TempDir::new().unwrap();
+        let json = directory.path().join("json");
+        fs::write(&json, built["text"].as_str().unwrap()).unwrap();
+        let output = Command::new("bash")
+            .args(["-euc", built["command"].as_str().unwrap()])
+            .env("jsonPath", &json)
+            .env("out", directory.path().join("config.yaml"))
+            .output()
+            .unwrap();
+        output.status.success()
+    };
+    assert!(run(&build("")));
+    // Only MAS can say what it makes of settings that this module does not know.
+    assert!(!run(&build(
+        "extraSettings.database.max_connections = \"many\";"
+    )));
+    // Without it, and where a file exists only on the host, the file is just written.
+    assert_eq!(build("checkConfig = false;")["command"], Value::Null);
+    assert_eq!(
+        build("extraConfigFiles = [ \"/run/mas.yaml\" ];")["command"],
+        Value::Null
+    );
+}
+
+#[test]
 fn definitions_from_several_modules_merge() {
     let Some(nix) = Nix::find("merging modules") else {
         return;

@@ -179,14 +179,21 @@ pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
 }
 
 fn shown(entry: &Entry) -> minijinja::Value {
-    let default = match (&entry.default_text, &entry.nix_default) {
-        (Some(text), _) => Some(text.clone()),
-        (None, Some(value)) => Some(format!("`{value}`")),
-        (None, None) => None,
-    };
-    context! {
-        default,
-        example => entry.nix_example,
-        ..minijinja::Value::from_serialize(entry)
+    let mut facts = vec![if entry.choices.is_empty() {
+        format!("Takes {}", entry.r#type)
+    } else {
+        "Takes one of these".to_owned()
+    }];
+    if entry.required {
+        facts.push("required".to_owned());
     }
+    match (&entry.default_text, &entry.nix_default) {
+        (Some(text), _) => facts.push(format!("default: {text}")),
+        (None, Some(value)) => facts.push(format!("default: `{value}`")),
+        (None, None) => {}
+    }
+    if let Some(example) = &entry.nix_example {
+        facts.push(format!("for example `{example}`"));
+    }
+    context! { path => entry.path, description => entry.description, facts }
 }

@@ -27,6 +27,7 @@ lib.evalModules {
           meta.mainProgram = "mas-cli";
         };
         gettext.outPath = gettext;
+        cacert.outPath = "/nix/store/00000000000000000000000000000000-cacert";
         stdenv.buildPlatform.canExecute = _: true;
         stdenv.hostPlatform = { };
         writeText = name: text: {
