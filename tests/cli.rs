@@ -187,13 +187,10 @@ fn check_knows_versions_and_secrets() {
         "{}",
         out(&output)
     );
-    assert_eq!(
-        code(&mas2nix(
-            here,
-            &["check", "m.yaml", "--mas-version", "1.0.0"]
-        )),
-        0
-    );
+    for version in ["1.0.0", "v1.0.0", "1.0", "1.22.0-rc.1"] {
+        let output = mas2nix(here, &["check", "m.yaml", "--mas-version", version]);
+        assert_eq!(code(&output), 0, "{version}: {}", err(&output));
+    }
     assert_eq!(code(&mas2nix(here, &["check", "s.yaml"])), 0);
     for form in [
         &["check", "s.yaml", "--no-inline-secrets"][..],

@@ -172,6 +172,10 @@ fn the_judges_agree() {
     for (i, config) in configs.iter().enumerate() {
         let problems = ours(config);
         let verdict = problems.is_empty();
+        if verdict {
+            let typed = serde_json::from_value::<schema::Settings>(config.clone());
+            typed.unwrap_or_else(|error| panic!("the Rust types say {error} of {config}"));
+        }
         if let Some(modules) = &modules {
             // The module gives listeners where a configuration leaves them out.
             let completed = problems.iter().all(|p| {

@@ -80,7 +80,7 @@ struct Check {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Version of MAS the configuration is for.
-    #[arg(long, value_name = "VERSION", default_value_t = NEWEST)]
+    #[arg(long, value_name = "VERSION", default_value_t = NEWEST, value_parser = version)]
     mas_version: Version,
     /// Refuse secrets that stand in the files themselves, as for a file that everyone can read.
     #[arg(long)]
@@ -97,11 +97,23 @@ struct Diff {
     #[arg(long, value_name = "FILE")]
     upstream: PathBuf,
     /// Version of MAS the file is from.
-    #[arg(long, value_name = "VERSION", default_value_t = NEWEST)]
+    #[arg(long, value_name = "VERSION", default_value_t = NEWEST, value_parser = version)]
     from_version: Version,
     /// Print the differences as a JSON list.
     #[arg(long)]
     json: bool,
+}
+
+/// A version as people write it: `1.22.0`, `v1.22.0` or `1.22`.
+fn version(text: &str) -> Result<Version, String> {
+    let plain = text.strip_prefix('v').unwrap_or(text);
+    let padded = format!(
+        "{plain}{}",
+        ".0".repeat(2_usize.saturating_sub(plain.matches('.').count()))
+    );
+    Version::parse(plain)
+        .or_else(|_| Version::parse(&padded))
+        .map_err(|_| format!("write a version of MAS such as {NEWEST}"))
 }
 
 fn main() -> ExitCode {
