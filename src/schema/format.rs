@@ -219,6 +219,18 @@ pub const MAILBOX: &str = concat!(
 pub const URI_WITH_PASSWORD: &str =
     "([^:/?#]+://[^/?#@]*:[^/?#@]+@.*|[^?]*\\?(.*&)?password=[^&]+.*)";
 
+/// What several patterns are made of, under names of their own; a later part may contain earlier
+/// ones.
+pub const PARTS: &[(&str, &str)] = &[
+    ("port", port!()),
+    ("mask", mask!()),
+    ("octet", octet!()),
+    ("ipv4", ipv4!()),
+    ("ipv6", ipv6!()),
+    ("hostChar", host_label!()),
+    ("host", url_host!()),
+];
+
 macro_rules! formats {
     ($($(#[$doc:meta])* $type:ident = $constant:ident {
         description: $description:expr,

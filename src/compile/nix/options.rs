@@ -1,0 +1,154 @@
+//! `options/`: a declaration for every option.
+
+use super::{formats::format_name, header, key, parenthesized, string, value};
+use crate::{
+    compile::docs,
+    rules::{Kind, Rule},
+    tree::{Node, Section, Shape, join},
+};
+
+/// Width of a description's lines, so that they stay below 100 where they are indented.
+const WIDTH: usize = 80;
+
+/// Prints options. Those that hold a secret are known by the rules.
+pub struct Options<'a> {
+    pub rules: &'a [Rule],
+}
+
+impl Options<'_> {
+    /// The file that holds all sections together.
+    pub fn root(root: &Section) -> String {
+        let mut options = String::new();
+        for (name, node) in &root.options {
+            let kind = format!("import ./{name}.nix {{ inherit lib types; }}");
+            options += &format!("{} = {};\n", key(name), declaration(&kind, node, None));
+        }
+        format!(
+            "{}{{ lib, types }}: types.section {{ {options} }}",
+            header("src/schema/mod.rs")
+        )
+    }
+
+    /// The file of one section.
+    pub fn file(&self, name: &str, node: &Node) -> String {
+        let origin = format!("src/schema/{name}.rs");
+        format!(
+            "{}{{ lib, types }}: {}",
+            header(&origin),
+            self.kind(node, name)
+        )
+    }
+
+    fn kind(&self, node: &Node, path: &str) -> String {
+        let plain = self.shape(&node.shape, path);
+        let kind = match (node.nullable, &node.null_means) {
+            (false, _) => plain,
+            (true, None) => format!("types.unsetOr {}", parenthesized(&plain)),
+            (true, Some(_)) => format!("lib.types.nullOr {}", parenthesized(&plain)),
+        };
+        if node.secret || self.holds_secret(path) {
+            format!("types.secret {}", parenthesized(&kind))
+        } else {
+            kind
+        }
+    }
+
+    fn holds_secret(&self, path: &str) -> bool {
+        let mut secrecy = self.rules.iter().filter(|rule| rule.kind == Kind::Secrecy);
+        secrecy.any(|rule| rule.path() == path)
+    }
+
+    fn shape(&self, shape: &Shape, path: &str) -> String {
+        match shape {
+            Shape::Boolean => "lib.types.bool".to_owned(),
+            Shape::Integer { min, max, .. } => integer(*min, *max),
+            Shape::Number {
+                min: Some(min),
+                max: Some(max),
+                ..
+            } => {
+                format!("lib.types.numbers.between {min} {max}")
+            }
+            Shape::Number { .. } => "lib.types.number".to_owned(),
+            Shape::Text {
+                format: Some(format),
+                ..
+            } => format!("types.{}", format_name(format)),
+            Shape::Text { format: None, .. } => "lib.types.str".to_owned(),
+            Shape::Choice(choices) => {
+                let values: Vec<String> = choices.iter().map(|c| string(&c.value)).collect();
+                format!("lib.types.enum [ {} ]", values.join(" "))
+            }
+            Shape::Any => "types.json".to_owned(),
+            Shape::List(item) => {
+                let item = self.kind(item, &join(path, "[]"));
+                format!("types.list {}", parenthesized(&item))
+            }
+            Shape::Map(item) => {
+                let item = self.kind(item, &join(path, "*"));
+                format!("lib.types.attrsOf {}", parenthesized(&item))
+            }
+            Shape::Section(section) => {
+                let mut options = String::new();
+                for (name, node) in &section.options {
+                    let kind = self.kind(node, &join(path, name));
+                    let declaration = declaration(&kind, node, Some((section, name)));
+                    options += &format!("{} = {declaration};\n", key(name));
+                }
+                format!("types.section {{ {options} }}")
+            }
+        }
+    }
+}
+
+fn declaration(kind: &str, node: &Node, section: Option<(&Section, &str)>) -> String {
+    let mut text = format!(
+        "type = {kind}; description = {};",
+        text_block(&docs::description(node, section))
+    );
+    if let Some(default) = default_text(node) {
+        text += &format!("defaultText = {default};");
+    }
+    if let Some(example) = &node.example {
+        text += &format!("example = {};", value(example));
+    }
+    format!("lib.mkOption {{ {text} }}")
+}
+
+fn integer(min: i128, max: i128) -> String {
+    let whole = i128::from(i64::MAX);
+    match (min, max) {
+        (0, 255) => "lib.types.ints.u8".to_owned(),
+        (0, 65535) => "lib.types.ints.u16".to_owned(),
+        (0, 4_294_967_295) => "lib.types.ints.u32".to_owned(),
+        (0, max) if max == whole => "lib.types.ints.unsigned".to_owned(),
+        (1, max) if max == whole => "lib.types.ints.positive".to_owned(),
+        _ => format!("lib.types.ints.between {min} {max}"),
+    }
+}
+
+fn default_text(node: &Node) -> Option<String> {
+    if let Some(text) = &node.default_text {
+        return Some(format!("lib.literalMD {}", string(text)));
+    }
+    let default = node.default.as_ref()?;
+    Some(format!("lib.literalExpression {}", string(&value(default))))
+}
+
+/// A text as a Nix string: on one line if it fits, else wrapped.
+fn text_block(text: &str) -> String {
+    if text.len() <= WIDTH && !text.contains('\n') {
+        return string(text);
+    }
+    let lines: Vec<String> = text.lines().map(wrapped).collect();
+    let escaped = lines.join("\n").replace("''", "'''").replace("${", "''${");
+    format!("''\n{escaped}\n''")
+}
+
+fn wrapped(line: &str) -> String {
+    let indent = if line.starts_with("- ") { "  " } else { "" };
+    textwrap::fill(
+        line,
+        textwrap::Options::new(WIDTH).subsequent_indent(indent),
+    )
+}
