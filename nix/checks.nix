@@ -46,8 +46,9 @@ in
         pkgs.nix
       ]
       ''
-        export HOME=$TMPDIR NIX_PATH=nixpkgs=${pkgs.path}
-        export NIX_STATE_DIR=$TMPDIR/nix NIX_LOG_DIR=$TMPDIR/nix/log NIX_CONF_DIR=$TMPDIR/nix/etc
+        export HOME=$TMPDIR INSTA_UPDATE=no NIX_PATH=nixpkgs=${pkgs.path}
+        export NIX_STORE_DIR=$TMPDIR/nix/store NIX_STATE_DIR=$TMPDIR/nix/var
+        export NIX_LOG_DIR=$TMPDIR/nix/log NIX_CONF_DIR=$TMPDIR/nix/etc
         cargo test --offline
       '';
 

@@ -7,7 +7,9 @@ lib.fileset.toSource {
     ../Cargo.toml
     ../clippy.toml
     ../docs
+    ../flake.nix
     ../modules
+    ../nix
     ../src
     ../tests
   ];

@@ -562,6 +562,7 @@ fn a_configuration_of_nixpkgs_module_works() {
     let result = "{
       problems = map (problem: problem.message) config.assertions;
       inherit (cfg) finalSettings;
+      inherit (builtins) storeDir;
       inherit (config.systemd.services.matrix-authentication-service) after serviceConfig;
       postgresql = config.services.postgresql.content or config.services.postgresql;
     }";
@@ -569,7 +570,11 @@ fn a_configuration_of_nixpkgs_module_works() {
     assert_eq!(found["problems"], json!([]));
     let written = &found["finalSettings"];
     let listener = &written["http"]["listeners"][0];
-    assert_eq!(listener["tls"]["key_file"], "/nix/store/bundle/key.pem");
+    let store = found["storeDir"].as_str().unwrap();
+    assert_eq!(
+        listener["tls"]["key_file"],
+        format!("{store}/bundle/key.pem")
+    );
     assert_eq!(
         written["upstream_oauth2"]["providers"][0]["client_secret_file"],
         "${CREDENTIALS_DIRECTORY}/oidc_client_secret"

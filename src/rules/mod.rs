@@ -1,6 +1,6 @@
 //! Every rule that goes beyond an option's own type, once, as data over option paths.
 //!
-//! Most follow from the schema ([`derived`]); the others stand beside each other here, one file
+//! Most follow from the schema (`derived`); the others stand beside each other here, one file
 //! per section. Where a rule is MAS's own, its comment gives the number it has in MAS's source
 //! order: `validate()` and `TryFrom` of each section.
 
