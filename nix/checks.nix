@@ -49,6 +49,7 @@ in
         export HOME=$TMPDIR INSTA_UPDATE=no NIX_PATH=nixpkgs=${pkgs.path}
         export NIX_STORE_DIR=$TMPDIR/nix/store NIX_STATE_DIR=$TMPDIR/nix/var
         export NIX_LOG_DIR=$TMPDIR/nix/log NIX_CONF_DIR=$TMPDIR/nix/etc
+        export SSL_CERT_FILE=${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt
         cargo test --offline
       '';
 

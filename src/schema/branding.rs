@@ -11,7 +11,7 @@ use super::format::Url;
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Branding {
     /// The name that pages and mails call this service by.
-    #[schemars(example = &"Example Chat", extend("x-default-text" = "the homeserver's name"))]
+    #[schemars(example = &"Example Chat", extend("x-default-text" = "the server's address"))]
     pub service_name: Option<String>,
 
     /// Your privacy policy. Pages and mails link to it, and clients are told about it.

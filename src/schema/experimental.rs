@@ -67,9 +67,9 @@ pub struct SessionLimit {
     #[schemars(range(min = 1), extend("x-since" = "1.18.0"))]
     pub max_session_threshold: Option<u64>,
 
-    /// Whether a login beyond `hard_limit` ends the user's oldest session instead of being
-    /// refused. The device that loses its session loses its encrypted history too, unless it is
-    /// backed up.
+    /// Whether a login beyond `hard_limit` ends the session that was not used for longest instead
+    /// of being refused. The device that loses its session loses its encrypted history too, unless
+    /// it is backed up.
     #[schemars(extend("default" = false, "x-since" = "1.17.0"))]
     pub dangerous_hard_limit_eviction: Option<bool>,
 }

@@ -131,7 +131,7 @@ pub struct Settings {
     /// How MAS presents itself to users.
     pub branding: Option<branding::Branding>,
 
-    /// A CAPTCHA in front of registration and recovery.
+    /// A CAPTCHA in front of registration.
     pub captcha: Option<captcha::Captcha>,
 
     /// The Open Policy Agent policy that allows or refuses registrations, clients and logins.

@@ -123,13 +123,13 @@ pub struct Provider {
     pub jwks_uri: Option<Url>,
 
     /// How the provider sends users back.
-    #[schemars(extend("x-since" = "0.13.0", "x-default-text" = "the provider's choice, mostly `query`"))]
+    #[schemars(extend("x-since" = "0.13.0", "x-default-text" = "`query`"))]
     pub response_mode: Option<ResponseMode>,
 
     /// What to take over from the provider into the account.
     pub claims_imports: Option<ClaimsImports>,
 
-    /// Further parameters of the authorization request. From MAS 1.19.0 on the values are
+    /// Further parameters of the authorization request. From MAS 1.20.0 on the values are
     /// templates.
     #[schemars(example = serde_json::json!({"prompt": "select_account"}), extend("x-default" = {}))]
     pub additional_authorization_parameters: Option<BTreeMap<String, String>>,

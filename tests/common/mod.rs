@@ -61,6 +61,8 @@ impl MasCli {
     pub fn check_files(&self, files: &[PathBuf]) -> (bool, String) {
         let mut command = Command::new(&self.0);
         command.args(["config", "check"]).env_clear();
+        // Where a build sandbox has its certificates, without which MAS checks nothing.
+        command.envs(std::env::vars_os().filter(|(name, _)| name == "SSL_CERT_FILE"));
         for file in files {
             command.arg("--config").arg(file);
         }

@@ -4,7 +4,7 @@ types.section {
   service_name = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = "The name that pages and mails call this service by.";
-    defaultText = lib.literalMD "the homeserver's name";
+    defaultText = lib.literalMD "the server's address";
     example = "Example Chat";
   };
   policy_uri = lib.mkOption {

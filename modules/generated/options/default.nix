@@ -71,7 +71,7 @@ types.section {
   captcha = lib.mkOption {
     type = import ./captcha.nix { inherit lib types; };
     description = ''
-      A CAPTCHA in front of registration and recovery.
+      A CAPTCHA in front of registration.
 
       Needs MAS 0.10.0 or newer.
     '';

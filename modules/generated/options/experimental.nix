@@ -103,9 +103,9 @@ types.section {
         dangerous_hard_limit_eviction = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether a login beyond `hard_limit` ends the user's oldest session instead of
-            being refused. The device that loses its session loses its encrypted history
-            too, unless it is backed up.
+            Whether a login beyond `hard_limit` ends the session that was not used for
+            longest instead of being refused. The device that loses its session loses its
+            encrypted history too, unless it is backed up.
 
             Needs MAS 1.17.0 or newer.
           '';

@@ -366,7 +366,7 @@ types.section {
 
             Needs MAS 0.13.0 or newer.
           '';
-          defaultText = lib.literalMD "the provider's choice, mostly `query`";
+          defaultText = lib.literalMD "`query`";
         };
         claims_imports = lib.mkOption {
           type = types.section {
@@ -519,7 +519,7 @@ types.section {
         additional_authorization_parameters = lib.mkOption {
           type = lib.types.attrsOf lib.types.str;
           description = ''
-            Further parameters of the authorization request. From MAS 1.19.0 on the values
+            Further parameters of the authorization request. From MAS 1.20.0 on the values
             are templates.
           '';
           defaultText = lib.literalExpression "{ }";
