@@ -42,14 +42,13 @@ let
   ruleArguments = {
     inherit lib;
     rules = import ./rules.nix { inherit lib; };
-    complete = cfg.extraConfigFiles == [ ] && cfg.extraSettings == { };
+    settings = joined;
+    complete = cfg.extraConfigFiles == [ ];
     older = version: lib.versionOlder (cfg.package.version or version) version;
   };
   problems =
-    import ./generated/rules (ruleArguments // { inherit (cfg) settings; })
-    ++ lib.optionals (!cfg.allowInlineSecrets) (
-      import ./generated/secrets.nix (ruleArguments // { settings = joined; })
-    );
+    import ./generated/rules ruleArguments
+    ++ lib.optionals (!cfg.allowInlineSecrets) (import ./generated/secrets.nix ruleArguments);
 
   masCli = "${cfg.package}/bin/mas-cli";
   json = builtins.toJSON files.settings;
@@ -121,7 +120,8 @@ in
       description = ''
         Settings that this module does not know, for a newer MAS. They are merged over
         {option}`services.matrix-authentication-service.settings` as MAS merges its files: sets are
-        merged, lists are joined, and other values win. Nothing but `checkConfig` checks them.
+        merged, lists are joined, and other values win. Their names and types are checked by
+        nothing but `checkConfig`.
       '';
     };
 

@@ -11,9 +11,14 @@ in
   # The rules of every entry of a list. They know the entry's place, itself, and those before it.
   each =
     at: list: rules:
-    lib.concatLists (
-      lib.concatLists (lib.imap0 (i: entry: rules "${at}[${toString i}]" entry (lib.take i list)) list)
-    );
+    if builtins.isList list then
+      lib.concatLists (
+        lib.concatLists (lib.imap0 (i: entry: rules "${at}[${toString i}]" entry (lib.take i list)) list)
+      )
+    else
+      [ "${at}: it must be a list. Put its entries into one." ];
+
+  upper = value: if builtins.isString value then lib.toUpper value else value;
 
   less = left: right: isNumber left && isNumber right && left < right;
 

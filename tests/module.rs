@@ -408,6 +408,24 @@ fn extra_settings_come_last_and_merge_as_mas_merges_files() {
         json!({"settings": data("files"), "extraSettings": extra, "allowInlineSecrets": true});
     let module = nix.evaluate(&[Case::module("", module)]).remove(0);
     assert_eq!(module.messages, Vec::<String>::new());
+    let wrong = json!({
+        "clients": [{"client_id": "01GFWR28C4KNE04WG3HKXB7C9R", "client_auth_method": "none"}, {"client_id": 1}],
+        "http": {"listeners": "none"},
+    });
+    let wrong =
+        json!({"settings": data("files"), "extraSettings": wrong, "allowInlineSecrets": true});
+    let wrong = nix.evaluate(&[Case::module("", wrong)]).remove(0).messages;
+    for (i, said) in [
+        "http.listeners: it must be a list",
+        "clients[2].client_id: another client",
+        "clients[3].client_auth_method: this option",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert!(wrong[i].contains(said), "{wrong:?}");
+    }
+    assert_eq!(wrong.len(), 3, "{wrong:?}");
     let written = &module.r#final;
     assert_eq!(written["experimental"]["of_the_future"], true);
     assert_eq!(written["experimental"]["access_token_ttl"], 600);

@@ -7,7 +7,7 @@
   older,
 }:
 let
-  inherit (rules) each refuse;
+  inherit (rules) each refuse upper;
 in
 lib.concatLists [
   (each "clients" (settings.clients or [ ]) (
@@ -16,9 +16,7 @@ lib.concatLists [
         "another client has this id already, and only the last one would count. Give every client an id of its own."
         (
           client ? client_id
-          && builtins.any (
-            other: (lib.toUpper (other.client_id or "")) == (lib.toUpper (client.client_id or ""))
-          ) earlier
+          && builtins.any (other: (upper (other.client_id or "")) == (upper (client.client_id or ""))) earlier
         )
       )
       (refuse "${at}.jwks_uri"

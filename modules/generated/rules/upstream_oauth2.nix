@@ -7,7 +7,7 @@
   older,
 }:
 let
-  inherit (rules) each refuse;
+  inherit (rules) each refuse upper;
 in
 lib.concatLists [
   (refuse "upstream_oauth2.providers" "this option has to be there. Set it." (
@@ -19,7 +19,7 @@ lib.concatLists [
         "another provider has this id already, and only the last one would count. Give every provider an id of its own."
         (
           provider ? id
-          && builtins.any (other: (lib.toUpper (other.id or "")) == (lib.toUpper (provider.id or ""))) earlier
+          && builtins.any (other: (upper (other.id or "")) == (upper (provider.id or ""))) earlier
         )
       )
       (refuse "${at}.issuer"

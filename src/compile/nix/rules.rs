@@ -42,7 +42,7 @@ pub fn root(root: &Section, rules: &[&Rule]) -> String {
 pub fn file(rules: &[&Rule], origin: &str) -> String {
     let body = scope_body("", rules, &Here::root());
     let used = |name: &str| body.contains(&format!("{name} "));
-    let helpers: Vec<&str> = ["each", "refuse", "less", "matches"]
+    let helpers: Vec<&str> = ["each", "refuse", "less", "matches", "upper"]
         .into_iter()
         .filter(|name| used(name))
         .collect();
@@ -213,7 +213,7 @@ impl Here {
                 value(default)
             ),
             Term::Constant(constant) => value(constant),
-            Term::Upper(term) => format!("(lib.toUpper {})", self.term(term)),
+            Term::Upper(term) => format!("(upper {})", self.term(term)),
         }
     }
 }
