@@ -35,7 +35,11 @@ fn every_path_is_an_option_of_the_right_type() {
     let list = evaluate(
         &nix,
         &[],
-        "map (o: { inherit (o) name type description; declared = o.declarations != [ ]; })
+        "map (o: {
+             inherit (o) name type description;
+             declared = o.declarations != [ ];
+             shown = [ (o.example or null) (o.default or null) ];
+           })
            (lib.optionAttrSetToDocList options)",
     );
     let list: Vec<Value> = serde_json::from_value(list.unwrap()).unwrap();
