@@ -10,6 +10,7 @@ use crate::{
     expr::Scope,
     load::Loaded,
     rules::{Kind, Rule},
+    schema::format::{self, URI_WITH_PASSWORD},
     tree::{Node, Section, Shape, join},
 };
 
@@ -67,7 +68,7 @@ pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options
     for problem in &mut problems {
         if showable(&problem.path, &problem.id, settings, rules) {
             problem.value = at(&loaded.value, &problem.path)
-                .filter(|value| is_scalar(value) && !value.is_null())
+                .filter(|value| is_harmless(value))
                 .cloned();
         }
         problem.file = loaded
@@ -109,6 +110,12 @@ pub fn without_indices(path: &str) -> String {
 
 fn is_scalar(value: &Value) -> bool {
     !value.is_array() && !value.is_object()
+}
+
+/// Whether a value is worth showing and holds no password, which any URL may.
+fn is_harmless(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    is_scalar(value) && !value.is_null() && !format::matches(URI_WITH_PASSWORD, text)
 }
 
 /// The value at a concrete path.

@@ -174,6 +174,10 @@ fn check_knows_versions_and_secrets() {
     let files = [
         ("m.yaml", MINIMAL),
         (
+            "u.yaml",
+            "matrix: {secret_file: /m, endpoint: 'http://a:hunter2@b c/'}\nsecrets: {encryption_file: /e}",
+        ),
+        (
             "s.yaml",
             "matrix: {secret: hunter2}\nsecrets: {encryption_file: /e}\ndatabase: {uri: 'postgresql://a:hunter2@b/c'}",
         ),
@@ -192,6 +196,9 @@ fn check_knows_versions_and_secrets() {
         assert_eq!(code(&output), 0, "{version}: {}", err(&output));
     }
     assert_eq!(code(&mas2nix(here, &["check", "s.yaml"])), 0);
+    let output = mas2nix(here, &["check", "u.yaml", "--json"]);
+    assert!(out(&output).contains("matrix.endpoint"));
+    assert!(!out(&output).contains("hunter2"), "{}", out(&output));
     for form in [
         &["check", "s.yaml", "--no-inline-secrets"][..],
         &["check", "s.yaml", "--no-inline-secrets", "--json"],
