@@ -6,7 +6,10 @@
 use semver::Version;
 use serde_json::{Map, Value};
 
-use crate::schema::format::{self, Format};
+use crate::schema::{
+    OLDEST,
+    format::{self, Format},
+};
 
 /// An option, or a group of options.
 #[derive(Clone, Debug)]
@@ -236,15 +239,17 @@ pub struct SchemaError {
     reason: String,
 }
 
-/// Reads a JSON schema (draft 7, references within the document only).
+/// Reads upstream's JSON schema (draft 7 or newer, references within the document only).
 ///
 /// # Errors
 ///
 /// Names the path in the configuration whose schema has a form this reader does not know.
 pub fn read(schema: &Value) -> Result<Node, SchemaError> {
-    let reader = Reader { root: schema };
-    let oldest = crate::schema::OLDEST;
-    reader.node(schema, "", &oldest)
+    let reader = Reader {
+        root: schema,
+        null_means_unset: false,
+    };
+    reader.node(schema, "", &OLDEST)
 }
 
 /// The tree of [`crate::schema::Settings`].
@@ -254,11 +259,20 @@ pub fn read(schema: &Value) -> Result<Node, SchemaError> {
 /// If the schema of our own types cannot be read, which the tests rule out.
 #[must_use]
 pub fn settings() -> Node {
-    read(&crate::schema::json_schema()).expect("our own schema can be read")
+    let schema = crate::schema::json_schema();
+    let reader = Reader {
+        root: &schema,
+        null_means_unset: true,
+    };
+    let tree = reader.node(&schema, "", &OLDEST);
+    tree.expect("our own schema can be read")
 }
 
 struct Reader<'a> {
     root: &'a Value,
+    /// Whether `null` among a schema's types says only that the option may be left out, as it does
+    /// for an `Option` of ours that has a default or holds a group.
+    null_means_unset: bool,
 }
 
 type Object = Map<String, Value>;
@@ -285,9 +299,8 @@ impl Reader<'_> {
         };
         let shape = self.shape(&schema, at, &since)?;
         let group = matches!(shape, Shape::Section(_) | Shape::List(_) | Shape::Map(_));
-        let ours = !self.root["definitions"].is_object();
-        let nullable =
-            flag("x-nullable").unwrap_or(null && !(ours && (group || default.is_some())));
+        let unset = self.null_means_unset && (group || default.is_some());
+        let nullable = flag("x-nullable").unwrap_or(null && !unset);
         Ok(Node {
             shape,
             description: one_line(&text("description").unwrap_or_default()),
