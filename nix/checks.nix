@@ -25,7 +25,10 @@ let
       ./template/configuration.nix
       {
         boot.loader.grub.enable = false;
-        fileSystems."/".device = "none";
+        fileSystems."/" = {
+          device = "none";
+          fsType = "tmpfs";
+        };
       }
     ];
   };

@@ -107,5 +107,6 @@ in
     };
   };
 
+  # Write the release you install with, and leave it.
   system.stateVersion = config.system.nixos.release;
 }
