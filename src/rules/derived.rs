@@ -202,24 +202,23 @@ fn forms_rules(place: &Place, forms: &[Form]) -> Vec<Rule> {
 }
 
 fn describe(form: &Form) -> String {
-    let optional = form
-        .options
-        .iter()
-        .filter(|name| !form.required.contains(name));
-    let optional: Vec<String> = optional.map(|name| format!("`{name}`")).collect();
-    let required: Vec<String> = form
-        .required
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect();
-    match (required.is_empty(), optional.is_empty()) {
-        (false, false) => format!(
-            "{} with or without {}",
-            required.join(", "),
-            optional.join(", ")
-        ),
-        (false, true) => required.join(", "),
-        (true, _) => optional.join(", "),
+    // A form without a required option goes by the name of its first one.
+    let (main, rest): (Vec<&String>, Vec<&String>) = if form.required.is_empty() {
+        let (first, rest) = form.options.split_at(1);
+        (first.iter().collect(), rest.iter().collect())
+    } else {
+        form.options
+            .iter()
+            .partition(|name| form.required.contains(name))
+    };
+    let quoted = |names: Vec<&String>| {
+        let names = names.into_iter().map(|name| format!("`{name}`"));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    if rest.is_empty() {
+        quoted(main)
+    } else {
+        format!("{} with or without {}", quoted(main), quoted(rest))
     }
 }
 

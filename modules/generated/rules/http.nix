@@ -81,7 +81,7 @@ lib.concatLists [
             older "1.22.0" && bind ? mode
           ))
           (refuse at
-            "the entry is empty. Use one of these forms: `port` with or without `host`; `address`; `socket` with or without `mode`; `fd`, `kind`."
+            "the entry is empty. Use one of these forms: `port` with or without `host`; `address`; `socket` with or without `mode`; `fd` with or without `kind`."
             (
               !(bind ? host)
               && !(bind ? port)
@@ -93,7 +93,7 @@ lib.concatLists [
             )
           )
           (refuse at
-            "the entry mixes forms, of which MAS would take one and ignore the rest. Use just one of these forms: `port` with or without `host`; `address`; `socket` with or without `mode`; `fd`, `kind`."
+            "the entry mixes forms, of which MAS would take one and ignore the rest. Use just one of these forms: `port` with or without `host`; `address`; `socket` with or without `mode`; `fd` with or without `kind`."
             (
               ((bind ? host || bind ? port) && bind ? address)
               || ((bind ? host || bind ? port) && (bind ? socket || bind ? mode))
