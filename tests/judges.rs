@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::sync::LazyLock;
+use std::{num::ParseIntError, str::FromStr, sync::LazyLock};
 
 use common::{Case, MasCli, Nix, generate};
 use mas2nix::{
@@ -12,7 +12,7 @@ use mas2nix::{
     schema,
     tree::{self, Node, Shape},
 };
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 /// What we refuse and MAS accepts: it ignores these, or fails on them only when it starts or when
@@ -143,18 +143,25 @@ fn extend(config: &mut Value, list: &str, runner: &mut TestRunner) {
     }
 }
 
-fn count() -> usize {
-    let given = std::env::var("MAS2NIX_JUDGES_CASES").ok();
-    given.map_or(150, |count| count.parse().expect("a number of cases"))
+/// A number from the environment.
+fn number<T: FromStr<Err = ParseIntError>>(name: &str, default: T) -> T {
+    let given = std::env::var(name).ok();
+    given.map_or(default, |number| number.parse().expect(name))
+}
+
+fn runner() -> TestRunner {
+    let seed = [number("MAS2NIX_JUDGES_SEED", 0_u8); 32];
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    TestRunner::new_with_rng(Config::default(), rng)
 }
 
 #[test]
 fn the_judges_agree() {
     let mas = MasCli::find("the_judges_agree, MAS's verdict");
     let nix = Nix::find("the_judges_agree, the module's verdict");
-    let mut runner = TestRunner::deterministic();
+    let mut runner = runner();
     let mut configs: Vec<Value> = Vec::new();
-    for _ in 0..count() {
+    for _ in 0..number("MAS2NIX_JUDGES_CASES", 150) {
         let config = valid_config(&mut runner);
         for _ in 0..4 {
             configs.push(generate::with_fault(&config, &SETTINGS, &mut runner));
