@@ -151,6 +151,14 @@ impl Section {
         found.map(|(_, node)| node)
     }
 
+    /// Whether the option has to be there whatever the others say: not only for some tag or form.
+    #[must_use]
+    pub fn requires(&self, name: &str) -> bool {
+        let in_forms = matches!(self.union, Some(Union::Forms(_)));
+        let option = self.get(name);
+        !in_forms && option.is_some_and(|option| option.required && option.variants.is_empty())
+    }
+
     /// The option that names a file with the value of `name`.
     #[must_use]
     pub fn file_twin(&self, name: &str) -> Option<String> {

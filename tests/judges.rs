@@ -189,7 +189,6 @@ fn the_judges_agree() {
                 p.id == "no-listener" || p.path == "http.public_base" && p.id == "required"
             });
             if modules[i].valid != verdict && !(completed && modules[i].valid) {
-                std::fs::write(format!("/tmp/n/bad-{i}.json"), config.to_string()).unwrap();
                 disagreements.push(format!(
                     "the module says {} ({:?}), we say {problems:?} of {config}",
                     modules[i].valid, modules[i].messages

@@ -44,10 +44,6 @@ pub struct Entry {
     pub file_option: Option<String>,
     /// Whether it is a group of other options.
     pub group: bool,
-    #[serde(skip)]
-    nix_default: Option<String>,
-    #[serde(skip)]
-    nix_example: Option<String>,
 }
 
 /// All options of a schema, in its order.
@@ -64,6 +60,8 @@ pub fn entries(settings: &Node) -> Vec<Entry> {
                 settings.find(parent)
             };
             let section = parent.and_then(Node::section);
+            // An entry of a list is no option of the section around the list.
+            let section = section.filter(|section| section.get(name).is_some());
             entry(&path, node, section.map(|section| (section, name)))
         })
         .collect()
@@ -92,7 +90,7 @@ fn entry(path: &str, node: &Node, section: Option<(&Section, &str)>) -> Entry {
             Shape::Choice(choices) => choices.iter().map(|choice| choice.value.clone()).collect(),
             _ => Vec::new(),
         },
-        required: node.required && node.variants.is_empty(),
+        required: section.map_or(node.required, |(section, name)| section.requires(name)),
         nullable: node.nullable,
         default: node.default.clone(),
         default_text: node.default_text.clone(),
@@ -102,8 +100,6 @@ fn entry(path: &str, node: &Node, section: Option<(&Section, &str)>) -> Entry {
         secret: node.secret,
         file_option: twin.and_then(|(section, name)| section.file_twin(name)),
         group: matches!(node.shape, Shape::Section(_) | Shape::List(_)),
-        nix_default: node.default.as_ref().map(nix::value),
-        nix_example: node.example.as_ref().map(nix::value),
     }
 }
 
@@ -124,15 +120,15 @@ pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
     if let Some(meaning) = &node.null_means {
         parts.push(format!("`null` means: {meaning}."));
     }
-    let twin = section.and_then(|(section, name)| section.file_twin(name));
-    match twin {
-        Some(twin) if node.secret => parts.push(format!(
-            "A secret: the module refuses it, because everyone could read it in the Nix store. Use `{twin}`."
-        )),
-        None if node.secret => parts.push(
-            "A secret: the module refuses it, because everyone could read it in the Nix store. Put it into a file of its own and name that in `extraConfigFiles`.".to_owned(),
-        ),
-        _ => {}
+    if node.secret {
+        let twin = section.and_then(|(section, name)| section.file_twin(name));
+        let instead = match twin {
+            Some(twin) => format!("Use `{twin}`."),
+            None => "Put it into a file of its own and name that in `extraConfigFiles`.".to_owned(),
+        };
+        parts.push(format!(
+            "A secret: the module refuses it, because everyone could read it in the Nix store. {instead}"
+        ));
     }
     if node.since > OLDEST {
         parts.push(format!("Needs MAS {} or newer.", node.since));
@@ -187,13 +183,13 @@ fn shown(entry: &Entry) -> minijinja::Value {
     if entry.required {
         facts.push("required".to_owned());
     }
-    match (&entry.default_text, &entry.nix_default) {
+    match (&entry.default_text, &entry.default) {
         (Some(text), _) => facts.push(format!("default: {text}")),
-        (None, Some(value)) => facts.push(format!("default: `{value}`")),
+        (None, Some(value)) => facts.push(format!("default: `{}`", nix::value(value))),
         (None, None) => {}
     }
-    if let Some(example) = &entry.nix_example {
-        facts.push(format!("for example `{example}`"));
+    if let Some(example) = &entry.example {
+        facts.push(format!("for example `{}`", nix::value(example)));
     }
     context! { path => entry.path, description => entry.description, facts }
 }

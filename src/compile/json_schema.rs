@@ -86,9 +86,8 @@ fn shape(shape: &Shape) -> Map<String, Value> {
                 .map(|(name, option)| (name.clone(), Value::Object(node(option))))
                 .collect();
             let required: Vec<&str> = options
-                .filter(|(_, option)| option.required && option.variants.is_empty())
-                .filter(|_| !matches!(section.union, Some(crate::tree::Union::Forms(_))))
                 .map(|(name, _)| name.as_str())
+                .filter(|name| section.requires(name))
                 .collect();
             json!({
                 "type": "object",

@@ -74,8 +74,7 @@ impl Place {
 fn presence(place: &Place, section: &Section, name: &str, node: &Node) -> Vec<Rule> {
     let at = place.of(name);
     let mut rules = Vec::new();
-    let in_forms = matches!(section.union, Some(Union::Forms(_)));
-    if node.required && node.variants.is_empty() && !in_forms {
+    if section.requires(name) {
         rules.push(place.rule(
             "required",
             name,
