@@ -1,6 +1,6 @@
 //! A concrete configuration against the schema and its rules.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use semver::Version;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     expr::Scope,
     load::Loaded,
-    rules::{Kind, Rule},
+    rules::{Kind, Rule, secret_paths},
     schema::format::{self, URI_WITH_PASSWORD},
     tree::{Node, Section, Shape, join},
 };
@@ -27,8 +27,23 @@ pub struct Problem {
     pub reason: String,
     /// What to do.
     pub fix: String,
-    /// The file it is in, if there are several.
+    /// The file it is in, where one of them brought it.
     pub file: Option<PathBuf>,
+}
+
+impl Problem {
+    /// A problem whose value and file are not known.
+    #[must_use]
+    pub fn new(id: &str, path: String, reason: String, fix: String) -> Self {
+        Problem {
+            id: id.to_owned(),
+            path,
+            value: None,
+            reason,
+            fix,
+            file: None,
+        }
+    }
 }
 
 /// How to check.
@@ -56,17 +71,13 @@ pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options
         }
         let broken = broken(rule, &pruned, &options.version).into_iter();
         let broken = broken.filter(|path| !misshapen.iter().any(|known| lies_within(path, known)));
-        problems.extend(broken.map(|path| Problem {
-            id: rule.id.clone(),
-            value: None,
-            reason: rule.reason.clone(),
-            fix: rule.fix.clone(),
-            file: None,
-            path,
-        }));
+        problems.extend(
+            broken.map(|path| Problem::new(&rule.id, path, rule.reason.clone(), rule.fix.clone())),
+        );
     }
+    let secret = secret_paths(rules);
     for problem in &mut problems {
-        if showable(&problem.path, &problem.id, settings, rules) {
+        if showable(problem, settings, &secret) {
             problem.value = at(&loaded.value, &problem.path)
                 .filter(|value| is_harmless(value))
                 .cloned();
@@ -85,12 +96,9 @@ fn lies_within(path: &str, other: &str) -> bool {
 }
 
 /// Whether a value may be shown: it belongs to a known option that holds no secret.
-fn showable(path: &str, id: &str, settings: &Node, rules: &[Rule]) -> bool {
-    let general = without_indices(path);
-    let secret = |rule: &Rule| rule.kind == Kind::Secrecy && rule.path() == general;
-    id != UNKNOWN
-        && settings.find(&general).is_some_and(|node| !node.secret)
-        && !rules.iter().any(secret)
+fn showable(problem: &Problem, settings: &Node, secret: &BTreeSet<String>) -> bool {
+    let path = without_indices(&problem.path);
+    problem.id != UNKNOWN && settings.find(&path).is_some() && !secret.contains(&path)
 }
 
 /// `a[3].b` as `a[].b`.
@@ -131,14 +139,7 @@ const UNKNOWN: &str = "unknown-option";
 
 fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut Vec<Problem>) {
     let mut wrong = |id: &str, reason: String, fix: String| {
-        problems.push(Problem {
-            id: id.to_owned(),
-            path: path.to_owned(),
-            value: None,
-            reason,
-            fix,
-            file: None,
-        });
+        problems.push(Problem::new(id, path.to_owned(), reason, fix));
     };
     if value.is_null() {
         if !node.nullable && !matches!(node.shape, Shape::Any) {
@@ -177,25 +178,26 @@ fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut
 
 fn unknown(root: &Node, section: &Section, key: &str, path: String) -> Problem {
     let names = section.options.iter().map(|(name, _)| name);
-    let closest = names
-        .map(|name| (strsim::damerau_levenshtein(name, key), name))
-        .min()
-        .filter(|(distance, name)| *distance <= 2.max(name.len() / 3));
-    let fix = match closest {
+    let close = closest(names, key).filter(|(distance, name)| *distance <= 2.max(name.len() / 3));
+    let fix = match close {
         Some((_, name)) => format!("Did you mean `{name}`?"),
         None => match elsewhere(root, key) {
             Some(path) => format!("Remove it; there is `{path}`."),
             None => "Remove it.".to_owned(),
         },
     };
-    Problem {
-        id: UNKNOWN.to_owned(),
-        path,
-        value: None,
-        reason: "there is no such option, and MAS would ignore it".to_owned(),
-        fix,
-        file: None,
-    }
+    let reason = "there is no such option, and MAS would ignore it".to_owned();
+    Problem::new(UNKNOWN, path, reason, fix)
+}
+
+/// The candidate that takes the fewest changes to become the text, and how many.
+pub fn closest<'a>(
+    candidates: impl Iterator<Item = &'a String>,
+    text: &str,
+) -> Option<(usize, &'a String)> {
+    candidates
+        .map(|candidate| (strsim::damerau_levenshtein(candidate, text), candidate))
+        .min()
 }
 
 /// An option of that name in another section.
@@ -275,19 +277,13 @@ fn suggestion(node: &Node, value: &Value) -> String {
     let text = value.as_str().unwrap_or_default();
     let example = node.example.as_ref().filter(|example| is_scalar(example));
     match (&node.shape, example) {
-        (Shape::Choice(choices), _) => choices
-            .iter()
-            .map(|choice| {
-                (
-                    strsim::damerau_levenshtein(&choice.value, text),
-                    &choice.value,
-                )
-            })
-            .min()
-            .filter(|(distance, _)| *distance <= 2)
-            .map_or("Choose one of them.".to_owned(), |(_, value)| {
-                format!("Did you mean \"{value}\"?")
-            }),
+        (Shape::Choice(choices), _) => {
+            let close = closest(choices.iter().map(|choice| &choice.value), text);
+            match close.filter(|(distance, _)| *distance <= 2) {
+                Some((_, value)) => format!("Did you mean \"{value}\"?"),
+                None => "Choose one of them.".to_owned(),
+            }
+        }
         (Shape::Section(_), _) => "Give its options by name.".to_owned(),
         (Shape::List(_), _) => "Put its entries into a list.".to_owned(),
         (_, Some(example)) => format!("Write something like {example}."),
@@ -297,69 +293,41 @@ fn suggestion(node: &Node, value: &Value) -> String {
 
 /// The concrete paths at which a rule is broken.
 fn broken(rule: &Rule, settings: &Value, version: &Version) -> Vec<String> {
-    let entries = if rule.scope.is_empty() {
-        let root = Scope {
-            root: settings,
-            value: settings,
-            earlier: &[],
-            complete: true,
-            version,
-        };
-        vec![(String::new(), root)]
-    } else {
-        let lists: Vec<&str> = rule
-            .scope
-            .split("[]")
-            .filter(|part| !part.is_empty())
-            .collect();
-        entries(settings, settings, "", &lists, version)
+    let root = Scope {
+        root: settings,
+        value: settings,
+        earlier: &[],
+        complete: true,
+        version,
     };
-    let broken = entries
-        .into_iter()
-        .filter(|(_, scope)| scope.holds(&rule.when));
-    broken
-        .map(|(path, _)| match (path.as_str(), rule.at.as_str()) {
-            ("", at) => at.to_owned(),
-            (path, "") => path.to_owned(),
-            (path, at) => format!("{path}.{at}"),
-        })
+    let lists = rule.scope.split("[]").filter(|part| !part.is_empty());
+    let lists: Vec<&str> = lists.map(|list| list.trim_start_matches('.')).collect();
+    let entries = entries(root, "", &lists).into_iter();
+    entries
+        .filter(|(_, scope)| scope.holds(&rule.when))
+        .map(|(path, _)| join(&path, &rule.at))
         .collect()
 }
 
-/// The entries of nested lists, each with its concrete path.
-fn entries<'a>(
-    root: &'a Value,
-    value: &'a Value,
-    path: &str,
-    lists: &[&str],
-    version: &'a Version,
-) -> Vec<(String, Scope<'a>)> {
+/// The entries of nested lists, each with its concrete path; without lists, the scope itself.
+fn entries<'a>(scope: Scope<'a>, path: &str, lists: &[&str]) -> Vec<(String, Scope<'a>)> {
     let Some((list, inner)) = lists.split_first() else {
-        return Vec::new();
+        return vec![(path.to_owned(), scope)];
     };
-    let keys = list.trim_start_matches('.').split('.');
-    let found = keys.clone().try_fold(value, |value, key| value.get(key));
-    let items = found
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    let path = keys.fold(path.to_owned(), |path, key| join(&path, key));
-    let mut all = Vec::new();
-    for (i, entry) in items.iter().enumerate() {
-        let path = format!("{path}[{i}]");
-        if inner.is_empty() {
-            let scope = Scope {
-                root,
-                value: entry,
-                earlier: &items[..i],
-                complete: true,
-                version,
-            };
-            all.push((path, scope));
-        } else {
-            all.extend(entries(root, entry, &path, inner, version));
-        }
-    }
-    all
+    let mut keys = list.split('.');
+    let found = keys.try_fold(scope.value, |value, key| value.get(key));
+    let items = found.and_then(Value::as_array);
+    let items = items.map_or(&[][..], Vec::as_slice);
+    let path = join(path, list);
+    let each = items.iter().enumerate().map(|(i, value)| {
+        let entry = Scope {
+            value,
+            earlier: &items[..i],
+            ..scope
+        };
+        entries(entry, &format!("{path}[{i}]"), inner)
+    });
+    each.flatten().collect()
 }
 
 /// The configuration without nulls that mean "not set".

@@ -218,11 +218,12 @@ impl Node {
     }
 }
 
-/// The path one step further down.
+/// A path continued by another one, either of them possibly empty.
 #[must_use]
 pub fn join(path: &str, step: &str) -> String {
     match (path, step) {
         ("", _) => step.to_owned(),
+        (_, "") => path.to_owned(),
         (_, "[]") => format!("{path}[]"),
         _ => format!("{path}.{step}"),
     }

@@ -178,13 +178,10 @@ fn run_check(arguments: &Check) -> Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(error @ LoadError::Unreadable { .. }) => return Err(error.into()),
         Err(LoadError::Invalid { file, reason }) => {
+            let fix = "Correct the file.".to_owned();
             let problem = Problem {
-                id: "not-a-configuration".to_owned(),
-                path: String::new(),
-                value: None,
-                reason,
-                fix: "Correct the file.".to_owned(),
                 file: Some(file.into()),
+                ..Problem::new("not-a-configuration", String::new(), reason, fix)
             };
             return report(&[problem], arguments);
         }
@@ -276,15 +273,7 @@ fn run_explain(path: &str) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let closest = entries
-        .iter()
-        .map(|entry| {
-            (
-                strsim::damerau_levenshtein(&entry.path, &wanted),
-                &entry.path,
-            )
-        })
-        .min();
+    let closest = check::closest(entries.iter().map(|entry| &entry.path), &wanted);
     let hint = closest.map(|(_, path)| format!(" Did you mean `{path}`?"));
     anyhow::bail!("there is no option `{path}`.{}", hint.unwrap_or_default())
 }

@@ -158,20 +158,18 @@ fn forms_rules(place: &Place, forms: &[Form]) -> Vec<Rule> {
                 .map(|other| all([used(form), used(other)])),
         );
     }
-    let at = |when: Expr, id: &str, reason: &str, fix: &str| Rule {
-        at: place.below.clone(),
-        ..place.rule(id, "", when, reason, fix)
-    };
     let mut rules = vec![
-        at(
-            all_missing(&every),
+        place.rule(
             "no-form",
+            "",
+            all_missing(&every),
             "the entry is empty",
             &format!("Use one of these forms: {described}."),
         ),
-        at(
-            Expr::Any(mixed),
+        place.rule(
             "mixed-forms",
+            "",
+            Expr::Any(mixed),
             "the entry mixes forms, of which MAS would take one and ignore the rest",
             &format!("Use just one of these forms: {described}."),
         ),

@@ -2,11 +2,9 @@
 
 use super::{Rule, rule};
 use crate::{
-    expr::{Expr, Term, all, all_missing, any, any_set, missing, not, option, option_or, set},
+    expr::{all, all_missing, any, any_set, missing, not, option, set},
     schema::format::MAILBOX,
 };
-
-const DEFAULT_MAILBOX: &str = "\"Authentication Service\" <root@localhost>";
 
 pub fn rules() -> Vec<Rule> {
     let smtp = || option("email.transport").is("smtp");
@@ -93,15 +91,12 @@ pub fn rules() -> Vec<Rule> {
             &at,
             all([
                 any([smtp(), sendmail()]),
-                not(mailbox(option_or(&at, DEFAULT_MAILBOX))),
+                set(&at),
+                not(option(&at).matches(MAILBOX)),
             ]),
             "this is no mail address",
             "Write user@example.com, or \"Name\" <user@example.com>.",
         ));
     }
     rules
-}
-
-fn mailbox(term: Term) -> Expr {
-    term.matches(MAILBOX)
 }

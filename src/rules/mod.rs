@@ -18,7 +18,12 @@ mod secrets;
 mod telemetry;
 mod upstream_oauth2;
 
-use crate::{expr::Expr, tree::Node};
+use std::collections::BTreeSet;
+
+use crate::{
+    expr::{self, Expr, set},
+    tree::{Node, join},
+};
 
 /// A configuration that MAS refuses, or accepts and then breaks on.
 #[derive(Clone, Debug)]
@@ -53,12 +58,15 @@ impl Rule {
     /// The path of the option to change, with `[]` for list entries.
     #[must_use]
     pub fn path(&self) -> String {
-        match (self.scope.as_str(), self.at.as_str()) {
-            (scope, "") => scope.to_owned(),
-            ("", at) => at.to_owned(),
-            (scope, at) => format!("{scope}.{at}"),
-        }
+        join(&self.scope, &self.at)
     }
+}
+
+/// The options, with `[]` for list entries, whose values must never be seen.
+#[must_use]
+pub fn secret_paths(rules: &[Rule]) -> BTreeSet<String> {
+    let secrecy = rules.iter().filter(|rule| rule.kind == Kind::Secrecy);
+    secrecy.map(Rule::path).collect()
 }
 
 /// All rules for a schema, in the order of its sections.
@@ -103,19 +111,12 @@ fn each(scope: &str, id: &str, at: &str, when: Expr, reason: &str, fix: &str) ->
 
 /// Two options of which only one may be there.
 fn exclusive(scope: &str, section: &str, left: &str, right: &str) -> Rule {
-    let at = |name: &str| {
-        if section.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{section}.{name}")
-        }
-    };
-    let id = format!("{left}-and-{right}").replace('_', "-");
+    let (first, second) = (join(section, left), join(section, right));
     each(
         scope,
-        &id,
-        &at(right),
-        crate::expr::all([crate::expr::set(&at(left)), crate::expr::set(&at(right))]),
+        &format!("{left}-and-{right}").replace('_', "-"),
+        &second,
+        expr::all([set(&first), set(&second)]),
         &format!("`{left}` and `{right}` exclude each other"),
         "Keep one of the two.",
     )

@@ -19,23 +19,20 @@ pub fn rules() -> Vec<Rule> {
             "Give a scheme, or set `passwords.enabled` to false.",
         ),
         // 25, which MAS applies only while passwords are enabled
-        Rule {
-            id: "secret-and-secret-file".to_owned(),
-            ..each(
-                SCHEMES,
-                "",
-                "secret_file",
-                all([
-                    set("secret"),
-                    set("secret_file"),
-                    not(Expr::Global(Box::new(
-                        option_or("passwords.enabled", true).is(false),
-                    ))),
-                ]),
-                "`secret` and `secret_file` exclude each other",
-                "Keep one of the two.",
-            )
-        },
+        each(
+            SCHEMES,
+            "secret-and-secret-file",
+            "secret_file",
+            all([
+                set("secret"),
+                set("secret_file"),
+                not(Expr::Global(Box::new(
+                    option_or("passwords.enabled", true).is(false),
+                ))),
+            ]),
+            "`secret` and `secret_file` exclude each other",
+            "Keep one of the two.",
+        ),
         each(
             SCHEMES,
             "scheme-version-twice",

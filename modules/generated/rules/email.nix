@@ -63,9 +63,10 @@ lib.concatLists [
     "this is no mail address. Write user@example.com, or \"Name\" <user@example.com>."
     (
       ((settings.email.transport or null) == "smtp" || (settings.email.transport or null) == "sendmail")
+      && settings ? email.from
       && !(matches
         "[[:space:]]*([^][()<>:;@\\,\".[:space:]]+(\\.[^][()<>:;@\\,\".[:space:]]+)*@[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?(\\.[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?)*|(([^][()<>:;@\\,\"[:space:]]+|\"([^\"\\]|\\\\.)*\")[[:space:]]*)*<[^][()<>:;@\\,\".[:space:]]+(\\.[^][()<>:;@\\,\".[:space:]]+)*@[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?(\\.[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?)*>)[[:space:]]*"
-        (settings.email.from or "\"Authentication Service\" <root@localhost>")
+        (settings.email.from or null)
       )
     )
   )
@@ -73,9 +74,10 @@ lib.concatLists [
     "this is no mail address. Write user@example.com, or \"Name\" <user@example.com>."
     (
       ((settings.email.transport or null) == "smtp" || (settings.email.transport or null) == "sendmail")
+      && settings ? email.reply_to
       && !(matches
         "[[:space:]]*([^][()<>:;@\\,\".[:space:]]+(\\.[^][()<>:;@\\,\".[:space:]]+)*@[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?(\\.[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?)*|(([^][()<>:;@\\,\"[:space:]]+|\"([^\"\\]|\\\\.)*\")[[:space:]]*)*<[^][()<>:;@\\,\".[:space:]]+(\\.[^][()<>:;@\\,\".[:space:]]+)*@[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?(\\.[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?)*>)[[:space:]]*"
-        (settings.email.reply_to or "\"Authentication Service\" <root@localhost>")
+        (settings.email.reply_to or null)
       )
     )
   )

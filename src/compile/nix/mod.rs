@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    rules::{Kind, Rule},
+    rules::{Kind, Rule, secret_paths},
     tree::{Node, steps},
 };
 
@@ -20,7 +20,9 @@ pub use rules::condition;
 /// If the settings are no section.
 #[must_use]
 pub fn files(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
-    let printer = options::Options { rules };
+    let printer = options::Options {
+        secret: secret_paths(rules),
+    };
     let root = settings.section().expect("the settings are a section");
     let mut files = vec![("formats.nix".to_owned(), formats::formats(settings))];
     files.push((

@@ -1,21 +1,23 @@
 //! `options/`: a declaration for every option.
 
+use std::collections::BTreeSet;
+
 use super::{formats::format_name, header, key, parenthesized, string, value};
 use crate::{
     compile::docs,
-    rules::{Kind, Rule},
     tree::{Node, Section, Shape, join},
 };
 
 /// Width of a description's lines, so that they stay below 100 where they are indented.
 const WIDTH: usize = 80;
 
-/// Prints options. Those that hold a secret are known by the rules.
-pub struct Options<'a> {
-    pub rules: &'a [Rule],
+/// Prints options.
+pub struct Options {
+    /// The paths of those that hold a secret.
+    pub secret: BTreeSet<String>,
 }
 
-impl Options<'_> {
+impl Options {
     /// The file that holds all sections together.
     pub fn root(root: &Section) -> String {
         let mut options = String::new();
@@ -46,16 +48,11 @@ impl Options<'_> {
             (true, None) => format!("types.unsetOr {}", parenthesized(&plain)),
             (true, Some(_)) => format!("lib.types.nullOr {}", parenthesized(&plain)),
         };
-        if node.secret || self.holds_secret(path) {
+        if self.secret.contains(path) {
             format!("types.secret {}", parenthesized(&kind))
         } else {
             kind
         }
-    }
-
-    fn holds_secret(&self, path: &str) -> bool {
-        let mut secrecy = self.rules.iter().filter(|rule| rule.kind == Kind::Secrecy);
-        secrecy.any(|rule| rule.path() == path)
     }
 
     fn shape(&self, shape: &Shape, path: &str) -> String {
