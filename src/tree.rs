@@ -248,6 +248,15 @@ pub struct SchemaError {
     reason: String,
 }
 
+impl SchemaError {
+    fn new(at: &str, reason: &str) -> Self {
+        SchemaError {
+            at: if at.is_empty() { "the schema" } else { at }.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
 /// Reads upstream's JSON schema (draft 7 or newer, references within the document only).
 ///
 /// # Errors
@@ -288,16 +297,12 @@ type Object = Map<String, Value>;
 
 impl Reader<'_> {
     fn node(&self, schema: &Value, at: &str, parent: &Version) -> Result<Node, SchemaError> {
-        let error = |reason: &str| SchemaError {
-            at: if at.is_empty() { "the schema" } else { at }.to_owned(),
-            reason: reason.to_owned(),
-        };
         let (schema, null) = self.resolve(schema);
         let version = |key: &str| -> Result<Option<Version>, SchemaError> {
             let text = schema.get(key).and_then(Value::as_str);
             text.map(Version::parse)
                 .transpose()
-                .map_err(|e| error(&format!("{key}: {e}")))
+                .map_err(|e| SchemaError::new(at, &format!("{key}: {e}")))
         };
         let flag = |key: &str| schema.get(key).and_then(Value::as_bool);
         let text = |key: &str| schema.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -373,10 +378,6 @@ impl Reader<'_> {
     }
 
     fn shape(&self, schema: &Object, at: &str, since: &Version) -> Result<Shape, SchemaError> {
-        let error = |reason: &str| SchemaError {
-            at: at.to_owned(),
-            reason: reason.to_owned(),
-        };
         if let Some(choices) = self.choices(schema, since) {
             return Ok(Shape::Choice(choices));
         }
@@ -413,7 +414,7 @@ impl Reader<'_> {
             Some("array") => {
                 let items = schema
                     .get("items")
-                    .ok_or_else(|| error("a list without items"))?;
+                    .ok_or_else(|| SchemaError::new(at, "a list without items"))?;
                 let item = self.node(items, &join(at, "[]"), since)?;
                 Ok(Shape::List(Box::new(Node {
                     required: true,
@@ -424,7 +425,7 @@ impl Reader<'_> {
                 self.object(schema, at, since)
             }
             None => Ok(Shape::Any),
-            Some(other) => Err(error(&format!("unknown type {other}"))),
+            Some(other) => Err(SchemaError::new(at, &format!("unknown type {other}"))),
         }
     }
 
@@ -451,15 +452,8 @@ impl Reader<'_> {
                     (entry, values)
                 }
             };
-            let text = |key: &str| entry.get(key).and_then(Value::as_str);
             for value in values {
-                choices.push(Choice {
-                    value: value.as_str()?.to_owned(),
-                    description: one_line(text("description").unwrap_or_default()),
-                    since: text("x-since")
-                        .and_then(|version| Version::parse(version).ok())
-                        .unwrap_or_else(|| since.clone()),
-                });
+                choices.push(choice(value.as_str()?, &entry, since));
             }
         }
         Some(choices)
@@ -522,14 +516,7 @@ impl Reader<'_> {
         let mut choices = Vec::new();
         let mut options: Vec<(String, Node)> = Vec::new();
         for (form, (_, value)) in forms.iter().zip(tags) {
-            let text = |key: &str| form.get(key).and_then(Value::as_str);
-            choices.push(Choice {
-                value: value.clone(),
-                description: one_line(text("description").unwrap_or_default()),
-                since: text("x-since")
-                    .and_then(|version| Version::parse(version).ok())
-                    .unwrap_or_else(|| since.clone()),
-            });
+            choices.push(choice(value, form, since));
             for (key, mut node) in self.properties(form, at, since)? {
                 if key == name {
                     continue;
@@ -615,6 +602,17 @@ fn is_object_keyword(key: &str) -> bool {
         key,
         "properties" | "additionalProperties" | "oneOf" | "anyOf"
     )
+}
+
+/// A text that an option takes, from the schema that describes it.
+fn choice(value: &str, schema: &Object, parent: &Version) -> Choice {
+    let text = |key: &str| schema.get(key).and_then(Value::as_str);
+    let since = text("x-since").and_then(|version| Version::parse(version).ok());
+    Choice {
+        value: value.to_owned(),
+        description: one_line(text("description").unwrap_or_default()),
+        since: since.unwrap_or_else(|| parent.clone()),
+    }
 }
 
 /// What is left of an `anyOf` with `null` in it: the one other schema, if there is just one.

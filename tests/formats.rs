@@ -2,8 +2,7 @@
 
 mod common;
 
-use common::{Case, MasCli, Nix, data, edit};
-use mas2nix::{check, load::Loaded, rules, schema::NEWEST, tree};
+use common::{Case, MasCli, Nix, data, edit, problems};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -60,14 +59,8 @@ fn samples() -> Vec<Sample> {
 
 #[test]
 fn the_checker_knows_the_forms() {
-    let settings = tree::settings();
-    let rules = rules::all(&settings);
-    let options = check::Options {
-        version: NEWEST,
-        no_inline_secrets: false,
-    };
     for sample in samples() {
-        let problems = check::check(&Loaded::from(sample.config), &settings, &rules, &options);
+        let problems = problems(&sample.config);
         assert_eq!(
             problems.is_empty(),
             sample.valid,

@@ -2,15 +2,13 @@
 
 mod common;
 
-use std::{num::ParseIntError, str::FromStr, sync::LazyLock};
+use std::{num::ParseIntError, str::FromStr};
 
-use common::{Case, MasCli, Nix, generate};
+use common::{Case, MasCli, Nix, SETTINGS, generate, problems};
 use mas2nix::{
     check::{self, Problem},
-    load::Loaded,
-    rules::{self, Rule},
     schema,
-    tree::{self, Node, Shape},
+    tree::{Node, Shape, steps},
 };
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
@@ -57,16 +55,14 @@ fn deliberately_stricter(problem: &Problem) -> bool {
     }
 }
 
-static SETTINGS: LazyLock<Node> = LazyLock::new(tree::settings);
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules::all(&SETTINGS));
-
-fn ours(config: &Value) -> Vec<Problem> {
-    let options = check::Options {
-        version: schema::NEWEST,
-        no_inline_secrets: false,
-    };
-    check::check(&Loaded::from(config.clone()), &SETTINGS, &RULES, &options)
-}
+/// Lists whose entries are drawn one by one, because few of them are valid.
+const LISTS: [&str; 5] = [
+    "clients",
+    "upstream_oauth2.providers",
+    "http.listeners",
+    "passwords.schemes",
+    "secrets.keys",
+];
 
 /// A valid configuration: every section, and every entry of the lists that matter, is drawn until
 /// it is valid.
@@ -81,37 +77,26 @@ fn valid_config(runner: &mut TestRunner) -> Value {
         }
     });
     for (name, node) in &SETTINGS.section().unwrap().options {
-        let path = format!("/{name}");
-        draw(&mut config, &path, node, runner);
-        for (list, entries) in [
-            ("/clients", "clients"),
-            ("/upstream_oauth2", "upstream_oauth2.providers"),
-            ("/http", "http.listeners"),
-            ("/passwords", "passwords.schemes"),
-            ("/secrets", "secrets.keys"),
-        ] {
-            if list == path {
-                extend(&mut config, entries, runner);
-            }
+        draw(&mut config, name, node, runner);
+        for list in LISTS.iter().filter(|list| steps(list).next() == Some(name)) {
+            extend(&mut config, list, runner);
         }
     }
     config
 }
 
-/// Replaces the value at a place by one that leaves the configuration valid, if one is found.
-fn draw(config: &mut Value, pointer: &str, node: &Node, runner: &mut TestRunner) -> bool {
-    let (parent, key) = pointer.rsplit_once('/').unwrap();
+/// Replaces a section by one that leaves the configuration valid, if one is found.
+fn draw(config: &mut Value, section: &str, node: &Node, runner: &mut TestRunner) {
     let strategy = generate::typed(node);
     for _ in 0..40 {
         let mut candidate = config.clone();
-        candidate.pointer_mut(parent).unwrap()[key] = generate::draw(&strategy, runner);
+        candidate[section] = generate::draw(&strategy, runner);
         let listens = candidate["http"].get("listeners").is_some();
-        if ours(&candidate).is_empty() && listens {
+        if problems(&candidate).is_empty() && listens {
             *config = candidate;
-            return true;
+            return;
         }
     }
-    false
 }
 
 /// Adds up to two valid entries to a list.
@@ -134,7 +119,7 @@ fn extend(config: &mut Value, list: &str, runner: &mut TestRunner) {
         let entries = entries.as_array_mut().unwrap();
         entries.push(generate::draw(&strategy, runner));
         let enough = entries.len() > 2;
-        if ours(&candidate).is_empty() {
+        if problems(&candidate).is_empty() {
             *config = candidate;
             if enough {
                 return;
@@ -177,7 +162,7 @@ fn the_judges_agree() {
     let mut disagreements = Vec::new();
     let (mut valid, mut refused_by_all, mut stricter) = (0, 0, 0);
     for (i, config) in configs.iter().enumerate() {
-        let problems = ours(config);
+        let problems = problems(config);
         let verdict = problems.is_empty();
         if verdict {
             let typed = serde_json::from_value::<schema::Settings>(config.clone());

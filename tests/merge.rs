@@ -2,14 +2,14 @@
 
 mod common;
 
-use common::{MasCli, data, program};
+use common::{MasCli, data};
 use mas2nix::load::Loaded;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 #[test]
 fn mas_merges_files_the_same_way() {
-    let Some(_) = MasCli::find("how MAS merges files") else {
+    let Some(mas) = MasCli::find("how MAS merges files") else {
         return;
     };
     let later = json!({
@@ -27,8 +27,8 @@ fn mas_merges_files_the_same_way() {
     let path = |name: &str| directory.path().join(name);
     std::fs::write(path("a.yaml"), data("files").to_string()).unwrap();
     std::fs::write(path("b.yaml"), later.to_string()).unwrap();
-    let status = std::process::Command::new(program("mas-cli").unwrap())
-        .args(["config", "dump", "-c"])
+    let status = mas
+        .command("config dump -c")
         .arg(path("a.yaml"))
         .arg("-c")
         .arg(path("b.yaml"))

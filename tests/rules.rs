@@ -5,13 +5,11 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Case, MasCli, Nix, data, edit};
+use common::{Case, MasCli, Nix, RULES, SETTINGS, data, edit, problems, problems_with};
 use mas2nix::{
     check::{self, Problem},
-    load::Loaded,
-    rules::{self, Kind},
+    rules::Kind,
     schema::{NEWEST, OLDEST},
-    tree::{self, Node},
 };
 use semver::Version;
 use serde::Deserialize;
@@ -51,22 +49,13 @@ fn broken() -> Vec<Broken> {
     serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-fn problems(settings: &Node, config: &Value, version: &Version) -> Vec<Problem> {
-    problems_with(settings, config, version, false)
-}
-
-fn problems_with(
-    settings: &Node,
-    config: &Value,
-    version: &Version,
-    no_inline_secrets: bool,
-) -> Vec<Problem> {
+/// What the checker says, for some version of MAS.
+fn problems_for(config: &Value, version: &Version) -> Vec<Problem> {
     let options = check::Options {
         version: version.clone(),
-        no_inline_secrets,
+        no_inline_secrets: false,
     };
-    let rules = rules::all(settings);
-    check::check(&Loaded::from(config.clone()), settings, &rules, &options)
+    problems_with(config, &options)
 }
 
 /// The messages of the module, in the checker's words.
@@ -83,28 +72,26 @@ fn messages(problems: &[Problem]) -> BTreeSet<String> {
 
 #[test]
 fn every_rule_is_broken_once() {
-    let settings = tree::settings();
     let tried: BTreeSet<(String, String)> = broken()
         .into_iter()
         .map(|broken| (broken.rule, check::without_indices(&broken.at)))
         .collect();
-    let untried: Vec<_> = rules::all(&settings)
-        .into_iter()
+    let untried: Vec<_> = RULES
+        .iter()
         .filter(|rule| rule.kind == Kind::Validity && rule.id != "too-new")
         .map(|rule| (rule.id.clone(), rule.path()))
         .filter(|rule| !tried.contains(rule))
         // `required` for a plain option: see `what_is_required_is_missed`.
-        .filter(|(id, path)| id != "required" || !settings.find(path).unwrap().variants.is_empty())
+        .filter(|(id, path)| id != "required" || !SETTINGS.find(path).unwrap().variants.is_empty())
         .collect();
     assert!(untried.is_empty(), "no configuration breaks {untried:?}");
 }
 
 #[test]
 fn the_checker_and_the_module_name_what_is_broken() {
-    let settings = tree::settings();
     let all = broken();
     for broken in &all {
-        let problems = problems(&settings, &broken.config(), &NEWEST);
+        let problems = problems(&broken.config());
         let found = problems
             .iter()
             .any(|p| p.id == broken.rule && p.path == broken.at);
@@ -118,7 +105,7 @@ fn the_checker_and_the_module_name_what_is_broken() {
         .map(|broken| Case::settings(&broken.rule, &broken.config()))
         .collect();
     for (broken, module) in all.iter().zip(nix.evaluate(&cases)) {
-        let expected = messages(&problems(&settings, &broken.config(), &NEWEST));
+        let expected = messages(&problems(&broken.config()));
         let said: BTreeSet<String> = module.messages.into_iter().collect();
         assert_eq!(said, expected, "{} at {}", broken.rule, broken.at);
     }
@@ -141,9 +128,8 @@ fn mas_agrees_or_breaks_later() {
 
 #[test]
 fn what_is_required_is_missed() {
-    let settings = tree::settings();
     let mut cases = Vec::new();
-    for (path, node) in settings.descendants() {
+    for (path, node) in SETTINGS.descendants() {
         if !node.required || !node.variants.is_empty() || path.ends_with("[]") {
             continue;
         }
@@ -153,7 +139,7 @@ fn what_is_required_is_missed() {
         });
         let (mut config, concrete) = found.unwrap_or_else(|| panic!("{path} is in no test data"));
         edit::remove(&mut config, &concrete);
-        let problems = problems(&settings, &config, &NEWEST);
+        let problems = problems(&config);
         // An address is what makes its form, so without it there is none.
         let id = if path.ends_with(".address")
             || path.ends_with("binds[].port")
@@ -191,9 +177,8 @@ fn what_is_required_is_missed() {
 
 #[test]
 fn every_version_knows_its_options() {
-    let settings = tree::settings();
     let mut versions: BTreeSet<Version> = BTreeSet::from([OLDEST, NEWEST, Version::new(1, 20, 0)]);
-    for (_, node) in settings.descendants() {
+    for (_, node) in SETTINGS.descendants() {
         versions.insert(node.since.clone());
         versions.extend(node.required_before.clone());
         versions.insert(Version::new(
@@ -217,14 +202,14 @@ fn every_version_knows_its_options() {
         }
     }
     for (version, config) in &cases {
-        let found = problems(&settings, config, version);
-        for (path, node) in settings.descendants() {
+        let found = problems_for(config, version);
+        for (path, node) in SETTINGS.descendants() {
             let Some(concrete) = edit::concrete(config, &path) else {
                 continue;
             };
             let named = |id: &str| found.iter().any(|p| p.id == id && p.path == concrete);
             let parent_is_new = path.rsplit_once('.').is_some_and(|(parent, _)| {
-                settings
+                SETTINGS
                     .find(parent.trim_end_matches("[]"))
                     .is_some_and(|p| p.since >= node.since)
             });
@@ -251,7 +236,7 @@ fn every_version_knows_its_options() {
         })
         .collect();
     for ((version, config), module) in cases.iter().zip(nix.evaluate(&modules)) {
-        let expected = messages(&problems(&settings, config, version));
+        let expected = messages(&problems_for(config, version));
         let said: BTreeSet<String> = module.messages.into_iter().collect();
         let differing: Vec<_> = said.symmetric_difference(&expected).collect();
         assert!(differing.is_empty(), "{version}: {differing:#?}");
@@ -263,7 +248,10 @@ fn inline_secrets_are_named_alike() {
     let Some(nix) = Nix::find("what the module says of inline secrets") else {
         return;
     };
-    let settings = tree::settings();
+    let strict = check::Options {
+        version: NEWEST,
+        no_inline_secrets: true,
+    };
     let mut uri = data("program");
     edit::set(
         &mut uri,
@@ -276,7 +264,7 @@ fn inline_secrets_are_named_alike() {
         .map(|config| Case::module("", serde_json::json!({"settings": config})))
         .collect();
     for (config, module) in configs.iter().zip(nix.evaluate(&cases)) {
-        let expected = messages(&problems_with(&settings, config, &NEWEST, true));
+        let expected = messages(&problems_with(config, &strict));
         assert!(!expected.is_empty());
         assert_eq!(BTreeSet::from_iter(module.messages), expected);
     }

@@ -9,9 +9,17 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
 };
 
-use serde::Deserialize;
+use mas2nix::{
+    check::{self, Problem},
+    load::Loaded,
+    rules::{self, Rule},
+    schema::NEWEST,
+    tree::{self, Node},
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -27,6 +35,22 @@ pub fn leave_out(what: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "left out: {what}: {why}");
 }
 
+pub static SETTINGS: LazyLock<Node> = LazyLock::new(tree::settings);
+pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules::all(&SETTINGS));
+
+/// What the checker says of a configuration that may contain secrets, for the newest MAS.
+pub fn problems(config: &Value) -> Vec<Problem> {
+    let options = check::Options {
+        version: NEWEST,
+        no_inline_secrets: false,
+    };
+    problems_with(config, &options)
+}
+
+pub fn problems_with(config: &Value, options: &check::Options) -> Vec<Problem> {
+    check::check(&Loaded::from(config.clone()), &SETTINGS, &RULES, options)
+}
+
 /// MAS itself.
 pub struct MasCli(PathBuf);
 
@@ -38,16 +62,28 @@ impl MasCli {
             leave_out(what, "mas-cli is not on PATH");
             return None;
         };
-        let output = Command::new(&program).arg("--version").output().unwrap();
+        let mas = MasCli(program);
+        let output = mas.command("--version").output().unwrap();
         let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        if !version.ends_with(&format!("v{}", mas2nix::schema::NEWEST)) {
-            leave_out(
-                what,
-                &format!("it is for MAS {}, not {version}", mas2nix::schema::NEWEST),
-            );
+        if !version.ends_with(&format!("v{NEWEST}")) {
+            leave_out(what, &format!("it is for MAS {NEWEST}, not {version}"));
             return None;
         }
-        Some(MasCli(program))
+        Some(mas)
+    }
+
+    /// MAS with some arguments, and nothing of the environment that it would read settings from.
+    pub fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(&self.0);
+        command.args(arguments.split(' ')).env_clear();
+        // Where a build sandbox has its certificates, without which MAS checks nothing.
+        command.envs(std::env::vars_os().filter(|(name, _)| name == "SSL_CERT_FILE"));
+        command
+    }
+
+    /// The directory whose `bin` MAS is in.
+    pub fn prefix(&self) -> &Path {
+        self.0.parent().and_then(Path::parent).unwrap()
     }
 
     /// Whether MAS accepts the configuration, and what it says.
@@ -59,10 +95,7 @@ impl MasCli {
     }
 
     pub fn check_files(&self, files: &[PathBuf]) -> (bool, String) {
-        let mut command = Command::new(&self.0);
-        command.args(["config", "check"]).env_clear();
-        // Where a build sandbox has its certificates, without which MAS checks nothing.
-        command.envs(std::env::vars_os().filter(|(name, _)| name == "SSL_CERT_FILE"));
+        let mut command = self.command("config check");
         for file in files {
             command.arg("--config").arg(file);
         }
@@ -76,9 +109,11 @@ impl MasCli {
 }
 
 /// A configuration of the module to evaluate.
+#[derive(Serialize)]
 pub struct Case {
     pub name: String,
     pub module: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
 
@@ -154,30 +189,14 @@ impl Nix {
 
     /// Evaluates the module for each case, all in one run.
     pub fn evaluate(&self, cases: &[Case]) -> Vec<Evaluated> {
-        let value = self.try_evaluate(cases).unwrap_or_else(|e| panic!("{e}"));
-        serde_json::from_value(value).unwrap()
-    }
-
-    pub fn try_evaluate(&self, cases: &[Case]) -> Result<Value, String> {
-        let directory = TempDir::new().unwrap();
-        let file = directory.path().join("cases.json");
-        let cases: Vec<Value> = cases
-            .iter()
-            .map(|case| {
-                let mut value = json!({"name": case.name, "module": case.module});
-                if let Some(version) = &case.version {
-                    value["version"] = version.as_str().into();
-                }
-                value
-            })
-            .collect();
-        std::fs::write(&file, Value::from(cases).to_string()).unwrap();
-        let cases_nix = root().join("tests/nix/cases.nix");
-        self.json(&format!(
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        serde_json::to_writer(&mut file, cases).unwrap();
+        let evaluated = self.json(&format!(
             "import {} {{ cases = {}; }}",
-            cases_nix.display(),
-            file.display()
-        ))
+            root().join("tests/nix/cases.nix").display(),
+            file.path().display()
+        ));
+        serde_json::from_value(evaluated.unwrap_or_else(|error| panic!("{error}"))).unwrap()
     }
 }
 
@@ -189,5 +208,5 @@ pub fn root() -> &'static Path {
 /// A configuration of `tests/data`.
 pub fn data(name: &str) -> Value {
     let file = root().join(format!("tests/data/{name}.yaml"));
-    mas2nix::load::Loaded::files(&[file]).unwrap().value
+    Loaded::files(&[file]).unwrap().value
 }
