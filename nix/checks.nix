@@ -2,7 +2,7 @@
 { self, pkgs }:
 let
   inherit (pkgs) lib;
-  package = pkgs.callPackage ./package.nix { };
+  package = self.packages.${pkgs.stdenv.hostPlatform.system}.mas2nix;
 
   # The package's own build environment, with another command.
   cargo =

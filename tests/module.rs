@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::{collections::BTreeMap, fs, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use common::{Case, MasCli, Nix, data, leave_out, program, root};
 use mas2nix::tree::{self, Node, Shape, steps};
@@ -11,15 +11,30 @@ use tempfile::TempDir;
 
 const SERVICE: &str = "services.matrix-authentication-service";
 
-/// Evaluates the module with a Nix expression for its configuration, and takes something out of
-/// the result.
+/// Evaluates the module with Nix expressions for its configuration, and takes something out of the
+/// result.
 fn evaluate(nix: &Nix, modules: &[&str], result: &str) -> Result<Value, String> {
+    evaluate_with(nix, "", modules, result)
+}
+
+/// The same, with the MAS that is at hand as its package.
+fn evaluate_with_mas(nix: &Nix, mas: &MasCli, module: &str, result: &str) -> Value {
+    let package = format!("masCli = \"{}\";", mas.prefix().display());
+    evaluate_with(nix, &package, &[module], result).unwrap()
+}
+
+fn evaluate_with(
+    nix: &Nix,
+    arguments: &str,
+    modules: &[&str],
+    result: &str,
+) -> Result<Value, String> {
     let modules = modules.join("\n");
     let module = root().join("tests/nix/module.nix");
     nix.json(&format!(
         "let
            lib = import <nixpkgs/lib>;
-           evaluated = import {} {{ modules = [ {modules} ]; }};
+           evaluated = import {} {{ {arguments} modules = [ {modules} ]; }};
            inherit (evaluated) config options;
            cfg = config.{SERVICE};
          in {result}",
@@ -216,7 +231,7 @@ fn files_become_credentials_and_final_newlines_go() {
         fs::write(loaded.join(name), "a secret\n").unwrap();
     }
     fs::write(loaded.join("secrets.keys_dir_rsa.pem"), "a key\n").unwrap();
-    let (status, said) = prepare(&nix, &module.settings, &loaded, &runtime);
+    let (status, said) = prepare((&nix, &mas), &module.settings, &loaded, &runtime);
     assert!(status, "{said}");
 
     let (accepted, said) = mas.check_files(&[runtime.join("config.yaml")]);
@@ -240,7 +255,7 @@ fn files_become_credentials_and_final_newlines_go() {
     assert_eq!(fs::read_to_string(key).unwrap(), "a key\n");
 
     fs::remove_file(loaded.join("secrets.encryption_file")).unwrap();
-    let (status, said) = prepare(&nix, &module.settings, &loaded, &runtime);
+    let (status, said) = prepare((&nix, &mas), &module.settings, &loaded, &runtime);
     assert!(
         !status && said.contains("secrets.encryption_file"),
         "{said}"
@@ -249,43 +264,28 @@ fn files_become_credentials_and_final_newlines_go() {
 
 /// Runs the script that runs before the service, as systemd would.
 fn prepare(
-    nix: &Nix,
+    (nix, mas): (&Nix, &MasCli),
     settings: &Value,
-    credentials: &std::path::Path,
-    runtime: &std::path::Path,
+    credentials: &Path,
+    runtime: &Path,
 ) -> (bool, String) {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("settings.json");
     fs::write(&file, settings.to_string()).unwrap();
-    let mas = program("mas-cli").unwrap();
-    let script = nix.json(&format!(
-        "let
-           evaluated = import {module} {{
-             masCli = {mas:?};
-             modules = [ {{
-               {SERVICE} = {{
-                 settings = builtins.fromJSON (builtins.readFile {file});
-                 allowInlineSecrets = true;
-               }};
-             }} ];
-           }};
-           service = evaluated.config.systemd.services.matrix-authentication-service;
-           file = evaluated.config.{SERVICE}.configFile;
-         in {{
-           script = builtins.head service.serviceConfig.ExecStartPre.content;
-           path = file.outPath;
-           inherit (file) text;
-         }}",
-        module = root().join("tests/nix/module.nix").display(),
-        mas = mas
-            .parent()
-            .and_then(|bin| bin.parent())
-            .unwrap()
-            .display()
-            .to_string(),
-        file = file.display(),
-    ));
-    let built = script.unwrap();
+    let module = format!(
+        "{{ {SERVICE} = {{
+           settings = builtins.fromJSON (builtins.readFile {});
+           allowInlineSecrets = true;
+         }}; }}",
+        file.display()
+    );
+    let result = "{
+      script = builtins.head
+        config.systemd.services.matrix-authentication-service.serviceConfig.ExecStartPre.content;
+      path = cfg.configFile.outPath;
+      inherit (cfg.configFile) text;
+    }";
+    let built = evaluate_with_mas(nix, mas, &module, result);
     let text = |key: &str| built[key].as_str().unwrap();
     let config = directory.path().join("config.yaml");
     fs::write(&config, text("text")).unwrap();
@@ -304,31 +304,22 @@ fn prepare(
 
 #[test]
 fn mas_checks_the_configuration_when_the_system_is_built() {
-    let (Some(nix), Some(_)) = (
+    let (Some(nix), Some(mas)) = (
         Nix::find("the check at build time"),
         MasCli::find("the check at build time"),
     ) else {
         return;
     };
     let build = |module: &str| {
-        let mas = program("mas-cli").unwrap();
-        let prefix = mas.parent().and_then(|bin| bin.parent()).unwrap();
-        let built = nix.json(&format!(
-            "let
-               evaluated = import {} {{
-                 masCli = \"{}\";
-                 modules = [ {{ {SERVICE} = {{
-                   settings.matrix.secret_file = \"/m\";
-                   settings.secrets.encryption_file = \"/e\";
-                   {module}
-                 }}; }} ];
-               }};
-               file = evaluated.config.{SERVICE}.configFile;
-             in {{ inherit (file) text; command = file.command or null; }}",
-            root().join("tests/nix/module.nix").display(),
-            prefix.display(),
-        ));
-        built.unwrap()
+        let module = format!(
+            "{{ {SERVICE} = {{
+               settings.matrix.secret_file = \"/m\";
+               settings.secrets.encryption_file = \"/e\";
+               {module}
+             }}; }}"
+        );
+        let result = "{ inherit (cfg.configFile) text; command = cfg.configFile.command or null; }";
+        evaluate_with_mas(&nix, &mas, &module, result)
     };
     let run = |built: &Value| {
         let directory = TempDir::new().unwrap();

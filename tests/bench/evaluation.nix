@@ -23,43 +23,33 @@ let
     in
     type;
 
-  modules = rec {
-    freeform = {
-      options.services.matrix-authentication-service = {
-        enable = lib.mkEnableOption "MAS";
-        settings = lib.mkOption {
-          default = { };
-          type = lib.types.submodule { freeformType = yaml; };
-        };
-      };
+  service = {
+    services.matrix-authentication-service = {
+      enable = true;
+      settings = user;
     };
-    settings = {
-      imports = [ ../../modules ];
-      config._module.args.pkgs.matrix-authentication-service = {
-        type = "derivation";
-        name = "matrix-authentication-service";
-        version = "1.22.0";
-        outPath = "/nix/store/00000000000000000000000000000000-matrix-authentication-service";
-      };
-      options.assertions = lib.mkOption { type = lib.types.listOf lib.types.raw; };
-      options.systemd = lib.mkOption { type = lib.types.lazyAttrsOf lib.types.raw; };
-      options.services.postgresql = lib.mkOption { type = lib.types.lazyAttrsOf lib.types.raw; };
-    };
-    rendered = settings;
   };
 
   inherit
-    (lib.evalModules {
-      modules = [
-        modules.${declaration}
-        {
-          services.matrix-authentication-service = {
-            enable = true;
-            settings = user;
-          };
+    (
+      if declaration == "freeform" then
+        lib.evalModules {
+          modules = [
+            {
+              options.services.matrix-authentication-service = {
+                enable = lib.mkEnableOption "MAS";
+                settings = lib.mkOption {
+                  default = { };
+                  type = lib.types.submodule { freeformType = yaml; };
+                };
+              };
+            }
+            service
+          ];
         }
-      ];
-    })
+      else
+        import ../nix/module.nix { modules = [ service ]; }
+    )
     config
     ;
 in
