@@ -22,5 +22,5 @@ in
 
   less = left: right: isNumber left && isNumber right && left < right;
 
-  matches = pattern: value: builtins.isString value && builtins.match pattern value != null;
+  inherit (import ./formats.nix) formats matches;
 }

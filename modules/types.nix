@@ -6,7 +6,6 @@ let
     attrNames
     head
     isAttrs
-    isString
     length
     mapAttrs
     zipAttrsWith
@@ -14,17 +13,7 @@ let
   inherit (lib) mkOptionType showOption;
   inherit (lib.modules) mergeDefinitions;
 
-  formats = import ./generated/formats.nix;
-
-  hasFormat =
-    format: value:
-    isString value
-    && builtins.match format.pattern value != null
-    && (
-      !(format ? also)
-      || builtins.match format.also.when value == null
-      || builtins.match format.also.require value != null
-    );
+  inherit (import ./formats.nix) formats matches;
 
   filesOf = defs: lib.concatMapStringsSep ", " (def: "`${def.file}'") defs;
 
@@ -67,7 +56,7 @@ mapAttrs (
     name = "str";
     inherit (format) description;
     descriptionClass = "noun";
-    check = hasFormat format;
+    check = matches format;
   }
 ) formats
 // {

@@ -10,7 +10,7 @@ use crate::{
     expr::Scope,
     load::Loaded,
     rules::{Kind, Rule, secret_paths},
-    schema::format::{self, URI_WITH_PASSWORD},
+    schema::format::URI_WITH_PASSWORD,
     tree::{Node, Section, Shape, join},
 };
 
@@ -123,7 +123,7 @@ fn is_scalar(value: &Value) -> bool {
 /// Whether a value is worth showing and holds no password, which any URL may.
 fn is_harmless(value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
-    is_scalar(value) && !value.is_null() && !format::matches(URI_WITH_PASSWORD, text)
+    is_scalar(value) && !value.is_null() && !URI_WITH_PASSWORD.matches(text)
 }
 
 /// The value at a concrete path.

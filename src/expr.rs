@@ -7,7 +7,7 @@
 use semver::Version;
 use serde_json::Value;
 
-use crate::schema::format;
+use crate::schema::format::Format;
 
 /// The value of an option, or something made from it.
 #[derive(Clone, Debug)]
@@ -31,8 +31,8 @@ pub enum Expr {
     Empty(Path),
     /// The term is one of these values.
     OneOf(Term, Vec<Value>),
-    /// The term is a text of which all matches this POSIX extended regular expression.
-    Matches(Term, &'static str),
+    /// The term is a text of this form.
+    Matches(Term, &'static Format),
     /// The term is a number below the other one.
     Less(Term, Term),
     /// An earlier entry of the list that this entry is part of has the same term.
@@ -130,10 +130,10 @@ impl Term {
         Expr::OneOf(self, values.iter().map(|value| (*value).into()).collect())
     }
 
-    /// The whole term matches a POSIX extended regular expression.
+    /// The term is a text of this form.
     #[must_use]
-    pub fn matches(self, pattern: &'static str) -> Expr {
-        Expr::Matches(self, pattern)
+    pub fn matches(self, format: &'static Format) -> Expr {
+        Expr::Matches(self, format)
     }
 }
 
@@ -164,9 +164,9 @@ impl Scope<'_> {
                 self.complete && list.is_some_and(Vec::is_empty)
             }
             Expr::OneOf(term, values) => values.contains(&evaluate(term, self.value)),
-            Expr::Matches(term, pattern) => evaluate(term, self.value)
+            Expr::Matches(term, format) => evaluate(term, self.value)
                 .as_str()
-                .is_some_and(|text| format::matches(pattern, text)),
+                .is_some_and(|text| format.matches(text)),
             Expr::Less(left, right) => {
                 let number = |term| evaluate(term, self.value).as_f64();
                 number(left)
@@ -217,7 +217,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::schema::NEWEST;
+    use crate::schema::{NEWEST, format::HOSTNAME};
 
     fn holds(condition: &Expr, value: &Value, complete: bool) -> bool {
         Scope {
@@ -244,7 +244,7 @@ mod tests {
     fn comparisons_with_the_wrong_type_are_false() {
         let value = json!({"a": "x", "b": 2});
         assert!(!holds(&Expr::Less(option("a"), option("b")), &value, true));
-        assert!(!holds(&option("b").matches(".*"), &value, true));
+        assert!(!holds(&option("b").matches(&HOSTNAME), &value, true));
         assert!(holds(&option_or("c", "y").is("y"), &value, true));
     }
 

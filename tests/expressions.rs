@@ -6,6 +6,7 @@ use common::{Nix, generate::draw};
 use mas2nix::{
     compile::nix,
     expr::{Expr, Scope, Term, option, option_or},
+    schema::format::{HOSTNAME, MODE, SERVER_NAME},
 };
 use proptest::{
     collection, prelude::*, sample::select, strategy::BoxedStrategy, test_runner::TestRunner,
@@ -54,7 +55,8 @@ fn expression(depth: u32) -> BoxedStrategy<Expr> {
         path().prop_map(Expr::Empty),
         (term(), collection::vec(value(), 1..4))
             .prop_map(|(term, values)| Expr::OneOf(term, values)),
-        (term(), select(vec!["[a-z]", ".* .*", ".*"])).prop_map(|(term, p)| Expr::Matches(term, p)),
+        (term(), select(vec![&HOSTNAME, &SERVER_NAME, &MODE]))
+            .prop_map(|(term, format)| Expr::Matches(term, format)),
         (term(), term()).prop_map(|(left, right)| Expr::Less(left, right)),
         select(vec!["0.9.0", "1.2.0", "1.10.0"])
             .prop_map(|version| Expr::OlderThan(Version::parse(version).unwrap())),
@@ -99,7 +101,7 @@ fn rust_and_nix_evaluate_alike() {
     let found = nix.json(&format!(
         "let
            lib = import <nixpkgs/lib>;
-           inherit (import {} {{ inherit lib; }}) less matches;
+           inherit (import {} {{ inherit lib; }}) less matches formats;
            older = lib.versionOlder \"{version}\";
          in [ {} ]",
         common::root().join("modules/rules.nix").display(),

@@ -7,6 +7,7 @@ let
   ipv6 = "(([0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}|([0-9A-Fa-f]{1,4}:){1,7}:|([0-9A-Fa-f]{1,4}:){1,6}(:[0-9A-Fa-f]{1,4})|([0-9A-Fa-f]{1,4}:){1,5}(:[0-9A-Fa-f]{1,4}){1,2}|([0-9A-Fa-f]{1,4}:){1,4}(:[0-9A-Fa-f]{1,4}){1,3}|([0-9A-Fa-f]{1,4}:){1,3}(:[0-9A-Fa-f]{1,4}){1,4}|([0-9A-Fa-f]{1,4}:){1,2}(:[0-9A-Fa-f]{1,4}){1,5}|[0-9A-Fa-f]{1,4}:(:[0-9A-Fa-f]{1,4}){1,6}|:((:[0-9A-Fa-f]{1,4}){1,7}|:)|([0-9A-Fa-f]{1,4}:){6}${ipv4}|::([0-9A-Fa-f]{1,4}:){0,5}${ipv4})";
   hostChar = "[^][/?#\\@:<>^|%.[:space:][:cntrl:]]";
   host = "(\\[${ipv6}]|${ipv4}|(${hostChar}*\\.)*${hostChar}*[^][/?#\\@:<>^|%.[:space:][:cntrl:]0-9]${hostChar}*\\.?)";
+  mailAddress = "[^][()<>:;@\\,\".[:space:]]+(\\.[^][()<>:;@\\,\".[:space:]]+)*@[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?(\\.[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?)*";
 in
 {
   url = {
@@ -17,6 +18,14 @@ in
       require = "[A-Za-z]+:[/\\]*([^/?#\\@]*@)*${host}(:(${port})?)?([/?#\\].*)?";
     };
   };
+  ulid = {
+    description = "a ULID (26 characters: digits, and letters except I, L, O and U)";
+    pattern = "[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}";
+  };
+  ipNetwork = {
+    description = "an IP address or a network such as 10.0.0.0/8";
+    pattern = "(${ipv4}(/(0*([12]?[0-9]|3[0-2])|255\\.255\\.255\\.${mask}|255\\.255\\.${mask}\\.0|255\\.${mask}\\.0\\.0|${mask}\\.0\\.0\\.0))?|${ipv6}(/0*(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)";
+  };
   socketAddress = {
     description = "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
     pattern = "(${ipv4}|\\[${ipv6}(%[0-9]+)?]):${port}";
@@ -25,9 +34,9 @@ in
     description = "permissions in octal, such as \"660\"";
     pattern = "[0-7]{1,4}";
   };
-  ipNetwork = {
-    description = "an IP address or a network such as 10.0.0.0/8";
-    pattern = "(${ipv4}(/(0*([12]?[0-9]|3[0-2])|255\\.255\\.255\\.${mask}|255\\.255\\.${mask}\\.0|255\\.${mask}\\.0\\.0|${mask}\\.0\\.0\\.0))?|${ipv6}(/0*(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)";
+  hostname = {
+    description = "the name or address of a host";
+    pattern = ".*";
   };
   serverName = {
     description = "the name of a Matrix homeserver, such as example.com, with no https:// and no path";
@@ -36,14 +45,6 @@ in
   hex32 = {
     description = "64 hexadecimal digits";
     pattern = "[0-9a-fA-F]{64}";
-  };
-  hostname = {
-    description = "the name or address of a host";
-    pattern = ".*";
-  };
-  ulid = {
-    description = "a ULID (26 characters: digits, and letters except I, L, O and U)";
-    pattern = "[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}";
   };
   base64Url = {
     description = "base64url without padding";
@@ -56,5 +57,17 @@ in
   dsn = {
     description = "the address of a Sentry project, such as https://key@sentry.example.com/1";
     pattern = "(https?://[^/?#\\@:[:space:]]+(:[^/?#\\@:[:space:]]*)?@${host}(:(${port})?)?(/[^?#[:space:]]*)?/[^/?#[:space:]]+/?)?";
+  };
+  mailbox = {
+    description = "a mail address, alone or in angle brackets behind a name";
+    pattern = "[[:space:]]*(${mailAddress}|(([^][()<>:;@\\,\"[:space:]]+|\"([^\"\\]|\\\\.)*\")[[:space:]]*)*<${mailAddress}>)[[:space:]]*";
+  };
+  uriWithPassword = {
+    description = "a URI with a password in it";
+    pattern = "([^:/?#]+://[^/?#@]*:[^/?#@]+@.*|[^?]*\\?(.*&)?password=[^&]+.*)";
+  };
+  httpUrl = {
+    description = "an address that starts with https:// or http://";
+    pattern = "[Hh][Tt][Tt][Pp][Ss]?:.*";
   };
 }

@@ -7,16 +7,17 @@
   older,
 }:
 let
-  inherit (rules) each refuse matches;
+  inherit (rules)
+    each
+    refuse
+    matches
+    formats
+    ;
 in
 lib.concatLists [
   (refuse "database.uri"
     "the password in the URI would be readable by everyone. Give `host`, `username` and `database` in place of `uri`, and the password in `password_file`."
-    (
-      matches "([^:/?#]+://[^/?#@]*:[^/?#@]+@.*|[^?]*\\?(.*&)?password=[^&]+.*)" (
-        settings.database.uri or null
-      )
-    )
+    (matches formats.uriWithPassword (settings.database.uri or null))
   )
   (refuse "matrix.secret"
     "this secret would be readable by everyone. Put it into a file and name that in `secret_file`."

@@ -50,7 +50,7 @@ pub fn rules() -> Vec<Rule> {
             ..rule(
                 "inline-secret",
                 "database.uri",
-                option("database.uri").matches(URI_WITH_PASSWORD),
+                option("database.uri").matches(&URI_WITH_PASSWORD),
                 "the password in the URI would be readable by everyone",
                 "Give `host`, `username` and `database` in place of `uri`, and the password in `password_file`.",
             )

@@ -92,7 +92,7 @@ pub fn rules() -> Vec<Rule> {
             all([
                 any([smtp(), sendmail()]),
                 set(&at),
-                not(option(&at).matches(MAILBOX)),
+                not(option(&at).matches(&MAILBOX)),
             ]),
             "this is no mail address",
             "Write user@example.com, or \"Name\" <user@example.com>.",

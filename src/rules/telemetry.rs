@@ -1,7 +1,10 @@
 //! Rules of the `telemetry` section. Its ranges (18) are part of the options' types.
 
 use super::{Rule, rule};
-use crate::expr::{all, not, option, set};
+use crate::{
+    expr::{all, not, option, set},
+    schema::format::HTTP_URL,
+};
 
 pub fn rules() -> Vec<Rule> {
     // MAS sets up its exporters before it looks at the rest of the configuration.
@@ -15,7 +18,7 @@ pub fn rules() -> Vec<Rule> {
                 all([
                     option(&format!("telemetry.{kind}.exporter")).is("otlp"),
                     set(&at),
-                    not(option(&at).matches("[Hh][Tt][Tt][Pp][Ss]?:.*")),
+                    not(option(&at).matches(&HTTP_URL)),
                 ]),
                 "OTLP is sent over HTTP",
                 "Give an address that starts with https:// or http://.",

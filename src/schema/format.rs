@@ -38,7 +38,12 @@ impl Format {
 /// The format of that name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Format> {
-    ALL.iter().copied().find(|format| format.name == name)
+    all().find(|format| format.name == name)
+}
+
+/// All formats.
+pub fn all() -> impl Iterator<Item = &'static Format> {
+    OF_OPTIONS.iter().chain(OF_RULES).copied()
 }
 
 /// Whether the whole text matches a POSIX extended regular expression, as Nix's `builtins.match`
@@ -48,7 +53,7 @@ pub fn find(name: &str) -> Option<&'static Format> {
 ///
 /// If the pattern is none. All patterns are constants of this program.
 #[must_use]
-pub fn matches(pattern: &'static str, text: &str) -> bool {
+fn matches(pattern: &'static str, text: &str) -> bool {
     static COMPILED: LazyLock<std::sync::Mutex<HashMap<&'static str, Regex>>> =
         LazyLock::new(std::sync::Mutex::default);
     COMPILED
@@ -205,19 +210,42 @@ macro_rules! mail_address {
 }
 
 /// A sender or recipient: an address, or a name and an address in angle brackets.
-pub const MAILBOX: &str = concat!(
-    "[[:space:]]*(",
-    mail_address!(),
-    "|((",
-    mail_atom!(),
-    "+|\"([^\"\\]|\\\\.)*\")[[:space:]]*)*<",
-    mail_address!(),
-    ">)[[:space:]]*"
-);
+pub static MAILBOX: Format = Format {
+    name: "Mailbox",
+    description: "a mail address, alone or in angle brackets behind a name",
+    json: None,
+    pattern: concat!(
+        "[[:space:]]*(",
+        mail_address!(),
+        "|((",
+        mail_atom!(),
+        "+|\"([^\"\\]|\\\\.)*\")[[:space:]]*)*<",
+        mail_address!(),
+        ">)[[:space:]]*"
+    ),
+    also: None,
+};
 
-/// A connection URI of PostgreSQL with a password in it.
-pub const URI_WITH_PASSWORD: &str =
-    "([^:/?#]+://[^/?#@]*:[^/?#@]+@.*|[^?]*\\?(.*&)?password=[^&]+.*)";
+/// A URI with a password in it.
+pub static URI_WITH_PASSWORD: Format = Format {
+    name: "UriWithPassword",
+    description: "a URI with a password in it",
+    json: None,
+    pattern: "([^:/?#]+://[^/?#@]*:[^/?#@]+@.*|[^?]*\\?(.*&)?password=[^&]+.*)",
+    also: None,
+};
+
+/// A URL of HTTP, of whose rest [`URL`] judges.
+pub static HTTP_URL: Format = Format {
+    name: "HttpUrl",
+    description: "an address that starts with https:// or http://",
+    json: None,
+    pattern: "[Hh][Tt][Tt][Pp][Ss]?:.*",
+    also: None,
+};
+
+/// The forms that only rules ask for.
+static OF_RULES: &[&Format] = &[&MAILBOX, &URI_WITH_PASSWORD, &HTTP_URL];
 
 /// What several patterns are made of, under names of their own; a later part may contain earlier
 /// ones.
@@ -229,6 +257,7 @@ pub const PARTS: &[(&str, &str)] = &[
     ("ipv6", ipv6!()),
     ("hostChar", host_label!()),
     ("host", url_host!()),
+    ("mailAddress", mail_address!()),
 ];
 
 macro_rules! formats {
@@ -238,7 +267,7 @@ macro_rules! formats {
         pattern: $pattern:expr,
         also: $also:expr $(,)?
     })*) => {
-        static ALL: &[&Format] = &[$(&$constant),*];
+        static OF_OPTIONS: &[&Format] = &[$(&$constant),*];
         $(
             #[doc = concat!("The form of [`", stringify!($type), "`].")]
             pub static $constant: Format = Format {
@@ -387,14 +416,14 @@ mod tests {
             "postgresql://mas:@db/mas",
             "postgresql://db:5432/mas",
         ] {
-            assert!(!matches(URI_WITH_PASSWORD, uri), "{uri}");
+            assert!(!URI_WITH_PASSWORD.matches(uri), "{uri}");
         }
         for uri in [
             "postgresql://mas:hunter2@db/mas",
             "postgresql:///mas?host=db&password=hunter2",
             "postgresql://db/mas?password=hunter2&user=mas",
         ] {
-            assert!(matches(URI_WITH_PASSWORD, uri), "{uri}");
+            assert!(URI_WITH_PASSWORD.matches(uri), "{uri}");
         }
     }
 }

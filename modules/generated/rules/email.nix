@@ -7,7 +7,12 @@
   older,
 }:
 let
-  inherit (rules) each refuse matches;
+  inherit (rules)
+    each
+    refuse
+    matches
+    formats
+    ;
 in
 lib.concatLists [
   (refuse "email.username"
@@ -64,10 +69,7 @@ lib.concatLists [
     (
       ((settings.email.transport or null) == "smtp" || (settings.email.transport or null) == "sendmail")
       && settings ? email.from
-      && !(matches
-        "[[:space:]]*([^][()<>:;@\\,\".[:space:]]+(\\.[^][()<>:;@\\,\".[:space:]]+)*@[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?(\\.[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?)*|(([^][()<>:;@\\,\"[:space:]]+|\"([^\"\\]|\\\\.)*\")[[:space:]]*)*<[^][()<>:;@\\,\".[:space:]]+(\\.[^][()<>:;@\\,\".[:space:]]+)*@[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?(\\.[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?)*>)[[:space:]]*"
-        (settings.email.from or null)
-      )
+      && !(matches formats.mailbox (settings.email.from or null))
     )
   )
   (refuse "email.reply_to"
@@ -75,10 +77,7 @@ lib.concatLists [
     (
       ((settings.email.transport or null) == "smtp" || (settings.email.transport or null) == "sendmail")
       && settings ? email.reply_to
-      && !(matches
-        "[[:space:]]*([^][()<>:;@\\,\".[:space:]]+(\\.[^][()<>:;@\\,\".[:space:]]+)*@[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?(\\.[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?)*|(([^][()<>:;@\\,\"[:space:]]+|\"([^\"\\]|\\\\.)*\")[[:space:]]*)*<[^][()<>:;@\\,\".[:space:]]+(\\.[^][()<>:;@\\,\".[:space:]]+)*@[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?(\\.[^][()<>:;@\\,\".[:space:]-]([^][()<>:;@\\,\".[:space:]]*[^][()<>:;@\\,\".[:space:]-])?)*>)[[:space:]]*"
-        (settings.email.reply_to or null)
-      )
+      && !(matches formats.mailbox (settings.email.reply_to or null))
     )
   )
   (refuse "email.transport" "this option has to be there. Set it." (

@@ -7,7 +7,7 @@
   older,
 }:
 let
-  inherit (rules) refuse matches;
+  inherit (rules) refuse matches formats;
 in
 lib.concatLists [
   (refuse "telemetry.tracing.endpoint"
@@ -15,7 +15,7 @@ lib.concatLists [
     (
       (settings.telemetry.tracing.exporter or null) == "otlp"
       && settings ? telemetry.tracing.endpoint
-      && !(matches "[Hh][Tt][Tt][Pp][Ss]?:.*" (settings.telemetry.tracing.endpoint or null))
+      && !(matches formats.httpUrl (settings.telemetry.tracing.endpoint or null))
     )
   )
   (refuse "telemetry.metrics.endpoint"
@@ -23,7 +23,7 @@ lib.concatLists [
     (
       (settings.telemetry.metrics.exporter or null) == "otlp"
       && settings ? telemetry.metrics.endpoint
-      && !(matches "[Hh][Tt][Tt][Pp][Ss]?:.*" (settings.telemetry.metrics.endpoint or null))
+      && !(matches formats.httpUrl (settings.telemetry.metrics.endpoint or null))
     )
   )
   (refuse "telemetry.tracing.propagators"

@@ -1,33 +1,15 @@
 //! `formats.nix`: the forms of text.
 
-use std::collections::BTreeSet;
-
 use super::{header, string};
-use crate::{
-    schema::format::{Format, PARTS},
-    tree::{Node, Shape},
-};
+use crate::schema::format::{self, Format, PARTS};
 
-/// The forms that options use, under the names that `modules/types.nix` gives them.
-pub fn formats(settings: &Node) -> String {
+/// All forms of text, under the names that options and rules call them by.
+pub fn formats() -> String {
     let mut parts = String::new();
     for (i, (name, pattern)) in PARTS.iter().enumerate() {
         parts += &format!("{name} = {};\n", composed(pattern, &PARTS[..i]));
     }
-    let mut seen = BTreeSet::new();
-    let mut entries = String::new();
-    for (_, node) in settings.descendants() {
-        let Shape::Text {
-            format: Some(format),
-            ..
-        } = &node.shape
-        else {
-            continue;
-        };
-        if seen.insert(format.name) {
-            entries += &entry(format);
-        }
-    }
+    let entries: String = format::all().map(entry).collect();
     let header = header("src/schema/format.rs");
     format!("{header}let {parts} in {{ {entries} }}")
 }
@@ -60,7 +42,7 @@ fn composed(pattern: &str, parts: &[(&str, &str)]) -> String {
         })
 }
 
-/// What `modules/types.nix` calls a form.
+/// What Nix calls a form.
 pub fn format_name(format: &Format) -> String {
     let mut name = format.name.to_owned();
     name[..1].make_ascii_lowercase();

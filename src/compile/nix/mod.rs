@@ -24,7 +24,7 @@ pub fn files(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
         secret: secret_paths(rules),
     };
     let root = settings.section().expect("the settings are a section");
-    let mut files = vec![("formats.nix".to_owned(), formats::formats(settings))];
+    let mut files = vec![("formats.nix".to_owned(), formats::formats())];
     files.push((
         "options/default.nix".to_owned(),
         options::Options::root(root),

@@ -1,6 +1,6 @@
 //! `rules/` and `secrets.nix`: expressions as Nix.
 
-use super::{header, key, parenthesized, string, value};
+use super::{formats::format_name, header, key, parenthesized, string, value};
 use crate::{
     expr::{Expr, Path, Term},
     rules::Rule,
@@ -45,6 +45,7 @@ pub fn file(rules: &[&Rule], origin: &str) -> String {
     let helpers: Vec<&str> = ["each", "refuse", "less", "matches", "upper"]
         .into_iter()
         .filter(|name| used(name))
+        .chain(body.contains("formats.").then_some("formats"))
         .collect();
     format!(
         "{}{{ lib, rules, settings, complete, older, }}: let inherit (rules) {}; in lib.concatLists [ {body} ]",
@@ -159,8 +160,12 @@ impl Here {
                     value(&Value::Array(values.clone()))
                 ),
             },
-            Expr::Matches(term, pattern) => {
-                format!("matches {} {}", string(pattern), self.term(term))
+            Expr::Matches(term, format) => {
+                format!(
+                    "matches formats.{} {}",
+                    format_name(format),
+                    self.term(term)
+                )
             }
             Expr::Less(left, right) => format!("less {} {}", self.term(left), self.term(right)),
             Expr::Repeated(term) => {
