@@ -1,4 +1,5 @@
-# Matrix Authentication Service on NixOS. What can be set is generated: see ./generated.
+# Matrix Authentication Service on NixOS. What can be set, and what follows from it, is generated:
+# see ./generated. This file hands the one to the other, and the results to NixOS.
 {
   config,
   lib,
@@ -18,6 +19,7 @@ let
   cfg = config.services.matrix-authentication-service;
   name = "matrix-authentication-service";
   settingsTypes = import ./types.nix { inherit lib; };
+  toYaml = import ./yaml.nix { inherit lib; };
 
   # MAS merges its files this way, and `extraSettings` is one more of them.
   join =
@@ -28,284 +30,298 @@ let
       below ++ above
     else
       above;
-  joined = join cfg.settings cfg.extraSettings;
 
-  files = import ./files.nix { inherit lib; } {
-    settings = joined;
-    own = [
-      "/var/lib/${name}"
-      "/run/${name}"
-      "/run/credentials"
-    ];
+  older = version: lib.versionOlder (cfg.package.version or version) version;
+  derived = import ./generated/defaults.nix { inherit lib cfg older; };
+  settings = join (lib.recursiveUpdate derived.settings cfg.settings) cfg.extraSettings;
+  files = import ./files.nix { inherit lib; } settings;
+
+  numbered = lib.imap0 (i: file: lib.nameValuePair "config-${toString i}" file) cfg.extraConfigFiles;
+  credentials = files.credentials // cfg.credentials // lib.listToAttrs numbered;
+  passwords = lib.mapAttrs' (
+    user: { passwordFile, ... }: lib.nameValuePair "user-${user}" passwordFile
+  ) (lib.filterAttrs (_: user: user ? passwordFile) cfg.users);
+  lines = lib.mapAttrsToList (credential: file: "${credential}:${file}");
+
+  # What generated files see of the options.
+  context = cfg // {
+    inherit settings;
+    computed = {
+      inherit (files) copies;
+      inherit (derived) generate upstream;
+      credentials = lines credentials;
+      userCredentials = lines passwords;
+      credentialFiles = credentials // passwords;
+      extraConfigFiles = map (file: "\${CREDENTIALS_DIRECTORY}/${file.name}") numbered;
+    };
   };
+  generated =
+    file:
+    import file {
+      inherit lib older;
+      cfg = context;
+    };
+  units = generated ./generated/units.nix;
+  service = generated ./generated/service.nix;
+  synapse = generated ./generated/synapse.nix;
+  routes = generated ./generated/routes.nix;
 
   ruleArguments = {
-    inherit lib;
+    inherit lib settings older;
     rules = import ./rules.nix { inherit lib; };
-    settings = joined;
     complete = cfg.extraConfigFiles == [ ];
-    older = version: lib.versionOlder (cfg.package.version or version) version;
   };
+  below = path: map (problem: "${path}.${problem}");
   problems =
-    import ./generated/rules ruleArguments
-    ++ lib.optionals (!cfg.allowInlineSecrets) (import ./generated/secrets.nix ruleArguments);
+    below "services.matrix-authentication-service.settings" (
+      import ./generated/rules ruleArguments
+      ++ lib.optionals (!cfg.allowInlineSecrets) (import ./generated/secrets.nix ruleArguments)
+    )
+    ++ below "services.matrix-authentication-service" (
+      import ./generated/module-rules.nix (
+        ruleArguments
+        // {
+          settings = context;
+          complete = true;
+        }
+      )
+    )
+    ++ lib.optionals delegated (
+      below "services.matrix-synapse.settings" (
+        import ./generated/synapse-rules.nix (
+          ruleArguments
+          // {
+            inherit (homeserver) settings;
+            complete = true;
+          }
+        )
+      )
+    );
 
   masCli = "${cfg.package}/bin/mas-cli";
-  json = builtins.toJSON files.settings;
-  extraArguments = lib.concatMapStrings (file: " --config ${file}");
+  yaml = toYaml files.settings;
   knownAtBuild = lib.all (file: lib.hasPrefix "${builtins.storeDir}/" file) cfg.extraConfigFiles;
   canRun = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
   configFile =
     if cfg.checkConfig && knownAtBuild && canRun then
       pkgs.runCommand "config.yaml"
         {
-          inherit json;
-          passAsFile = [ "json" ];
+          inherit yaml;
+          passAsFile = [ "yaml" ];
           preferLocalBuild = true;
           # MAS sets up its HTTP client even to check its configuration, and wants certificates.
           SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
         }
         ''
-          cp "$jsonPath" "$out"
-          ${masCli} config check --config "$out"${extraArguments cfg.extraConfigFiles}
+          cp "$yamlPath" "$out"
+          ${masCli} config check --config "$out"${
+            lib.concatMapStrings (file: " --config ${file}") cfg.extraConfigFiles
+          }
         ''
     else
-      pkgs.writeText "config.yaml" json;
+      pkgs.writeText "config.yaml" yaml;
 
-  extraCredentials = lib.imap0 (i: file: {
-    name = "config-${toString i}";
-    value = file;
-  }) cfg.extraConfigFiles;
-  credentials = files.credentials // cfg.credentials // lib.listToAttrs extraCredentials;
-  configArguments = extraArguments (
-    [ "\${RUNTIME_DIRECTORY}/config.yaml" ]
-    ++ map (credential: "\${CREDENTIALS_DIRECTORY}/${credential.name}") extraCredentials
-  );
-
-  prepare = pkgs.writeShellScript "matrix-authentication-service-prepare" ''
-    set -eu
-    ${files.prepare}
-    ${pkgs.gettext}/bin/envsubst '$CREDENTIALS_DIRECTORY $RUNTIME_DIRECTORY' \
-      < ${configFile} > "$RUNTIME_DIRECTORY/config.yaml"
-    ${lib.optionalString cfg.checkConfig "${masCli} config check${configArguments}"}
-  '';
+  # Synapse on this host.
+  homeserver = config.services.matrix-synapse or { enable = false; };
+  delegated = cfg.synapse.enable && homeserver.enable;
+  clientListener = lib.findFirst (
+    listener:
+    (listener.port or null) != null
+    && lib.any (resource: lib.elem "client" resource.names) listener.resources
+  ) null (homeserver.settings.listeners or [ ]);
+  address =
+    let
+      bound = lib.head ((clientListener.bind_addresses or [ ]) ++ [ "127.0.0.1" ]);
+      host =
+        {
+          "0.0.0.0" = "127.0.0.1";
+          "::" = "[::1]";
+        }
+        .${bound} or (if lib.hasInfix ":" bound then "[${bound}]" else bound);
+    in
+    "http://${host}:${toString clientListener.port}";
+  synapseDatabase = homeserver.settings.database or { name = "sqlite3"; };
+  isLocal = lib.elem (synapseDatabase.args.host or "localhost") [
+    "localhost"
+    "127.0.0.1"
+    "::1"
+    "/run/postgresql"
+  ];
 in
 {
   disabledModules = [ "services/matrix/matrix-authentication-service.nix" ];
 
-  options.services.matrix-authentication-service = {
-    enable = mkEnableOption "Matrix Authentication Service";
+  options.services.matrix-authentication-service =
+    import ./generated/module.nix {
+      inherit lib;
+      types = settingsTypes;
+    }
+    // {
+      enable = mkEnableOption "Matrix Authentication Service";
 
-    package = mkPackageOption pkgs "matrix-authentication-service" { };
+      package = mkPackageOption pkgs "matrix-authentication-service" { };
 
-    settings = mkOption {
-      type = import ./generated/options {
-        inherit lib;
-        types = settingsTypes;
+      toolsPackage = mkOption {
+        type = types.package;
+        default = pkgs.callPackage ../nix/package.nix { };
+        defaultText = lib.literalMD "mas2nix, built from the source of this module";
+        description = "The package with `mas-service`, which the units run.";
       };
-      default = { };
-      description = ''
-        The configuration of MAS. Only what is set here reaches MAS, and listeners on the loopback
-        interface if none are given.
 
-        A `*_file` option takes any path: a file outside the Nix store is handed to the service as a
-        systemd credential, so it may belong to root alone, and a newline at its end does no harm.
-      '';
-    };
+      postgresqlPackage = mkOption {
+        type = types.package;
+        default = config.services.postgresql.package;
+        defaultText = lib.literalExpression "config.services.postgresql.package";
+        description = "The package with `psql`, which `createDatabase` uses.";
+      };
 
-    extraSettings = mkOption {
-      type = settingsTypes.json;
-      default = { };
-      example.experimental.some_new_option = true;
-      description = ''
-        Settings that this module does not know, for a newer MAS. They are merged over
-        {option}`services.matrix-authentication-service.settings` as MAS merges its files: sets are
-        merged, lists are joined, and other values win. Their names and types are checked by
-        nothing but `checkConfig`.
-      '';
-    };
+      settings = mkOption {
+        type = import ./generated/options {
+          inherit lib;
+          types = settingsTypes;
+        };
+        default = { };
+        description = ''
+          The configuration of MAS. Only what is set here reaches MAS, and what follows from the
+          other options: the listeners, the secrets that are made on this host, its database.
 
-    extraConfigFiles = mkOption {
-      type = types.listOf types.str;
-      default = [ ];
-      example = [ "/run/secrets/mas.yaml" ];
-      description = ''
-        Further configuration files, read after the generated one: for secrets that MAS cannot read
-        from a file of their own. They are handed to the service as systemd credentials.
-      '';
-    };
+          A `*_file` option takes any path: a file outside the Nix store is handed to the service as a
+          systemd credential, so it may belong to root alone, and a newline at its end does no harm.
+        '';
+      };
 
-    allowInlineSecrets = mkOption {
-      type = types.bool;
-      default = false;
-      description = ''
-        Whether secrets may stand in the settings themselves, where every user of this host and
-        every copy of its system can read them. For tests.
-      '';
-    };
+      extraSettings = mkOption {
+        type = settingsTypes.json;
+        default = { };
+        example.experimental.some_new_option = true;
+        description = ''
+          Settings that this module does not know, for a newer MAS. They are merged over
+          {option}`services.matrix-authentication-service.settings` as MAS merges its files: sets are
+          merged, lists are joined, and other values win. Their names and types are checked by
+          nothing but `checkConfig`.
+        '';
+      };
 
-    checkConfig = mkOption {
-      type = types.bool;
-      default = true;
-      description = ''
-        Whether to let MAS itself check its configuration: when the system is built, unless
-        {option}`services.matrix-authentication-service.extraConfigFiles` names files that exist
-        only on the host, and each time the service starts.
-      '';
-    };
+      finalSettings = mkOption {
+        type = settingsTypes.json;
+        readOnly = true;
+        internal = true;
+        description = "What the generated configuration file says.";
+      };
 
-    createDatabase = mkOption {
-      type = types.bool;
-      default = false;
-      description = ''
-        Whether to set up PostgreSQL on this host, with a role and a database named
-        `matrix-authentication-service`.
-      '';
+      synapseOverlay = mkOption {
+        type = types.str;
+        readOnly = true;
+        internal = true;
+        description = "A configuration file for Synapse that turns delegation on, whatever else it has.";
+      };
     };
-
-    serviceDependencies = mkOption {
-      type = types.listOf types.str;
-      default = lib.optional (config.services.matrix-synapse.enable or false
-      ) config.services.matrix-synapse.serviceUnit;
-      defaultText = lib.literalExpression ''
-        lib.optional config.services.matrix-synapse.enable config.services.matrix-synapse.serviceUnit
-      '';
-      description = "Units to start before MAS, such as the homeserver on the same host.";
-    };
-
-    credentials = mkOption {
-      type = types.attrsOf types.str;
-      default = { };
-      example.oidc = "/run/secrets/oidc";
-      description = ''
-        Files to hand to the service as systemd credentials, by name. Settings refer to one as
-        `''${CREDENTIALS_DIRECTORY}/<name>`. The `*_file` options do not need this.
-      '';
-    };
-
-    finalSettings = mkOption {
-      type = settingsTypes.json;
-      readOnly = true;
-      internal = true;
-      description = "What the generated configuration file says.";
-    };
-
-    configFile = mkOption {
-      type = types.path;
-      readOnly = true;
-      internal = true;
-      description = "The generated configuration file, before the service fills in its directories.";
-    };
-  };
 
   config = mkIf cfg.enable {
     services.matrix-authentication-service = {
       finalSettings = files.settings;
-      inherit configFile;
-
-      # MAS itself would listen on every interface, or on none as soon as `http` is set.
-      settings.http = {
-        public_base = mkDefault "http://localhost:8080/";
-        listeners = mkDefault [
-          {
-            name = "web";
-            resources = map (name: { inherit name; }) [
-              "discovery"
-              "human"
-              "oauth"
-              "compat"
-              "graphql"
-              "assets"
-            ];
-            binds = [
-              {
-                host = "localhost";
-                port = 8080;
-              }
-            ];
-          }
-          {
-            name = "internal";
-            resources = [ { name = "health"; } ];
-            binds = [
-              {
-                host = "localhost";
-                port = 8081;
-              }
-            ];
-          }
-        ];
+      synapseOverlay = toYaml synapse.overlay;
+      settings.matrix = mkIf delegated {
+        homeserver = mkDefault homeserver.settings.server_name;
+        endpoint = mkIf (clientListener != null) (mkDefault "${address}/");
+      };
+      routes.synapse = mkIf (delegated && clientListener != null) (mkDefault address);
+      synapse = mkIf homeserver.enable {
+        version = mkDefault (homeserver.package.version or null);
+        database = mkIf (synapseDatabase.name == "psycopg2" && isLocal) (
+          mkDefault synapseDatabase.args.database
+        );
+        units = mkDefault (
+          [ "matrix-synapse.service" ]
+          ++ map (worker: "matrix-synapse-worker-${worker}.service") (lib.attrNames homeserver.workers)
+        );
       };
     };
 
-    assertions = map (problem: {
+    assertions = map (message: {
       assertion = false;
-      message = "services.matrix-authentication-service.settings.${problem}";
+      inherit message;
     }) problems;
 
-    services.postgresql = mkIf cfg.createDatabase {
+    warnings = lib.optionals cfg.synapse.enable (import ./bridges.nix { inherit lib config; });
+
+    services.matrix-synapse = mkIf delegated {
+      settings.matrix_authentication_service = synapse.section;
+    };
+
+    services.postgresql = mkIf cfg.createDatabase { enable = true; };
+
+    services.nginx = mkIf cfg.routes.nginx {
       enable = true;
-      ensureDatabases = [ name ];
-      ensureUsers = [
+      virtualHosts = lib.mkMerge (
+        lib.mapAttrsToList (_: site: { ${site.host}.extraConfig = site.text; }) routes.nginx
+      );
+      appendHttpConfig = mkIf (cfg.routes.internal != null) routes.nginxInternal;
+    };
+
+    services.caddy = mkIf cfg.routes.caddy {
+      enable = true;
+      virtualHosts = lib.mkMerge (
+        lib.mapAttrsToList (_: site: { ${site.host}.extraConfig = site.text; }) routes.caddy
+      );
+    };
+
+    services.prometheus = mkIf (cfg.metrics && config.services.prometheus.enable or false) {
+      scrapeConfigs = [
         {
-          inherit name;
-          ensureDBOwnership = true;
+          job_name = name;
+          static_configs = [ { targets = [ cfg.listen.internal ]; } ];
         }
       ];
     };
 
-    systemd.services.matrix-authentication-service = rec {
-      description = "Matrix Authentication Service";
-      after = [
-        "network-online.target"
-      ]
-      ++ lib.optional cfg.createDatabase "postgresql.target"
-      ++ cfg.serviceDependencies;
-      wants = after;
-      wantedBy = [ "multi-user.target" ];
-      serviceConfig = {
-        Type = "notify";
-        DynamicUser = true;
-        StateDirectory = name;
-        StateDirectoryMode = "0700";
-        RuntimeDirectory = name;
-        RuntimeDirectoryMode = "0700";
-        WorkingDirectory = "/var/lib/${name}";
-        UMask = "0077";
-        LoadCredential = lib.mapAttrsToList (name: file: "${name}:${file}") credentials;
-        # After what an administrator puts into `preStart`, which may make the files.
-        ExecStartPre = lib.mkAfter [ prepare ];
-        ExecStart = "${masCli} server${configArguments}";
-        Restart = "on-failure";
-        RestartSec = "1s";
+    environment.etc =
+      lib.mapAttrs' (file: source: lib.nameValuePair "${name}/${file}" { inherit source; })
+        (
+          {
+            "config.yaml" = configFile;
+            "service.yaml" = pkgs.writeText "service.yaml" (toYaml service.manifest);
+          }
+          // lib.optionalAttrs cfg.createDatabase {
+            "database.sql" = pkgs.writeText "database.sql" service.databaseSql;
+          }
+          // lib.optionalAttrs cfg.synapse.enable {
+            "synapse.yaml" = pkgs.writeText "synapse.yaml" cfg.synapseOverlay;
+          }
+        );
 
-        CapabilityBoundingSet = "";
-        LockPersonality = true;
-        NoNewPrivileges = true;
-        PrivateDevices = true;
-        PrivateTmp = true;
-        ProcSubset = "pid";
-        ProtectClock = true;
-        ProtectControlGroups = true;
-        ProtectHome = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectKernelTunables = true;
-        ProtectProc = "invisible";
-        ProtectSystem = "strict";
-        RemoveIPC = true;
-        RestrictAddressFamilies = [
-          "AF_UNIX"
-          "AF_INET"
-          "AF_INET6"
-        ];
-        RestrictNamespaces = true;
-        RestrictRealtime = true;
-        RestrictSUIDSGID = true;
-        SystemCallArchitectures = "native";
-        SystemCallFilter = [ "@system-service" ];
-      };
+    environment.systemPackages = lib.mapAttrsToList (
+      tool: text:
+      pkgs.writeTextFile {
+        name = tool;
+        inherit text;
+        executable = true;
+        destination = "/bin/${tool}";
+      }
+    ) service.tools;
+
+    users.users.${name} = {
+      isSystemUser = true;
+      group = name;
+      description = "Matrix Authentication Service";
+      home = "/var/lib/${name}";
+    };
+    users.groups.${name} = { };
+
+    systemd = {
+      services = lib.mapAttrs (
+        unit: definition:
+        definition
+        // {
+          restartTriggers = map (file: config.environment.etc."${name}/${file}".source) [
+            "config.yaml"
+            "service.yaml"
+          ];
+        }
+        // lib.optionalAttrs (unit == name) { stopIfChanged = false; }
+      ) units.services;
+      inherit (units) sockets timers;
+      tmpfiles.rules = units.tmpfiles;
     };
   };
 }

@@ -1,14 +1,11 @@
-# Options that name files, made to work for a service whose user exists only while it runs.
+# Options that name files, made to work for a service that may not read them.
 #
-# A file outside the Nix store becomes a systemd credential. Where MAS would take a final newline
-# for a part of the secret, it gets a copy without one. Both are known only when the service starts,
-# so paths contain `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}` until then.
+# A file elsewhere becomes a systemd credential. Where MAS would take a final newline for a part of
+# the secret, the service gets a copy without one. Both are known only when the service starts, so
+# paths contain `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}` until then. src/files.rs does
+# the same for `mas2nix render`.
 { lib }:
-{
-  settings,
-  # Directories that the service reads by itself.
-  own,
-}:
+settings:
 let
   inherit (builtins)
     head
@@ -17,6 +14,14 @@ let
     isString
     tail
     ;
+
+  # Directories that the service reads by itself.
+  own = [
+    "/var/lib/matrix-authentication-service/"
+    "/run/matrix-authentication-service/"
+    "/run/credentials/"
+    "${builtins.storeDir}/"
+  ];
 
   # The values of an option, each with its concrete path.
   occurrences =
@@ -35,28 +40,20 @@ let
     else
       [ ];
 
-  isOwn =
-    file: lib.any (directory: lib.hasPrefix "${directory}/" file) (own ++ [ builtins.storeDir ]);
-
   place =
     kind:
     { path, value }:
     let
       name = lib.concatMapStringsSep "." toString path;
-      foreign = lib.hasPrefix "/" value && !isOwn value;
+      foreign = lib.hasPrefix "/" value && !(lib.any (directory: lib.hasPrefix directory value) own);
       source = if foreign then "\${CREDENTIALS_DIRECTORY}/${name}" else value;
       copied = kind == "raw" || (kind == "directory" && foreign);
+      target = if copied then "\${RUNTIME_DIRECTORY}/${name}" else source;
     in
     {
-      inherit
-        path
-        name
-        kind
-        source
-        copied
-        ;
+      inherit path target;
       credential = lib.optionalAttrs foreign { ${name} = value; };
-      target = if copied then "\${RUNTIME_DIRECTORY}/${name}" else source;
+      copy = lib.optional copied { inherit kind source target; };
     };
 
   files = lib.concatMap (option: map (place option.kind) (occurrences [ ] option.path settings)) (
@@ -79,22 +76,6 @@ in
   # Credentials to load, by name.
   credentials = lib.foldl' (all: file: all // file.credential) { } files;
 
-  # Shell commands that make the copies.
-  prepare = lib.concatMapStrings (
-    file:
-    lib.optionalString file.copied (
-      if file.kind == "directory" then
-        ''
-          install -d -m 0700 "${file.target}"
-          for key in "${file.source}"_*; do
-            ln -sf "$key" "${file.target}/"
-          done
-        ''
-      else
-        ''
-          secret=$(cat "${file.source}")
-          printf %s "$secret" > "${file.target}"
-        ''
-    )
-  ) files;
+  # Copies to make, each with its kind, source and target.
+  copies = lib.concatMap (file: file.copy) files;
 }

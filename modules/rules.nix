@@ -22,5 +22,5 @@ in
 
   less = left: right: isNumber left && isNumber right && left < right;
 
-  inherit (import ./formats.nix) formats matches;
+  inherit (import ./formats.nix) capture formats matches;
 }

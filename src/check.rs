@@ -53,28 +53,26 @@ pub struct Options {
     pub version: Version,
     /// Whether secrets must not stand in the configuration itself.
     pub no_inline_secrets: bool,
+    /// Whether no configuration file is read later that may add to it.
+    pub complete: bool,
 }
 
 /// Checks a configuration; no problem means it is valid.
 #[must_use]
 pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    structure(settings, settings, &loaded.value, "", &mut problems);
+    let mut problems = structure_problems(loaded, settings);
     let misshapen: Vec<String> = problems
         .iter()
         .map(|problem| problem.path.clone())
         .collect();
     let pruned = without_nulls(settings, &loaded.value);
-    for rule in rules {
-        if rule.kind == Kind::Secrecy && !options.no_inline_secrets {
-            continue;
-        }
-        let broken = broken(rule, &pruned, &options.version).into_iter();
-        let broken = broken.filter(|path| !misshapen.iter().any(|known| lies_within(path, known)));
-        problems.extend(
-            broken.map(|path| Problem::new(&rule.id, path, rule.reason.clone(), rule.fix.clone())),
-        );
-    }
+    let mut broken = rule_problems(rules, &pruned, options);
+    broken.retain(|problem| {
+        !misshapen
+            .iter()
+            .any(|known| lies_within(&problem.path, known))
+    });
+    problems.extend(broken);
     let secret = secret_paths(rules);
     for problem in &mut problems {
         if showable(problem, settings, &secret) {
@@ -87,6 +85,30 @@ pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options
             .map(std::path::Path::to_path_buf);
     }
     problems
+}
+
+/// What is unknown or has the wrong type.
+#[must_use]
+pub fn structure_problems(loaded: &Loaded, schema: &Node) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    structure(schema, schema, &loaded.value, "", &mut problems);
+    for problem in &mut problems {
+        problem.file = loaded.origin(&problem.path).map(PathBuf::from);
+    }
+    problems
+}
+
+/// The rules that values break, of which nulls that mean "not set" have been taken out.
+#[must_use]
+pub fn rule_problems(rules: &[Rule], values: &Value, options: &Options) -> Vec<Problem> {
+    let rules = rules
+        .iter()
+        .filter(|rule| rule.kind != Kind::Secrecy || options.no_inline_secrets);
+    let problems = rules.flat_map(|rule| {
+        let paths = broken(rule, values, options).into_iter();
+        paths.map(|path| Problem::new(&rule.id, path, rule.reason.clone(), rule.fix.clone()))
+    });
+    problems.collect()
 }
 
 /// Whether a path is another one or below it.
@@ -292,13 +314,13 @@ fn suggestion(node: &Node, value: &Value) -> String {
 }
 
 /// The concrete paths at which a rule is broken.
-fn broken(rule: &Rule, settings: &Value, version: &Version) -> Vec<String> {
+fn broken(rule: &Rule, settings: &Value, options: &Options) -> Vec<String> {
     let root = Scope {
         root: settings,
         value: settings,
         earlier: &[],
-        complete: true,
-        version,
+        complete: options.complete,
+        version: &options.version,
     };
     let lists = rule.scope.split("[]").filter(|part| !part.is_empty());
     let lists: Vec<&str> = lists.map(|list| list.trim_start_matches('.')).collect();
@@ -331,7 +353,8 @@ fn entries<'a>(scope: Scope<'a>, path: &str, lists: &[&str]) -> Vec<(String, Sco
 }
 
 /// The configuration without nulls that mean "not set".
-fn without_nulls(node: &Node, value: &Value) -> Value {
+#[must_use]
+pub fn without_nulls(node: &Node, value: &Value) -> Value {
     match (&node.shape, value) {
         (Shape::Section(section), Value::Object(entries)) => {
             let kept = entries

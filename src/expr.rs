@@ -1,23 +1,64 @@
-//! The expression language: conditions over option values, as data.
+//! The expression language: conditions over option values, and values made from them, as data.
 //!
-//! [`Scope::holds`] evaluates them here; [`crate::compile::nix`] prints them as Nix. An
-//! expression is total: where an option is absent or has an unexpected type, a comparison with it
-//! is false.
+//! [`Scope`] evaluates them here; [`crate::compile::nix`] prints them as Nix. An expression is
+//! total: where an option is absent or has an unexpected type, a comparison with it is false.
 
 use semver::Version;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::schema::format::Format;
+use crate::schema::format::{self, Format};
 
 /// The value of an option, or something made from it.
 #[derive(Clone, Debug)]
 pub enum Term {
     /// The option at a path, or the given value in its absence.
     Option(Path, Value),
+    /// The option at a path, which is always there.
+    Known(Path),
+    /// The entry at hand itself.
+    Entry,
     /// A constant.
     Constant(Value),
     /// The same text in upper case.
     Upper(Box<Term>),
+    /// What the group in this POSIX pattern holds, if the text as a whole matches; else null.
+    Captured(Box<Term>, &'static str),
+    /// Texts one after the other.
+    Text(Vec<Term>),
+    /// The texts of a list, each with a line of its own.
+    Lines(Box<Term>),
+    /// The texts of a list, with something between them.
+    Join(Box<Term>, &'static str),
+    /// The first term if the condition holds, else the second.
+    If(Box<Expr>, Box<Term>, Box<Term>),
+    /// A list.
+    List(Vec<Item>),
+    /// Values under names, some of them only on a condition.
+    Section(Vec<Entry>),
+    /// The second term for every entry of the list that the first one is.
+    Each(Box<Term>, Box<Term>),
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// When it is there.
+    pub when: Option<Expr>,
+    /// One entry, or a list of them if `spread`.
+    pub value: Term,
+    /// Whether the value is a list whose entries are meant.
+    pub spread: bool,
+}
+
+/// A value under a name.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The name.
+    pub name: &'static str,
+    /// When it is there.
+    pub when: Option<Expr>,
+    /// The value.
+    pub value: Term,
 }
 
 /// A condition.
@@ -39,8 +80,14 @@ pub enum Expr {
     Repeated(Term),
     /// The condition holds for the whole configuration, whatever list entry is at hand.
     Global(Box<Expr>),
+    /// The list has an entry for which the condition holds.
+    Exists(Path, Box<Expr>),
+    /// The terms have the same value.
+    Same(Term, Term),
     /// MAS is older than this.
     OlderThan(Version),
+    /// The term is a version before this one.
+    Earlier(Term, Version),
     /// The condition does not hold.
     Not(Box<Expr>),
     /// All of them hold.
@@ -74,6 +121,104 @@ pub fn option_or(path: &str, default: impl Into<Value>) -> Term {
 #[must_use]
 pub fn set(path: &str) -> Expr {
     Expr::IsSet(path.into())
+}
+
+/// The option, which is always there.
+#[must_use]
+pub fn known(path: &str) -> Term {
+    Term::Known(path.into())
+}
+
+/// The option, which is always there, is `true`.
+#[must_use]
+pub fn enabled(path: &str) -> Expr {
+    known(path).is(true)
+}
+
+/// The option, which is always there, is not `null`.
+#[must_use]
+pub fn given(path: &str) -> Expr {
+    not(known(path).is(Value::Null))
+}
+
+/// A text in which `{path}` stands for an option that is always there.
+#[must_use]
+pub fn template(template: &str) -> Term {
+    let mut parts = Vec::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((path, behind)) = after.split_once('}') else {
+            break;
+        };
+        parts.extend((!before.is_empty()).then(|| before.into()));
+        parts.push(known(path));
+        rest = behind;
+    }
+    parts.extend((!rest.is_empty()).then(|| rest.into()));
+    Term::Text(parts)
+}
+
+/// One of two terms.
+pub fn either(condition: Expr, then: impl Into<Term>, otherwise: impl Into<Term>) -> Term {
+    Term::If(
+        Box::new(condition),
+        Box::new(then.into()),
+        Box::new(otherwise.into()),
+    )
+}
+
+/// A constant list of texts.
+#[must_use]
+pub fn texts(values: &[&str]) -> Term {
+    Term::Constant(values.to_vec().into())
+}
+
+/// An entry of a list.
+pub fn item(value: impl Into<Term>) -> Item {
+    Item {
+        when: None,
+        value: value.into(),
+        spread: false,
+    }
+}
+
+/// All entries of a list, in another one.
+pub fn items(list: impl Into<Term>) -> Item {
+    Item {
+        spread: true,
+        ..item(list)
+    }
+}
+
+/// A value under a name.
+pub fn entry(name: &'static str, value: impl Into<Term>) -> Entry {
+    Entry {
+        name,
+        when: None,
+        value: value.into(),
+    }
+}
+
+impl Item {
+    /// The same, but only on a condition.
+    #[must_use]
+    pub fn when(self, condition: Expr) -> Self {
+        Item {
+            when: Some(condition),
+            ..self
+        }
+    }
+}
+
+impl Entry {
+    /// The same, but only on a condition.
+    #[must_use]
+    pub fn when(self, condition: Expr) -> Self {
+        Entry {
+            when: Some(condition),
+            ..self
+        }
+    }
 }
 
 /// At least one of the options is there.
@@ -130,10 +275,40 @@ impl Term {
         Expr::OneOf(self, values.iter().map(|value| (*value).into()).collect())
     }
 
+    /// The term is one of these values.
+    #[must_use]
+    pub fn one_of_values(self, values: &[Value]) -> Expr {
+        Expr::OneOf(self, values.to_vec())
+    }
+
     /// The term is a text of this form.
     #[must_use]
     pub fn matches(self, format: &'static Format) -> Expr {
         Expr::Matches(self, format)
+    }
+}
+
+impl From<bool> for Term {
+    fn from(value: bool) -> Self {
+        Term::Constant(Value::Bool(value))
+    }
+}
+
+impl From<&str> for Term {
+    fn from(value: &str) -> Self {
+        Term::Constant(value.into())
+    }
+}
+
+impl From<Vec<Item>> for Term {
+    fn from(items: Vec<Item>) -> Self {
+        Term::List(items)
+    }
+}
+
+impl From<Vec<Entry>> for Term {
+    fn from(entries: Vec<Entry>) -> Self {
+        Term::Section(entries)
     }
 }
 
@@ -163,35 +338,134 @@ impl Scope<'_> {
                 let list = lookup(self.value, path).and_then(Value::as_array);
                 self.complete && list.is_some_and(Vec::is_empty)
             }
-            Expr::OneOf(term, values) => values.contains(&evaluate(term, self.value)),
-            Expr::Matches(term, format) => evaluate(term, self.value)
+            Expr::OneOf(term, values) => values.contains(&self.value_of(term)),
+            Expr::Matches(term, format) => self
+                .value_of(term)
                 .as_str()
                 .is_some_and(|text| format.matches(text)),
             Expr::Less(left, right) => {
-                let number = |term| evaluate(term, self.value).as_f64();
+                let number = |term| self.value_of(term).as_f64();
                 number(left)
                     .zip(number(right))
                     .is_some_and(|(left, right)| left < right)
             }
             Expr::Repeated(term) => {
-                let own = evaluate(term, self.value);
+                let own = self.value_of(term);
                 !own.is_null()
                     && self
                         .earlier
                         .iter()
-                        .any(|entry| evaluate(term, entry) == own)
+                        .any(|entry| self.at(entry).value_of(term) == own)
             }
             Expr::Global(condition) => Scope {
-                value: self.root,
                 earlier: &[],
-                ..*self
+                ..self.at(self.root)
             }
             .holds(condition),
+            Expr::Exists(path, condition) => {
+                let list = lookup(self.value, path).and_then(Value::as_array);
+                list.is_some_and(|list| list.iter().any(|entry| self.at(entry).holds(condition)))
+            }
+            Expr::Same(left, right) => self.value_of(left) == self.value_of(right),
             Expr::OlderThan(version) => self.version < version,
+            Expr::Earlier(term, version) => {
+                let own = self.value_of(term);
+                let own = own.as_str().and_then(|own| Version::parse(own).ok());
+                own.is_some_and(|own| own < *version)
+            }
             Expr::Not(condition) => !self.holds(condition),
             Expr::All(conditions) => conditions.iter().all(|condition| self.holds(condition)),
             Expr::Any(conditions) => conditions.iter().any(|condition| self.holds(condition)),
         }
+    }
+
+    /// What the term is here; null where an option is absent.
+    #[must_use]
+    pub fn value_of(&self, term: &Term) -> Value {
+        match term {
+            Term::Option(path, default) => lookup(self.value, path).unwrap_or(default).clone(),
+            Term::Known(path) => lookup(self.value, path).cloned().unwrap_or_default(),
+            Term::Entry => self.value.clone(),
+            Term::Constant(value) => value.clone(),
+            Term::Upper(term) => match self.value_of(term) {
+                Value::String(text) => Value::String(text.to_ascii_uppercase()),
+                other => other,
+            },
+            Term::Captured(term, pattern) => {
+                let text = self.value_of(term);
+                let captured = text
+                    .as_str()
+                    .and_then(|text| format::capture(pattern, text));
+                captured.map_or(Value::Null, Value::String)
+            }
+            Term::Text(parts) => {
+                let parts = parts.iter().map(|part| plain(&self.value_of(part)));
+                Value::String(parts.collect())
+            }
+            Term::Lines(list) => {
+                let lines = self.list_of(list);
+                let lines = lines.iter().map(|line| plain(line) + "\n");
+                Value::String(lines.collect())
+            }
+            Term::Join(list, separator) => {
+                let texts: Vec<String> = self.list_of(list).iter().map(plain).collect();
+                Value::String(texts.join(separator))
+            }
+            Term::If(condition, then, otherwise) => self.value_of(if self.holds(condition) {
+                then
+            } else {
+                otherwise
+            }),
+            Term::List(items) => items
+                .iter()
+                .filter(|item| self.applies(item.when.as_ref()))
+                .flat_map(|item| {
+                    if item.spread {
+                        self.list_of(&item.value)
+                    } else {
+                        vec![self.value_of(&item.value)]
+                    }
+                })
+                .collect(),
+            Term::Section(entries) => {
+                let entries = entries.iter();
+                let entries = entries.filter(|entry| self.applies(entry.when.as_ref()));
+                let entries =
+                    entries.map(|entry| (entry.name.to_owned(), self.value_of(&entry.value)));
+                Value::Object(entries.collect::<Map<_, _>>())
+            }
+            Term::Each(list, body) => {
+                let list = self.list_of(list);
+                list.iter()
+                    .map(|entry| self.at(entry).value_of(body))
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether something with this condition is there.
+    #[must_use]
+    pub fn applies(&self, condition: Option<&Expr>) -> bool {
+        condition.is_none_or(|condition| self.holds(condition))
+    }
+
+    fn list_of(&self, term: &Term) -> Vec<Value> {
+        match self.value_of(term) {
+            Value::Array(list) => list,
+            _ => Vec::new(),
+        }
+    }
+
+    fn at<'b>(&'b self, value: &'b Value) -> Scope<'b> {
+        Scope { value, ..*self }
+    }
+}
+
+/// A value within a text.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -199,17 +473,6 @@ fn lookup<'a>(value: &'a Value, path: &Path) -> Option<&'a Value> {
     path.0
         .split('.')
         .try_fold(value, |value, key| value.get(key))
-}
-
-fn evaluate(term: &Term, value: &Value) -> Value {
-    match term {
-        Term::Option(path, default) => lookup(value, path).unwrap_or(default).clone(),
-        Term::Constant(value) => value.clone(),
-        Term::Upper(term) => match evaluate(term, value) {
-            Value::String(text) => Value::String(text.to_ascii_uppercase()),
-            other => other,
-        },
-    }
 }
 
 #[cfg(test)]

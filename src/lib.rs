@@ -5,9 +5,18 @@
 
 pub mod check;
 pub mod compile;
+pub mod defaults;
+pub mod delegation;
 pub mod diff;
 pub mod expr;
+pub mod files;
 pub mod load;
+pub mod manifest;
+pub mod render;
+pub mod routes;
 pub mod rules;
 pub mod schema;
+pub mod service;
 pub mod tree;
+pub mod units;
+pub mod yaml;

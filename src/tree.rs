@@ -277,7 +277,21 @@ pub fn read(schema: &Value) -> Result<Node, SchemaError> {
 /// If the schema of our own types cannot be read, which the tests rule out.
 #[must_use]
 pub fn settings() -> Node {
-    let schema = crate::schema::json_schema();
+    own::<crate::schema::Settings>()
+}
+
+/// The tree of [`crate::schema::module::Module`].
+///
+/// # Panics
+///
+/// If the schema of our own types cannot be read, which the tests rule out.
+#[must_use]
+pub fn module() -> Node {
+    own::<crate::schema::module::Module>()
+}
+
+fn own<T: schemars::JsonSchema>() -> Node {
+    let schema = crate::schema::json_schema::<T>();
     let reader = Reader {
         root: &schema,
         null_means_unset: true,

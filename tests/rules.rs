@@ -54,6 +54,7 @@ fn problems_for(config: &Value, version: &Version) -> Vec<Problem> {
     let options = check::Options {
         version: version.clone(),
         no_inline_secrets: false,
+        complete: true,
     };
     problems_with(config, &options)
 }
@@ -251,6 +252,7 @@ fn inline_secrets_are_named_alike() {
     let strict = check::Options {
         version: NEWEST,
         no_inline_secrets: true,
+        complete: true,
     };
     let mut uri = data("program");
     edit::set(

@@ -30,6 +30,42 @@ in
     description = "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
     pattern = "(${ipv4}|\\[${ipv6}(%[0-9]+)?]):${port}";
   };
+  listenAddress = {
+    description = "an IP address and a port, such as 127.0.0.1:8080, or the path of a Unix socket";
+    pattern = "((${ipv4}|\\[${ipv6}]):${port}|/[A-Za-z0-9/._-]+)";
+  };
+  domainName = {
+    description = "the name of a host, such as matrix.example.com";
+    pattern = "[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*";
+  };
+  urlPath = {
+    description = "a path that begins and ends with a slash, such as /auth/";
+    pattern = "/([A-Za-z0-9._~-]+/)*";
+  };
+  upstream = {
+    description = "an address such as http://127.0.0.1:8008 with nothing behind it";
+    pattern = "https?://${host}(:${port})?";
+  };
+  filePath = {
+    description = "an absolute path, without control characters, % and quotes";
+    pattern = "/[^%\"'[:cntrl:]]*";
+  };
+  unitName = {
+    description = "the name of a systemd unit, such as matrix-synapse.service";
+    pattern = "[A-Za-z0-9@:_.-]+\\.(service|socket|target|timer|path|mount)";
+  };
+  name = {
+    description = "a name of letters, digits, -, . and _";
+    pattern = "[A-Za-z0-9_][A-Za-z0-9._-]*";
+  };
+  version = {
+    description = "a version such as 1.136.0";
+    pattern = "[0-9]+\\.[0-9]+\\.[0-9]+([A-Za-z0-9.+-]*)";
+  };
+  calendarEvent = {
+    description = "a calendar event of systemd, such as \"daily\" or \"Mon 04:00\"";
+    pattern = "[A-Za-z0-9*:,./~ +-]+";
+  };
   mode = {
     description = "permissions in octal, such as \"660\"";
     pattern = "[0-7]{1,4}";
@@ -69,5 +105,13 @@ in
   httpUrl = {
     description = "an address that starts with https:// or http://";
     pattern = "[Hh][Tt][Tt][Pp][Ss]?:.*";
+  };
+  localDatabaseUri = {
+    description = "the address of a database on this host";
+    pattern = "[^:]*://([^@/]*@)?(localhost|127\\.0\\.0\\.1|\\[::1])?(:[0-9]+)?/.*";
+  };
+  runtimeFile = {
+    description = "a file in the service's runtime directory";
+    pattern = "/run/matrix-authentication-service/.*";
   };
 }

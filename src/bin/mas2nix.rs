@@ -15,7 +15,7 @@ use mas2nix::{
     compile::{self, docs},
     diff,
     load::{LoadError, Loaded},
-    rules,
+    render, rules,
     schema::NEWEST,
     tree,
 };
@@ -46,6 +46,13 @@ enum Command {
     #[command(after_help = "Examples:\n  mas2nix check config.yaml\n  \
         mas2nix check base.yaml secrets.yaml --mas-version 1.16.0 --json")]
     Check(Check),
+    /// Write everything that runs MAS on a host with systemd: units, users, configuration, and
+    /// includes for Synapse and the reverse proxy.
+    #[command(
+        after_help = "Examples:\n  mas2nix render --config mas.yaml --out /tmp/mas\n  \
+        sudo mas2nix render --config mas.yaml --out / && sudo systemctl daemon-reload"
+    )]
+    Render(Render),
     /// Print the documentation of one option.
     #[command(after_help = "Example: mas2nix explain http.listeners[].binds[].address")]
     Explain {
@@ -87,6 +94,24 @@ struct Check {
     no_inline_secrets: bool,
     /// Print the problems as JSON: `{"valid", "problems": [{"id", "path", "value", "reason",
     /// "fix", "file"}]}`.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Render {
+    /// The module's options, YAML or JSON: what NixOS has below
+    /// `services.matrix-authentication-service`. Several files are merged in this order.
+    #[arg(long, required = true, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Directory to write to: the root of the host's file system, or any other one.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Version of MAS that runs on the host.
+    #[arg(long, value_name = "VERSION", default_value_t = NEWEST, value_parser = version)]
+    mas_version: Version,
+    /// Print as JSON what was written, or what is wrong: `{"valid", "problems", "files": [{"path",
+    /// "changed"}], "enable"}`.
     #[arg(long)]
     json: bool,
 }
@@ -141,6 +166,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Compile(arguments) => run_compile(&arguments),
         Command::Check(arguments) => run_check(&arguments),
+        Command::Render(arguments) => run_render(&arguments),
         Command::Explain { path } => run_explain(&path),
         Command::Options { json } => run_options(json),
         Command::Diff(arguments) => run_diff(&arguments),
@@ -174,48 +200,107 @@ fn run_compile(arguments: &Compile) -> Result<ExitCode> {
 }
 
 fn run_check(arguments: &Check) -> Result<ExitCode> {
-    let loaded = match Loaded::files(&arguments.files) {
-        Ok(loaded) => loaded,
-        Err(error @ LoadError::Unreadable { .. }) => return Err(error.into()),
-        Err(LoadError::Invalid { file, reason }) => {
-            let fix = "Correct the file.".to_owned();
-            let problem = Problem {
-                file: Some(file.into()),
-                ..Problem::new("not-a-configuration", String::new(), reason, fix)
+    let problems = match load(&arguments.files)? {
+        Err(problem) => vec![problem],
+        Ok(loaded) => {
+            let settings = tree::settings();
+            let options = check::Options {
+                version: arguments.mas_version.clone(),
+                no_inline_secrets: arguments.no_inline_secrets,
+                complete: true,
             };
-            return report(&[problem], arguments);
+            check::check(&loaded, &settings, &rules::all(&settings), &options)
         }
     };
-    let settings = tree::settings();
-    let options = check::Options {
-        version: arguments.mas_version.clone(),
-        no_inline_secrets: arguments.no_inline_secrets,
-    };
-    let problems = check::check(&loaded, &settings, &rules::all(&settings), &options);
-    report(&problems, arguments)
-}
-
-fn report(problems: &[Problem], arguments: &Check) -> Result<ExitCode> {
-    let mut out = io::stdout().lock();
     if arguments.json {
         let report = serde_json::json!({"valid": problems.is_empty(), "problems": problems});
-        writeln!(out, "{report:#}")?;
+        writeln!(io::stdout(), "{report:#}")?;
     } else {
-        for problem in problems {
-            write!(out, "{}", shown(problem, &arguments.files))?;
-        }
-        let count = problems.len();
-        match count {
-            0 => eprintln!("valid for MAS {}", arguments.mas_version),
-            1 => eprintln!("1 problem"),
-            _ => eprintln!("{count} problems"),
+        show(&problems, &arguments.files)?;
+        if problems.is_empty() {
+            eprintln!("valid for MAS {}", arguments.mas_version);
         }
     }
-    Ok(if problems.is_empty() {
+    Ok(verdict(problems.is_empty()))
+}
+
+/// The files' content, or what is wrong with their form.
+fn load(files: &[PathBuf]) -> Result<Result<Loaded, Problem>> {
+    match Loaded::files(files) {
+        Ok(loaded) => Ok(Ok(loaded)),
+        Err(error @ LoadError::Unreadable { .. }) => Err(error.into()),
+        Err(LoadError::Invalid { file, reason }) => {
+            let fix = "Correct the file.".to_owned();
+            Ok(Err(Problem {
+                file: Some(file.into()),
+                ..Problem::new("not-a-configuration", String::new(), reason, fix)
+            }))
+        }
+    }
+}
+
+fn verdict(good: bool) -> ExitCode {
+    if good {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FOUND)
-    })
+    }
+}
+
+fn show(problems: &[Problem], files: &[PathBuf]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for problem in problems {
+        write!(out, "{}", shown(problem, files))?;
+    }
+    match problems.len() {
+        0 => {}
+        1 => eprintln!("1 problem"),
+        count => eprintln!("{count} problems"),
+    }
+    Ok(())
+}
+
+fn run_render(arguments: &Render) -> Result<ExitCode> {
+    let context = match load(&arguments.config)? {
+        Ok(loaded) => render::context(&loaded, &arguments.mas_version),
+        Err(problem) => Err(vec![problem]),
+    };
+    let files = match context {
+        Ok(context) => context.files(),
+        Err(problems) => {
+            if arguments.json {
+                let report = serde_json::json!({"valid": false, "problems": problems});
+                writeln!(io::stdout(), "{report:#}")?;
+            } else {
+                show(&problems, &arguments.config)?;
+            }
+            return Ok(verdict(false));
+        }
+    };
+    let changed = compile::write_all(&arguments.out, &files)?;
+    let enable = render::enabled_units(&files);
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let files = files.iter().map(
+            |file| serde_json::json!({"path": file.path, "changed": changed.contains(&file.path)}),
+        );
+        let report = serde_json::json!({
+            "valid": true, "problems": [], "files": files.collect::<Vec<_>>(), "enable": enable,
+        });
+        writeln!(out, "{report:#}")?;
+    } else {
+        for path in &changed {
+            writeln!(out, "{}", arguments.out.join(path).display())?;
+        }
+        eprintln!(
+            "{} of {} files changed. On the host, run:\n  systemd-sysusers\n  \
+             systemd-tmpfiles --create\n  systemctl daemon-reload\n  systemctl enable --now {}",
+            changed.len(),
+            files.len(),
+            enable.join(" ")
+        );
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn shown(problem: &Problem, files: &[PathBuf]) -> String {
@@ -321,9 +406,5 @@ fn run_diff(arguments: &Diff) -> Result<ExitCode> {
         }
         eprintln!("{} differences", differences.len());
     }
-    Ok(if differences.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FOUND)
-    })
+    Ok(verdict(differences.is_empty()))
 }

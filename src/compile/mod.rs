@@ -7,6 +7,7 @@ pub mod nix;
 use std::{
     collections::BTreeSet,
     fs, io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -66,7 +67,7 @@ pub enum CompileError {
 /// Only if the compiler itself is wrong: see [`CompileError`].
 pub fn artifacts(settings: &Node, rules: &[Rule]) -> Result<Vec<Artifact>, CompileError> {
     let mut artifacts = Vec::new();
-    for (path, source) in nix::files(settings, rules) {
+    for (path, source) in nix::generated(settings, rules) {
         let path = Path::new(GENERATED).join(path);
         let content = format_nix(&path, &source)?;
         artifacts.push(Artifact { path, content });
@@ -110,7 +111,7 @@ pub fn write(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Compile
             .iter()
             .find(|artifact| artifact.path == stale.path);
         let done = match found {
-            Some(artifact) => replace(&path, &artifact.content),
+            Some(artifact) => replace(&path, &artifact.content, 0o644),
             None => fs::remove_file(&path),
         };
         done.map_err(|source| CompileError::File {
@@ -123,7 +124,35 @@ pub fn write(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Compile
     Ok(changed)
 }
 
-fn replace(path: &Path, content: &str) -> io::Result<()> {
+/// Writes all artifacts below a directory, each file whole or not at all; those below `bin` can be
+/// executed. Nothing else there is touched.
+///
+/// # Errors
+///
+/// If a file cannot be read or written.
+pub fn write_all(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, CompileError> {
+    let mut changed = Vec::new();
+    for artifact in artifacts {
+        let path = out.join(&artifact.path);
+        if read(&path)?.as_ref() == Some(&artifact.content) {
+            continue;
+        }
+        let program = path.parent().is_some_and(|parent| parent.ends_with("bin"));
+        replace(
+            &path,
+            &artifact.content,
+            if program { 0o755 } else { 0o644 },
+        )
+        .map_err(|source| CompileError::File {
+            path: path.clone(),
+            source,
+        })?;
+        changed.push(artifact.path.clone());
+    }
+    Ok(changed)
+}
+
+fn replace(path: &Path, content: &str, mode: u32) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -131,6 +160,7 @@ fn replace(path: &Path, content: &str) -> io::Result<()> {
     name.push(".new");
     let new = path.with_file_name(name);
     fs::write(&new, content)?;
+    fs::set_permissions(&new, fs::Permissions::from_mode(mode))?;
     fs::rename(&new, path)
 }
 

@@ -12,9 +12,11 @@ mod email;
 mod experimental;
 mod http;
 mod matrix;
+mod module;
 mod passwords;
 mod rate_limiting;
 mod secrets;
+mod synapse;
 mod telemetry;
 mod upstream_oauth2;
 
@@ -89,6 +91,18 @@ pub fn all(settings: &Node) -> Vec<Rule> {
     let mut rules: Vec<Rule> = written.into_iter().flatten().collect();
     rules.extend(derived::rules(settings));
     rules
+}
+
+/// The rules of the module's own options, over all of them with their defaults.
+#[must_use]
+pub fn module() -> Vec<Rule> {
+    module::rules()
+}
+
+/// What in Synapse's settings conflicts with delegation.
+#[must_use]
+pub fn synapse() -> Vec<Rule> {
+    synapse::rules()
 }
 
 /// A rule over the whole configuration.

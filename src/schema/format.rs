@@ -67,6 +67,14 @@ fn matches(pattern: &'static str, text: &str) -> bool {
         .is_match(text)
 }
 
+/// What the first group of a POSIX pattern holds, if the text as a whole matches.
+pub fn capture(pattern: &str, text: &str) -> Option<String> {
+    let pattern = format!("(?s)^(?:{})$", escape_brackets(pattern));
+    let pattern = Regex::new(&pattern).expect("patterns are constants");
+    let group = pattern.captures(text)?.get(1)?;
+    Some(group.as_str().to_owned())
+}
+
 /// POSIX takes `[` and `\` inside a bracket expression as they are; the regex crate wants them
 /// escaped.
 fn escape_brackets(pattern: &str) -> String {
@@ -244,8 +252,32 @@ pub static HTTP_URL: Format = Format {
     also: None,
 };
 
+/// The address of a PostgreSQL database on this host.
+pub static LOCAL_DATABASE_URI: Format = Format {
+    name: "LocalDatabaseUri",
+    description: "the address of a database on this host",
+    json: None,
+    pattern: "[^:]*://([^@/]*@)?(localhost|127\\.0\\.0\\.1|\\[::1])?(:[0-9]+)?/.*",
+    also: None,
+};
+
+/// A file in the service's runtime directory.
+pub static RUNTIME_FILE: Format = Format {
+    name: "RuntimeFile",
+    description: "a file in the service's runtime directory",
+    json: None,
+    pattern: "/run/matrix-authentication-service/.*",
+    also: None,
+};
+
 /// The forms that only rules ask for.
-static OF_RULES: &[&Format] = &[&MAILBOX, &URI_WITH_PASSWORD, &HTTP_URL];
+static OF_RULES: &[&Format] = &[
+    &MAILBOX,
+    &URI_WITH_PASSWORD,
+    &HTTP_URL,
+    &LOCAL_DATABASE_URI,
+    &RUNTIME_FILE,
+];
 
 /// What several patterns are made of, under names of their own; a later part may contain earlier
 /// ones.
@@ -338,6 +370,69 @@ formats! {
         description: "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080",
         json: None,
         pattern: concat!("(", ipv4!(), "|\\[", ipv6!(), "(%[0-9]+)?]):", port!()),
+        also: None,
+    }
+    /// Where to listen.
+    ListenAddress = LISTEN_ADDRESS {
+        description: "an IP address and a port, such as 127.0.0.1:8080, or the path of a Unix socket",
+        json: None,
+        pattern: concat!("((", ipv4!(), "|\\[", ipv6!(), "]):", port!(), "|/[A-Za-z0-9/._-]+)"),
+        also: None,
+    }
+    /// The name of a host in a URL, as reverse proxies take it.
+    DomainName = DOMAIN_NAME {
+        description: "the name of a host, such as matrix.example.com",
+        json: Some("hostname"),
+        pattern: "[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*",
+        also: None,
+    }
+    /// A path in a URL, from slash to slash.
+    UrlPath = URL_PATH {
+        description: "a path that begins and ends with a slash, such as /auth/",
+        json: None,
+        pattern: "/([A-Za-z0-9._~-]+/)*",
+        also: None,
+    }
+    /// Where a reverse proxy connects to.
+    Upstream = UPSTREAM {
+        description: "an address such as http://127.0.0.1:8008 with nothing behind it",
+        json: Some("uri"),
+        pattern: concat!("https?://", url_host!(), "(:", port!(), ")?"),
+        also: None,
+    }
+    /// The path of a file, as units can name it.
+    FilePath = FILE_PATH {
+        description: "an absolute path, without control characters, % and quotes",
+        json: None,
+        pattern: "/[^%\"'[:cntrl:]]*",
+        also: None,
+    }
+    /// The name of a systemd unit.
+    UnitName = UNIT_NAME {
+        description: "the name of a systemd unit, such as matrix-synapse.service",
+        json: None,
+        pattern: "[A-Za-z0-9@:_.-]+\\.(service|socket|target|timer|path|mount)",
+        also: None,
+    }
+    /// A name that stands alone in configuration files and commands.
+    Name = NAME {
+        description: "a name of letters, digits, -, . and _",
+        json: None,
+        pattern: "[A-Za-z0-9_][A-Za-z0-9._-]*",
+        also: None,
+    }
+    /// A version.
+    Version = VERSION {
+        description: "a version such as 1.136.0",
+        json: None,
+        pattern: "[0-9]+\\.[0-9]+\\.[0-9]+([A-Za-z0-9.+-]*)",
+        also: None,
+    }
+    /// A calendar event of systemd.
+    CalendarEvent = CALENDAR_EVENT {
+        description: "a calendar event of systemd, such as \"daily\" or \"Mon 04:00\"",
+        json: None,
+        pattern: "[A-Za-z0-9*:,./~ +-]+",
         also: None,
     }
     /// Permissions of a file.

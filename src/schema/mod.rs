@@ -34,6 +34,7 @@ pub mod format;
 pub mod http;
 pub mod jwk;
 pub mod matrix;
+pub mod module;
 pub mod oauth;
 pub mod passwords;
 pub mod policy;
@@ -151,14 +152,14 @@ pub struct Settings {
     pub experimental: Option<experimental::Experimental>,
 }
 
-/// The JSON schema of [`Settings`], every type written out in place.
+/// The JSON schema of a type such as [`Settings`], every type written out in place.
 #[must_use]
-pub fn json_schema() -> serde_json::Value {
+pub fn json_schema<T: JsonSchema>() -> serde_json::Value {
     let mut settings = schemars::generate::SchemaSettings::draft07();
     settings.inline_subschemas = true;
     settings.meta_schema = None;
     settings
         .into_generator()
-        .into_root_schema_for::<Settings>()
+        .into_root_schema_for::<T>()
         .to_value()
 }

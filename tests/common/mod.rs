@@ -43,6 +43,7 @@ pub fn problems(config: &Value) -> Vec<Problem> {
     let options = check::Options {
         version: NEWEST,
         no_inline_secrets: false,
+        complete: true,
     };
     problems_with(config, &options)
 }

@@ -5,43 +5,89 @@
   module ? ../../modules,
   version ? "1.22.0",
   masCli ? "/nix/store/00000000000000000000000000000000-matrix-authentication-service",
-  gettext ? "/usr",
+  tools ? "/usr/local",
+  postgresql ? "/usr",
 }:
 let
   lib = import <nixpkgs/lib>;
   any = lib.types.lazyAttrsOf lib.types.raw;
+  proxy = {
+    enable = lib.mkEnableOption "the proxy";
+    virtualHosts = lib.mkOption {
+      type = lib.types.attrsOf (
+        lib.types.submodule {
+          options.extraConfig = lib.mkOption { type = lib.types.lines; };
+        }
+      );
+    };
+  };
+  package = prefix: {
+    type = "derivation";
+    name = "package";
+    outPath = prefix;
+  };
+  file = name: text: {
+    inherit text;
+    type = "derivation";
+    outPath = builtins.toFile name text;
+  };
 in
 lib.evalModules {
   modules = [
     module
     {
-      options.assertions = lib.mkOption { type = lib.types.listOf lib.types.raw; };
-      options.systemd = lib.mkOption { type = any; };
-      options.services.postgresql = lib.mkOption { type = any; };
+      options = {
+        assertions = lib.mkOption { type = lib.types.listOf lib.types.raw; };
+        warnings = lib.mkOption { type = lib.types.listOf lib.types.str; };
+        environment.etc = lib.mkOption { type = any; };
+        environment.systemPackages = lib.mkOption { type = lib.types.listOf lib.types.raw; };
+        systemd = {
+          services = lib.mkOption { type = any; };
+          sockets = lib.mkOption { type = any; };
+          timers = lib.mkOption { type = any; };
+          tmpfiles.rules = lib.mkOption { type = lib.types.listOf lib.types.str; };
+        };
+        users.users = lib.mkOption { type = any; };
+        users.groups = lib.mkOption { type = any; };
+        services = {
+          caddy = proxy;
+          matrix-synapse = {
+            enable = lib.mkEnableOption "Synapse";
+            package = lib.mkOption { type = lib.types.raw; };
+            settings = lib.mkOption { type = any; };
+            workers = lib.mkOption {
+              type = any;
+              default = { };
+            };
+          };
+          nginx = proxy // {
+            appendHttpConfig = lib.mkOption { type = lib.types.lines; };
+          };
+          postgresql = {
+            enable = lib.mkEnableOption "PostgreSQL";
+            package = lib.mkOption { type = lib.types.raw; };
+            initialScript = lib.mkOption { type = lib.types.path; };
+          };
+          prometheus = {
+            enable = lib.mkEnableOption "Prometheus";
+            scrapeConfigs = lib.mkOption { type = lib.types.listOf lib.types.raw; };
+          };
+        };
+      };
+      config.services.postgresql.package = package postgresql;
       config._module.args.pkgs = {
-        matrix-authentication-service = {
-          type = "derivation";
+        matrix-authentication-service = package masCli // {
           name = "matrix-authentication-service-${version}";
           inherit version;
-          outPath = masCli;
           meta.mainProgram = "mas-cli";
         };
-        gettext.outPath = gettext;
+        callPackage = _: _: package tools;
         cacert.outPath = "/nix/store/00000000000000000000000000000000-cacert";
         stdenv.buildPlatform.canExecute = _: true;
         stdenv.hostPlatform = { };
-        writeText = name: text: {
-          inherit text;
-          type = "derivation";
-          outPath = builtins.toFile name text;
-        };
-        writeShellScript = _: text: text;
-        runCommand = name: { json, ... }: command: {
-          text = json;
-          inherit command;
-          type = "derivation";
-          outPath = builtins.toFile name json;
-        };
+        writeText = file;
+        writeTextFile = { name, text, ... }@arguments: file name text // arguments;
+        runCommand = name: { yaml, ... }: command: file name yaml // { inherit command; };
       };
     }
     { services.matrix-authentication-service.enable = true; }

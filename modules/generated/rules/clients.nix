@@ -60,7 +60,7 @@ lib.concatLists [
         "public keys are for the authentication method \"private_key_jwt\". Remove them, or change `client_auth_method`."
         (
           client ? client_auth_method
-          && !((client.client_auth_method or null) == "private_key_jwt")
+          && (client.client_auth_method or null) != "private_key_jwt"
           && client ? jwks
         )
       )
@@ -68,7 +68,7 @@ lib.concatLists [
         "public keys are for the authentication method \"private_key_jwt\". Remove them, or change `client_auth_method`."
         (
           client ? client_auth_method
-          && !((client.client_auth_method or null) == "private_key_jwt")
+          && (client.client_auth_method or null) != "private_key_jwt"
           && client ? jwks_uri
         )
       )
@@ -93,13 +93,13 @@ lib.concatLists [
         at: key: earlier: [
           (refuse "${at}.kty" "this option has to be there. Set it." (!(key ? kty)))
           (refuse "${at}.n" "this option belongs to `kty` \"RSA\". Remove it, or change `kty`." (
-            key ? kty && !((key.kty or null) == "RSA") && key ? n
+            key ? kty && (key.kty or null) != "RSA" && key ? n
           ))
           (refuse "${at}.n" "`kty` \"RSA\" needs this option. Set it." (
             (key.kty or null) == "RSA" && !(key ? n)
           ))
           (refuse "${at}.e" "this option belongs to `kty` \"RSA\". Remove it, or change `kty`." (
-            key ? kty && !((key.kty or null) == "RSA") && key ? e
+            key ? kty && (key.kty or null) != "RSA" && key ? e
           ))
           (refuse "${at}.e" "`kty` \"RSA\" needs this option. Set it." (
             (key.kty or null) == "RSA" && !(key ? e)
@@ -159,7 +159,7 @@ lib.concatLists [
             (key.kty or null) == "OKP" && !(key ? x)
           ))
           (refuse "${at}.y" "this option belongs to `kty` \"EC\". Remove it, or change `kty`." (
-            key ? kty && !((key.kty or null) == "EC") && key ? y
+            key ? kty && (key.kty or null) != "EC" && key ? y
           ))
           (refuse "${at}.y" "`kty` \"EC\" needs this option. Set it." (
             (key.kty or null) == "EC" && !(key ? y)

@@ -58,20 +58,18 @@ lib.concatLists [
             (older "0.10.0" && (resource.name or null) == "adminapi")
           )
           (refuse "${at}.playground" "this option belongs to `name` \"graphql\". Remove it, or change `name`."
-            (resource ? name && !((resource.name or null) == "graphql") && resource ? playground)
+            (resource ? name && (resource.name or null) != "graphql" && resource ? playground)
           )
           (refuse "${at}.undocumented_oauth2_access"
             "this option belongs to `name` \"graphql\". Remove it, or change `name`."
-            (
-              resource ? name && !((resource.name or null) == "graphql") && resource ? undocumented_oauth2_access
-            )
+            (resource ? name && (resource.name or null) != "graphql" && resource ? undocumented_oauth2_access)
           )
           (refuse "${at}.undocumented_oauth2_access"
             "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS."
             (older "0.10.0" && resource ? undocumented_oauth2_access)
           )
           (refuse "${at}.path" "this option belongs to `name` \"assets\". Remove it, or change `name`." (
-            resource ? name && !((resource.name or null) == "assets") && resource ? path
+            resource ? name && (resource.name or null) != "assets" && resource ? path
           ))
         ]
       ))

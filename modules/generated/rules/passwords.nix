@@ -13,7 +13,7 @@ lib.concatLists [
   (refuse "passwords.schemes"
     "there is no scheme to hash passwords with. Give a scheme, or set `passwords.enabled` to false."
     (
-      !((settings.passwords.enabled or true) == false)
+      (settings.passwords.enabled or true) != false
       && (complete && (settings.passwords.schemes or null) == [ ])
     )
   )

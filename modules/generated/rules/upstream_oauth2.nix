@@ -24,7 +24,7 @@ lib.concatLists [
       )
       (refuse "${at}.issuer"
         "discovery needs the provider's issuer. Set `issuer`, or set `discovery_mode` to \"disabled\" and give the endpoints."
-        (!(provider ? issuer) && !((provider.discovery_mode or "oidc") == "disabled"))
+        (!(provider ? issuer) && (provider.discovery_mode or "oidc") != "disabled")
       )
       (refuse "${at}.client_secret_file"
         "`client_secret` and `client_secret_file` exclude each other. Keep one of the two."
@@ -85,7 +85,7 @@ lib.concatLists [
         "Apple's key is for the authentication method \"sign_in_with_apple\". Remove it, or change `token_endpoint_auth_method`."
         (
           provider ? token_endpoint_auth_method
-          && !((provider.token_endpoint_auth_method or null) == "sign_in_with_apple")
+          && (provider.token_endpoint_auth_method or null) != "sign_in_with_apple"
           && provider ? sign_in_with_apple
         )
       )
@@ -93,7 +93,7 @@ lib.concatLists [
         "without a confirmation page the user name must come from the provider. Set it to \"require\", or leave out `skip_confirmation`."
         (
           (provider.claims_imports.skip_confirmation or null) == true
-          && !((provider.claims_imports.localpart.action or "ignore") == "require")
+          && (provider.claims_imports.localpart.action or "ignore") != "require"
         )
       )
       (refuse "${at}.claims_imports.localpart.action"

@@ -3,15 +3,18 @@
 use serde_json::Value;
 
 use crate::{
+    files,
     rules::{Kind, Rule, secret_paths},
-    tree::{Node, steps},
+    tree::{self, Node, steps},
 };
 
+mod artifacts;
+mod expr;
 mod formats;
 mod options;
 mod rules;
 
-pub use rules::condition;
+pub use expr::condition;
 
 /// The generated Nix files, each with its path below [`super::GENERATED`], not yet formatted.
 ///
@@ -19,7 +22,7 @@ pub use rules::condition;
 ///
 /// If the settings are no section.
 #[must_use]
-pub fn files(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
+pub fn generated(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
     let printer = options::Options {
         secret: secret_paths(rules),
     };
@@ -59,6 +62,23 @@ pub fn files(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
         rules::file(&secrecy, "the options marked as secret"),
     ));
     files.push(("files.nix".to_owned(), file_options(settings)));
+    files.push(("module.nix".to_owned(), printer.module(&tree::module())));
+    for (name, origin, rules) in [
+        (
+            "module-rules",
+            "src/rules/module.rs",
+            crate::rules::module(),
+        ),
+        (
+            "synapse-rules",
+            "src/rules/synapse.rs",
+            crate::rules::synapse(),
+        ),
+    ] {
+        let rules: Vec<&Rule> = rules.iter().collect();
+        files.push((format!("{name}.nix"), rules::file(&rules, origin)));
+    }
+    files.extend(artifacts::files());
     files
 }
 
@@ -137,27 +157,15 @@ pub fn key(name: &str) -> String {
 
 /// The options that name files, and whether MAS reads them to the last byte.
 fn file_options(settings: &Node) -> String {
-    let mut entries = String::new();
-    for (path, node) in settings.descendants() {
-        let directory = path == "secrets.keys_dir";
-        if !path.ends_with("_file") && !directory {
-            continue;
-        }
-        let steps = steps(&path).map(|step| if step == "[]" { "*" } else { step });
+    let entries = files::options(settings).into_iter().map(|option| {
+        let steps = steps(&option.path).map(|step| if step == "[]" { "*" } else { step });
         let steps: Vec<String> = steps.map(string).collect();
-        let kind = match (directory, node.read_raw) {
-            (true, _) => "directory",
-            (false, true) => "raw",
-            (false, false) => "trimmed",
-        };
-        entries += &format!(
-            "{{ path = [ {} ]; kind = {}; }}\n",
-            steps.join(" "),
-            string(kind)
-        );
-    }
+        let kind = string(option.kind.name());
+        format!("{{ path = [ {} ]; kind = {kind}; }}\n", steps.join(" "))
+    });
     format!(
-        "{}# `*` is any entry of a list. MAS uses every byte of a `raw` file, and ignores white space around\n# what is in a `trimmed` one.\n[ {entries} ]",
-        header("src/schema")
+        "{}# `*` is any entry of a list. MAS uses every byte of a `raw` file, and ignores white space around\n# what is in a `trimmed` one.\n[ {} ]",
+        header("src/schema"),
+        entries.collect::<String>()
     )
 }

@@ -41,6 +41,44 @@ impl Options {
         )
     }
 
+    /// The file of the module's own options, without those written by hand.
+    pub fn module(&self, module: &Node) -> String {
+        let section = module.section().expect("the module is a section");
+        format!(
+            "{}{{ lib, types, ... }}: {}",
+            header("src/schema/module.rs"),
+            self.group(section, "")
+        )
+    }
+
+    /// Options of the module system proper: each has its default.
+    fn group(&self, section: &Section, path: &str) -> String {
+        let mut options = String::new();
+        for (name, node) in &section.options {
+            let path = join(path, name);
+            if BY_HAND.contains(&&*path) {
+                continue;
+            }
+            let option = match &node.shape {
+                Shape::Section(group) => self.group(group, &path),
+                shape if node.nullable => {
+                    let kind = format!(
+                        "lib.types.nullOr {}",
+                        parenthesized(&self.shape(shape, &path))
+                    );
+                    with_default(&kind, node, "default = null;")
+                }
+                _ => {
+                    let default = node.default.as_ref().map(value);
+                    let default = default.map(|default| format!("default = {default};"));
+                    with_default(&self.kind(node, &path), node, &default.unwrap_or_default())
+                }
+            };
+            options += &format!("{} = {option};\n", key(name));
+        }
+        format!("{{ {options} }}")
+    }
+
     fn kind(&self, node: &Node, path: &str) -> String {
         let plain = self.shape(&node.shape, path);
         let kind = match (node.nullable, &node.null_means) {
@@ -96,6 +134,30 @@ impl Options {
             }
         }
     }
+}
+
+/// The module's options that are written by hand, because they are packages or what stands in the
+/// other generated files.
+const BY_HAND: &[&str] = &[
+    "enable",
+    "extraSettings",
+    "package",
+    "postgresqlPackage",
+    "settings",
+    "toolsPackage",
+];
+
+fn with_default(kind: &str, node: &Node, default: &str) -> String {
+    let text = node.default_text.as_ref();
+    let text = text.map(|text| format!("defaultText = lib.literalMD {};", string(text)));
+    let example = node.example.as_ref().map(value);
+    let example = example.map(|example| format!("example = {example};"));
+    format!(
+        "lib.mkOption {{ type = {kind}; {default} {} {} description = {}; }}",
+        text.unwrap_or_default(),
+        example.unwrap_or_default(),
+        text_block(&docs::description(node, None))
+    )
 }
 
 fn declaration(kind: &str, node: &Node, section: Option<(&Section, &str)>) -> String {

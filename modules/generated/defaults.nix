@@ -1,0 +1,269 @@
+# Written by `mas2nix compile` from src/defaults.rs. Do not edit: change that instead.
+{
+  lib,
+  cfg,
+  older,
+  ...
+}:
+let
+  inherit (import ../formats.nix) formats matches;
+in
+{
+  settings = {
+    http = {
+      public_base =
+        if cfg.routes.host != null then
+          "https://${cfg.routes.host}${cfg.routes.path}"
+        else
+          "http://localhost:8080/";
+      listeners = [
+        {
+          name = "public";
+          resources = [
+            { name = "discovery"; }
+            { name = "human"; }
+            { name = "oauth"; }
+            { name = "compat"; }
+            { name = "graphql"; }
+            (
+              {
+                name = "assets";
+              }
+              // lib.optionalAttrs (cfg.templatesPackage != null) { path = "${cfg.templatesPackage}/assets"; }
+            )
+          ]
+          ++ lib.optional cfg.publicAdminApi { name = "adminapi"; };
+          binds = [
+            (
+              if cfg.socketActivation || matches formats.filePath cfg.listen.public then
+                {
+                  fd = 0;
+                  kind = if matches formats.filePath cfg.listen.public then "unix" else "tcp";
+                }
+              else
+                { address = cfg.listen.public; }
+            )
+          ];
+        }
+        {
+          name = "internal";
+          resources = [
+            { name = "health"; }
+            { name = "discovery"; }
+            { name = "oauth"; }
+          ]
+          ++ lib.optional (!(older "0.10.0")) { name = "adminapi"; }
+          ++ lib.optional cfg.metrics { name = "prometheus"; };
+          binds = [
+            (
+              if cfg.socketActivation || matches formats.filePath cfg.listen.public then
+                {
+                  fd = 1;
+                  kind = if matches formats.filePath cfg.listen.internal then "unix" else "tcp";
+                }
+              else
+                { address = cfg.listen.internal; }
+            )
+          ];
+        }
+      ];
+      trusted_proxies = [
+        "127.0.0.1/8"
+        "::1/128"
+      ];
+    };
+  }
+  //
+    lib.optionalAttrs
+      (
+        (
+          (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+          || (cfg.secrets.generate != null && cfg.secrets.generate)
+        )
+        && !(cfg ? settings.matrix.secret || cfg ? settings.matrix.secret_file)
+      )
+      {
+        matrix = {
+          secret_file = "${cfg.secrets.directory}/synapse";
+        };
+      }
+  //
+    lib.optionalAttrs
+      (
+        (
+          (
+            (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+            || (cfg.secrets.generate != null && cfg.secrets.generate)
+          )
+          && !(cfg ? settings.secrets.encryption || cfg ? settings.secrets.encryption_file)
+        )
+        || (
+          (
+            (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+            || (cfg.secrets.generate != null && cfg.secrets.generate)
+          )
+          && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
+        )
+      )
+      {
+        secrets =
+          lib.optionalAttrs (
+            (
+              (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+              || (cfg.secrets.generate != null && cfg.secrets.generate)
+            )
+            && !(cfg ? settings.secrets.encryption || cfg ? settings.secrets.encryption_file)
+          ) { encryption_file = "${cfg.secrets.directory}/encryption"; }
+          // lib.optionalAttrs (
+            (
+              (
+                (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+                || (cfg.secrets.generate != null && cfg.secrets.generate)
+              )
+              && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
+            )
+            && !(older "1.7.0")
+          ) { keys_dir = "${cfg.secrets.directory}/keys"; }
+          //
+            lib.optionalAttrs
+              (
+                (
+                  (
+                    (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+                    || (cfg.secrets.generate != null && cfg.secrets.generate)
+                  )
+                  && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
+                )
+                && older "1.7.0"
+              )
+              {
+                keys = [
+                  (
+                    lib.optionalAttrs (older "1.2.0") { kid = "rsa"; }
+                    // {
+                      key_file = "${cfg.secrets.directory}/keys/rsa.pem";
+                    }
+                  )
+                  (
+                    lib.optionalAttrs (older "1.2.0") { kid = "p256"; }
+                    // {
+                      key_file = "${cfg.secrets.directory}/keys/p256.pem";
+                    }
+                  )
+                ];
+              };
+      }
+  // lib.optionalAttrs cfg.createDatabase {
+    database =
+      lib.optionalAttrs (
+        !(cfg ? settings.database.uri || cfg ? settings.database.host || cfg ? settings.database.socket)
+      ) { uri = "postgresql:///matrix-authentication-service?host=/run/postgresql"; }
+      // lib.optionalAttrs (
+        cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/"))
+      ) { username = "matrix-authentication-service"; }
+      // lib.optionalAttrs (
+        cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/"))
+      ) { database = "matrix-authentication-service"; }
+      // lib.optionalAttrs (
+        cfg.createDatabase
+        && (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
+        && (
+          (
+            (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+            || (cfg.secrets.generate != null && cfg.secrets.generate)
+          )
+          && !(cfg ? settings.database.password || cfg ? settings.database.password_file)
+        )
+      ) { password_file = "${cfg.secrets.directory}/database"; };
+  }
+  // lib.optionalAttrs cfg.localMailRelay {
+    email = {
+      from = "Authentication Service <no-reply@${cfg.settings.matrix.homeserver}>";
+      transport = "smtp";
+      mode = "plain";
+      hostname = "localhost";
+      port = 25;
+    };
+  }
+  // lib.optionalAttrs cfg.metrics {
+    telemetry = {
+      metrics = {
+        exporter = "prometheus";
+      };
+    };
+  }
+  // lib.optionalAttrs (cfg.policyPackage != null) {
+    policy = {
+      wasm_module = "${cfg.policyPackage}/policy.wasm";
+    };
+  }
+  // lib.optionalAttrs (cfg.templatesPackage != null) {
+    templates = {
+      path = "${cfg.templatesPackage}/templates";
+      translations_path = "${cfg.templatesPackage}/translations";
+      assets_manifest = "${cfg.templatesPackage}/manifest.json";
+    };
+  };
+  generate = {
+    encryption =
+      if
+        (
+          (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+          || (cfg.secrets.generate != null && cfg.secrets.generate)
+        )
+        && !(cfg ? settings.secrets.encryption || cfg ? settings.secrets.encryption_file)
+      then
+        true
+      else
+        false;
+    keys =
+      if
+        (
+          (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+          || (cfg.secrets.generate != null && cfg.secrets.generate)
+        )
+        && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
+      then
+        true
+      else
+        false;
+    synapse =
+      if
+        (
+          (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+          || (cfg.secrets.generate != null && cfg.secrets.generate)
+        )
+        && !(cfg ? settings.matrix.secret || cfg ? settings.matrix.secret_file)
+      then
+        true
+      else
+        false;
+    database =
+      if
+        cfg.createDatabase
+        && (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
+        && (
+          (
+            (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+            || (cfg.secrets.generate != null && cfg.secrets.generate)
+          )
+          && !(cfg ? settings.database.password || cfg ? settings.database.password_file)
+        )
+      then
+        true
+      else
+        false;
+  };
+  upstream = {
+    nginx =
+      if matches formats.filePath cfg.listen.public then
+        "http://unix:${cfg.listen.public}"
+      else
+        "http://${cfg.listen.public}";
+    caddy =
+      if matches formats.filePath cfg.listen.public then
+        "unix/${cfg.listen.public}"
+      else
+        cfg.listen.public;
+  };
+}

@@ -1,0 +1,183 @@
+# Written by `mas2nix compile` from src/routes.rs. Do not edit: change that instead.
+{ lib, cfg, ... }:
+let
+  inherit (import ../formats.nix) formats matches;
+in
+{
+  nginx =
+    lib.optionalAttrs (cfg.routes.host != null) {
+      mas = {
+        host = cfg.routes.host;
+        text = lib.concatLines [
+          "location ${cfg.routes.path} {"
+          "    proxy_pass ${"${cfg.computed.upstream.nginx}${
+                if cfg.routes.path == "/" then
+                  ""
+                else if matches formats.filePath cfg.listen.public then
+                  ":/"
+                else
+                  "/"
+              }"};"
+          "    proxy_http_version 1.1;"
+          "    proxy_set_header Host $host;"
+          "    proxy_set_header X-Forwarded-For $remote_addr;"
+          "    proxy_set_header X-Forwarded-Proto $scheme;"
+          "}"
+        ];
+      };
+    }
+    // lib.optionalAttrs (cfg.routes.matrixHost != null) {
+      matrix = {
+        host = cfg.routes.matrixHost;
+        text = lib.concatLines [
+          "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
+          "    proxy_pass ${cfg.computed.upstream.nginx};"
+          "    proxy_http_version 1.1;"
+          "    proxy_set_header Host $host;"
+          "    proxy_set_header X-Forwarded-For $remote_addr;"
+          "    proxy_set_header X-Forwarded-Proto $scheme;"
+          "}"
+          "location /_matrix/ {"
+          "    proxy_pass ${cfg.routes.synapse};"
+          "    proxy_http_version 1.1;"
+          "    proxy_set_header Host $host;"
+          "    proxy_set_header X-Forwarded-For $remote_addr;"
+          "    proxy_set_header X-Forwarded-Proto $scheme;"
+          "    client_max_body_size 100M;"
+          "}"
+          "location /_synapse/client/ {"
+          "    proxy_pass ${cfg.routes.synapse};"
+          "    proxy_http_version 1.1;"
+          "    proxy_set_header Host $host;"
+          "    proxy_set_header X-Forwarded-For $remote_addr;"
+          "    proxy_set_header X-Forwarded-Proto $scheme;"
+          "    client_max_body_size 100M;"
+          "}"
+          "location /_synapse/ {"
+          "    return 404;"
+          "}"
+        ];
+      };
+    }
+    //
+      lib.optionalAttrs
+        (
+          cfg.routes.wellKnown
+          && cfg.routes.matrixHost != null
+          && matches formats.domainName cfg.settings.matrix.homeserver
+        )
+        {
+          well-known = {
+            host = cfg.settings.matrix.homeserver;
+            text = lib.concatLines [
+              "location = /.well-known/matrix/client {"
+              "    default_type application/json;"
+              "    add_header Access-Control-Allow-Origin * always;"
+              "    return 200 '${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"},\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}}"}';"
+              "}"
+              "location = /.well-known/matrix/server {"
+              "    default_type application/json;"
+              "    add_header Access-Control-Allow-Origin * always;"
+              "    return 200 '${"{\"m.server\":\"${cfg.routes.matrixHost}:443\"}"}';"
+              "}"
+            ];
+          };
+        };
+  nginxInternal = lib.concatLines [
+    "server {"
+    (
+      if matches formats.filePath cfg.routes.internal then
+        "    listen unix:${cfg.routes.internal};"
+      else
+        "    listen ${cfg.routes.internal};"
+    )
+    "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
+    "    proxy_pass ${cfg.computed.upstream.nginx};"
+    "    proxy_http_version 1.1;"
+    "    proxy_set_header Host $host;"
+    "    proxy_set_header X-Forwarded-For $remote_addr;"
+    "    proxy_set_header X-Forwarded-Proto $scheme;"
+    "}"
+    "location /_matrix/ {"
+    "    proxy_pass ${cfg.routes.synapse};"
+    "    proxy_http_version 1.1;"
+    "    proxy_set_header Host $host;"
+    "    proxy_set_header X-Forwarded-For $remote_addr;"
+    "    proxy_set_header X-Forwarded-Proto $scheme;"
+    "    client_max_body_size 100M;"
+    "}"
+    "location /_synapse/client/ {"
+    "    proxy_pass ${cfg.routes.synapse};"
+    "    proxy_http_version 1.1;"
+    "    proxy_set_header Host $host;"
+    "    proxy_set_header X-Forwarded-For $remote_addr;"
+    "    proxy_set_header X-Forwarded-Proto $scheme;"
+    "    client_max_body_size 100M;"
+    "}"
+    "location /_synapse/ {"
+    "    return 404;"
+    "}"
+    "}"
+  ];
+  caddy =
+    lib.optionalAttrs (cfg.routes.host != null) {
+      mas = {
+        host = cfg.routes.host;
+        text = lib.concatLines [
+          "route {"
+          "    handle_path ${cfg.routes.path}* {"
+          "        reverse_proxy ${cfg.computed.upstream.caddy}"
+          "    }"
+          "}"
+        ];
+      };
+    }
+    // lib.optionalAttrs (cfg.routes.matrixHost != null) {
+      matrix = {
+        host = cfg.routes.matrixHost;
+        text = lib.concatLines [
+          "route {"
+          "    @compat path_regexp ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$"
+          "    handle @compat {"
+          "        reverse_proxy ${cfg.computed.upstream.caddy}"
+          "    }"
+          "    handle /_matrix/* {"
+          "        reverse_proxy ${cfg.routes.synapse}"
+          "    }"
+          "    handle /_synapse/client/* {"
+          "        reverse_proxy ${cfg.routes.synapse}"
+          "    }"
+          "    handle /_synapse/* {"
+          "        respond 404"
+          "    }"
+          "}"
+        ];
+      };
+    }
+    //
+      lib.optionalAttrs
+        (
+          cfg.routes.wellKnown
+          && cfg.routes.matrixHost != null
+          && matches formats.domainName cfg.settings.matrix.homeserver
+        )
+        {
+          well-known = {
+            host = cfg.settings.matrix.homeserver;
+            text = lib.concatLines [
+              "route {"
+              "    handle /.well-known/matrix/client {"
+              "        header Content-Type application/json"
+              "        header Access-Control-Allow-Origin *"
+              "        respond `${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"},\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}}"}`"
+              "    }"
+              "    handle /.well-known/matrix/server {"
+              "        header Content-Type application/json"
+              "        header Access-Control-Allow-Origin *"
+              "        respond `${"{\"m.server\":\"${cfg.routes.matrixHost}:443\"}"}`"
+              "    }"
+              "}"
+            ];
+          };
+        };
+}

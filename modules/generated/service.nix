@@ -1,0 +1,40 @@
+# Written by `mas2nix compile` from src/manifest.rs. Do not edit: change that instead.
+{ lib, cfg, ... }: {
+  manifest = {
+    masCli = "${cfg.package}/bin/mas-cli";
+    config = "/etc/matrix-authentication-service/config.yaml";
+    extraConfigFiles = cfg.computed.extraConfigFiles;
+    checkConfig = cfg.checkConfig;
+    copies = cfg.computed.copies;
+    credentials = cfg.computed.credentialFiles;
+    secrets = {
+      directory = cfg.secrets.directory;
+      encryption = cfg.computed.generate.encryption;
+      keys = cfg.computed.generate.keys;
+      synapse = cfg.computed.generate.synapse;
+      database = cfg.computed.generate.database;
+      group = if cfg.synapse.enable then cfg.synapse.group else null;
+    };
+    users = cfg.users;
+    admins = cfg.admins;
+  };
+  databaseSql = lib.concatLines (
+    [
+      "SELECT 'CREATE ROLE \"matrix-authentication-service\" LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'matrix-authentication-service') \\gexec"
+      (
+        if cfg.databaseLocale != null then
+          "SELECT 'CREATE DATABASE \"matrix-authentication-service\" OWNER \"matrix-authentication-service\" TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''${cfg.databaseLocale}''' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'matrix-authentication-service') \\gexec"
+        else
+          "SELECT 'CREATE DATABASE \"matrix-authentication-service\" OWNER \"matrix-authentication-service\"' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'matrix-authentication-service') \\gexec"
+      )
+    ]
+    ++ lib.optional cfg.computed.generate.database "-- The password is not to appear in the server's log."
+    ++ lib.optional cfg.computed.generate.database "SET log_statement = 'none';"
+    ++ lib.optional cfg.computed.generate.database "\\set password `cat \"$CREDENTIALS_DIRECTORY/password\"`"
+    ++ lib.optional cfg.computed.generate.database "ALTER ROLE \"matrix-authentication-service\" PASSWORD :'password';"
+  );
+  tools = {
+    mas-cli = "#!/bin/sh\n${"exec ${cfg.toolsPackage}/bin/mas-service cli \"$@\"\n"}";
+    mas-register-user = "#!/bin/sh\n${"exec ${cfg.toolsPackage}/bin/mas-service register-user \"$@\"\n"}";
+  };
+}

@@ -1,0 +1,480 @@
+# Written by `mas2nix compile` from src/units. Do not edit: change that instead.
+{ lib, cfg, ... }:
+let
+  inherit (import ../formats.nix) formats matches;
+in
+{
+  services = {
+    matrix-authentication-service-secrets = {
+      description = "Secrets of Matrix Authentication Service";
+      before = lib.optionals cfg.synapse.enable cfg.synapse.units;
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+      };
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${cfg.toolsPackage}/bin/mas-service secrets";
+        LockPersonality = true;
+        NoNewPrivileges = true;
+        PrivateDevices = true;
+        PrivateIPC = true;
+        PrivateMounts = true;
+        ProtectClock = true;
+        ProtectControlGroups = true;
+        ProtectHostname = true;
+        ProtectKernelLogs = true;
+        ProtectKernelModules = true;
+        ProtectKernelTunables = true;
+        RemoveIPC = true;
+        RestrictNamespaces = true;
+        RestrictRealtime = true;
+        RestrictSUIDSGID = true;
+        DevicePolicy = "closed";
+        KeyringMode = "private";
+        ProcSubset = "pid";
+        ProtectProc = "invisible";
+        ProtectSystem = "strict";
+        SystemCallArchitectures = "native";
+        SystemCallErrorNumber = "EPERM";
+        UMask = "0077";
+        IPAddressDeny = "any";
+        PrivateNetwork = true;
+        RestrictAddressFamilies = [ "AF_UNIX" ];
+        MemoryDenyWriteExecute = true;
+        RemainAfterExit = true;
+        CapabilityBoundingSet = [
+          "CAP_CHOWN"
+          "CAP_DAC_READ_SEARCH"
+          "CAP_FOWNER"
+        ];
+        ProtectHome = "read-only";
+        ReadWritePaths = [ cfg.secrets.directory ];
+        SystemCallFilter = [
+          "@system-service"
+          "~@privileged"
+          "~@resources"
+          "@chown"
+        ];
+      };
+      wantedBy = [ "multi-user.target" ];
+    };
+  }
+  // lib.optionalAttrs cfg.createDatabase {
+    matrix-authentication-service-database = {
+      description = "Database of Matrix Authentication Service";
+      after = [
+        "postgresql.service"
+        "postgresql.target"
+      ]
+      ++ [ "matrix-authentication-service-secrets.service" ];
+      requires = [ "matrix-authentication-service-secrets.service" ];
+      wants = [
+        "postgresql.service"
+        "postgresql.target"
+      ];
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+        StartLimitIntervalSec = "0";
+      };
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${cfg.postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 --dbname=postgres --file=/etc/matrix-authentication-service/database.sql";
+        Restart = "on-failure";
+        RestartSec = "1s";
+        RestartSteps = "6";
+        RestartMaxDelaySec = "1min";
+        LockPersonality = true;
+        NoNewPrivileges = true;
+        PrivateDevices = true;
+        PrivateIPC = true;
+        PrivateMounts = true;
+        ProtectClock = true;
+        ProtectControlGroups = true;
+        ProtectHostname = true;
+        ProtectKernelLogs = true;
+        ProtectKernelModules = true;
+        ProtectKernelTunables = true;
+        RemoveIPC = true;
+        RestrictNamespaces = true;
+        RestrictRealtime = true;
+        RestrictSUIDSGID = true;
+        DevicePolicy = "closed";
+        KeyringMode = "private";
+        ProcSubset = "pid";
+        ProtectProc = "invisible";
+        ProtectSystem = "strict";
+        SystemCallArchitectures = "native";
+        SystemCallErrorNumber = "EPERM";
+        UMask = "0077";
+        CapabilityBoundingSet = "";
+        PrivateTmp = true;
+        PrivateUsers = true;
+        ProtectHome = true;
+        SystemCallFilter = [
+          "@system-service"
+          "~@privileged"
+          "~@resources"
+        ];
+        IPAddressDeny = "any";
+        PrivateNetwork = true;
+        RestrictAddressFamilies = [ "AF_UNIX" ];
+        MemoryDenyWriteExecute = true;
+        RemainAfterExit = true;
+        User = "postgres";
+      };
+      wantedBy = [ "multi-user.target" ];
+    };
+  }
+  // {
+    matrix-authentication-service-migrate-database = {
+      description = "Database migrations of Matrix Authentication Service";
+      after = [
+        "network-online.target"
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
+      ++ cfg.serviceDependencies;
+      requires = [
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
+      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+        StartLimitIntervalSec = "0";
+      };
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${cfg.toolsPackage}/bin/mas-service run -- database migrate";
+        Restart = "on-failure";
+        RestartSec = "1s";
+        RestartSteps = "6";
+        RestartMaxDelaySec = "1min";
+        User = "matrix-authentication-service";
+        Group = "matrix-authentication-service";
+        StateDirectory = "matrix-authentication-service";
+        StateDirectoryMode = "0700";
+        WorkingDirectory = "/var/lib/matrix-authentication-service";
+        RuntimeDirectory = "matrix-authentication-service-migrate-database";
+        RuntimeDirectoryMode = "0700";
+        LoadCredential = cfg.computed.credentials;
+        LockPersonality = true;
+        NoNewPrivileges = true;
+        PrivateDevices = true;
+        PrivateIPC = true;
+        PrivateMounts = true;
+        ProtectClock = true;
+        ProtectControlGroups = true;
+        ProtectHostname = true;
+        ProtectKernelLogs = true;
+        ProtectKernelModules = true;
+        ProtectKernelTunables = true;
+        RemoveIPC = true;
+        RestrictNamespaces = true;
+        RestrictRealtime = true;
+        RestrictSUIDSGID = true;
+        DevicePolicy = "closed";
+        KeyringMode = "private";
+        ProcSubset = "pid";
+        ProtectProc = "invisible";
+        ProtectSystem = "strict";
+        SystemCallArchitectures = "native";
+        SystemCallErrorNumber = "EPERM";
+        UMask = "0077";
+        CapabilityBoundingSet = "";
+        PrivateTmp = true;
+        PrivateUsers = true;
+        ProtectHome = true;
+        SystemCallFilter = [
+          "@system-service"
+          "~@privileged"
+          "~@resources"
+        ];
+        RestrictAddressFamilies = [
+          "AF_UNIX"
+          "AF_INET"
+          "AF_INET6"
+        ];
+        MemoryDenyWriteExecute = true;
+        RemainAfterExit = true;
+      };
+    };
+    matrix-authentication-service = {
+      description = "Matrix Authentication Service";
+      after =
+        (
+          [
+            "network-online.target"
+            "matrix-authentication-service-secrets.service"
+          ]
+          ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
+          ++ cfg.serviceDependencies
+        )
+        ++ [ "matrix-authentication-service-migrate-database.service" ]
+        ++ lib.optionals (
+          (cfg.socketActivation || matches formats.filePath cfg.listen.public) && cfg.role != "worker"
+        ) [ "matrix-authentication-service.socket" ];
+      before = lib.optionals cfg.synapse.enable cfg.synapse.units;
+      requires =
+        (
+          [ "matrix-authentication-service-secrets.service" ]
+          ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
+        )
+        ++ [ "matrix-authentication-service-migrate-database.service" ]
+        ++ lib.optionals (
+          (cfg.socketActivation || matches formats.filePath cfg.listen.public) && cfg.role != "worker"
+        ) [ "matrix-authentication-service.socket" ];
+      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+        StartLimitIntervalSec = "0";
+      };
+      serviceConfig = {
+        Type = "notify-reload";
+        ExecStart =
+          if cfg.role == "worker" then
+            "${cfg.toolsPackage}/bin/mas-service run -- worker"
+          else if cfg.role == "server" then
+            "${cfg.toolsPackage}/bin/mas-service run -- server --no-migrate --no-worker"
+          else
+            "${cfg.toolsPackage}/bin/mas-service run -- server --no-migrate";
+        WatchdogSec = "1min";
+        LimitNOFILE = "65536";
+        MemoryHigh = "2G";
+        MemoryMax = "3G";
+        TasksMax = "1024";
+        Restart = "on-failure";
+        RestartSec = "1s";
+        RestartSteps = "6";
+        RestartMaxDelaySec = "1min";
+        User = "matrix-authentication-service";
+        Group = "matrix-authentication-service";
+        StateDirectory = "matrix-authentication-service";
+        StateDirectoryMode = "0700";
+        WorkingDirectory = "/var/lib/matrix-authentication-service";
+        RuntimeDirectory = "matrix-authentication-service";
+        RuntimeDirectoryMode = "0700";
+        LoadCredential = cfg.computed.credentials;
+        LockPersonality = true;
+        NoNewPrivileges = true;
+        PrivateDevices = true;
+        PrivateIPC = true;
+        PrivateMounts = true;
+        ProtectClock = true;
+        ProtectControlGroups = true;
+        ProtectHostname = true;
+        ProtectKernelLogs = true;
+        ProtectKernelModules = true;
+        ProtectKernelTunables = true;
+        RemoveIPC = true;
+        RestrictNamespaces = true;
+        RestrictRealtime = true;
+        RestrictSUIDSGID = true;
+        DevicePolicy = "closed";
+        KeyringMode = "private";
+        ProcSubset = "pid";
+        ProtectProc = "invisible";
+        ProtectSystem = "strict";
+        SystemCallArchitectures = "native";
+        SystemCallErrorNumber = "EPERM";
+        UMask = "0077";
+        CapabilityBoundingSet = "";
+        PrivateTmp = true;
+        PrivateUsers = true;
+        ProtectHome = true;
+        SystemCallFilter = [
+          "@system-service"
+          "~@privileged"
+          "~@resources"
+        ];
+        RestrictAddressFamilies = [
+          "AF_UNIX"
+          "AF_INET"
+          "AF_INET6"
+        ];
+      };
+      wantedBy = [ "multi-user.target" ];
+    };
+  }
+  // lib.optionalAttrs (cfg.users != { } || cfg.admins != [ ]) {
+    matrix-authentication-service-users = {
+      description = "Users of Matrix Authentication Service";
+      after = [
+        "matrix-authentication-service.service"
+      ]
+      ++ lib.optionals cfg.synapse.enable cfg.synapse.units;
+      requires = [ "matrix-authentication-service.service" ];
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+        ConditionPathExists = "!/var/lib/syn2mas/in-progress";
+        StartLimitIntervalSec = "0";
+      };
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${cfg.toolsPackage}/bin/mas-service users";
+        Restart = "on-failure";
+        RestartSec = "1s";
+        RestartSteps = "6";
+        RestartMaxDelaySec = "1min";
+        User = "matrix-authentication-service";
+        Group = "matrix-authentication-service";
+        StateDirectory = "matrix-authentication-service";
+        StateDirectoryMode = "0700";
+        WorkingDirectory = "/var/lib/matrix-authentication-service";
+        RuntimeDirectory = "matrix-authentication-service-users";
+        RuntimeDirectoryMode = "0700";
+        LoadCredential = cfg.computed.credentials ++ cfg.computed.userCredentials;
+        LockPersonality = true;
+        NoNewPrivileges = true;
+        PrivateDevices = true;
+        PrivateIPC = true;
+        PrivateMounts = true;
+        ProtectClock = true;
+        ProtectControlGroups = true;
+        ProtectHostname = true;
+        ProtectKernelLogs = true;
+        ProtectKernelModules = true;
+        ProtectKernelTunables = true;
+        RemoveIPC = true;
+        RestrictNamespaces = true;
+        RestrictRealtime = true;
+        RestrictSUIDSGID = true;
+        DevicePolicy = "closed";
+        KeyringMode = "private";
+        ProcSubset = "pid";
+        ProtectProc = "invisible";
+        ProtectSystem = "strict";
+        SystemCallArchitectures = "native";
+        SystemCallErrorNumber = "EPERM";
+        UMask = "0077";
+        CapabilityBoundingSet = "";
+        PrivateTmp = true;
+        PrivateUsers = true;
+        ProtectHome = true;
+        SystemCallFilter = [
+          "@system-service"
+          "~@privileged"
+          "~@resources"
+        ];
+        RestrictAddressFamilies = [
+          "AF_UNIX"
+          "AF_INET"
+          "AF_INET6"
+        ];
+        MemoryDenyWriteExecute = true;
+        RemainAfterExit = true;
+      };
+      wantedBy = [ "multi-user.target" ];
+    };
+  }
+  // lib.optionalAttrs cfg.doctor.enable {
+    matrix-authentication-service-doctor = {
+      description = "Health check of Matrix Authentication Service and Synapse";
+      after =
+        (
+          [
+            "network-online.target"
+            "matrix-authentication-service-secrets.service"
+          ]
+          ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
+          ++ cfg.serviceDependencies
+        )
+        ++ [ "matrix-authentication-service.service" ]
+        ++ lib.optionals cfg.synapse.enable cfg.synapse.units;
+      requires = [
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
+      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+      };
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${cfg.toolsPackage}/bin/mas-service doctor";
+        User = "matrix-authentication-service";
+        Group = "matrix-authentication-service";
+        StateDirectory = "matrix-authentication-service";
+        StateDirectoryMode = "0700";
+        WorkingDirectory = "/var/lib/matrix-authentication-service";
+        RuntimeDirectory = "matrix-authentication-service-doctor";
+        RuntimeDirectoryMode = "0700";
+        LoadCredential = cfg.computed.credentials;
+        LockPersonality = true;
+        NoNewPrivileges = true;
+        PrivateDevices = true;
+        PrivateIPC = true;
+        PrivateMounts = true;
+        ProtectClock = true;
+        ProtectControlGroups = true;
+        ProtectHostname = true;
+        ProtectKernelLogs = true;
+        ProtectKernelModules = true;
+        ProtectKernelTunables = true;
+        RemoveIPC = true;
+        RestrictNamespaces = true;
+        RestrictRealtime = true;
+        RestrictSUIDSGID = true;
+        DevicePolicy = "closed";
+        KeyringMode = "private";
+        ProcSubset = "pid";
+        ProtectProc = "invisible";
+        ProtectSystem = "strict";
+        SystemCallArchitectures = "native";
+        SystemCallErrorNumber = "EPERM";
+        UMask = "0077";
+        CapabilityBoundingSet = "";
+        PrivateTmp = true;
+        PrivateUsers = true;
+        ProtectHome = true;
+        SystemCallFilter = [
+          "@system-service"
+          "~@privileged"
+          "~@resources"
+        ];
+        RestrictAddressFamilies = [
+          "AF_UNIX"
+          "AF_INET"
+          "AF_INET6"
+        ];
+        MemoryDenyWriteExecute = true;
+        SuccessExitStatus = "11";
+      };
+    };
+  };
+  sockets =
+    lib.optionalAttrs
+      ((cfg.socketActivation || matches formats.filePath cfg.listen.public) && cfg.role != "worker")
+      {
+        matrix-authentication-service = {
+          description = "Sockets of Matrix Authentication Service";
+          unitConfig = {
+            Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+          };
+          listenStreams = [
+            cfg.listen.public
+            cfg.listen.internal
+          ];
+          socketConfig = {
+            NoDelay = true;
+            SocketMode = "0666";
+          };
+          wantedBy = [ "sockets.target" ];
+        };
+      };
+  timers = lib.optionalAttrs cfg.doctor.enable {
+    matrix-authentication-service-doctor = {
+      description = "Regular health check of Matrix Authentication Service and Synapse";
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+      };
+      timerConfig = {
+        OnCalendar = cfg.doctor.schedule;
+        Persistent = true;
+        RandomizedDelaySec = "30min";
+      };
+      wantedBy = [ "timers.target" ];
+    };
+  };
+  tmpfiles = [ "d ${cfg.secrets.directory} 0711 root root -" ];
+}

@@ -1,0 +1,146 @@
+//! What the module's options come to, for NixOS: default settings, units, the service's manifest,
+//! Synapse's part, and routes.
+
+use super::{expr::Here, header};
+use crate::{
+    defaults, delegation,
+    expr::{Entry, Term, entry},
+    manifest,
+    routes::{self, Site},
+    units::{self, Kind, Unit},
+};
+
+/// The files, each with its path.
+pub fn files() -> Vec<(String, String)> {
+    let synapse: Term = vec![
+        entry("section", delegation::section()),
+        entry("overlay", delegation::overlay()),
+    ]
+    .into();
+    let service: Term = vec![
+        entry("manifest", manifest::section()),
+        entry("databaseSql", lines(manifest::database_sql())),
+        entry("tools", tools()),
+    ]
+    .into();
+    [
+        ("defaults", "src/defaults.rs", defaults::section()),
+        ("routes", "src/routes.rs", routes()),
+        ("service", "src/manifest.rs", service),
+        ("synapse", "src/delegation.rs", synapse),
+        ("units", "src/units", units()),
+    ]
+    .map(|(name, origin, term)| (format!("{name}.nix"), file(origin, &term)))
+    .into()
+}
+
+fn file(origin: &str, term: &Term) -> String {
+    let body = Here::module().expression(term);
+    let mut arguments = vec!["lib", "cfg"];
+    arguments.extend(body.contains("older ").then_some("older"));
+    let matches = if body.contains("matches formats.") {
+        "let inherit (import ../formats.nix) formats matches; in "
+    } else {
+        ""
+    };
+    format!(
+        "{}{{ {}, ... }}: {matches}{body}",
+        header(origin),
+        arguments.join(", ")
+    )
+}
+
+fn lines(items: Vec<crate::expr::Item>) -> Term {
+    Term::Lines(Box::new(items.into()))
+}
+
+fn tools() -> Term {
+    let tools = manifest::tools().into_iter();
+    Term::Section(tools.map(|tool| entry(tool.name, tool.script())).collect())
+}
+
+fn routes() -> Term {
+    let sites = |print: fn(&Site) -> Vec<crate::expr::Item>| {
+        let sites = routes::sites().into_iter();
+        let sites = sites.map(|site| {
+            let text = lines(print(&site));
+            let value = vec![entry("host", site.host), entry("text", text)];
+            entry(site.name, value).when(site.when)
+        });
+        Term::Section(sites.collect())
+    };
+    vec![
+        entry("nginx", sites(|site| routes::nginx(&site.locations))),
+        entry("nginxInternal", lines(routes::nginx_internal())),
+        entry("caddy", sites(routes::caddy)),
+    ]
+    .into()
+}
+
+fn units() -> Term {
+    let of = |kind: Kind| {
+        let units = units::all()
+            .into_iter()
+            .filter(move |unit| unit.kind == kind);
+        let entries = units.map(|unit| Entry {
+            name: unit.name,
+            when: unit.when.clone(),
+            value: declaration(unit).into(),
+        });
+        Term::Section(entries.collect())
+    };
+    vec![
+        entry("services", of(Kind::Service)),
+        entry("sockets", of(Kind::Socket)),
+        entry("timers", of(Kind::Timer)),
+        entry("tmpfiles", units::tmpfiles()),
+    ]
+    .into()
+}
+
+/// A unit under the names that NixOS has for systemd's directives.
+fn declaration(unit: Unit) -> Vec<Entry> {
+    let (mut entries, mut other) = (Vec::new(), Vec::new());
+    for directive in unit.unit {
+        match nixos_name(directive.name) {
+            Some(name) => entries.push(Entry { name, ..directive }),
+            None => other.push(directive),
+        }
+    }
+    if !other.is_empty() {
+        entries.push(entry("unitConfig", other));
+    }
+    let mut own = Vec::new();
+    for directive in unit.body {
+        if directive.name == "ListenStream" {
+            entries.push(Entry {
+                name: "listenStreams",
+                ..directive
+            });
+        } else {
+            own.push(directive);
+        }
+    }
+    let config = match unit.kind {
+        Kind::Service => "serviceConfig",
+        Kind::Socket => "socketConfig",
+        Kind::Timer => "timerConfig",
+    };
+    entries.push(entry(config, own));
+    if !unit.wanted_by.is_empty() {
+        entries.push(entry("wantedBy", crate::expr::texts(&unit.wanted_by)));
+    }
+    entries
+}
+
+/// What NixOS calls a directive of `[Unit]`, where it has an option for it.
+fn nixos_name(directive: &str) -> Option<&'static str> {
+    Some(match directive {
+        "After" => "after",
+        "Before" => "before",
+        "Description" => "description",
+        "Requires" => "requires",
+        "Wants" => "wants",
+        _ => return None,
+    })
+}

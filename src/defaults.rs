@@ -1,0 +1,280 @@
+//! What follows from the module's options, where the user's settings are silent.
+
+use serde_json::{Value, json};
+
+use crate::{
+    expr::{
+        Entry, Expr, Item, Term, all, any, any_set, either, enabled, entry, given, item, known,
+        not, set, template,
+    },
+    schema::format::FILE_PATH,
+    units,
+};
+
+/// Default settings, which secrets are made on this host, and how the reverse proxies name MAS's
+/// public listener, over the module's options and the user's own settings.
+#[must_use]
+pub fn section() -> Term {
+    let yes = |condition: Expr| either(condition, true, false);
+    vec![
+        entry("settings", settings()),
+        entry(
+            "generate",
+            vec![
+                entry("encryption", yes(generated_encryption())),
+                entry("keys", yes(generated_keys())),
+                entry("synapse", yes(generated_shared_secret())),
+                entry("database", yes(generated_database_password())),
+            ],
+        ),
+        entry(
+            "upstream",
+            vec![
+                entry(
+                    "nginx",
+                    either(
+                        units::is_unix(),
+                        template("http://unix:{listen.public}"),
+                        template("http://{listen.public}"),
+                    ),
+                ),
+                entry(
+                    "caddy",
+                    either(
+                        units::is_unix(),
+                        template("unix/{listen.public}"),
+                        known("listen.public"),
+                    ),
+                ),
+            ],
+        ),
+    ]
+    .into()
+}
+
+/// Settings, of which every option gives way to the user's own.
+fn settings() -> Term {
+    let mut sections = vec![
+        entry("http", http()),
+        entry("matrix", matrix()).when(generated_shared_secret()),
+        entry("secrets", secrets()).when(any([generated_encryption(), generated_keys()])),
+    ];
+    sections.extend(database());
+    sections.extend([
+        entry(
+            "email",
+            vec![
+                entry(
+                    "from",
+                    template("Authentication Service <no-reply@{settings.matrix.homeserver}>"),
+                ),
+                entry("transport", "smtp"),
+                entry("mode", "plain"),
+                entry("hostname", "localhost"),
+                entry("port", Term::Constant(json!(25))),
+            ],
+        )
+        .when(enabled("localMailRelay")),
+        entry(
+            "telemetry",
+            vec![entry("metrics", vec![entry("exporter", "prometheus")])],
+        )
+        .when(enabled("metrics")),
+        entry(
+            "policy",
+            vec![entry(
+                "wasm_module",
+                template("{policyPackage}/policy.wasm"),
+            )],
+        )
+        .when(given("policyPackage")),
+        entry(
+            "templates",
+            vec![
+                entry("path", template("{templatesPackage}/templates")),
+                entry(
+                    "translations_path",
+                    template("{templatesPackage}/translations"),
+                ),
+                entry(
+                    "assets_manifest",
+                    template("{templatesPackage}/manifest.json"),
+                ),
+            ],
+        )
+        .when(given("templatesPackage")),
+    ]);
+    sections.into()
+}
+
+fn http() -> Vec<Entry> {
+    vec![
+        entry(
+            "public_base",
+            either(
+                given("routes.host"),
+                template("https://{routes.host}{routes.path}"),
+                "http://localhost:8080/",
+            ),
+        ),
+        entry("listeners", listeners()),
+        // Only what is on this host is believed, and the proxies here overwrite the header: MAS
+        // itself would believe every private network.
+        entry(
+            "trusted_proxies",
+            Term::Constant(json!(["127.0.0.1/8", "::1/128"])),
+        ),
+    ]
+}
+
+fn listeners() -> Vec<Item> {
+    let admin_api = || resource("adminapi").when(not(older("0.10.0")));
+    let public = ["discovery", "human", "oauth", "compat", "graphql"].map(resource);
+    let mut public: Vec<Item> = public.into();
+    public.push(item(vec![
+        entry("name", "assets"),
+        entry("path", template("{templatesPackage}/assets")).when(given("templatesPackage")),
+    ]));
+    public.push(resource("adminapi").when(enabled("publicAdminApi")));
+    let internal = vec![
+        resource("health"),
+        resource("discovery"),
+        resource("oauth"),
+        admin_api(),
+        resource("prometheus").when(enabled("metrics")),
+    ];
+    vec![
+        item(listener("public", public, "listen.public", 0)),
+        item(listener("internal", internal, "listen.internal", 1)),
+    ]
+}
+
+fn resource(name: &str) -> Item {
+    item(vec![entry("name", name)])
+}
+
+fn listener(name: &str, resources: Vec<Item>, address: &str, fd: u8) -> Vec<Entry> {
+    let unix = known(address).matches(&FILE_PATH);
+    let handed_over = vec![
+        entry("fd", Term::Constant(json!(fd))),
+        entry("kind", either(unix, "unix", "tcp")),
+    ];
+    vec![
+        entry("name", name),
+        entry("resources", resources),
+        entry(
+            "binds",
+            vec![item(either(
+                units::activated(),
+                handed_over,
+                vec![entry("address", known(address))],
+            ))],
+        ),
+    ]
+}
+
+fn matrix() -> Vec<Entry> {
+    vec![entry(
+        "secret_file",
+        template("{secrets.directory}/synapse"),
+    )]
+}
+
+fn secrets() -> Vec<Entry> {
+    let keys = || all([generated_keys(), older("1.7.0")]);
+    let key = |name: &'static str| {
+        item(vec![
+            entry("kid", name).when(older("1.2.0")),
+            entry(
+                "key_file",
+                template(&format!("{{secrets.directory}}/keys/{name}.pem")),
+            ),
+        ])
+    };
+    vec![
+        entry(
+            "encryption_file",
+            template("{secrets.directory}/encryption"),
+        )
+        .when(generated_encryption()),
+        entry("keys_dir", template("{secrets.directory}/keys"))
+            .when(all([generated_keys(), not(older("1.7.0"))])),
+        entry("keys", vec![key("rsa"), key("p256")]).when(keys()),
+    ]
+}
+
+fn database() -> Vec<Entry> {
+    let placed = any_set(&[
+        "settings.database.uri",
+        "settings.database.host",
+        "settings.database.socket",
+    ]);
+    vec![
+        entry(
+            "database",
+            vec![
+                entry(
+                    "uri",
+                    "postgresql:///matrix-authentication-service?host=/run/postgresql",
+                )
+                .when(not(placed)),
+                entry("username", units::NAME).when(tcp_database()),
+                entry("database", units::NAME).when(tcp_database()),
+                entry("password_file", template("{secrets.directory}/database"))
+                    .when(generated_database_password()),
+            ],
+        )
+        .when(enabled("createDatabase")),
+    ]
+}
+
+/// Whether the encryption key is made here.
+fn generated_encryption() -> Expr {
+    generated(&[
+        "settings.secrets.encryption",
+        "settings.secrets.encryption_file",
+    ])
+}
+
+/// Whether the signing keys are made here.
+fn generated_keys() -> Expr {
+    generated(&["settings.secrets.keys", "settings.secrets.keys_dir"])
+}
+
+/// Whether the secret shared with Synapse is made here.
+fn generated_shared_secret() -> Expr {
+    generated(&["settings.matrix.secret", "settings.matrix.secret_file"])
+}
+
+/// Whether the password of the database's role is made here.
+fn generated_database_password() -> Expr {
+    all([
+        enabled("createDatabase"),
+        tcp_database(),
+        generated(&[
+            "settings.database.password",
+            "settings.database.password_file",
+        ]),
+    ])
+}
+
+/// Whether MAS connects to its database by a host name or address.
+fn tcp_database() -> Expr {
+    all([
+        set("settings.database.host"),
+        not(Term::Option("settings.database.host".into(), json!("/")).matches(&FILE_PATH)),
+    ])
+}
+
+fn generated(settings: &[&str]) -> Expr {
+    let undecided = || known("secrets.generate").is(Value::Null);
+    let wanted = any([
+        all([undecided(), known("extraConfigFiles").is(json!([]))]),
+        all([not(undecided()), enabled("secrets.generate")]),
+    ]);
+    all([wanted, not(any_set(settings))])
+}
+
+fn older(version: &str) -> Expr {
+    Expr::OlderThan(version.parse().expect("versions are constants"))
+}

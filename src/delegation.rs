@@ -1,0 +1,50 @@
+//! Synapse's side: what makes it let MAS authenticate its users.
+
+use serde_json::{Value, json};
+
+use crate::expr::{Entry, Term, either, enabled, entry, given, known, template};
+
+/// The `matrix_authentication_service` section of Synapse's configuration.
+#[must_use]
+pub fn section() -> Vec<Entry> {
+    vec![
+        entry("enabled", true),
+        entry("endpoint", known("synapse.endpoint")),
+        entry(
+            "secret_path",
+            either(
+                given("synapse.secretPath"),
+                known("synapse.secretPath"),
+                template("{secrets.directory}/synapse"),
+            ),
+        ),
+        entry("force_http2", true).when(enabled("synapse.forceHttp2")),
+    ]
+}
+
+/// A configuration file for Synapse, to be read after its own: it turns delegation on and
+/// everything off that conflicts with it, whatever the files before it say.
+#[must_use]
+pub fn overlay() -> Vec<Entry> {
+    let off = [
+        ("password_config", json!({"enabled": false})),
+        ("password_providers", json!([])),
+        ("oidc_providers", json!([])),
+        ("oidc_config", Value::Null),
+        ("saml2_config", Value::Null),
+        ("cas_config", Value::Null),
+        // Synapse wants a secret even in a disabled one.
+        ("jwt_config", Value::Null),
+        ("user_consent", Value::Null),
+        ("enable_registration", json!(false)),
+        ("enable_registration_captcha", json!(false)),
+        ("login_via_existing_session", json!({"enabled": false})),
+        ("refresh_token_lifetime", Value::Null),
+        ("nonrefreshable_access_token_lifetime", Value::Null),
+        ("session_lifetime", Value::Null),
+        ("enable_3pid_changes", json!(false)),
+    ];
+    let mut entries = vec![entry("matrix_authentication_service", section())];
+    entries.extend(off.map(|(name, value)| entry(name, Term::Constant(value))));
+    entries
+}

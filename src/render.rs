@@ -1,0 +1,322 @@
+//! From the module's options to files for any host with systemd: units, users, MAS's
+//! configuration, Synapse's overlay, and includes for the reverse proxy.
+
+use std::path::PathBuf;
+
+use semver::Version;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    check::{self, Problem},
+    compile::Artifact,
+    defaults, delegation,
+    expr::{Entry, Item, Scope, Term},
+    files::{self, Placed},
+    load::Loaded,
+    manifest, routes, rules,
+    tree::{self, Node, Shape},
+    units::{self, Kind, NAME, Unit},
+    yaml,
+};
+
+/// The module's options with all their defaults, and what follows from them.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Option values below their names; what is worked out from them below `computed`.
+    options: Value,
+    /// MAS's configuration, with the paths that the service will see.
+    config: Value,
+    version: Version,
+}
+
+/// Works out everything that the files depend on.
+///
+/// # Errors
+///
+/// Everything that is wrong with the options or with the settings in them.
+pub fn context(given: &Loaded, version: &Version) -> Result<Context, Vec<Problem>> {
+    let module = tree::module();
+    let problems = check::structure_problems(given, &module);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut options = with_defaults(&module, &check::without_nulls(&module, &given.value));
+
+    let derived = scope(&options, version).value_of(&defaults::section());
+    let settings = merged(
+        derived["settings"].clone(),
+        options["settings"].clone(),
+        false,
+    );
+    let settings = merged(settings, options["extraSettings"].clone(), true);
+    let tree = tree::settings();
+    let rules = rules::all(&tree);
+    let mut problems = check::rule_problems(
+        &rules,
+        &settings,
+        &check::Options {
+            version: version.clone(),
+            no_inline_secrets: options["allowInlineSecrets"] != true,
+            complete: options["extraConfigFiles"] == json!([]),
+        },
+    );
+    for problem in &mut problems {
+        problem.path = format!("settings.{}", problem.path);
+    }
+
+    let placed = files::place(&files::options(&tree), &settings);
+    options["settings"] = settings;
+    options["computed"] = computed(&options, &placed, &derived);
+    problems.extend(check::rule_problems(
+        &rules::module(),
+        &options,
+        &check::Options {
+            version: version.clone(),
+            no_inline_secrets: true,
+            complete: true,
+        },
+    ));
+    for problem in &mut problems {
+        problem.file = given.origin(&problem.path).map(PathBuf::from);
+    }
+    if problems.is_empty() {
+        Ok(Context {
+            options,
+            config: placed.settings,
+            version: version.clone(),
+        })
+    } else {
+        Err(problems)
+    }
+}
+
+/// One value over another one: sections are merged, and lists are joined or replaced.
+fn merged(below: Value, above: Value, join_lists: bool) -> Value {
+    match (below, above) {
+        (Value::Object(mut below), Value::Object(above)) => {
+            for (name, value) in above {
+                let value = match below.shift_remove(&name) {
+                    Some(known) => merged(known, value, join_lists),
+                    None => value,
+                };
+                below.insert(name, value);
+            }
+            Value::Object(below)
+        }
+        (Value::Array(mut below), Value::Array(above)) if join_lists => {
+            below.extend(above);
+            Value::Array(below)
+        }
+        (_, above) => above,
+    }
+}
+
+/// What the terms of units and other files find below `computed`.
+fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
+    let mut credentials = placed.credentials.clone();
+    for (name, file) in options["credentials"].as_object().into_iter().flatten() {
+        credentials.insert(name.clone(), text(file));
+    }
+    let mut extra = Vec::new();
+    let files = options["extraConfigFiles"].as_array();
+    for (i, file) in files.into_iter().flatten().enumerate() {
+        credentials.insert(format!("config-{i}"), text(file));
+        extra.push(format!("${{CREDENTIALS_DIRECTORY}}/config-{i}"));
+    }
+    let users = options["users"].as_object().into_iter().flatten();
+    let passwords: Vec<(String, String)> = users
+        .filter_map(|(name, user)| {
+            let file = user.get("passwordFile")?;
+            Some((format!("user-{name}"), text(file)))
+        })
+        .collect();
+    let line = |(name, file): (&String, &String)| format!("{name}:{file}");
+    let lines: Vec<String> = credentials.iter().map(line).collect();
+    let user_lines: Vec<String> = passwords.iter().map(|(n, f)| line((n, f))).collect();
+    credentials.extend(passwords);
+    json!({
+        "credentials": lines,
+        "userCredentials": user_lines,
+        "credentialFiles": credentials,
+        "copies": placed.copies,
+        "extraConfigFiles": extra,
+        "generate": derived["generate"],
+        "upstream": derived["upstream"],
+    })
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn scope<'a>(options: &'a Value, version: &'a Version) -> Scope<'a> {
+    Scope {
+        root: options,
+        value: options,
+        earlier: &[],
+        complete: true,
+        version,
+    }
+}
+
+/// The options with the defaults of those that are absent; the settings stay as they are.
+fn with_defaults(node: &Node, value: &Value) -> Value {
+    let Shape::Section(section) = &node.shape else {
+        return value.clone();
+    };
+    let mut options = Map::new();
+    for (name, option) in &section.options {
+        let value = value.get(name);
+        let value = match (&option.shape, value) {
+            (Shape::Section(_), value) if name != "settings" => {
+                with_defaults(option, value.unwrap_or(&json!({})))
+            }
+            (_, Some(value)) => value.clone(),
+            (Shape::Section(_), None) => json!({}),
+            (_, None) => option.default.clone().unwrap_or_default(),
+        };
+        options.insert(name.clone(), value);
+    }
+    Value::Object(options)
+}
+
+impl Context {
+    /// The files, each with its path from the root of the host's file system.
+    #[must_use]
+    pub fn files(&self) -> Vec<Artifact> {
+        let mut files = Vec::new();
+        let mut add = |path: String, content: String| {
+            files.push(Artifact {
+                path: path.into(),
+                content,
+            });
+        };
+        for unit in units::all() {
+            if self.scope().applies(unit.when.as_ref()) {
+                let name = format!("{}.{}", unit.name, unit.kind.suffix());
+                add(format!("etc/systemd/system/{name}"), self.unit(&unit));
+            }
+        }
+        add(format!("etc/sysusers.d/{NAME}.conf"), sysusers());
+        add(
+            format!("etc/tmpfiles.d/{NAME}.conf"),
+            self.lines(units::tmpfiles()),
+        );
+        add(
+            format!("etc/{NAME}/config.yaml"),
+            yaml::document(&self.config),
+        );
+        add(
+            format!("etc/{NAME}/service.yaml"),
+            self.yaml(manifest::section()),
+        );
+        if self.options["createDatabase"] == true {
+            add(
+                format!("etc/{NAME}/database.sql"),
+                self.lines(manifest::database_sql()),
+            );
+        }
+        if self.options["synapse"]["enable"] == true {
+            add(
+                format!("etc/{NAME}/synapse.yaml"),
+                self.yaml(delegation::overlay()),
+            );
+        }
+        for site in routes::sites() {
+            if !self.scope().holds(&site.when) {
+                continue;
+            }
+            if self.options["routes"]["nginx"] == true {
+                add(
+                    format!("etc/nginx/snippets/{NAME}/{}.conf", site.name),
+                    self.lines(routes::nginx(&site.locations)),
+                );
+            }
+            if self.options["routes"]["caddy"] == true {
+                add(
+                    format!("etc/caddy/{NAME}/{}.caddy", site.name),
+                    self.lines(routes::caddy(&site)),
+                );
+            }
+        }
+        if self.options["routes"]["nginx"] == true && !self.options["routes"]["internal"].is_null()
+        {
+            add(
+                format!("etc/nginx/conf.d/{NAME}-internal.conf"),
+                self.lines(routes::nginx_internal()),
+            );
+        }
+        for tool in manifest::tools() {
+            add(format!("usr/local/bin/{}", tool.name), {
+                let script = self.scope().value_of(&tool.script());
+                text(&script)
+            });
+        }
+        files
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        scope(&self.options, &self.version)
+    }
+
+    fn lines(&self, items: Vec<Item>) -> String {
+        let lines = Term::Lines(Box::new(items.into()));
+        text(&self.scope().value_of(&lines))
+    }
+
+    fn yaml(&self, section: Vec<Entry>) -> String {
+        yaml::document(&self.scope().value_of(&section.into()))
+    }
+
+    /// The text of a unit file, the directives of each section in alphabetical order.
+    fn unit(&self, unit: &Unit) -> String {
+        let wanted_by = crate::expr::entry("WantedBy", crate::expr::texts(&unit.wanted_by));
+        let sections = [
+            self.section("Unit", &unit.unit, true),
+            self.section(unit.kind.section(), &unit.body, false),
+            self.section("Install", &[wanted_by], true),
+        ];
+        let sections: Vec<String> = sections.into_iter().flatten().collect();
+        sections.join("\n")
+    }
+
+    fn section(&self, name: &str, directives: &[Entry], joined: bool) -> Option<String> {
+        let mut directives: Vec<&Entry> = directives.iter().collect();
+        directives.sort_by_key(|directive| directive.name);
+        let mut lines = String::new();
+        for directive in directives {
+            if !self.scope().applies(directive.when.as_ref()) {
+                continue;
+            }
+            let values: Vec<String> = match self.scope().value_of(&directive.value) {
+                Value::Array(list) => list.iter().map(text).collect(),
+                Value::String(text) => vec![text],
+                other => vec![other.to_string()],
+            };
+            if joined && !values.is_empty() {
+                lines += &format!("{}={}\n", directive.name, values.join(" "));
+            } else {
+                for value in values {
+                    lines += &format!("{}={value}\n", directive.name);
+                }
+            }
+        }
+        (!lines.is_empty()).then(|| format!("[{name}]\n{lines}"))
+    }
+}
+
+/// The service's user and group (sysusers.d(5)).
+fn sysusers() -> String {
+    format!("u {NAME} - \"Matrix Authentication Service\" /var/lib/{NAME}\n")
+}
+
+/// The units to enable: those that something wants.
+#[must_use]
+pub fn enabled_units(files: &[Artifact]) -> Vec<String> {
+    let wanted = units::all()
+        .into_iter()
+        .filter(|unit| !unit.wanted_by.is_empty());
+    let names = wanted.map(|unit: Unit| format!("{}.{}", unit.name, Kind::suffix(unit.kind)));
+    let present = |name: &String| files.iter().any(|file| file.path.ends_with(name));
+    names.filter(present).collect()
+}

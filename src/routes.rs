@@ -1,0 +1,256 @@
+//! Which requests belong to MAS and which to Synapse, for nginx and for Caddy.
+//!
+//! Only what is listed here is public: nothing below `/_synapse/` but `/_synapse/client/`, and of
+//! MAS only its public listener. `X-Forwarded-For` is overwritten with the address of the client,
+//! because MAS believes only the first of several addresses.
+
+use crate::{
+    expr::{Expr, Item, Term, all, either, enabled, given, item, known, set, template},
+    schema::format::{DOMAIN_NAME, FILE_PATH},
+    units::is_unix,
+};
+
+/// Paths of the Matrix client API that MAS serves in Synapse's place, as a regular expression.
+pub const COMPAT: &str = "^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$";
+
+/// What is served under one name.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// What it is called in names of files.
+    pub name: &'static str,
+    /// Its host name.
+    pub host: Term,
+    /// When it is there.
+    pub when: Expr,
+    /// What is served, the more specific before the less specific.
+    pub locations: Vec<Location>,
+}
+
+/// Paths, and who serves them.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// The paths.
+    pub paths: Paths,
+    /// Who serves them.
+    pub target: Target,
+}
+
+/// Paths of requests.
+#[derive(Clone, Debug)]
+pub enum Paths {
+    /// Those that match [`COMPAT`].
+    Compat,
+    /// Those below this one.
+    Below(Term),
+    /// Just this one.
+    Only(&'static str),
+}
+
+/// Who serves a request.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// MAS, under the same path.
+    Mas,
+    /// MAS, which does not know of `routes.path`.
+    MasBelowPath,
+    /// Synapse.
+    Synapse,
+    /// The proxy itself, with this JSON text.
+    Json(Term),
+    /// Nobody.
+    Nobody,
+}
+
+/// All sites.
+#[must_use]
+pub fn sites() -> Vec<Site> {
+    vec![
+        Site {
+            name: "mas",
+            host: known("routes.host"),
+            when: given("routes.host"),
+            locations: vec![Location {
+                paths: Paths::Below(known("routes.path")),
+                target: Target::MasBelowPath,
+            }],
+        },
+        Site {
+            name: "matrix",
+            host: known("routes.matrixHost"),
+            when: given("routes.matrixHost"),
+            locations: matrix(),
+        },
+        Site {
+            name: "well-known",
+            host: known("settings.matrix.homeserver"),
+            when: all([
+                enabled("routes.wellKnown"),
+                given("routes.matrixHost"),
+                known("settings.matrix.homeserver").matches(&DOMAIN_NAME),
+            ]),
+            locations: well_known(),
+        },
+    ]
+}
+
+/// What is served under Synapse's name.
+#[must_use]
+pub fn matrix() -> Vec<Location> {
+    let location = |paths, target| Location { paths, target };
+    vec![
+        location(Paths::Compat, Target::Mas),
+        location(Paths::Below("/_matrix/".into()), Target::Synapse),
+        location(Paths::Below("/_synapse/client/".into()), Target::Synapse),
+        location(Paths::Below("/_synapse/".into()), Target::Nobody),
+    ]
+}
+
+fn well_known() -> Vec<Location> {
+    let issuer = either(
+        set("settings.http.issuer"),
+        known("settings.http.issuer"),
+        known("settings.http.public_base"),
+    );
+    let client = Term::Text(vec![
+        "{\"m.homeserver\":{\"base_url\":\"https://".into(),
+        known("routes.matrixHost"),
+        "/\"},\"org.matrix.msc2965.authentication\":{\"issuer\":\"".into(),
+        issuer,
+        "\",\"account\":\"".into(),
+        known("settings.http.public_base"),
+        "account/\"}}".into(),
+    ]);
+    let server = Term::Text(vec![
+        "{\"m.server\":\"".into(),
+        known("routes.matrixHost"),
+        ":443\"}".into(),
+    ]);
+    vec![
+        Location {
+            paths: Paths::Only("/.well-known/matrix/client"),
+            target: Target::Json(client),
+        },
+        Location {
+            paths: Paths::Only("/.well-known/matrix/server"),
+            target: Target::Json(server),
+        },
+    ]
+}
+
+/// The locations of a site, for nginx: what goes into its `server` block.
+#[must_use]
+pub fn nginx(locations: &[Location]) -> Vec<Item> {
+    locations.iter().flat_map(nginx_location).collect()
+}
+
+fn nginx_location(location: &Location) -> Vec<Item> {
+    let name: Term = match &location.paths {
+        Paths::Compat => format!("~ {COMPAT}").as_str().into(),
+        Paths::Below(path) => path.clone(),
+        Paths::Only(path) => format!("= {path}").as_str().into(),
+    };
+    let name = Term::Text(vec!["location ".into(), name, " {".into()]);
+    let mut lines = vec![item(name)];
+    let pass = |upstream: Term| {
+        let pass = Term::Text(vec!["    proxy_pass ".into(), upstream, ";".into()]);
+        let headers = [
+            "    proxy_http_version 1.1;",
+            "    proxy_set_header Host $host;",
+            "    proxy_set_header X-Forwarded-For $remote_addr;",
+            "    proxy_set_header X-Forwarded-Proto $scheme;",
+        ];
+        let mut lines = vec![item(pass)];
+        lines.extend(headers.map(item));
+        lines
+    };
+    match &location.target {
+        Target::Mas => lines.extend(pass(mas())),
+        // With a path of its own, nginx puts it in place of the location's.
+        Target::MasBelowPath => lines.extend(pass(Term::Text(vec![
+            mas(),
+            either(
+                known("routes.path").is("/"),
+                "",
+                either(is_unix(), ":/", "/"),
+            ),
+        ]))),
+        Target::Synapse => {
+            lines.extend(pass(known("routes.synapse")));
+            lines.push(item("    client_max_body_size 100M;"));
+        }
+        Target::Json(text) => lines.extend([
+            item("    default_type application/json;"),
+            item("    add_header Access-Control-Allow-Origin * always;"),
+            item(Term::Text(vec![
+                "    return 200 '".into(),
+                text.clone(),
+                "';".into(),
+            ])),
+        ]),
+        Target::Nobody => lines.push(item("    return 404;")),
+    }
+    lines.push(item("}"));
+    lines
+}
+
+/// MAS's public listener as nginx names it.
+fn mas() -> Term {
+    known("computed.upstream.nginx")
+}
+
+/// nginx's server for the internal entry point.
+#[must_use]
+pub fn nginx_internal() -> Vec<Item> {
+    let address = either(
+        known("routes.internal").matches(&FILE_PATH),
+        template("    listen unix:{routes.internal};"),
+        template("    listen {routes.internal};"),
+    );
+    let mut lines = vec![item("server {"), item(address)];
+    lines.extend(nginx(&matrix()));
+    lines.push(item("}"));
+    lines
+}
+
+/// The locations of a site, for Caddy: what goes into its block.
+#[must_use]
+pub fn caddy(site: &Site) -> Vec<Item> {
+    let mut lines = vec![item("route {")];
+    lines.extend(site.locations.iter().flat_map(caddy_location));
+    lines.push(item("}"));
+    lines
+}
+
+fn caddy_location(location: &Location) -> Vec<Item> {
+    let open: Vec<Term> = match &location.paths {
+        Paths::Compat => vec![
+            format!("    @compat path_regexp {COMPAT}").as_str().into(),
+            "    handle @compat {".into(),
+        ],
+        Paths::Below(path) => {
+            let directive = match location.target {
+                Target::MasBelowPath => "    handle_path ",
+                _ => "    handle ",
+            };
+            vec![Term::Text(vec![
+                directive.into(),
+                path.clone(),
+                "* {".into(),
+            ])]
+        }
+        Paths::Only(path) => vec![format!("    handle {path} {{").as_str().into()],
+    };
+    let pass = |upstream: Term| vec![Term::Text(vec!["        reverse_proxy ".into(), upstream])];
+    let body: Vec<Term> = match &location.target {
+        Target::Mas | Target::MasBelowPath => pass(known("computed.upstream.caddy")),
+        Target::Synapse => pass(known("routes.synapse")),
+        Target::Json(text) => vec![
+            "        header Content-Type application/json".into(),
+            "        header Access-Control-Allow-Origin *".into(),
+            Term::Text(vec!["        respond `".into(), text.clone(), "`".into()]),
+        ],
+        Target::Nobody => vec!["        respond 404".into()],
+    };
+    let lines = open.into_iter().chain(body).chain(["    }".into()]);
+    lines.map(item).collect()
+}

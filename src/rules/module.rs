@@ -1,0 +1,161 @@
+//! Rules of the module's own options, over them with all defaults and with MAS's settings.
+
+use serde_json::{Value, json};
+
+use super::{Rule, rule};
+use crate::{
+    expr::{
+        Expr, Term, all, any, any_set, either, enabled, given, known, missing, not, option, set,
+    },
+    schema::format::{DOMAIN_NAME, FILE_PATH, LOCAL_DATABASE_URI},
+    units,
+};
+
+/// The rules, and what leads to them.
+pub fn rules() -> Vec<Rule> {
+    let any_proxy = || any([enabled("routes.nginx"), enabled("routes.caddy")]);
+    let version = |version: &str| version.parse().expect("versions are constants");
+    let synapse_before = |number: &str| {
+        all([
+            given("synapse.version"),
+            Expr::Earlier(known("synapse.version"), version(number)),
+        ])
+    };
+    vec![
+        rule(
+            "no-homeserver",
+            "settings.matrix.homeserver",
+            missing("settings.matrix.homeserver"),
+            "MAS would take its users for those of localhost:8008",
+            "Give the name of the homeserver, `server_name` in Synapse's configuration.",
+        ),
+        rule(
+            "same-database",
+            "settings.database",
+            all([
+                given("synapse.database"),
+                Expr::Same(database_name(), known("synapse.database")),
+                local_database(),
+            ]),
+            "this is Synapse's database, and both have a table named `users`",
+            "Give MAS a database of its own, for instance with `createDatabase`.",
+        ),
+        rule(
+            "mas-too-old-to-delegate",
+            "synapse.enable",
+            all([enabled("synapse.enable"), Expr::OlderThan(version("1.0.0"))]),
+            "Synapse cannot delegate to a MAS before 1.0.0",
+            "Take a newer MAS in `package`.",
+        ),
+        rule(
+            "synapse-too-old",
+            "synapse.version",
+            all([enabled("synapse.enable"), synapse_before("1.136.0")]),
+            "Synapse before 1.136.0 does not know `matrix_authentication_service`",
+            "Take a newer Synapse.",
+        ),
+        rule(
+            "synapse-too-old-for-http2",
+            "synapse.forceHttp2",
+            all([enabled("synapse.forceHttp2"), synapse_before("1.151.0")]),
+            "Synapse before 1.151.0 does not know `force_http2`",
+            "Take a newer Synapse, or remove the option.",
+        ),
+        rule(
+            "routes-without-host",
+            "routes.host",
+            all([any_proxy(), known("routes.host").is(Value::Null)]),
+            "the proxy needs to know the public name of MAS",
+            "Give it, for instance \"auth.example.com\".",
+        ),
+        rule(
+            "routes-without-matrix-host",
+            "routes.matrixHost",
+            all([any_proxy(), known("routes.matrixHost").is(Value::Null)]),
+            "the proxy needs to know the public name of Synapse",
+            "Give it, for instance \"matrix.example.com\".",
+        ),
+        rule(
+            "routes-overlap",
+            "routes.path",
+            all([
+                given("routes.host"),
+                Expr::Same(known("routes.host"), known("routes.matrixHost")),
+                known("routes.path").is("/"),
+            ]),
+            "MAS and Synapse have the same public name, so MAS needs a path of its own",
+            "Give one, for instance \"/auth/\".",
+        ),
+        rule(
+            "well-known-with-port",
+            "routes.wellKnown",
+            all([
+                any_proxy(),
+                enabled("routes.wellKnown"),
+                not(option("settings.matrix.homeserver").matches(&DOMAIN_NAME)),
+            ]),
+            "the name of the homeserver has a port or is an address, so other servers do not look there",
+            "Set the option to false, and serve what clients need by yourself.",
+        ),
+        rule(
+            "socket-would-be-removed",
+            "listen.public",
+            Expr::Matches(known("listen.public"), &crate::schema::format::RUNTIME_FILE),
+            "systemd removes this directory whenever MAS stops, and the socket with it",
+            "Put it elsewhere below /run, for instance at /run/mas.sock.",
+        ),
+        rule(
+            "sockets-not-used",
+            "settings.http.listeners",
+            all([
+                units::activated(),
+                not(known("role").is("worker")),
+                not(Expr::Exists(
+                    "settings.http.listeners".into(),
+                    Box::new(Expr::Exists(
+                        "binds".into(),
+                        Box::new(any([set("fd"), set("kind")])),
+                    )),
+                )),
+            ]),
+            "systemd holds the sockets of `listen`, but none of these listeners takes them",
+            "Use `fd = 0` for `listen.public` and `fd = 1` for `listen.internal`, or set \
+             `socketActivation` to false.",
+        ),
+        rule(
+            "password-without-passwords",
+            "settings.passwords.enabled",
+            all([
+                option("settings.passwords.enabled").is(false),
+                Expr::Exists("computed.userCredentials".into(), Box::new(all([]))),
+            ]),
+            "`users` gives passwords, with which nobody could log in",
+            "Enable passwords, or remove `passwordFile` from the users.",
+        ),
+    ]
+}
+
+fn database_name() -> Term {
+    either(
+        set("settings.database.database"),
+        option("settings.database.database"),
+        Term::Captured(
+            Box::new(option("settings.database.uri")),
+            "[^:]*://[^/?]*/([^?]*).*",
+        ),
+    )
+}
+
+/// Whether MAS's database is on this host.
+fn local_database() -> Expr {
+    let host = || Term::Option("settings.database.host".into(), json!(null));
+    any([
+        not(any_set(&[
+            "settings.database.host",
+            "settings.database.uri",
+        ])),
+        host().one_of(&["localhost", "127.0.0.1", "::1"]),
+        host().matches(&FILE_PATH),
+        option("settings.database.uri").matches(&LOCAL_DATABASE_URI),
+    ])
+}

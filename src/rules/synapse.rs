@@ -1,0 +1,148 @@
+//! What in Synapse's own configuration conflicts with delegation. Synapse itself refuses to start
+//! with it, one conflict at a time (its `synapse/config/experimental.py` and `auth.py`, unchanged
+//! from 1.136.0 on).
+
+use serde_json::Value;
+
+use super::{Rule, rule};
+use crate::expr::{Expr, all, any, not, option, option_or, set};
+
+/// The rules, over Synapse's settings.
+pub fn rules() -> Vec<Rule> {
+    let on = |path: &str| option(path).is(true);
+    let present = |path: &str| all([set(path), not(option(path).is(Value::Null))]);
+    let conflict = |id: &str, at: &str, when: Expr, reason: &str, fix: &str| {
+        rule(&format!("delegation-{id}"), at, when, reason, fix)
+    };
+    let handed_over = "MAS does this now";
+    vec![
+        conflict(
+            "password",
+            "password_config.enabled",
+            option("password_config.enabled")
+                .one_of_values(&[true.into(), "only_for_reauth".into()]),
+            "passwords are MAS's business now",
+            "Remove it, and configure `passwords` of MAS.",
+        ),
+        conflict(
+            "registration",
+            "enable_registration",
+            on("enable_registration"),
+            handed_over,
+            "Remove it, and set `account.password_registration_enabled` of MAS.",
+        ),
+        conflict(
+            "registration-captcha",
+            "enable_registration_captcha",
+            on("enable_registration_captcha"),
+            handed_over,
+            "Remove it, and configure `captcha` of MAS.",
+        ),
+        conflict(
+            "user-consent",
+            "user_consent",
+            present("user_consent.version"),
+            "Synapse cannot ask for consent any more",
+            "Remove it, and set `branding.tos_uri` of MAS.",
+        ),
+        conflict(
+            "oidc",
+            "oidc_providers",
+            any([
+                all([
+                    present("oidc_providers"),
+                    not(option("oidc_providers").is(Value::Array(Vec::new()))),
+                ]),
+                on("oidc_config.enabled"),
+            ]),
+            "identity providers are MAS's business now",
+            "Remove it, and list the providers in `upstream_oauth2.providers` of MAS, each with its `synapse_idp_id` if users are to keep their accounts.",
+        ),
+        conflict(
+            "saml2",
+            "saml2_config",
+            all([
+                present("saml2_config.sp_config"),
+                option_or("saml2_config.enabled", true).is(true),
+            ]),
+            "MAS does not know SAML",
+            "Remove it, and put a provider such as Dex between SAML and `upstream_oauth2.providers` of MAS.",
+        ),
+        conflict(
+            "cas",
+            "cas_config.enabled",
+            on("cas_config.enabled"),
+            "MAS does not know CAS",
+            "Remove it, and put a provider such as Dex between CAS and `upstream_oauth2.providers` of MAS.",
+        ),
+        conflict(
+            "jwt",
+            "jwt_config.enabled",
+            on("jwt_config.enabled"),
+            "MAS does not take JWTs from elsewhere",
+            "Remove it.",
+        ),
+        conflict(
+            "password-providers",
+            "password_providers",
+            all([
+                present("password_providers"),
+                not(option("password_providers").is(Value::Array(Vec::new()))),
+            ]),
+            "MAS cannot ask Synapse's password providers",
+            "Remove it, and use an identity provider with `upstream_oauth2.providers` of MAS.",
+        ),
+        conflict(
+            "existing-session",
+            "login_via_existing_session.enabled",
+            on("login_via_existing_session.enabled"),
+            handed_over,
+            "Remove it: MAS's own device code grant does the same.",
+        ),
+        conflict(
+            "refresh-token-lifetime",
+            "refresh_token_lifetime",
+            present("refresh_token_lifetime"),
+            "MAS issues the tokens now",
+            "Remove it.",
+        ),
+        conflict(
+            "nonrefreshable-token-lifetime",
+            "nonrefreshable_access_token_lifetime",
+            present("nonrefreshable_access_token_lifetime"),
+            "MAS issues the tokens now",
+            "Remove it, and set `experimental.access_token_ttl` of MAS.",
+        ),
+        conflict(
+            "session-lifetime",
+            "session_lifetime",
+            present("session_lifetime"),
+            "MAS issues the tokens now",
+            "Remove it, and set `experimental.inactive_session_expiration` of MAS.",
+        ),
+        conflict(
+            "3pid-changes",
+            "enable_3pid_changes",
+            on("enable_3pid_changes"),
+            handed_over,
+            "Remove it, and set `account.email_change_allowed` of MAS.",
+        ),
+        conflict(
+            "msc3861",
+            "experimental_features.msc3861",
+            all([
+                present("experimental_features.msc3861"),
+                not(option("experimental_features.msc3861").is(serde_json::json!({}))),
+            ]),
+            "this experiment has become `matrix_authentication_service`, and Synapse 1.157.0 refuses it",
+            "Remove it. Its `admin_token` is the shared secret now: put it into the file that `matrix.secret_file` of MAS names. Take Synapse's client out of `clients` of MAS.",
+        ),
+        conflict(
+            "inline-secret",
+            "matrix_authentication_service.secret",
+            present("matrix_authentication_service.secret"),
+            "Synapse takes either a secret or a file with it, and everyone could read this one",
+            "Remove it.",
+        ),
+    ]
+}

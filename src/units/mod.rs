@@ -1,0 +1,101 @@
+//! The systemd units that run MAS, as typed values over the module's options.
+//!
+//! [`crate::compile::nix`] prints them for NixOS, [`crate::render`] as unit files.
+
+mod sandbox;
+mod service;
+mod socket;
+
+use crate::expr::{Entry, Expr, Item, entry, item, template};
+
+pub use socket::{activated, is_unix};
+
+/// The name of the service, its user, its group, and its role and database in PostgreSQL.
+pub const NAME: &str = "matrix-authentication-service";
+
+/// Where the service finds its configuration.
+pub const ETC: &str = "/etc/matrix-authentication-service";
+
+/// A systemd unit. Its directives are those of systemd, under systemd's names.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Its name, without the suffix.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// When there is such a unit.
+    pub when: Option<Expr>,
+    /// `[Unit]`.
+    pub unit: Vec<Entry>,
+    /// `[Service]`, `[Socket]` or `[Timer]`.
+    pub body: Vec<Entry>,
+    /// The units that start it, `WantedBy=` in `[Install]`.
+    pub wanted_by: Vec<&'static str>,
+}
+
+/// A kind of unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `.service`
+    Service,
+    /// `.socket`
+    Socket,
+    /// `.timer`
+    Timer,
+}
+
+impl Kind {
+    /// The suffix of its name.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Kind::Service => "service",
+            Kind::Socket => "socket",
+            Kind::Timer => "timer",
+        }
+    }
+
+    /// The section of its own directives.
+    #[must_use]
+    pub fn section(self) -> &'static str {
+        match self {
+            Kind::Service => "Service",
+            Kind::Socket => "Socket",
+            Kind::Timer => "Timer",
+        }
+    }
+}
+
+/// All units, in the order in which they start.
+#[must_use]
+pub fn all() -> Vec<Unit> {
+    vec![
+        service::secrets(),
+        service::database(),
+        service::migrate_database(),
+        socket::socket(),
+        service::server(),
+        service::users(),
+        service::doctor(),
+        service::doctor_timer(),
+    ]
+}
+
+/// Lines for systemd-tmpfiles (tmpfiles.d(5)).
+#[must_use]
+pub fn tmpfiles() -> Vec<Item> {
+    vec![item(template("d {secrets.directory} 0711 root root -"))]
+}
+
+/// `[Unit]` directives that every unit has.
+fn described(description: &'static str, others: Vec<Entry>) -> Vec<Entry> {
+    let mut entries = vec![
+        entry("Description", description),
+        entry(
+            "Documentation",
+            "https://element-hq.github.io/matrix-authentication-service/",
+        ),
+    ];
+    entries.extend(others);
+    entries
+}

@@ -1,0 +1,42 @@
+//! Sockets that systemd holds for MAS, so that they outlive it.
+
+use super::{Kind, NAME, Unit, described};
+use crate::{
+    expr::{Expr, Term, all, any, enabled, entry, item, known, not, texts},
+    schema::format::FILE_PATH,
+};
+
+/// Whether systemd holds the sockets. It always holds a Unix socket, whose permissions it sets.
+#[must_use]
+pub fn activated() -> Expr {
+    any([enabled("socketActivation"), is_unix()])
+}
+
+/// Whether the public listener is a Unix socket.
+pub fn is_unix() -> Expr {
+    known("listen.public").matches(&FILE_PATH)
+}
+
+/// `matrix-authentication-service.socket`: the public listener first, then the internal one.
+pub fn socket() -> Unit {
+    Unit {
+        name: NAME,
+        kind: Kind::Socket,
+        when: Some(all([activated(), not(known("role").is("worker"))])),
+        unit: described("Sockets of Matrix Authentication Service", Vec::new()),
+        body: vec![
+            entry(
+                "ListenStream",
+                vec![item(known("listen.public")), item(known("listen.internal"))],
+            ),
+            entry("NoDelay", true),
+            entry("SocketMode", "0666"),
+        ],
+        wanted_by: vec!["sockets.target"],
+    }
+}
+
+/// The sockets' unit, where there is one.
+pub fn unit_name() -> Term {
+    texts(&["matrix-authentication-service.socket"])
+}

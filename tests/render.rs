@@ -1,0 +1,177 @@
+//! What `mas2nix render` writes, against what the NixOS module comes to.
+
+mod common;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use common::{Nix, data, root};
+use mas2nix::{check::Problem, load::Loaded, render, schema::NEWEST};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Configurations that between them use every unit, file and route.
+fn configurations() -> Vec<(&'static str, Value)> {
+    let base = json!({
+        "package": "/opt/mas",
+        "toolsPackage": "/usr/local",
+        "settings": {"matrix": {"homeserver": "example.com"}},
+    });
+    let with = |more: Value| {
+        let mut config = base.clone();
+        config
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        config
+    };
+    let routes = json!({
+        "nginx": true, "host": "auth.example.com", "matrixHost": "matrix.example.com",
+    });
+    vec![
+        ("nothing but a name", base.clone()),
+        (
+            "a homeserver",
+            with(json!({
+                "createDatabase": true, "databaseLocale": "C.UTF-8", "metrics": true,
+                "localMailRelay": true, "synapse": {"enable": true}, "routes": routes,
+                "users": {
+                    "alice": {"passwordFile": "/run/secrets/alice", "admin": true},
+                    "bob": {"email": "bob@example.com"},
+                },
+                "admins": ["carol"],
+            })),
+        ),
+        (
+            "sockets",
+            with(json!({
+                "socketActivation": true, "publicAdminApi": true,
+                "policyPackage": "/opt/policy", "templatesPackage": "/opt/templates",
+                "synapse": {"enable": true, "units": [], "forceHttp2": true, "secretPath": "/run/s"},
+                "doctor": {"schedule": "Mon 04:00"},
+            })),
+        ),
+        (
+            "a Unix socket and an internal entry point",
+            with(json!({
+                "listen": {"public": "/run/mas.sock"},
+                "routes": {
+                    "nginx": true, "caddy": true, "host": "example.org", "path": "/auth/",
+                    "matrixHost": "matrix.example.org", "internal": "127.0.0.1:8480",
+                },
+            })),
+        ),
+        (
+            "Caddy",
+            with(json!({
+                "routes": {
+                    "caddy": true, "host": "auth.example.com", "matrixHost": "matrix.example.com",
+                    "wellKnown": false,
+                },
+            })),
+        ),
+        (
+            "a worker",
+            with(json!({
+                "role": "worker", "socketActivation": true, "doctor": {"enable": false},
+                "serviceDependencies": ["openldap.service"],
+                "settings": {
+                    "matrix": {"homeserver": "example.com", "secret_file": "/run/secrets/matrix"},
+                    "secrets": {"encryption_file": "/run/secrets/e", "keys_dir": "/run/secrets/keys"},
+                    "database": {"host": "db.example.com", "username": "mas", "database": "mas",
+                        "password_file": "/run/secrets/db"},
+                },
+            })),
+        ),
+        (
+            "a server with a database over TCP",
+            with(json!({
+                "role": "server", "createDatabase": true,
+                "settings": {
+                    "matrix": {"homeserver": "example.com"}, "database": {"host": "127.0.0.1"},
+                },
+            })),
+        ),
+        (
+            "every setting",
+            with(json!({
+                "settings": data("files"), "secrets": {"generate": false},
+                "allowInlineSecrets": true, "checkConfig": false,
+                "credentials": {"extra": "/run/secrets/extra"},
+                "extraConfigFiles": ["/run/secrets/mas.yaml"],
+                "extraSettings": {"experimental": {"of_the_future": [1, {"a": null}]}},
+            })),
+        ),
+    ]
+}
+
+fn files(config: &Value) -> Result<BTreeMap<String, String>, Vec<Problem>> {
+    let context = render::context(&Loaded::from(config.clone()), &NEWEST)?;
+    let files = context.files().into_iter();
+    Ok(files
+        .map(|file| (file.path.display().to_string(), file.content))
+        .collect())
+}
+
+#[test]
+fn both_targets_are_equal() {
+    let Some(nix) = Nix::find("the two targets") else {
+        return;
+    };
+    let directory = TempDir::new().unwrap();
+    for (name, config) in configurations() {
+        let file = directory.path().join("config.json");
+        fs::write(&file, config.to_string()).unwrap();
+        let evaluated = nix.json(&format!(
+            "import {} {{ config = {}; }}",
+            root().join("tests/nix/rendered.nix").display(),
+            file.display()
+        ));
+        let evaluated = evaluated.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let evaluated: BTreeMap<String, String> = serde_json::from_value(evaluated).unwrap();
+        let rendered = by_host(&config, files(&config).unwrap());
+        let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&rendered), names(&evaluated), "{name}");
+        for (path, text) in &rendered {
+            similar_asserts(text, &evaluated[path], &format!("{name}: {path}"));
+        }
+    }
+}
+
+fn similar_asserts(rendered: &str, evaluated: &str, what: &str) {
+    if rendered != evaluated {
+        let diff = similar::TextDiff::from_lines(rendered, evaluated);
+        let diff = diff.unified_diff().header("rendered", "NixOS").to_string();
+        panic!("{what}\n{diff}");
+    }
+}
+
+/// The files, with those for one proxy and host put together as NixOS does.
+fn by_host(config: &Value, files: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let routes = &config["routes"];
+    let host = |site: &str| match site {
+        "mas" => routes["host"].as_str().unwrap(),
+        "matrix" => routes["matrixHost"].as_str().unwrap(),
+        "well-known" => config["settings"]["matrix"]["homeserver"].as_str().unwrap(),
+        other => panic!("{other}"),
+    };
+    let mut merged: BTreeMap<String, String> = BTreeMap::new();
+    for (path, text) in files {
+        let stem = Path::new(&path)
+            .file_stem()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let key = match path.split_once('/').unwrap().1.split('/').next().unwrap() {
+            "nginx" if path.contains("snippets") => format!("nginx {}", host(&stem)),
+            "caddy" => format!("caddy {}", host(&stem)),
+            _ => path,
+        };
+        let known = merged.entry(key).or_default();
+        if !known.is_empty() {
+            known.push('\n');
+        }
+        known.push_str(&text);
+    }
+    merged
+}
