@@ -1,0 +1,275 @@
+//! `mas-service`: what the units run, and the administrator's commands.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Read, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use mas2nix::{
+    manifest::{self, Manifest},
+    schema::module::User,
+    service::{
+        self,
+        doctor::{self, Level},
+        prepare,
+        register::{Outcome, register},
+        secrets, transient,
+        users::{self, Done},
+    },
+};
+
+/// Exit code when something is wrong with this host.
+const FAILED: u8 = 1;
+/// Exit code when the doctor found errors.
+const ERRORS: u8 = 10;
+/// Exit code when the doctor found warnings only.
+const WARNINGS: u8 = 11;
+
+/// Runs Matrix Authentication Service on a host with systemd.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: mas-service cli -- manage list-admin-users"
+)]
+struct Cli {
+    /// What the NixOS module or `mas2nix render` wrote for this program.
+    #[arg(long, value_name = "FILE", default_value = manifest::PATH, global = true)]
+    manifest: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Put MAS's configuration together, and become `mas-cli`. For units.
+    #[command(after_help = "Example: mas-service run -- server --no-migrate")]
+    Run {
+        /// Arguments for `mas-cli`.
+        #[arg(last = true, required = true)]
+        arguments: Vec<String>,
+    },
+    /// Make the secrets that are not there yet, and look at the others. For units.
+    #[command(after_help = "Example: mas-service secrets")]
+    Secrets,
+    /// Create the users that the configuration names. For units.
+    #[command(after_help = "Example: mas-service users")]
+    Users,
+    /// Look whether MAS, Synapse and the world fit together: exit 0 if all is well, 10 if there are
+    /// errors, 11 if there are only warnings, 1 if it cannot be told. For units.
+    #[command(after_help = "Example: systemctl start matrix-authentication-service-doctor")]
+    Doctor {
+        /// Print the findings as JSON: `{"findings": [{"level", "text"}]}`.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run `mas-cli` as the service would: with its user, configuration and credentials.
+    #[command(after_help = "Example: mas-cli manage list-admin-users")]
+    Cli {
+        /// Arguments for `mas-cli`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Register a user. The password is asked for, or comes from a file; it never stands on a
+    /// command line.
+    #[command(after_help = "Example: mas-register-user alice --admin --email alice@example.com")]
+    RegisterUser(RegisterUser),
+    /// The same within the service's sandbox, with the password on the standard input.
+    #[command(hide = true)]
+    Register(Attributes),
+}
+
+#[derive(Args)]
+struct RegisterUser {
+    #[command(flatten)]
+    attributes: Attributes,
+    /// File with the password.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_password")]
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Attributes {
+    /// Localpart of the user.
+    #[arg(value_name = "NAME", allow_hyphen_values = false)]
+    name: String,
+    /// Address of the user, taken as verified.
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// The name shown to others.
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// Let the user use administrators' tools.
+    #[arg(long)]
+    admin: bool,
+    /// Give no password: the user logs in through an identity provider.
+    #[arg(long)]
+    no_password: bool,
+}
+
+fn main() -> ExitCode {
+    let terminal = io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(terminal);
+    if terminal {
+        log.init();
+    } else {
+        log.without_time().init();
+    }
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("mas-service: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let manifest = service::manifest(&cli.manifest)?;
+    match cli.command {
+        Command::Run { arguments } => Err(prepare::run(&manifest, &arguments).into()),
+        Command::Secrets => run_secrets(&manifest),
+        Command::Users => run_users(&manifest),
+        Command::Doctor { json } => run_doctor(&manifest, json),
+        Command::Cli { arguments } => run_cli(&manifest, &cli.manifest, arguments),
+        Command::RegisterUser(arguments) => run_register_user(&manifest, &cli.manifest, &arguments),
+        Command::Register(attributes) => run_register(&manifest, &attributes),
+    }
+}
+
+fn run_secrets(manifest: &Manifest) -> Result<ExitCode> {
+    for path in secrets::generate(&manifest.secrets)? {
+        tracing::info!("made {}", path.display());
+    }
+    let problems = secrets::problems(manifest);
+    for problem in &problems {
+        tracing::error!("{problem}");
+    }
+    if problems.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    bail!("MAS cannot start without these files")
+}
+
+fn run_users(manifest: &Manifest) -> Result<ExitCode> {
+    users::create(manifest, Path::new("."), |name, done| match done {
+        Done::Created => tracing::info!("created {name}"),
+        Done::Found => tracing::info!("{name} exists already, and is left alone"),
+        Done::Promoted => tracing::info!("gave {name} administrators' rights"),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_doctor(manifest: &Manifest, json: bool) -> Result<ExitCode> {
+    let findings = doctor::run(manifest)?;
+    let mut out = io::stdout().lock();
+    if json {
+        let report = serde_json::json!({"findings": findings});
+        writeln!(out, "{report:#}")?;
+    } else {
+        for finding in &findings {
+            let word = match finding.level {
+                Level::Good => "good",
+                Level::Warning => "warning",
+                Level::Error => "error",
+            };
+            writeln!(out, "{word}: {}", finding.text)?;
+        }
+    }
+    Ok(match findings.iter().map(|finding| finding.level).max() {
+        Some(Level::Error) => ExitCode::from(ERRORS),
+        Some(Level::Warning) => ExitCode::from(WARNINGS),
+        Some(Level::Good) => ExitCode::SUCCESS,
+        None => bail!("`mas-cli doctor` said nothing that we understand"),
+    })
+}
+
+/// The arguments of this program for a run within the service's sandbox.
+fn inner(manifest: &Path, arguments: &[&str]) -> Vec<String> {
+    let own = ["--manifest".to_owned(), manifest.display().to_string()];
+    let arguments = arguments.iter().map(|argument| (*argument).to_owned());
+    own.into_iter().chain(arguments).collect()
+}
+
+fn run_cli(manifest: &Manifest, path: &Path, arguments: Vec<String>) -> Result<ExitCode> {
+    let mut inner = inner(path, &["run", "--"]);
+    inner.extend(arguments);
+    let error = transient::command(manifest, &inner, true)?.exec();
+    Err(error).context("systemd-run cannot be run")
+}
+
+fn run_register_user(
+    manifest: &Manifest,
+    path: &Path,
+    arguments: &RegisterUser,
+) -> Result<ExitCode> {
+    let attributes = &arguments.attributes;
+    let password = match &arguments.password_file {
+        _ if attributes.no_password => String::new(),
+        Some(file) => fs::read_to_string(file).with_context(|| format!("{}", file.display()))?,
+        None if io::stdin().is_terminal() => ask_password()?,
+        None => bail!("give the password with `--password-file`, or run this in a terminal"),
+    };
+    let mut inner = inner(path, &["register", &attributes.name]);
+    if let Some(email) = &attributes.email {
+        inner.extend(["--email".to_owned(), email.clone()]);
+    }
+    if let Some(name) = &attributes.display_name {
+        inner.extend(["--display-name".to_owned(), name.clone()]);
+    }
+    inner.extend(attributes.admin.then(|| "--admin".to_owned()));
+    inner.extend(attributes.no_password.then(|| "--no-password".to_owned()));
+    let mut child = transient::command(manifest, &inner, false)?
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("systemd-run cannot be run")?;
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(password.as_bytes())?;
+    }
+    let status = child.wait()?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
+}
+
+fn ask_password() -> Result<String> {
+    let password = rpassword::prompt_password("Password: ")?;
+    if password.is_empty() {
+        bail!("the password is empty");
+    }
+    if rpassword::prompt_password("Again: ")? != password {
+        bail!("the two passwords differ");
+    }
+    Ok(password)
+}
+
+fn run_register(manifest: &Manifest, attributes: &Attributes) -> Result<ExitCode> {
+    let mut password = String::new();
+    io::stdin().read_to_string(&mut password)?;
+    let password = password.trim_end_matches(['\n', '\r']);
+    if password.is_empty() && !attributes.no_password {
+        bail!("the password is empty");
+    }
+    let user = User {
+        password_file: None,
+        admin: Some(attributes.admin),
+        email: attributes.email.clone(),
+        display_name: attributes.display_name.clone(),
+    };
+    let password = Some(password).filter(|_| !attributes.no_password);
+    let name = &attributes.name;
+    match register(prepare::mas_cli(manifest)?, name, &user, password)? {
+        Outcome::Registered => println!("{name} is registered"),
+        Outcome::Exists => bail!("{name} exists already"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,129 @@
+//! `mas-cli doctor`, whose exit code says nothing and whose messages may show the shared secret:
+//! turned into findings without secrets.
+
+use std::fs;
+
+use serde::Serialize;
+
+use super::{ServiceError, prepare, prepare::Directories, secret_text};
+use crate::manifest::Manifest;
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// All is well.
+    Good,
+    /// Something may not work.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+/// Something the doctor found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub level: Level,
+    /// What it says, in one or several lines.
+    pub text: String,
+}
+
+/// Runs `mas-cli doctor` with the service's configuration.
+///
+/// # Errors
+///
+/// If it cannot be run, or gives up: then nothing is known.
+pub fn run(manifest: &Manifest) -> Result<Vec<Finding>, ServiceError> {
+    let secrets = secrets(&Directories::of_this_unit()?)?;
+    let mut command = prepare::mas_cli(manifest)?;
+    let output = command
+        .arg("doctor")
+        .env("RUST_LOG", "info")
+        .env("NO_COLOR", "1")
+        .output()
+        .map_err(ServiceError::file(&manifest.mas_cli, "cannot be run"))?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = redact(&String::from_utf8_lossy(&said), &secrets);
+    if output.status.success() {
+        Ok(findings(&said))
+    } else {
+        Err(ServiceError::Mas(format!(
+            "`mas-cli doctor` gave up:\n{}",
+            said.trim()
+        )))
+    }
+}
+
+/// Everything among the credentials that is a text.
+fn secrets(directories: &Directories) -> Result<Vec<String>, ServiceError> {
+    let directory = &directories.credentials;
+    let failed = || ServiceError::file(directory, "cannot be read");
+    let mut secrets = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed())? {
+        let path = entry.map_err(failed())?.path();
+        if let Ok(content) = fs::read_to_string(&path) {
+            secrets.push(secret_text(&content).to_owned());
+        }
+    }
+    Ok(secrets)
+}
+
+/// The text without secrets.
+#[must_use]
+pub fn redact(text: &str, secrets: &[String]) -> String {
+    let secrets = secrets.iter().filter(|secret| secret.len() >= 4);
+    secrets.fold(text.to_owned(), |text, secret| {
+        text.replace(secret.as_str(), "[secret]")
+    })
+}
+
+/// The findings in what `mas-cli doctor` logs.
+#[must_use]
+pub fn findings(log: &str) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for line in log.lines() {
+        let marked = [
+            ('✅', Level::Good),
+            ('⚠', Level::Warning),
+            ('❌', Level::Error),
+        ]
+        .into_iter()
+        .find_map(|(mark, level)| Some((level, line.split_once(mark)?.1)));
+        match (marked, findings.last_mut()) {
+            (Some((level, text)), _) => findings.push(Finding {
+                level,
+                text: text.trim_start_matches('\u{fe0f}').trim().to_owned(),
+            }),
+            (None, Some(finding)) => {
+                finding.text.push('\n');
+                finding.text.push_str(line);
+            }
+            (None, None) => {}
+        }
+    }
+    for finding in &mut findings {
+        finding.text = finding.text.trim_end().to_owned();
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_becomes_findings() {
+        let log = "2026-01-01T00:00:00Z  INFO mas_cli: 💡 Running diagnostics\n\
+            2026-01-01T00:00:00Z  INFO mas_cli: ✅ Homeserver is reachable\n\
+            2026-01-01T00:00:00Z  WARN mas_cli: ⚠️ No HTTPS.\nSome clients refuse it.\n\n\
+            2026-01-01T00:00:00Z ERROR mas_cli: ❌Replied with 403, secret abcdef\n";
+        let found = findings(&redact(log, &["abcdef".to_owned(), "e".to_owned()]));
+        assert_eq!(
+            found.iter().map(|f| f.level).collect::<Vec<_>>(),
+            [Level::Good, Level::Warning, Level::Error]
+        );
+        assert_eq!(found[1].text, "No HTTPS.\nSome clients refuse it.");
+        assert_eq!(found[2].text, "Replied with 403, secret [secret]");
+    }
+}

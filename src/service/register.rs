@@ -1,0 +1,111 @@
+//! Registers users through `mas-cli`'s own dialogue, because it takes passwords otherwise only on
+//! its command line, where every user of the host could read them.
+
+use std::process::Command;
+
+use rexpect::session::{PtySession, spawn_command};
+
+use super::ServiceError;
+use crate::schema::module::User;
+
+/// How long to wait for an answer of the dialogue, in milliseconds. Hashing a password takes its
+/// time.
+const PATIENCE: u64 = 60_000;
+
+/// What became of a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The user is there now.
+    Registered,
+    /// The user was there already.
+    Exists,
+}
+
+/// Registers a user. The command is `mas-cli` with its configuration.
+///
+/// # Errors
+///
+/// If MAS refuses: the name is not available, the password too weak, the database not reachable.
+pub fn register(
+    mut command: Command,
+    name: &str,
+    user: &User,
+    password: Option<&str>,
+) -> Result<Outcome, ServiceError> {
+    command.args(["manage", "register-user", name]);
+    command.env("RUST_LOG", "mas_cli=info").env("NO_COLOR", "1");
+    if let Some(email) = &user.email {
+        command.args(["--email", email]);
+    }
+    if let Some(display_name) = &user.display_name {
+        command.args(["--display-name", display_name]);
+    }
+    if user.admin == Some(true) {
+        command.arg("--admin");
+    }
+    let Some(password) = password else {
+        command.arg("--yes");
+        let output = command
+            .output()
+            .map_err(|error| ServiceError::Mas(format!("mas-cli cannot be run: {error}")))?;
+        let said = [output.stdout, output.stderr].concat();
+        return outcome(name, &String::from_utf8_lossy(&said));
+    };
+    let said = dialogue(command, password)
+        .map_err(|error| ServiceError::Mas(format!("registering {name}: {error}")))?;
+    outcome(name, &said)
+}
+
+/// Answers the dialogue, and gives all that was said after it.
+fn dialogue(command: Command, password: &str) -> Result<String, rexpect::error::Error> {
+    const NEXT: &str = "What do you want to do next";
+    let mut session: PtySession = spawn_command(command, Some(PATIENCE))?;
+    if let Err(error) = session.exp_string(NEXT) {
+        return ended(session, error);
+    }
+    choose(&mut session, "password")?;
+    session.exp_string("Password")?;
+    session.send_line(password)?;
+    session.exp_string("Confirm password")?;
+    session.send_line(password)?;
+    session.exp_string(NEXT)?;
+    choose(&mut session, "Create")?;
+    session.exp_string("Confirm?")?;
+    session.send("y")?;
+    session.flush()?;
+    session.exp_eof()
+}
+
+fn choose(session: &mut PtySession, action: &str) -> Result<(), rexpect::error::Error> {
+    session.send(action)?;
+    session.send("\r")?;
+    session.flush()
+}
+
+/// What was said by a dialogue that ended before it began.
+fn ended(
+    _session: PtySession,
+    error: rexpect::error::Error,
+) -> Result<String, rexpect::error::Error> {
+    match error {
+        rexpect::error::Error::EOF { got, .. } => Ok(got),
+        other => Err(other),
+    }
+}
+
+fn outcome(name: &str, said: &str) -> Result<Outcome, ServiceError> {
+    if said.contains("User registered") {
+        return Ok(Outcome::Registered);
+    }
+    if said.contains("User already exists") {
+        return Ok(Outcome::Exists);
+    }
+    let reason = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Error: "))
+        .or_else(|| said.lines().rfind(|line| line.contains("ERROR")))
+        .unwrap_or("MAS did not say why");
+    Err(ServiceError::Mas(format!(
+        "{name} was not registered: {reason}"
+    )))
+}

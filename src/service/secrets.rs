@@ -1,0 +1,285 @@
+//! Secrets that nobody has to create by hand: made once, never overwritten.
+
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
+    path::{Path, PathBuf},
+};
+
+use nix::unistd::Group;
+use p256::pkcs8::{EncodePrivateKey, LineEnding};
+use rand::{RngCore, rngs::OsRng};
+
+use super::{ServiceError, secret_text};
+use crate::manifest::{Manifest, Secrets};
+
+/// Bits of the RSA key.
+const RSA_BITS: usize = 3072;
+
+/// Makes the secrets that are wanted and not there. Gives the files it made.
+///
+/// # Errors
+///
+/// If one cannot be made; the others may have been.
+pub fn generate(wanted: &Secrets) -> Result<Vec<PathBuf>, ServiceError> {
+    let mut made = Vec::new();
+    let file = |name: &str| wanted.directory.join(name);
+    if wanted.encryption && make_file(&file("encryption"), &random_hex())? {
+        made.push(file("encryption"));
+    }
+    if wanted.keys && make_keys(&file("keys"))? {
+        made.push(file("keys"));
+    }
+    if wanted.database && make_file(&file("database"), &random_hex())? {
+        made.push(file("database"));
+    }
+    if wanted.synapse {
+        if make_file(&file("synapse"), &random_hex())? {
+            made.push(file("synapse"));
+        }
+        if let Some(group) = &wanted.group {
+            share(&file("synapse"), group)?;
+        }
+    }
+    Ok(made)
+}
+
+/// 32 random bytes in hexadecimal.
+fn random_hex() -> String {
+    let mut bytes = [0_u8; 32];
+    OsRng.fill_bytes(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes a file that only its owner may read, unless it is there; whole or not at all.
+fn make_file(path: &Path, content: &str) -> Result<bool, ServiceError> {
+    let failed = |doing| ServiceError::file(path, doing);
+    let directory = path.parent().unwrap_or(path);
+    let mut new = tempfile::NamedTempFile::new_in(directory).map_err(failed("cannot be made"))?;
+    new.write_all(content.as_bytes())
+        .and_then(|()| {
+            new.as_file()
+                .set_permissions(fs::Permissions::from_mode(0o400))
+        })
+        .and_then(|()| new.as_file().sync_all())
+        .map_err(failed("cannot be written"))?;
+    match new.persist_noclobber(path) {
+        Ok(_) => {
+            sync(directory).map_err(failed("cannot be made"))?;
+            Ok(true)
+        }
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(failed("cannot be made")(error.error)),
+    }
+}
+
+/// Makes a directory with an RSA and a P-256 key, unless there is one with any file in it.
+fn make_keys(path: &Path) -> Result<bool, ServiceError> {
+    let failed = |doing| ServiceError::file(path, doing);
+    if path.exists() {
+        let mut entries = fs::read_dir(path).map_err(failed("cannot be read"))?;
+        if entries.next().is_some() {
+            return Ok(false);
+        }
+    }
+    let directory = path.parent().unwrap_or(path);
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(0o700);
+    let new = path.with_extension("new");
+    if new.exists() {
+        fs::remove_dir_all(&new).map_err(failed("cannot be made anew"))?;
+    }
+    builder.create(&new).map_err(failed("cannot be made"))?;
+    for (name, key) in [("rsa.pem", rsa_key()), ("p256.pem", p256_key())] {
+        let key = key.map_err(|error| ServiceError::Invalid {
+            path: path.join(name),
+            reason: format!("no key could be made: {error}"),
+        })?;
+        make_file(&new.join(name), &key)?;
+    }
+    fs::rename(&new, path)
+        .and_then(|()| sync(directory))
+        .map_err(failed("cannot be made"))?;
+    Ok(true)
+}
+
+fn rsa_key() -> Result<String, Box<dyn std::error::Error>> {
+    let key = rsa::RsaPrivateKey::new(&mut OsRng, RSA_BITS)?;
+    Ok(key.to_pkcs8_pem(LineEnding::LF)?.to_string())
+}
+
+fn p256_key() -> Result<String, Box<dyn std::error::Error>> {
+    let key = p256::SecretKey::random(&mut OsRng);
+    Ok(key.to_pkcs8_pem(LineEnding::LF)?.to_string())
+}
+
+/// Lets a group read a file.
+fn share(path: &Path, group: &str) -> Result<(), ServiceError> {
+    let failed = |doing| ServiceError::file(path, doing);
+    let found = Group::from_name(group).map_err(|error| failed("no groups")(error.into()))?;
+    let found = found.ok_or_else(|| ServiceError::Invalid {
+        path: path.to_owned(),
+        reason: format!(
+            "Synapse is to read it, but there is no group {group}. Name Synapse's group in \
+             `synapse.group`"
+        ),
+    })?;
+    let metadata = fs::metadata(path).map_err(failed("cannot be read"))?;
+    if metadata.gid() != found.gid.as_raw() {
+        chown(path, None, Some(found.gid.as_raw())).map_err(failed("cannot be shared"))?;
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o440)).map_err(failed("cannot be shared"))
+}
+
+fn sync(directory: &Path) -> io::Result<()> {
+    fs::File::open(directory)?.sync_all()
+}
+
+/// What is wrong with the files that the settings name: one sentence for each.
+#[must_use]
+pub fn problems(manifest: &Manifest) -> Vec<String> {
+    let files = manifest.credentials.iter();
+    let problems = files.filter_map(|(name, path)| {
+        let wrong = wrong_file(name, path)?;
+        Some(format!("{}: {}: {wrong}", option(name), path.display()))
+    });
+    problems.collect()
+}
+
+/// The option behind the name of a credential.
+fn option(name: &str) -> String {
+    let number = |prefix: &str| name.strip_prefix(prefix);
+    if let Some(user) = number("user-") {
+        return format!("users.{user}.passwordFile");
+    }
+    if let Some(i) = number("config-").filter(|i| i.parse::<usize>().is_ok()) {
+        return format!("extraConfigFiles[{i}]");
+    }
+    if !name.contains('.') {
+        return format!("credentials.{name}");
+    }
+    let steps = name.split('.').map(|step| match step.parse::<usize>() {
+        Ok(i) => format!("[{i}]"),
+        Err(_) => format!(".{step}"),
+    });
+    format!("settings{}", steps.collect::<String>())
+}
+
+fn wrong_file(name: &str, path: &Path) -> Option<String> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            return Some(format!(
+                "{error}. Put the secret there, or name another file"
+            ));
+        }
+    };
+    if metadata.is_dir() {
+        let empty = fs::read_dir(path).map(|mut entries| entries.next().is_none());
+        return match empty {
+            Ok(false) => None,
+            Ok(true) => Some("the directory is empty. Put a key there".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+    }
+    let content = match fs::read_to_string(path) {
+        Ok(content) => content,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return None,
+        Err(error) => return Some(error.to_string()),
+    };
+    let text = secret_text(&content);
+    if text.is_empty() {
+        return Some("the file is empty. Put the secret there".to_owned());
+    }
+    let hex = text.len() == 64 && text.chars().all(|char| char.is_ascii_hexdigit());
+    if name == "secrets.encryption_file" && !hex {
+        return Some(format!(
+            "it takes 64 hexadecimal digits, and these are {} characters. Make a key with \
+             `openssl rand -hex 32`",
+            text.chars().count()
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(directory: &Path) -> Secrets {
+        Secrets {
+            directory: directory.to_owned(),
+            encryption: true,
+            keys: true,
+            synapse: true,
+            database: false,
+            group: None,
+        }
+    }
+
+    #[test]
+    fn secrets_are_made_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let wanted = wanted(directory.path());
+        assert_eq!(generate(&wanted).unwrap().len(), 3);
+        let read = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+        let before = [read("encryption"), read("synapse"), read("keys/rsa.pem")];
+        assert_eq!(before[0].len(), 64);
+        assert!(before[2].starts_with("-----BEGIN PRIVATE KEY-----"));
+        assert!(read("keys/p256.pem").starts_with("-----BEGIN PRIVATE KEY-----"));
+        assert_eq!(generate(&wanted).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(
+            before,
+            [read("encryption"), read("synapse"), read("keys/rsa.pem")]
+        );
+        let mode = |name: &str| {
+            let metadata = fs::metadata(directory.path().join(name)).unwrap();
+            metadata.permissions().mode() & 0o777
+        };
+        assert_eq!(
+            [mode("encryption"), mode("keys"), mode("keys/rsa.pem")],
+            [0o400, 0o700, 0o400]
+        );
+        let left: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+        assert_eq!(left.len(), 3, "nothing half-made is left");
+    }
+
+    #[test]
+    fn keys_of_the_administrator_stay_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("keys")).unwrap();
+        fs::write(directory.path().join("keys/mine.pem"), "mine").unwrap();
+        generate(&wanted(directory.path())).unwrap();
+        let keys: Vec<_> = fs::read_dir(directory.path().join("keys"))
+            .unwrap()
+            .collect();
+        assert_eq!(keys.len(), 1);
+    }
+
+    #[test]
+    fn a_missing_or_wrong_file_is_named_with_its_option() {
+        assert_eq!(
+            option("upstream_oauth2.providers.1.client_secret_file"),
+            "settings.upstream_oauth2.providers[1].client_secret_file"
+        );
+        assert_eq!(option("user-alice"), "users.alice.passwordFile");
+        assert_eq!(option("config-0"), "extraConfigFiles[0]");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("key");
+        assert!(
+            wrong_file("matrix.secret_file", &file)
+                .unwrap()
+                .contains("No such file")
+        );
+        fs::write(&file, "\n").unwrap();
+        assert!(
+            wrong_file("matrix.secret_file", &file)
+                .unwrap()
+                .contains("empty")
+        );
+        fs::write(&file, "abc\n").unwrap();
+        let wrong = wrong_file("secrets.encryption_file", &file).unwrap();
+        assert!(wrong.contains("64") && !wrong.contains("abc"), "{wrong}");
+    }
+}
