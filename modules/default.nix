@@ -46,9 +46,8 @@ let
   # What generated files see of the options.
   context = cfg // {
     inherit settings;
-    computed = {
+    computed = derived // {
       inherit (files) copies;
-      inherit (derived) generate upstream;
       credentials = lines credentials;
       userCredentials = lines passwords;
       credentialFiles = credentials // passwords;
@@ -256,7 +255,7 @@ in
       virtualHosts = lib.mkMerge (
         lib.mapAttrsToList (_: site: { ${site.host}.extraConfig = site.text; }) routes.nginx
       );
-      appendHttpConfig = mkIf (cfg.routes.internal != null) routes.nginxInternal;
+      appendHttpConfig = routes.nginxHttp;
     };
 
     services.caddy = mkIf cfg.routes.caddy {

@@ -7,11 +7,11 @@ use crate::{
         Entry, Expr, Item, Term, all, any, any_set, either, enabled, entry, given, item, known,
         not, set, template,
     },
-    schema::format::FILE_PATH,
+    schema::format::{FILE_PATH, LOOPBACK, SOCKET_DATABASE_URI},
     units,
 };
 
-/// Default settings, which secrets are made on this host, and how the reverse proxies name MAS's
+/// Default settings, whether MAS talks to this host only, which secrets are made on this host, and how the reverse proxies name MAS's
 /// public listener, over the module's options and the user's own settings.
 #[must_use]
 pub fn section() -> Term {
@@ -27,6 +27,8 @@ pub fn section() -> Term {
                 entry("database", yes(generated_database_password())),
             ],
         ),
+        entry("isolated", yes(isolated())),
+        entry("databaseBehindSocket", yes(database_behind_socket())),
         entry(
             "upstream",
             vec![
@@ -34,8 +36,8 @@ pub fn section() -> Term {
                     "nginx",
                     either(
                         units::is_unix(),
-                        template("http://unix:{listen.public}"),
-                        template("http://{listen.public}"),
+                        template("unix:{listen.public}"),
+                        known("listen.public"),
                     ),
                 ),
                 entry(
@@ -226,6 +228,44 @@ fn database() -> Vec<Entry> {
         )
         .when(enabled("createDatabase")),
     ]
+}
+
+/// Whether nothing in the user's settings makes MAS talk to another host.
+fn isolated() -> Expr {
+    let elsewhere = [
+        "settings.captcha",
+        "settings.clients",
+        "settings.email",
+        "settings.http.listeners",
+        "settings.telemetry",
+        "settings.upstream_oauth2",
+    ];
+    let endpoint = Term::Option("settings.matrix.endpoint".into(), json!("http://localhost"));
+    let public = || known("listen.public");
+    all([
+        not(any_set(&elsewhere)),
+        known("extraConfigFiles").is(json!([])),
+        known("extraSettings").is(json!({})),
+        endpoint.matches(&LOOPBACK),
+        any([public().matches(&LOOPBACK), public().matches(&FILE_PATH)]),
+        known("listen.internal").matches(&LOOPBACK),
+        enabled("createDatabase"),
+        not(any_set(&[
+            "settings.database.uri",
+            "settings.database.host",
+        ])),
+    ])
+}
+
+/// Whether MAS connects to its database through a Unix socket.
+fn database_behind_socket() -> Expr {
+    let option = |path: &str| Term::Option(path.into(), Value::Null);
+    let elsewhere = any_set(&["settings.database.uri", "settings.database.host"]);
+    any([
+        all([enabled("createDatabase"), not(elsewhere)]),
+        option("settings.database.host").matches(&FILE_PATH),
+        option("settings.database.uri").matches(&SOCKET_DATABASE_URI),
+    ])
 }
 
 /// Whether the encryption key is made here.

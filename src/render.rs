@@ -134,15 +134,14 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
     let lines: Vec<String> = credentials.iter().map(line).collect();
     let user_lines: Vec<String> = passwords.iter().map(|(n, f)| line((n, f))).collect();
     credentials.extend(passwords);
-    json!({
+    let own = json!({
         "credentials": lines,
         "userCredentials": user_lines,
         "credentialFiles": credentials,
         "copies": placed.copies,
         "extraConfigFiles": extra,
-        "generate": derived["generate"],
-        "upstream": derived["upstream"],
-    })
+    });
+    merged(derived.clone(), own, false)
 }
 
 fn text(value: &Value) -> String {
@@ -239,11 +238,10 @@ impl Context {
                 );
             }
         }
-        if self.options["routes"]["nginx"] == true && !self.options["routes"]["internal"].is_null()
-        {
+        if self.options["routes"]["nginx"] == true {
             add(
-                format!("etc/nginx/conf.d/{NAME}-internal.conf"),
-                self.lines(routes::nginx_internal()),
+                format!("etc/nginx/conf.d/{NAME}.conf"),
+                self.lines(routes::nginx_http()),
             );
         }
         for tool in manifest::tools() {

@@ -5,9 +5,8 @@
 //! because MAS believes only the first of several addresses.
 
 use crate::{
-    expr::{Expr, Item, Term, all, either, enabled, given, item, known, set, template},
+    expr::{Expr, Item, Term, all, either, enabled, given, item, items, known, set, template},
     schema::format::{DOMAIN_NAME, FILE_PATH},
-    units::is_unix,
 };
 
 /// Paths of the Matrix client API that MAS serves in Synapse's place, as a regular expression.
@@ -168,11 +167,7 @@ fn nginx_location(location: &Location) -> Vec<Item> {
         // With a path of its own, nginx puts it in place of the location's.
         Target::MasBelowPath => lines.extend(pass(Term::Text(vec![
             mas(),
-            either(
-                known("routes.path").is("/"),
-                "",
-                either(is_unix(), ":/", "/"),
-            ),
+            either(known("routes.path").is("/"), "", "/"),
         ]))),
         Target::Synapse => {
             lines.extend(pass(known("routes.synapse")));
@@ -193,23 +188,37 @@ fn nginx_location(location: &Location) -> Vec<Item> {
     lines
 }
 
-/// MAS's public listener as nginx names it.
+/// MAS as nginx names it: see [`nginx_http`].
 fn mas() -> Term {
-    known("computed.upstream.nginx")
+    "http://matrix-authentication-service".into()
 }
 
-/// nginx's server for the internal entry point.
+/// What goes into nginx's `http` block: MAS, and the server for the internal entry point.
+///
+/// MAS closes a connection without an answer if it stops just when it took it. nginx then tries
+/// the next server, which is the same one: whoever has its sockets now.
 #[must_use]
-pub fn nginx_internal() -> Vec<Item> {
+pub fn nginx_http() -> Vec<Item> {
+    let server = || {
+        item(template(
+            "    server {computed.upstream.nginx} max_fails=0;",
+        ))
+    };
     let address = either(
         known("routes.internal").matches(&FILE_PATH),
         template("    listen unix:{routes.internal};"),
         template("    listen {routes.internal};"),
     );
-    let mut lines = vec![item("server {"), item(address)];
-    lines.extend(nginx(&matrix()));
-    lines.push(item("}"));
-    lines
+    let mut internal = vec![item("server {"), item(address)];
+    internal.extend(nginx(&matrix()));
+    internal.push(item("}"));
+    vec![
+        item("upstream matrix-authentication-service {"),
+        server(),
+        server(),
+        item("}"),
+        items(internal).when(given("routes.internal")),
+    ]
 }
 
 /// The locations of a site, for Caddy: what goes into its block.
@@ -240,7 +249,13 @@ fn caddy_location(location: &Location) -> Vec<Item> {
         }
         Paths::Only(path) => vec![format!("    handle {path} {{").as_str().into()],
     };
-    let pass = |upstream: Term| vec![Term::Text(vec!["        reverse_proxy ".into(), upstream])];
+    let pass = |upstream: Term| {
+        vec![
+            Term::Text(vec!["        reverse_proxy ".into(), upstream, " {".into()]),
+            "            lb_try_duration 5s".into(),
+            "        }".into(),
+        ]
+    };
     let body: Vec<Term> = match &location.target {
         Target::Mas | Target::MasBelowPath => pass(known("computed.upstream.caddy")),
         Target::Synapse => pass(known("routes.synapse")),

@@ -158,12 +158,13 @@ in
       lib.optionalAttrs (
         !(cfg ? settings.database.uri || cfg ? settings.database.host || cfg ? settings.database.socket)
       ) { uri = "postgresql:///matrix-authentication-service?host=/run/postgresql"; }
-      // lib.optionalAttrs (
-        cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/"))
-      ) { username = "matrix-authentication-service"; }
-      // lib.optionalAttrs (
-        cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/"))
-      ) { database = "matrix-authentication-service"; }
+      //
+        lib.optionalAttrs
+          (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
+          {
+            username = "matrix-authentication-service";
+            database = "matrix-authentication-service";
+          }
       // lib.optionalAttrs (
         cfg.createDatabase
         && (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
@@ -254,12 +255,42 @@ in
       else
         false;
   };
+  isolated =
+    if
+      !(
+        cfg ? settings.captcha
+        || cfg ? settings.clients
+        || cfg ? settings.email
+        || cfg ? settings.http.listeners
+        || cfg ? settings.telemetry
+        || cfg ? settings.upstream_oauth2
+      )
+      && cfg.extraConfigFiles == [ ]
+      && cfg.extraSettings == { }
+      && matches formats.loopback (cfg.settings.matrix.endpoint or "http://localhost")
+      && (matches formats.loopback cfg.listen.public || matches formats.filePath cfg.listen.public)
+      && matches formats.loopback cfg.listen.internal
+      && cfg.createDatabase
+      && !(cfg ? settings.database.uri || cfg ? settings.database.host)
+    then
+      true
+    else
+      false;
+  databaseBehindSocket =
+    if
+      (cfg.createDatabase && !(cfg ? settings.database.uri || cfg ? settings.database.host))
+      || matches formats.filePath (cfg.settings.database.host or null)
+      || matches formats.socketDatabaseUri (cfg.settings.database.uri or null)
+    then
+      true
+    else
+      false;
   upstream = {
     nginx =
       if matches formats.filePath cfg.listen.public then
-        "http://unix:${cfg.listen.public}"
+        "unix:${cfg.listen.public}"
       else
-        "http://${cfg.listen.public}";
+        cfg.listen.public;
     caddy =
       if matches formats.filePath cfg.listen.public then
         "unix/${cfg.listen.public}"

@@ -34,6 +34,10 @@ in
     description = "an IP address and a port, such as 127.0.0.1:8080, or the path of a Unix socket";
     pattern = "((${ipv4}|\\[${ipv6}]):${port}|/[A-Za-z0-9/._-]+)";
   };
+  addresses = {
+    description = "an IP address, a network such as 10.0.0.0/8, \"localhost\" or \"any\"";
+    pattern = "(any|localhost|${ipv4}(/[0-9]+)?|${ipv6}(/[0-9]+)?)";
+  };
   domainName = {
     description = "the name of a host, such as matrix.example.com";
     pattern = "[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*";
@@ -109,6 +113,14 @@ in
   localDatabaseUri = {
     description = "the address of a database on this host";
     pattern = "[^:]*://([^@/]*@)?(localhost|127\\.0\\.0\\.1|\\[::1])?(:[0-9]+)?/.*";
+  };
+  loopback = {
+    description = "an address that only this host reaches";
+    pattern = "(https?://)?(localhost|127\\.[0-9.]+|\\[::1])(:[0-9]+)?/?";
+  };
+  socketDatabaseUri = {
+    description = "the address of a database behind a Unix socket";
+    pattern = "[^:]*:///[^?]*\\?(.*&)?host=(/|%2[Ff]).*";
   };
   runtimeFile = {
     description = "a file in the service's runtime directory";

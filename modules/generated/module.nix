@@ -122,6 +122,16 @@
     default = false;
     description = "Whether systemd holds the sockets, so that restarting MAS drops no connection.";
   };
+  addresses = lib.mkOption {
+    type = lib.types.nullOr (types.list types.addresses);
+    default = null;
+    defaultText = lib.literalMD "only this host, if nothing in the settings needs another one";
+    example = [
+      "localhost"
+      "10.0.0.0/8"
+    ];
+    description = "Addresses that MAS may exchange packets with.";
+  };
   publicAdminApi = lib.mkOption {
     type = lib.types.bool;
     default = false;

@@ -10,14 +10,7 @@ in
         host = cfg.routes.host;
         text = lib.concatLines [
           "location ${cfg.routes.path} {"
-          "    proxy_pass ${"${cfg.computed.upstream.nginx}${
-                if cfg.routes.path == "/" then
-                  ""
-                else if matches formats.filePath cfg.listen.public then
-                  ":/"
-                else
-                  "/"
-              }"};"
+          "    proxy_pass ${"http://matrix-authentication-service${if cfg.routes.path == "/" then "" else "/"}"};"
           "    proxy_http_version 1.1;"
           "    proxy_set_header Host $host;"
           "    proxy_set_header X-Forwarded-For $remote_addr;"
@@ -31,7 +24,7 @@ in
         host = cfg.routes.matrixHost;
         text = lib.concatLines [
           "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
-          "    proxy_pass ${cfg.computed.upstream.nginx};"
+          "    proxy_pass http://matrix-authentication-service;"
           "    proxy_http_version 1.1;"
           "    proxy_set_header Host $host;"
           "    proxy_set_header X-Forwarded-For $remote_addr;"
@@ -83,42 +76,50 @@ in
             ];
           };
         };
-  nginxInternal = lib.concatLines [
-    "server {"
-    (
-      if matches formats.filePath cfg.routes.internal then
-        "    listen unix:${cfg.routes.internal};"
-      else
-        "    listen ${cfg.routes.internal};"
-    )
-    "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
-    "    proxy_pass ${cfg.computed.upstream.nginx};"
-    "    proxy_http_version 1.1;"
-    "    proxy_set_header Host $host;"
-    "    proxy_set_header X-Forwarded-For $remote_addr;"
-    "    proxy_set_header X-Forwarded-Proto $scheme;"
-    "}"
-    "location /_matrix/ {"
-    "    proxy_pass ${cfg.routes.synapse};"
-    "    proxy_http_version 1.1;"
-    "    proxy_set_header Host $host;"
-    "    proxy_set_header X-Forwarded-For $remote_addr;"
-    "    proxy_set_header X-Forwarded-Proto $scheme;"
-    "    client_max_body_size 100M;"
-    "}"
-    "location /_synapse/client/ {"
-    "    proxy_pass ${cfg.routes.synapse};"
-    "    proxy_http_version 1.1;"
-    "    proxy_set_header Host $host;"
-    "    proxy_set_header X-Forwarded-For $remote_addr;"
-    "    proxy_set_header X-Forwarded-Proto $scheme;"
-    "    client_max_body_size 100M;"
-    "}"
-    "location /_synapse/ {"
-    "    return 404;"
-    "}"
-    "}"
-  ];
+  nginxHttp = lib.concatLines (
+    [
+      "upstream matrix-authentication-service {"
+      "    server ${cfg.computed.upstream.nginx} max_fails=0;"
+      "    server ${cfg.computed.upstream.nginx} max_fails=0;"
+      "}"
+    ]
+    ++ lib.optionals (cfg.routes.internal != null) [
+      "server {"
+      (
+        if matches formats.filePath cfg.routes.internal then
+          "    listen unix:${cfg.routes.internal};"
+        else
+          "    listen ${cfg.routes.internal};"
+      )
+      "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
+      "    proxy_pass http://matrix-authentication-service;"
+      "    proxy_http_version 1.1;"
+      "    proxy_set_header Host $host;"
+      "    proxy_set_header X-Forwarded-For $remote_addr;"
+      "    proxy_set_header X-Forwarded-Proto $scheme;"
+      "}"
+      "location /_matrix/ {"
+      "    proxy_pass ${cfg.routes.synapse};"
+      "    proxy_http_version 1.1;"
+      "    proxy_set_header Host $host;"
+      "    proxy_set_header X-Forwarded-For $remote_addr;"
+      "    proxy_set_header X-Forwarded-Proto $scheme;"
+      "    client_max_body_size 100M;"
+      "}"
+      "location /_synapse/client/ {"
+      "    proxy_pass ${cfg.routes.synapse};"
+      "    proxy_http_version 1.1;"
+      "    proxy_set_header Host $host;"
+      "    proxy_set_header X-Forwarded-For $remote_addr;"
+      "    proxy_set_header X-Forwarded-Proto $scheme;"
+      "    client_max_body_size 100M;"
+      "}"
+      "location /_synapse/ {"
+      "    return 404;"
+      "}"
+      "}"
+    ]
+  );
   caddy =
     lib.optionalAttrs (cfg.routes.host != null) {
       mas = {
@@ -126,7 +127,9 @@ in
         text = lib.concatLines [
           "route {"
           "    handle_path ${cfg.routes.path}* {"
-          "        reverse_proxy ${cfg.computed.upstream.caddy}"
+          "        reverse_proxy ${cfg.computed.upstream.caddy} {"
+          "            lb_try_duration 5s"
+          "        }"
           "    }"
           "}"
         ];
@@ -139,13 +142,19 @@ in
           "route {"
           "    @compat path_regexp ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$"
           "    handle @compat {"
-          "        reverse_proxy ${cfg.computed.upstream.caddy}"
+          "        reverse_proxy ${cfg.computed.upstream.caddy} {"
+          "            lb_try_duration 5s"
+          "        }"
           "    }"
           "    handle /_matrix/* {"
-          "        reverse_proxy ${cfg.routes.synapse}"
+          "        reverse_proxy ${cfg.routes.synapse} {"
+          "            lb_try_duration 5s"
+          "        }"
           "    }"
           "    handle /_synapse/client/* {"
-          "        reverse_proxy ${cfg.routes.synapse}"
+          "        reverse_proxy ${cfg.routes.synapse} {"
+          "            lb_try_duration 5s"
+          "        }"
           "    }"
           "    handle /_synapse/* {"
           "        respond 404"

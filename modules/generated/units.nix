@@ -13,7 +13,23 @@ in
       };
       serviceConfig = {
         Type = "oneshot";
-        ExecStart = "${cfg.toolsPackage}/bin/mas-service secrets";
+        RemainAfterExit = true;
+        ExecStart = [
+          "${cfg.toolsPackage}/bin/mas-service secrets"
+          "!${cfg.toolsPackage}/bin/mas-service check-secrets"
+        ];
+        User = "matrix-authentication-service";
+        Group = if cfg.synapse.enable then cfg.synapse.group else "matrix-authentication-service";
+        ReadWritePaths = [ cfg.secrets.directory ];
+        CapabilityBoundingSet = "CAP_DAC_READ_SEARCH";
+        PrivateTmp = true;
+        ProtectHome = "read-only";
+        SystemCallFilter = [
+          "@system-service"
+          "~@privileged"
+          "~@resources"
+          "@chown"
+        ];
         LockPersonality = true;
         NoNewPrivileges = true;
         PrivateDevices = true;
@@ -41,20 +57,6 @@ in
         PrivateNetwork = true;
         RestrictAddressFamilies = [ "AF_UNIX" ];
         MemoryDenyWriteExecute = true;
-        RemainAfterExit = true;
-        CapabilityBoundingSet = [
-          "CAP_CHOWN"
-          "CAP_DAC_READ_SEARCH"
-          "CAP_FOWNER"
-        ];
-        ProtectHome = "read-only";
-        ReadWritePaths = [ cfg.secrets.directory ];
-        SystemCallFilter = [
-          "@system-service"
-          "~@privileged"
-          "~@resources"
-          "@chown"
-        ];
       };
       wantedBy = [ "multi-user.target" ];
     };
@@ -190,11 +192,28 @@ in
           "~@privileged"
           "~@resources"
         ];
+      }
+      // lib.optionalAttrs cfg.computed.databaseBehindSocket {
+        IPAddressDeny = "any";
+        PrivateNetwork = true;
+        RestrictAddressFamilies = [ "AF_UNIX" ];
+      }
+      // lib.optionalAttrs (!cfg.computed.databaseBehindSocket) {
+        IPAddressAllow =
+          if cfg.addresses != null then
+            cfg.addresses
+          else if cfg.computed.isolated then
+            [ "localhost" ]
+          else
+            [ "any" ];
+        IPAddressDeny = "any";
         RestrictAddressFamilies = [
           "AF_UNIX"
           "AF_INET"
           "AF_INET6"
         ];
+      }
+      // {
         MemoryDenyWriteExecute = true;
         RemainAfterExit = true;
       };
@@ -287,6 +306,14 @@ in
           "~@privileged"
           "~@resources"
         ];
+        IPAddressAllow =
+          if cfg.addresses != null then
+            cfg.addresses
+          else if cfg.computed.isolated then
+            [ "localhost" ]
+          else
+            [ "any" ];
+        IPAddressDeny = "any";
         RestrictAddressFamilies = [
           "AF_UNIX"
           "AF_INET"
@@ -356,6 +383,14 @@ in
           "~@privileged"
           "~@resources"
         ];
+        IPAddressAllow =
+          if cfg.addresses != null then
+            cfg.addresses
+          else if cfg.computed.isolated then
+            [ "localhost" ]
+          else
+            [ "any" ];
+        IPAddressDeny = "any";
         RestrictAddressFamilies = [
           "AF_UNIX"
           "AF_INET"
@@ -432,6 +467,8 @@ in
           "~@privileged"
           "~@resources"
         ];
+        IPAddressAllow = [ "any" ];
+        IPAddressDeny = "any";
         RestrictAddressFamilies = [
           "AF_UNIX"
           "AF_INET"
@@ -456,6 +493,7 @@ in
             cfg.listen.internal
           ];
           socketConfig = {
+            DeferAcceptSec = "5s";
             NoDelay = true;
             SocketMode = "0666";
           };
@@ -476,5 +514,7 @@ in
       wantedBy = [ "timers.target" ];
     };
   };
-  tmpfiles = [ "d ${cfg.secrets.directory} 0711 root root -" ];
+  tmpfiles = [
+    "d ${cfg.secrets.directory} 0711 matrix-authentication-service matrix-authentication-service -"
+  ];
 }

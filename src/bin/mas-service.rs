@@ -53,9 +53,12 @@ enum Command {
         #[arg(last = true, required = true)]
         arguments: Vec<String>,
     },
-    /// Make the secrets that are not there yet, and look at the others. For units.
+    /// Make the secrets that are not there yet. For units.
     #[command(after_help = "Example: mas-service secrets")]
     Secrets,
+    /// Look whether all files that the configuration names are there. For units.
+    #[command(after_help = "Example: sudo mas-service check-secrets")]
+    CheckSecrets,
     /// Create the users that the configuration names. For units.
     #[command(after_help = "Example: mas-service users")]
     Users,
@@ -136,6 +139,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Run { arguments } => Err(prepare::run(&manifest, &arguments).into()),
         Command::Secrets => run_secrets(&manifest),
+        Command::CheckSecrets => run_check_secrets(&manifest),
         Command::Users => run_users(&manifest),
         Command::Doctor { json } => run_doctor(&manifest, json),
         Command::Cli { arguments } => run_cli(&manifest, &cli.manifest, arguments),
@@ -148,6 +152,10 @@ fn run_secrets(manifest: &Manifest) -> Result<ExitCode> {
     for path in secrets::generate(&manifest.secrets)? {
         tracing::info!("made {}", path.display());
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_check_secrets(manifest: &Manifest) -> Result<ExitCode> {
     let problems = secrets::problems(manifest);
     for problem in &problems {
         tracing::error!("{problem}");

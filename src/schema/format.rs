@@ -261,6 +261,24 @@ pub static LOCAL_DATABASE_URI: Format = Format {
     also: None,
 };
 
+/// An address that only this host reaches, with a port or in a URL.
+pub static LOOPBACK: Format = Format {
+    name: "Loopback",
+    description: "an address that only this host reaches",
+    json: None,
+    pattern: "(https?://)?(localhost|127\\.[0-9.]+|\\[::1])(:[0-9]+)?/?",
+    also: None,
+};
+
+/// The address of a PostgreSQL database behind a Unix socket.
+pub static SOCKET_DATABASE_URI: Format = Format {
+    name: "SocketDatabaseUri",
+    description: "the address of a database behind a Unix socket",
+    json: None,
+    pattern: "[^:]*:///[^?]*\\?(.*&)?host=(/|%2[Ff]).*",
+    also: None,
+};
+
 /// A file in the service's runtime directory.
 pub static RUNTIME_FILE: Format = Format {
     name: "RuntimeFile",
@@ -276,6 +294,8 @@ static OF_RULES: &[&Format] = &[
     &URI_WITH_PASSWORD,
     &HTTP_URL,
     &LOCAL_DATABASE_URI,
+    &LOOPBACK,
+    &SOCKET_DATABASE_URI,
     &RUNTIME_FILE,
 ];
 
@@ -377,6 +397,13 @@ formats! {
         description: "an IP address and a port, such as 127.0.0.1:8080, or the path of a Unix socket",
         json: None,
         pattern: concat!("((", ipv4!(), "|\\[", ipv6!(), "]):", port!(), "|/[A-Za-z0-9/._-]+)"),
+        also: None,
+    }
+    /// Addresses as systemd takes them in `IPAddressAllow=`.
+    Addresses = ADDRESSES {
+        description: "an IP address, a network such as 10.0.0.0/8, \"localhost\" or \"any\"",
+        json: None,
+        pattern: concat!("(any|localhost|", ipv4!(), "(/[0-9]+)?|", ipv6!(), "(/[0-9]+)?)"),
         also: None,
     }
     /// The name of a host in a URL, as reverse proxies take it.

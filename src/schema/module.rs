@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::{
     Settings,
     format::{
-        CalendarEvent, DomainName, FilePath, ListenAddress, Name, SocketAddress, UnitName,
-        Upstream, Url, UrlPath, Version,
+        Addresses, CalendarEvent, DomainName, FilePath, ListenAddress, Name, SocketAddress,
+        UnitName, Upstream, Url, UrlPath, Version,
     },
 };
 
@@ -96,6 +96,16 @@ pub struct Module {
     /// Whether systemd holds the sockets, so that restarting MAS drops no connection.
     #[schemars(extend("default" = false))]
     pub socket_activation: bool,
+
+    /// Addresses that MAS may exchange packets with.
+    #[schemars(
+        extend(
+            "x-nullable" = true,
+            "x-default-text" = "only this host, if nothing in the settings needs another one"
+        ),
+        example = ["localhost", "10.0.0.0/8"]
+    )]
+    pub addresses: Option<Vec<Addresses>>,
 
     /// Serving the administrators' API to the public too, for a web interface such as Element
     /// Admin. Without it, it is on the internal listener only.

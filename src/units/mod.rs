@@ -84,7 +84,9 @@ pub fn all() -> Vec<Unit> {
 /// Lines for systemd-tmpfiles (tmpfiles.d(5)).
 #[must_use]
 pub fn tmpfiles() -> Vec<Item> {
-    vec![item(template("d {secrets.directory} 0711 root root -"))]
+    vec![item(template(
+        "d {secrets.directory} 0711 matrix-authentication-service matrix-authentication-service -",
+    ))]
 }
 
 /// `[Unit]` directives that every unit has.

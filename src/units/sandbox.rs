@@ -1,7 +1,6 @@
 //! What a service may not do (systemd.exec(5)).
 
-use crate::expr::texts;
-use crate::expr::{Entry, entry};
+use crate::expr::{Entry, Term, either, enabled, entry, given, known, not, texts};
 
 /// Directives that hold for every service, whoever it runs as.
 pub fn common() -> Vec<Entry> {
@@ -54,12 +53,43 @@ pub fn unprivileged() -> Vec<Entry> {
     entries
 }
 
-/// For a service that connects to PostgreSQL, Synapse and the world.
+/// For a service that connects to PostgreSQL, Synapse and, where the settings want it, the world.
 pub fn networked() -> Vec<Entry> {
-    vec![entry(
-        "RestrictAddressFamilies",
-        texts(&["AF_UNIX", "AF_INET", "AF_INET6"]),
-    )]
+    let found = either(
+        enabled("computed.isolated"),
+        texts(&["localhost"]),
+        texts(&["any"]),
+    );
+    let allowed = either(given("addresses"), known("addresses"), found);
+    reaching(allowed)
+}
+
+/// For a service that has to reach the same as MAS's users do.
+pub fn public() -> Vec<Entry> {
+    reaching(texts(&["any"]))
+}
+
+fn reaching(addresses: Term) -> Vec<Entry> {
+    vec![
+        entry("IPAddressAllow", addresses),
+        entry("IPAddressDeny", "any"),
+        entry(
+            "RestrictAddressFamilies",
+            texts(&["AF_UNIX", "AF_INET", "AF_INET6"]),
+        ),
+    ]
+}
+
+/// For a service that talks to PostgreSQL only.
+pub fn database_only() -> Vec<Entry> {
+    let behind_socket = || enabled("computed.databaseBehindSocket");
+    let here = offline()
+        .into_iter()
+        .map(|entry| entry.when(behind_socket()));
+    let anywhere = networked()
+        .into_iter()
+        .map(|entry| entry.when(not(behind_socket())));
+    here.chain(anywhere).collect()
 }
 
 /// For a service that talks to nobody but through Unix sockets.

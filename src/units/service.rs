@@ -16,24 +16,32 @@ const POSTGRESQL: &[&str] = &["postgresql.service", "postgresql.target"];
 
 /// Makes the secrets that are not there yet, and looks whether the others are.
 pub fn secrets() -> Unit {
-    let mut body = one_shot("{toolsPackage}/bin/mas-service secrets", false);
-    body.extend(sandbox::common());
-    body.extend(sandbox::offline());
-    body.extend(sandbox::no_jit());
-    body.extend([
+    let group = either(delegated(), known("synapse.group"), NAME);
+    let mut body = vec![
+        entry("Type", "oneshot"),
         entry("RemainAfterExit", true),
-        // It makes files for others, and reads those of others.
         entry(
-            "CapabilityBoundingSet",
-            texts(&["CAP_CHOWN", "CAP_DAC_READ_SEARCH", "CAP_FOWNER"]),
+            "ExecStart",
+            vec![
+                item(template("{toolsPackage}/bin/mas-service secrets")),
+                // As root, who may read everybody's files.
+                item(template("!{toolsPackage}/bin/mas-service check-secrets")),
+            ],
         ),
-        entry("ProtectHome", "read-only"),
+        entry("User", NAME),
+        entry("Group", group),
         entry("ReadWritePaths", vec![item(known("secrets.directory"))]),
+        entry("CapabilityBoundingSet", "CAP_DAC_READ_SEARCH"),
+        entry("PrivateTmp", true),
+        entry("ProtectHome", "read-only"),
         entry(
             "SystemCallFilter",
             texts(&["@system-service", "~@privileged", "~@resources", "@chown"]),
         ),
-    ]);
+    ];
+    body.extend(sandbox::common());
+    body.extend(sandbox::offline());
+    body.extend(sandbox::no_jit());
     Unit {
         name: "matrix-authentication-service-secrets",
         kind: Kind::Service,
@@ -87,7 +95,7 @@ pub fn migrate_database() -> Unit {
     );
     body.extend(as_mas("matrix-authentication-service-migrate-database"));
     body.extend(sandbox::unprivileged());
-    body.extend(sandbox::networked());
+    body.extend(sandbox::database_only());
     body.extend(sandbox::no_jit());
     body.push(entry("RemainAfterExit", true));
     Unit {
@@ -221,7 +229,7 @@ pub fn doctor() -> Unit {
     let mut body = one_shot("{toolsPackage}/bin/mas-service doctor", false);
     body.extend(as_mas("matrix-authentication-service-doctor"));
     body.extend(sandbox::unprivileged());
-    body.extend(sandbox::networked());
+    body.extend(sandbox::public());
     body.extend(sandbox::no_jit());
     // Only warnings.
     body.push(entry("SuccessExitStatus", "11"));

@@ -29,6 +29,9 @@ pub fn socket() -> Unit {
                 "ListenStream",
                 vec![item(known("listen.public")), item(known("listen.internal"))],
             ),
+            // A connection without a request is not worth MAS's while: it would drop it if it stopped
+            // just then.
+            entry("DeferAcceptSec", "5s"),
             entry("NoDelay", true),
             entry("SocketMode", "0666"),
         ],

@@ -93,8 +93,8 @@ else
     lib.mapAttrs' (
       host: site: lib.nameValuePair "nginx ${host}" site.extraConfig
     ) system.services.nginx.virtualHosts
-    // lib.optionalAttrs (cfg.routes.internal != null) {
-      "etc/nginx/conf.d/${name}-internal.conf" = system.services.nginx.appendHttpConfig;
+    // {
+      "etc/nginx/conf.d/${name}.conf" = system.services.nginx.appendHttpConfig;
     }
   )
   // lib.optionalAttrs cfg.routes.caddy (

@@ -71,7 +71,7 @@ fn routes() -> Term {
     };
     vec![
         entry("nginx", sites(|site| routes::nginx(&site.locations))),
-        entry("nginxInternal", lines(routes::nginx_internal())),
+        entry("nginxHttp", lines(routes::nginx_http())),
         entry("caddy", sites(routes::caddy)),
     ]
     .into()

@@ -274,16 +274,15 @@ impl Here {
     }
 
     fn section(&self, entries: &[Entry]) -> String {
-        let parts = entries.chunk_by(|a, b| a.when.is_none() && b.when.is_none());
+        let condition = |entry: &Entry| entry.when.as_ref().map(|when| self.argument(when));
+        let parts = entries.chunk_by(|a, b| condition(a) == condition(b));
         let parts = parts.map(|entries| {
             let assignments = entries
                 .iter()
                 .map(|entry| format!("{} = {};", key(entry.name), self.expression(&entry.value)));
             let section = format!("{{ {} }}", assignments.collect::<Vec<_>>().join(" "));
-            match &entries[0].when {
-                Some(condition) => {
-                    format!("lib.optionalAttrs {} {section}", self.argument(condition))
-                }
+            match condition(&entries[0]) {
+                Some(condition) => format!("lib.optionalAttrs {condition} {section}"),
                 None => section,
             }
         });

@@ -130,7 +130,7 @@ pub fn string(text: &str) -> String {
 
 /// An expression that can stand as an argument.
 fn parenthesized(expression: &str) -> String {
-    if expression.contains(' ') {
+    if expression.contains(' ') || expression.starts_with('!') {
         format!("({expression})")
     } else {
         expression.to_owned()
