@@ -29,6 +29,16 @@ let
       if close != [ ] then "Did you mean ${quoted close}?" else "There are ${quoted (attrNames options)}."
     }";
 
+  text =
+    format:
+    lib.types.str
+    // {
+      name = "str";
+      inherit (format) description;
+      descriptionClass = "noun";
+      check = matches format;
+    };
+
   accepts = type: type.accepts or type.check;
 
   # Like the type, but a value of another type is not shown: there may be a secret in it.
@@ -49,17 +59,11 @@ let
   # A scalar with one plain definition needs no merging, which is most of what people write.
   isPlain = value: !isAttrs value && !builtins.isList value;
 in
-mapAttrs (
-  _: format:
-  lib.types.str
-  // {
-    name = "str";
-    inherit (format) description;
-    descriptionClass = "noun";
-    check = matches format;
-  }
-) formats
+mapAttrs (_: text) formats
 // {
+  # A package stands for the directory that it is.
+  filePath = lib.types.coercedTo lib.types.package toString (text formats.filePath);
+
   # A closed set of options, of which only those that are set appear in the result. A submodule
   # would do the same at several times the cost, because it evaluates every option that it declares.
   section =

@@ -233,13 +233,13 @@ pub fn caddy(site: &Site) -> Vec<Item> {
 fn caddy_location(location: &Location) -> Vec<Item> {
     let open: Vec<Term> = match &location.paths {
         Paths::Compat => vec![
-            format!("    @compat path_regexp {COMPAT}").as_str().into(),
-            "    handle @compat {".into(),
+            format!("\t@compat path_regexp {COMPAT}").as_str().into(),
+            "\thandle @compat {".into(),
         ],
         Paths::Below(path) => {
             let directive = match location.target {
-                Target::MasBelowPath => "    handle_path ",
-                _ => "    handle ",
+                Target::MasBelowPath => "\thandle_path ",
+                _ => "\thandle ",
             };
             vec![Term::Text(vec![
                 directive.into(),
@@ -247,25 +247,25 @@ fn caddy_location(location: &Location) -> Vec<Item> {
                 "* {".into(),
             ])]
         }
-        Paths::Only(path) => vec![format!("    handle {path} {{").as_str().into()],
+        Paths::Only(path) => vec![format!("\thandle {path} {{").as_str().into()],
     };
     let pass = |upstream: Term| {
         vec![
-            Term::Text(vec!["        reverse_proxy ".into(), upstream, " {".into()]),
-            "            lb_try_duration 5s".into(),
-            "        }".into(),
+            Term::Text(vec!["\t\treverse_proxy ".into(), upstream, " {".into()]),
+            "\t\t\tlb_try_duration 5s".into(),
+            "\t\t}".into(),
         ]
     };
     let body: Vec<Term> = match &location.target {
         Target::Mas | Target::MasBelowPath => pass(known("computed.upstream.caddy")),
         Target::Synapse => pass(known("routes.synapse")),
         Target::Json(text) => vec![
-            "        header Content-Type application/json".into(),
-            "        header Access-Control-Allow-Origin *".into(),
-            Term::Text(vec!["        respond `".into(), text.clone(), "`".into()]),
+            "\t\theader Content-Type application/json".into(),
+            "\t\theader Access-Control-Allow-Origin *".into(),
+            Term::Text(vec!["\t\trespond `".into(), text.clone(), "`".into()]),
         ],
-        Target::Nobody => vec!["        respond 404".into()],
+        Target::Nobody => vec!["\t\trespond 404".into()],
     };
-    let lines = open.into_iter().chain(body).chain(["    }".into()]);
+    let lines = open.into_iter().chain(body).chain(["\t}".into()]);
     lines.map(item).collect()
 }

@@ -105,4 +105,8 @@ lib.concatLists [
       && builtins.any (entry: true) (settings.computed.userCredentials or [ ])
     )
   )
+  (refuse "package"
+    "the wrapper `mas-cli` goes to /usr/local/bin, where this is MAS's own. Install MAS elsewhere, for instance below /opt/mas."
+    (settings.package == "/usr/local")
+  )
 ]

@@ -27,10 +27,6 @@ lib.concatLists [
     "MAS does this now. Remove it, and configure `captcha` of MAS."
     ((settings.enable_registration_captcha or null) == true)
   )
-  (refuse "user_consent"
-    "Synapse cannot ask for consent any more. Remove it, and set `branding.tos_uri` of MAS."
-    (settings ? user_consent.version && (settings.user_consent.version or null) != null)
-  )
   (refuse "oidc_providers"
     "identity providers are MAS's business now. Remove it, and list the providers in `upstream_oauth2.providers` of MAS, each with its `synapse_idp_id` if users are to keep their accounts."
     (
@@ -65,6 +61,10 @@ lib.concatLists [
   (refuse "login_via_existing_session.enabled"
     "MAS does this now. Remove it: MAS's own device code grant does the same."
     ((settings.login_via_existing_session.enabled or null) == true)
+  )
+  (refuse "user_consent"
+    "Synapse cannot ask for consent any more. Remove it, and set `branding.tos_uri` of MAS."
+    (settings ? user_consent.version && (settings.user_consent.version or null) != null)
   )
   (refuse "refresh_token_lifetime" "MAS issues the tokens now. Remove it." (
     settings ? refresh_token_lifetime && (settings.refresh_token_lifetime or null) != null

@@ -123,6 +123,9 @@ in
         MemoryDenyWriteExecute = true;
         RemainAfterExit = true;
         User = "postgres";
+      }
+      // lib.optionalAttrs cfg.computed.generate.database {
+        LoadCredential = [ "password:${cfg.secrets.directory}/database" ];
       };
       wantedBy = [ "multi-user.target" ];
     };

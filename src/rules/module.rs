@@ -11,9 +11,16 @@ use crate::{
     units,
 };
 
-/// The rules, and what leads to them.
+/// The rules.
 pub fn rules() -> Vec<Rule> {
-    let any_proxy = || any([enabled("routes.nginx"), enabled("routes.caddy")]);
+    [homeserver(), routes(), service()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What MAS and Synapse have to agree on.
+fn homeserver() -> Vec<Rule> {
     let version = |version: &str| version.parse().expect("versions are constants");
     let synapse_before = |number: &str| {
         all([
@@ -61,6 +68,13 @@ pub fn rules() -> Vec<Rule> {
             "Synapse before 1.151.0 does not know `force_http2`",
             "Take a newer Synapse, or remove the option.",
         ),
+    ]
+}
+
+/// What the reverse proxy has to know.
+fn routes() -> Vec<Rule> {
+    let any_proxy = || any([enabled("routes.nginx"), enabled("routes.caddy")]);
+    vec![
         rule(
             "routes-without-host",
             "routes.host",
@@ -97,6 +111,12 @@ pub fn rules() -> Vec<Rule> {
             "the name of the homeserver has a port or is an address, so other servers do not look there",
             "Set the option to false, and serve what clients need by yourself.",
         ),
+    ]
+}
+
+/// What the units and the programs that they run need.
+fn service() -> Vec<Rule> {
+    vec![
         rule(
             "socket-would-be-removed",
             "listen.public",
@@ -131,6 +151,13 @@ pub fn rules() -> Vec<Rule> {
             ]),
             "`users` gives passwords, with which nobody could log in",
             "Enable passwords, or remove `passwordFile` from the users.",
+        ),
+        rule(
+            "wrapper-over-mas",
+            "package",
+            known("package").is("/usr/local"),
+            "the wrapper `mas-cli` goes to /usr/local/bin, where this is MAS's own",
+            "Install MAS elsewhere, for instance below /opt/mas.",
         ),
     ]
 }

@@ -9,12 +9,25 @@ use crate::expr::{Expr, all, any, not, option, option_or, set};
 
 /// The rules, over Synapse's settings.
 pub fn rules() -> Vec<Rule> {
-    let on = |path: &str| option(path).is(true);
-    let present = |path: &str| all([set(path), not(option(path).is(Value::Null))]);
-    let conflict = |id: &str, at: &str, when: Expr, reason: &str, fix: &str| {
-        rule(&format!("delegation-{id}"), at, when, reason, fix)
-    };
-    let handed_over = "MAS does this now";
+    [logins(), others()].into_iter().flatten().collect()
+}
+
+fn conflict(id: &str, at: &str, when: Expr, reason: &str, fix: &str) -> Rule {
+    rule(&format!("delegation-{id}"), at, when, reason, fix)
+}
+
+fn on(path: &str) -> Expr {
+    option(path).is(true)
+}
+
+fn present(path: &str) -> Expr {
+    all([set(path), not(option(path).is(Value::Null))])
+}
+
+const HANDED_OVER: &str = "MAS does this now";
+
+/// Ways to log in and to register.
+fn logins() -> Vec<Rule> {
     vec![
         conflict(
             "password",
@@ -28,22 +41,15 @@ pub fn rules() -> Vec<Rule> {
             "registration",
             "enable_registration",
             on("enable_registration"),
-            handed_over,
+            HANDED_OVER,
             "Remove it, and set `account.password_registration_enabled` of MAS.",
         ),
         conflict(
             "registration-captcha",
             "enable_registration_captcha",
             on("enable_registration_captcha"),
-            handed_over,
+            HANDED_OVER,
             "Remove it, and configure `captcha` of MAS.",
-        ),
-        conflict(
-            "user-consent",
-            "user_consent",
-            present("user_consent.version"),
-            "Synapse cannot ask for consent any more",
-            "Remove it, and set `branding.tos_uri` of MAS.",
         ),
         conflict(
             "oidc",
@@ -96,8 +102,21 @@ pub fn rules() -> Vec<Rule> {
             "existing-session",
             "login_via_existing_session.enabled",
             on("login_via_existing_session.enabled"),
-            handed_over,
+            HANDED_OVER,
             "Remove it: MAS's own device code grant does the same.",
+        ),
+    ]
+}
+
+/// What sessions are like, and what people may do with their accounts.
+fn others() -> Vec<Rule> {
+    vec![
+        conflict(
+            "user-consent",
+            "user_consent",
+            present("user_consent.version"),
+            "Synapse cannot ask for consent any more",
+            "Remove it, and set `branding.tos_uri` of MAS.",
         ),
         conflict(
             "refresh-token-lifetime",
@@ -124,7 +143,7 @@ pub fn rules() -> Vec<Rule> {
             "3pid-changes",
             "enable_3pid_changes",
             on("enable_3pid_changes"),
-            handed_over,
+            HANDED_OVER,
             "Remove it, and set `account.email_change_allowed` of MAS.",
         ),
         conflict(

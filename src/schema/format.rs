@@ -68,6 +68,11 @@ fn matches(pattern: &'static str, text: &str) -> bool {
 }
 
 /// What the first group of a POSIX pattern holds, if the text as a whole matches.
+///
+/// # Panics
+///
+/// If the pattern is none; patterns are constants.
+#[must_use]
 pub fn capture(pattern: &str, text: &str) -> Option<String> {
     let pattern = format!("(?s)^(?:{})$", escape_brackets(pattern));
     let pattern = Regex::new(&pattern).expect("patterns are constants");

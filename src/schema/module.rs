@@ -16,6 +16,10 @@ use super::{
 };
 
 /// MAS, what runs it, and what stands around it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-since" = "0.9.0"))]

@@ -49,7 +49,9 @@ pub fn generate(wanted: &Secrets) -> Result<Vec<PathBuf>, ServiceError> {
 fn random_hex() -> String {
     let mut bytes = [0_u8; 32];
     OsRng.fill_bytes(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Makes a file that only its owner may read, unless it is there; whole or not at all.

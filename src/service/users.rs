@@ -1,9 +1,6 @@
 //! Users and administrators that the configuration names: created once, then left alone.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use super::{
     ServiceError, prepare,
@@ -54,7 +51,7 @@ pub fn create(
             Outcome::Registered => Done::Created,
             Outcome::Exists => Done::Found,
         };
-        remember(seen)?;
+        remember(&seen)?;
         tell(name, done);
     }
     for name in &manifest.admins {
@@ -63,7 +60,7 @@ pub fn create(
             continue;
         }
         promote(manifest, name)?;
-        remember(seen)?;
+        remember(&seen)?;
         tell(name, Done::Promoted);
     }
     Ok(())
@@ -90,6 +87,6 @@ fn promote(manifest: &Manifest, name: &str) -> Result<(), ServiceError> {
     )))
 }
 
-fn remember(seen: PathBuf) -> Result<(), ServiceError> {
-    fs::write(&seen, "").map_err(ServiceError::file(&seen, "cannot be made"))
+fn remember(seen: &Path) -> Result<(), ServiceError> {
+    fs::write(seen, "").map_err(ServiceError::file(seen, "cannot be made"))
 }

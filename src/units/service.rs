@@ -68,7 +68,15 @@ pub fn database() -> Unit {
     body.extend(sandbox::unprivileged());
     body.extend(sandbox::offline());
     body.extend(sandbox::no_jit());
-    body.extend([entry("RemainAfterExit", true), entry("User", "postgres")]);
+    body.extend([
+        entry("RemainAfterExit", true),
+        entry("User", "postgres"),
+        entry(
+            "LoadCredential",
+            vec![item(template("password:{secrets.directory}/database"))],
+        )
+        .when(enabled("computed.generate.database")),
+    ]);
     Unit {
         name: "matrix-authentication-service-database",
         kind: Kind::Service,

@@ -13,6 +13,7 @@ pub fn activated() -> Expr {
 }
 
 /// Whether the public listener is a Unix socket.
+#[must_use]
 pub fn is_unix() -> Expr {
     known("listen.public").matches(&FILE_PATH)
 }

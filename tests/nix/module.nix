@@ -54,7 +54,7 @@ lib.evalModules {
           matrix-synapse = {
             enable = lib.mkEnableOption "Synapse";
             package = lib.mkOption { type = lib.types.raw; };
-            settings = lib.mkOption { type = any; };
+            settings = lib.mkOption { type = (import ../../modules/types.nix { inherit lib; }).json; };
             workers = lib.mkOption {
               type = any;
               default = { };

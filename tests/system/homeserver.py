@@ -28,7 +28,7 @@ UNITS = [
 WORKER = "http://127.0.0.1:8083"
 NEEDS_MAS = [
     "logins", "the worker", "MAS killed under load", "restarts behind sockets",
-    "PostgreSQL restarted", "the wrong shared secret", "the doctor", "users", "routes",
+    "PostgreSQL restarted", "the wrong shared secret", "the doctor", "users", "routes", "Caddy",
 ]
 
 
@@ -83,6 +83,7 @@ class Homeserver:
             *"-keyout /etc/ssl/test.key -out /etc/ssl/test.pem -subj /CN=test".split(),
             *f"-addext subjectAltName=DNS:{names}".split(),
         )
+        (machine.root / "etc/ssl/test.key").chmod(0o644)
         certificate = machine.root / "usr/local/share/ca-certificates/test.crt"
         shutil.copy(machine.root / "etc/ssl/test.pem", certificate)
         self.inside("update-ca-certificates")
@@ -221,6 +222,10 @@ def check_routes(server: Homeserver) -> None:
         assert found == status, (url, found)
     versions = server.client("request", f"{matrix}/_matrix/client/v1/auth_metadata")
     assert versions["body"]["issuer"] == f"{auth}/", versions
+    spoofed = "-H 'X-Forwarded-For: 192.0.2.1' -H 'X-Real-IP: 192.0.2.1' -H 'Forwarded: for=192.0.2.1'"
+    server.machine.succeed(f"curl -s {spoofed} {auth}/login")
+    journal = server.machine.journal(SERVICE)
+    assert "client.address=127.0.0.1" in journal and "192.0.2.1" not in journal, journal[-2000:]
 
 
 def check_tools(server: Homeserver) -> None:
@@ -300,6 +305,23 @@ def same_database(server: Homeserver) -> None:
     assert not out.exists()
 
 
+def synapse_judges(server: Homeserver) -> None:
+    """What we refuse beside delegation, Synapse itself refuses, and takes it with the overlay."""
+    machine = server.machine
+    machine.copy_from_host(HERE / "synapse_judge.py", "/root/judge/synapse_judge.py")
+    machine.copy_from_host(HERE.parent / "data/synapse.yaml", "/root/judge/cases.yaml")
+    overlay = f"/etc/{SERVICE}/synapse.yaml"
+    command = f"/opt/synapse/bin/python /root/judge/synapse_judge.py /root/judge/cases.yaml {overlay}"
+    report = json.loads(machine.succeed(f"{command} 2>/dev/null").splitlines()[-1])
+    for case in report:
+        refused = (case["delegation"] or "").startswith("ConfigError")
+        assert refused == (case["rule"] is not None), case
+        # What Synapse refuses even without delegation is not the overlay's business.
+        gone = case["rule"] == "delegation-msc3861"
+        assert gone or case["overlay"] is None, case
+    print(f"      {len(report)} configurations")
+
+
 def killed(server: Homeserver, token: str) -> None:
     """MAS dies under load: 503 meanwhile, and all is well again by itself."""
     machine = server.machine
@@ -345,6 +367,101 @@ def sockets(server: Homeserver) -> None:
     print(f"      over two restarts: {seen['count']}")
 
 
+OTHER_SHAPE = """
+listen: {public: /run/mas.sock}
+routes:
+  nginx: true
+  caddy: true
+  host: matrix.example.com
+  path: /auth/
+  matrixHost: matrix.example.com
+  internal: 127.0.0.1:8480
+"""
+
+NGINX = """
+ssl_certificate /etc/ssl/test.pem;
+ssl_certificate_key /etc/ssl/test.key;
+server {
+    listen 443 ssl;
+    server_name matrix.example.com;
+    include snippets/matrix-authentication-service/mas.conf;
+    include snippets/matrix-authentication-service/matrix.conf;
+}
+server {
+    listen 443 ssl;
+    server_name example.com;
+    include snippets/matrix-authentication-service/well-known.conf;
+}
+"""
+
+CADDY = """
+matrix.example.com {
+    tls /etc/ssl/test.pem /etc/ssl/test.key
+    import matrix-authentication-service/mas.caddy
+    import matrix-authentication-service/matrix.caddy
+}
+example.com {
+    tls /etc/ssl/test.pem /etc/ssl/test.key
+    import matrix-authentication-service/well-known.caddy
+}
+"""
+
+
+def other_shape(server: Homeserver) -> None:
+    """MAS behind a Unix socket, below a path of Synapse's name, its database over TCP with a
+    password; an entry point for programs on this host."""
+    machine = server.machine
+    config = (HERE / "homeserver.yaml").read_text()
+    config = config[: config.index("routes:")] + OTHER_SHAPE
+    config = config.replace("settings:\n", "settings:\n  database: {host: 127.0.0.1}\n")
+    machine.copy_from_host(server.render(config, "other"), "/")
+    (machine.root / "etc/nginx/conf.d/homeserver.conf").write_text(NGINX)
+    machine.succeed(f"systemctl daemon-reload && systemctl stop {SERVICE}.socket {SERVICE}")
+    machine.succeed(f"systemctl restart {SERVICE}-secrets {SERVICE}-database")
+    machine.succeed(f"systemctl start {SERVICE} && systemctl reload nginx")
+    mode = machine.succeed(f"stat --format='%a %U %G' {SECRETS}/database").strip()
+    assert mode == f"400 {SERVICE} matrix-synapse", mode
+    check_entry_points(server)
+    internal = "http://127.0.0.1:8480"
+    assert server.status(f"{internal}/_matrix/client/v3/login") == 200
+    assert server.status(f"{internal}/_matrix/client/versions") == 200
+    assert server.status(f"{internal}/_synapse/admin/v1/server_version") == 404
+
+
+def behind_caddy(server: Homeserver) -> None:
+    """The same behind Caddy."""
+    machine = server.machine
+    (machine.root / "etc/caddy/Caddyfile").write_text(CADDY)
+    machine.succeed("systemctl stop nginx && systemctl restart caddy")
+    machine.wait_for_open_port(443)
+    check_entry_points(server)
+
+
+def check_entry_points(server: Homeserver) -> None:
+    """People find MAS below its path, log in, and reach nothing that is internal."""
+    matrix = "https://matrix.example.com"
+    issuer = server.client("request", f"{matrix}/_matrix/client/v1/auth_metadata")["body"]["issuer"]
+    assert issuer == f"{matrix}/auth/", issuer
+    found = server.client("request", "https://example.com/.well-known/matrix/client")["body"]
+    assert found["org.matrix.msc2965.authentication"]["account"] == f"{matrix}/auth/account/", found
+    server.token()
+    token = server.client("login-oauth", "alice", "correct horse battery")["access_token"]
+    server.client("use", token)
+    for path in ("/_synapse/admin/v1/server_version", "/_synapse/mas/query_user", "/auth/health"):
+        assert server.status(matrix + path) == 404, path
+
+
+def role(server: Homeserver) -> None:
+    """A host that only works off the queue answers nobody."""
+    machine = server.machine
+    config = (HERE / "homeserver.yaml").read_text() + "role: worker\n"
+    machine.copy_from_host(server.render(config, "worker"), "/")
+    machine.succeed(f"systemctl daemon-reload && systemctl stop {SERVICE}.socket")
+    machine.succeed(f"systemctl restart {SERVICE}")
+    machine.wait_for_unit(f"{SERVICE}.service")
+    machine.fail("</dev/tcp/127.0.0.1/8081")
+
+
 def reload(server: Homeserver) -> None:
     """A reload keeps the process."""
     machine = server.machine
@@ -374,6 +491,8 @@ def run(server: Homeserver, mas: Path | None) -> None:
         missing_secret(server)
     with subtest("one database for both is refused"):
         same_database(server)
+    with subtest("Synapse agrees on what conflicts with delegation"):
+        synapse_judges(server)
     if not mas:
         print(f"left out: {', '.join(NEEDS_MAS)}: mas-cli with its share/{SERVICE} is not on PATH")
         with subtest("a reboot keeps the secrets"):
@@ -407,6 +526,12 @@ def run(server: Homeserver, mas: Path | None) -> None:
         server.token()
     with subtest("restarts behind sockets"):
         sockets(server)
+    with subtest("a Unix socket, a path, and a password for the database"):
+        other_shape(server)
+    with subtest("Caddy"):
+        behind_caddy(server)
+    with subtest("a worker"):
+        role(server)
 
 
 def main() -> None:

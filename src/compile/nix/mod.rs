@@ -124,6 +124,7 @@ pub fn string(text: &str) -> String {
         .replace('\\', "\\\\")
         .replace('"', "\\\"")
         .replace('\n', "\\n")
+        .replace('\t', "\\t")
         .replace("${", "\\${");
     format!("\"{escaped}\"")
 }
