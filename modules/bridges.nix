@@ -5,44 +5,58 @@
 # options and files are those of nixpkgs' modules in nixos/modules/services/matrix.
 { lib, config }:
 let
-  bridge = service: path: registration: {
-    inherit service path registration;
-  };
+  simple =
+    map
+      (kind: {
+        option = "services.mautrix-${kind}";
+        bridge = config.services."mautrix-${kind}" or { };
+        registration = directory: "${directory}/${kind}-registration.yaml";
+        directory = "/var/lib/mautrix-${kind}";
+      })
+      [
+        "discord"
+        "signal"
+        "slack"
+        "telegram"
+        "whatsapp"
+      ];
+  meta = lib.mapAttrsToList (instance: bridge: {
+    option = "services.mautrix-meta.instances.${instance}";
+    inherit bridge;
+    registration = directory: "/var/lib/${directory}/meta-registration.yaml";
+    directory = "mautrix-meta-${instance}";
+  }) (config.services.mautrix-meta.instances or { });
 
-  bridges = [
-    (bridge "mautrix-discord" [
-      "settings"
+  # Older bridges have the section in another one.
+  sections = [
+    [ "encryption" ]
+    [
       "bridge"
       "encryption"
-    ] "/var/lib/mautrix-discord/discord-registration.yaml")
-    (bridge "mautrix-signal" [
-      "settings"
-      "encryption"
-    ] "/var/lib/mautrix-signal/signal-registration.yaml")
-    (bridge "mautrix-telegram" [
-      "settings"
-      "bridge"
-      "encryption"
-    ] "/var/lib/mautrix-telegram/telegram-registration.yaml")
-    (bridge "mautrix-whatsapp" [
-      "settings"
-      "encryption"
-    ] "/var/lib/mautrix-whatsapp/whatsapp-registration.yaml")
+    ]
   ];
 
   warn =
     {
-      service,
-      path,
+      option,
+      bridge,
       registration,
+      directory,
     }:
-    let
-      bridge = config.services.${service} or { };
-      encryption = lib.attrByPath path { } bridge;
-      option = "services.${service}.${lib.concatStringsSep "." path}";
-    in
-    lib.optional
-      ((bridge.enable or false) && (encryption.allow or false) && !(encryption.msc4190 or false))
-      "${option}.msc4190: this bridge encrypts, and cannot log in any more to do so. Set the option to true. With Synapse before 1.141.0, add `io.element.msc4190: true` to ${registration}.";
+    lib.concatMap (
+      path:
+      let
+        encryption = lib.attrByPath path { } (bridge.settings or { });
+        file = registration (bridge.dataDir or directory);
+      in
+      lib.optional
+        ((bridge.enable or false) && (encryption.allow or false) && !(encryption.msc4190 or false))
+        "${option}.settings.${lib.concatStringsSep "." path}.msc4190: this bridge encrypts, and cannot log in any more to do so. Set the option to true. With Synapse before 1.141.0, add `io.element.msc4190: true` to ${file} too."
+    ) sections;
+
+  hookshot = config.services.matrix-hookshot or { };
 in
-lib.concatMap warn bridges
+lib.concatMap warn (simple ++ meta)
+++
+  lib.optional ((hookshot.enable or false) && hookshot.settings ? encryption)
+    "services.matrix-hookshot.settings.encryption: Hookshot cannot log in any more to encrypt. Take a version that knows MSC4190 and, with Synapse before 1.141.0, add `io.element.msc4190: true` to ${toString hookshot.registrationFile}; or remove the section."

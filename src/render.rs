@@ -180,10 +180,14 @@ fn with_defaults(node: &Node, value: &Value) -> Value {
 }
 
 impl Context {
-    /// The files, each with its path from the root of the host's file system.
+    /// The files, each with its path from the root of the host's file system; none if MAS is not
+    /// enabled.
     #[must_use]
     pub fn files(&self) -> Vec<Artifact> {
         let mut files = Vec::new();
+        if self.options["enable"] == false {
+            return files;
+        }
         let mut add = |path: String, content: String| {
             files.push(Artifact {
                 path: path.into(),

@@ -146,11 +146,6 @@ pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
 ///
 /// If the template is wrong.
 pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.set_keep_trailing_newline(true);
-    environment.add_template("options.md", include_str!("templates/options.md.j2"))?;
     let all = entries(settings);
     let sections: Vec<_> = settings
         .section()
@@ -169,9 +164,39 @@ pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
         })
         .collect();
     let newest = crate::schema::NEWEST.to_string();
-    environment
-        .get_template("options.md")?
-        .render(context! { sections, newest })
+    render(
+        include_str!("templates/options.md.j2"),
+        context! { sections, newest },
+    )
+}
+
+/// The reference of the module's own options.
+///
+/// # Errors
+///
+/// If the template is wrong.
+pub fn module(module: &Node) -> Result<String, minijinja::Error> {
+    let entries: Vec<_> = entries(module)
+        .iter()
+        .filter(|entry| !entry.path.starts_with("settings.") && !entry.path.contains("[]"))
+        .filter(|entry| !entry.group || entry.default.is_some() || entry.nullable)
+        .filter(|entry| !entry.description.is_empty())
+        .map(|entry| Entry {
+            required: false,
+            path: entry.path.replace('*', "<name>"),
+            ..entry.clone()
+        })
+        .map(|entry| shown(&entry))
+        .collect();
+    render(include_str!("templates/module.md.j2"), context! { entries })
+}
+
+fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_keep_trailing_newline(true);
+    environment.render_str(template, context)
 }
 
 fn shown(entry: &Entry) -> minijinja::Value {

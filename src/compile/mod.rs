@@ -13,7 +13,10 @@ use std::{
 
 use similar::TextDiff;
 
-use crate::{rules::Rule, tree::Node};
+use crate::{
+    rules::Rule,
+    tree::{self, Node},
+};
 
 /// Where the generated Nix files lie. Nothing else belongs there.
 pub const GENERATED: &str = "modules/generated";
@@ -75,6 +78,10 @@ pub fn artifacts(settings: &Node, rules: &[Rule]) -> Result<Vec<Artifact>, Compi
     artifacts.push(Artifact {
         path: "docs/options.md".into(),
         content: docs::options(settings)?,
+    });
+    artifacts.push(Artifact {
+        path: "docs/module-options.md".into(),
+        content: docs::module(&tree::module())?,
     });
     artifacts.push(Artifact {
         path: "docs/config.schema.json".into(),

@@ -82,6 +82,11 @@ impl MasCli {
         command
     }
 
+    /// Where it is.
+    pub fn program(&self) -> &Path {
+        &self.0
+    }
+
     /// The directory whose `bin` MAS is in.
     pub fn prefix(&self) -> &Path {
         self.0.parent().and_then(Path::parent).unwrap()
