@@ -3,17 +3,14 @@
   services.matrix-authentication-service = {
     enable = true;
     createDatabase = true;
+    synapse.enable = true;
+    routes = {
+      nginx = true;
+      host = "auth.example.com";
+      matrixHost = "matrix.example.com";
+    };
     settings = {
-      http.public_base = "https://auth.example.com/";
-      matrix = {
-        homeserver = "example.com";
-        endpoint = "http://localhost:8008/";
-        secret_file = "/run/secrets/mas-synapse";
-      };
-      secrets = {
-        encryption_file = "/run/secrets/mas-encryption";
-        keys = [ { key_file = "/run/secrets/mas-rsa-key"; } ];
-      };
+      matrix.homeserver = "example.com";
       upstream_oauth2.providers = [
         {
           id = "01HFVBY12TMNTYTBV8W921M5FA";

@@ -139,6 +139,7 @@ let
         .${bound} or (if lib.hasInfix ":" bound then "[${bound}]" else bound);
     in
     "http://${host}:${toString clientListener.port}";
+  synapseVersion = lib.getVersion homeserver.package;
   synapseDatabase = homeserver.settings.database or { name = "sqlite3"; };
   isLocal = lib.elem (synapseDatabase.args.host or "localhost") [
     "localhost"
@@ -226,7 +227,7 @@ in
       };
       routes.synapse = mkIf (delegated && clientListener != null) (mkDefault address);
       synapse = mkIf homeserver.enable {
-        version = mkDefault (homeserver.package.version or null);
+        version = mkDefault (if synapseVersion == "" then null else synapseVersion);
         database = mkIf (synapseDatabase.name == "psycopg2" && isLocal) (
           mkDefault synapseDatabase.args.database
         );

@@ -44,7 +44,6 @@ in
   tests =
     cargo "tests"
       [
-        pkgs.gettext
         pkgs.matrix-authentication-service
         pkgs.nix
       ]

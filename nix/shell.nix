@@ -3,7 +3,6 @@
   cargo,
   cargo-nextest,
   clippy,
-  gettext,
   matrix-authentication-service,
   nix,
   nixfmt-tree,
@@ -16,7 +15,6 @@ mkShell {
     cargo
     cargo-nextest
     clippy
-    gettext
     matrix-authentication-service
     nix
     nixfmt-tree

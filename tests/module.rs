@@ -534,11 +534,16 @@ fn what_we_show_people_evaluates() {
     let nixos = "{ config._module.freeformType = lib.types.lazyAttrsOf lib.types.anything; }";
     for file in ["docs/example.nix", "nix/template/configuration.nix"] {
         let path = root().join(file).display().to_string();
-        let result = "{ problems = map (p: p.message) config.assertions; inherit (cfg) settings; }";
+        let result =
+            "{ problems = map (p: p.message) config.assertions; inherit (cfg) finalSettings; }";
         let found = evaluate(&nix, &[nixos, &path], result).unwrap();
         assert_eq!(found["problems"], json!([]), "{file}");
         assert_eq!(
-            found["settings"]["matrix"]["homeserver"], "example.com",
+            found["finalSettings"]["matrix"]["homeserver"], "example.com",
+            "{file}"
+        );
+        assert_eq!(
+            found["finalSettings"]["http"]["public_base"], "https://auth.example.com/",
             "{file}"
         );
     }

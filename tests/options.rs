@@ -67,7 +67,6 @@ fn module_says(
                {{ services.matrix-authentication-service = read {}; }}
                {{ services.matrix-synapse = {{
                  enable = {};
-                 package.version = \"1.163.2\";
                  settings = read {} // {{ server_name = \"example.com\"; }};
                }}; }}
              ];
@@ -174,8 +173,7 @@ fn synapse_on_this_host_is_set_up() {
                  }};
                  services.matrix-synapse = {{
                    enable = true;
-                   package.version = \"1.163.2\";
-                   workers.one = {{ }};
+                     workers.one = {{ }};
                    workers.two = {{ }};
                    settings = {{
                      server_name = \"example.org\";

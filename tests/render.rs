@@ -104,6 +104,23 @@ fn configurations() -> Vec<(&'static str, Value)> {
     ]
 }
 
+#[test]
+fn the_examples_are_the_same() {
+    let Some(nix) = Nix::find("the examples") else {
+        return;
+    };
+    let evaluated = nix.json(&format!(
+        "(import {} {{ modules = [ {} ]; masCli = \"/opt/mas\"; }})
+           .config.environment.etc.\"matrix-authentication-service/config.yaml\".source.text",
+        root().join("tests/nix/module.nix").display(),
+        root().join("docs/example.nix").display()
+    ));
+    let loaded = Loaded::files(&[root().join("docs/example.yaml")]).unwrap();
+    let rendered = files(&loaded.value).unwrap();
+    let config = &rendered["etc/matrix-authentication-service/config.yaml"];
+    assert_eq!(evaluated.unwrap(), config.as_str());
+}
+
 fn files(config: &Value) -> Result<BTreeMap<String, String>, Vec<Problem>> {
     let context = render::context(&Loaded::from(config.clone()), &NEWEST)?;
     let files = context.files().into_iter();

@@ -53,7 +53,10 @@ lib.evalModules {
           caddy = proxy;
           matrix-synapse = {
             enable = lib.mkEnableOption "Synapse";
-            package = lib.mkOption { type = lib.types.raw; };
+            package = lib.mkOption {
+              type = lib.types.raw;
+              default.name = "matrix-synapse-wrapped-1.163.2";
+            };
             settings = lib.mkOption { type = (import ../../modules/types.nix { inherit lib; }).json; };
             workers = lib.mkOption {
               type = any;

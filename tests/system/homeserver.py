@@ -27,7 +27,7 @@ UNITS = [
 ]
 WORKER = "http://127.0.0.1:8083"
 NEEDS_MAS = [
-    "logins", "the worker", "MAS killed under load", "restarts behind sockets",
+    "logins", "the worker", "changing secrets", "MAS killed under load", "restarts behind sockets",
     "PostgreSQL restarted", "the wrong shared secret", "the doctor", "users", "routes", "Caddy",
 ]
 
@@ -271,6 +271,20 @@ def wrong_shared_secret(server: Homeserver) -> None:
     machine.succeed("sed -i 's|secrets/synapse.new\"|secrets/synapse\"|' /etc/matrix-authentication-service/synapse.yaml")
     machine.succeed(f"rm {SECRETS}/synapse.new; systemctl restart matrix-synapse matrix-synapse-worker")
     machine.succeed(f"systemctl start {SERVICE}-doctor")
+
+
+def rotation(server: Homeserver) -> None:
+    """The shared secret and the signing keys are changed as the documentation says."""
+    machine = server.machine
+    before = machine.succeed(f"cat {SECRETS}/synapse")
+    machine.succeed(f"rm {SECRETS}/synapse && systemctl restart {SERVICE}-secrets")
+    machine.succeed("systemctl restart matrix-synapse matrix-synapse-worker")
+    assert machine.succeed(f"cat {SECRETS}/synapse") != before
+    key = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384"
+    machine.succeed(f"{key} -out {SECRETS}/keys/more.pem && systemctl restart {SERVICE}")
+    keys = server.client("request", "https://auth.example.com/oauth2/keys.json")["body"]["keys"]
+    assert len(keys) == 3, keys
+    server.client("use", server.token())
 
 
 def missing_secret(server: Homeserver) -> None:
@@ -524,6 +538,8 @@ def run(server: Homeserver, mas: Path | None) -> None:
         assert check_secrets(server) == before
         server.client("use", token)
         server.token()
+    with subtest("secrets are changed"):
+        rotation(server)
     with subtest("restarts behind sockets"):
         sockets(server)
     with subtest("a Unix socket, a path, and a password for the database"):
