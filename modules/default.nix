@@ -310,15 +310,16 @@ in
 
     systemd = {
       services = lib.mapAttrs (
-        unit: definition:
-        definition
+        _: unit:
+        unit
         // {
+          # Restarted together, so that MAS is not stopped while the others are.
+          stopIfChanged = false;
           restartTriggers = map (file: config.environment.etc."${name}/${file}".source) [
             "config.yaml"
             "service.yaml"
           ];
         }
-        // lib.optionalAttrs (unit == name) { stopIfChanged = false; }
       ) units.services;
       inherit (units) sockets timers;
       tmpfiles.rules = units.tmpfiles;

@@ -2,7 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::expr::{Entry, Term, either, enabled, entry, given, known, template};
+use crate::expr::{Entry, Expr, Term, all, either, enabled, entry, given, known, not, template};
+
+/// Whether Synapse runs on this host, and delegates.
+#[must_use]
+pub fn here() -> Expr {
+    let elsewhere = known("synapse.units").is(json!([]));
+    all([enabled("synapse.enable"), not(elsewhere)])
+}
 
 /// The `matrix_authentication_service` section of Synapse's configuration.
 #[must_use]

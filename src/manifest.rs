@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::Deserialize;
 
 use crate::{
+    delegation,
     expr::{Entry, Item, Term, either, enabled, entry, given, item, known, template},
     schema::module::User,
 };
@@ -104,7 +105,7 @@ pub fn section() -> Vec<Entry> {
                 entry(
                     "group",
                     either(
-                        enabled("synapse.enable"),
+                        delegation::here(),
                         known("synapse.group"),
                         Term::Constant(serde_json::Value::Null),
                     ),

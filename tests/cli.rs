@@ -4,6 +4,7 @@ mod common;
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
 };
@@ -353,4 +354,61 @@ fn every_command_helps_with_an_example() {
         let output = mas2nix(root(), &[command, "--help"]);
         assert!(out(&output).contains("Example"), "{command}");
     }
+}
+
+#[test]
+fn render_writes_everything_or_nothing() {
+    let directory = TempDir::new().unwrap();
+    let here = directory.path();
+    let render = |config: &str, extra: &[&str]| {
+        fs::write(here.join("mas.yaml"), config).unwrap();
+        let arguments = ["render", "--config", "mas.yaml", "--out", "host"];
+        mas2nix(here, &[&arguments, extra].concat())
+    };
+    let host = |path: &str| here.join("host").join(path);
+
+    let output = render("settings: {matrix: {homeserver: a}}\nrolle: both\n", &[]);
+    assert_eq!(code(&output), 1);
+    let said = out(&output);
+    assert!(
+        said.contains("mas.yaml: rolle: ") && said.contains("`role`"),
+        "{said}"
+    );
+    assert!(!host("").exists());
+
+    let output = render(
+        "settings: {matrix: {homeserver: a, secret: hunter2}}\nroutes: {nginx: true}\n",
+        &["--json"],
+    );
+    assert_eq!(code(&output), 1);
+    let report: Value = serde_json::from_str(&out(&output)).unwrap();
+    let problems = report["problems"].as_array().unwrap().iter();
+    let paths: Vec<&str> = problems.map(|p| p["path"].as_str().unwrap()).collect();
+    assert_eq!(
+        paths,
+        ["settings.matrix.secret", "routes.host", "routes.matrixHost"]
+    );
+    assert!(!out(&output).contains("hunter2") && !host("").exists());
+
+    let minimal = "settings: {matrix: {homeserver: a}}\n";
+    let output = render(minimal, &["--json"]);
+    assert_eq!(code(&output), 0);
+    let report: Value = serde_json::from_str(&out(&output)).unwrap();
+    for file in report["files"].as_array().unwrap() {
+        assert_eq!(file["changed"], true, "{file}");
+        assert!(host(file["path"].as_str().unwrap()).exists(), "{file}");
+    }
+    let mode = |path: &str| fs::metadata(host(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("usr/local/bin/mas-cli"), 0o755);
+    assert_eq!(mode("etc/matrix-authentication-service/config.yaml"), 0o644);
+
+    let other = host("etc/systemd/system/other.service");
+    fs::write(&other, "not ours").unwrap();
+    let output = render(minimal, &[]);
+    assert_eq!(out(&output), "");
+    assert!(err(&output).contains("0 of "), "{}", err(&output));
+    assert!(other.exists());
+
+    let output = mas2nix(here, &["render", "--config", "absent", "--out", "host"]);
+    assert_eq!(code(&output), 2);
 }

@@ -130,7 +130,11 @@
       "localhost"
       "10.0.0.0/8"
     ];
-    description = "Addresses that MAS may exchange packets with.";
+    description = ''
+      Addresses that MAS may exchange packets with. If clients that register
+      themselves publish their keys at an address of their own, MAS has to reach that:
+      `any` allows everything.
+    '';
   };
   publicAdminApi = lib.mkOption {
     type = lib.types.bool;
@@ -200,7 +204,10 @@
     group = lib.mkOption {
       type = types.name;
       default = "matrix-synapse";
-      description = "The group that Synapse and its workers run as, which may read the shared secret.";
+      description = ''
+        The group that Synapse and its workers run as on this host, which may read the
+        shared secret.
+      '';
     };
     units = lib.mkOption {
       type = types.list types.unitName;

@@ -13,7 +13,7 @@
       keys = cfg.computed.generate.keys;
       synapse = cfg.computed.generate.synapse;
       database = cfg.computed.generate.database;
-      group = if cfg.synapse.enable then cfg.synapse.group else null;
+      group = if cfg.synapse.enable && cfg.synapse.units != [ ] then cfg.synapse.group else null;
     };
     users = cfg.users;
     admins = cfg.admins;

@@ -19,7 +19,11 @@ in
           "!${cfg.toolsPackage}/bin/mas-service check-secrets"
         ];
         User = "matrix-authentication-service";
-        Group = if cfg.synapse.enable then cfg.synapse.group else "matrix-authentication-service";
+        Group =
+          if cfg.synapse.enable && cfg.synapse.units != [ ] then
+            cfg.synapse.group
+          else
+            "matrix-authentication-service";
         ReadWritePaths = [ cfg.secrets.directory ];
         CapabilityBoundingSet = "CAP_DAC_READ_SEARCH";
         PrivateTmp = true;

@@ -101,7 +101,8 @@ pub struct Module {
     #[schemars(extend("default" = false))]
     pub socket_activation: bool,
 
-    /// Addresses that MAS may exchange packets with.
+    /// Addresses that MAS may exchange packets with. If clients that register themselves publish
+    /// their keys at an address of their own, MAS has to reach that: `any` allows everything.
     #[schemars(
         extend(
             "x-nullable" = true,
@@ -233,7 +234,7 @@ pub struct Synapse {
     )]
     pub secret_path: Option<FilePath>,
 
-    /// The group that Synapse and its workers run as, which may read the shared secret.
+    /// The group that Synapse and its workers run as on this host, which may read the shared secret.
     #[schemars(extend("default" = "matrix-synapse"))]
     pub group: Name,
 

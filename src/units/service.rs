@@ -1,8 +1,12 @@
 //! The services: MAS itself, and the one-shots before and beside it.
 
 use super::{Kind, NAME, Unit, described, sandbox, socket};
-use crate::expr::{
-    Entry, Expr, Item, Term, all, either, enabled, entry, item, items, known, not, template, texts,
+use crate::{
+    delegation,
+    expr::{
+        Entry, Expr, Item, Term, all, either, enabled, entry, item, items, known, not, template,
+        texts,
+    },
 };
 
 const SECRETS: &str = "matrix-authentication-service-secrets.service";
@@ -16,7 +20,7 @@ const POSTGRESQL: &[&str] = &["postgresql.service", "postgresql.target"];
 
 /// Makes the secrets that are not there yet, and looks whether the others are.
 pub fn secrets() -> Unit {
-    let group = either(delegated(), known("synapse.group"), NAME);
+    let group = either(delegation::here(), known("synapse.group"), NAME);
     let mut body = vec![
         entry("Type", "oneshot"),
         entry("RemainAfterExit", true),
