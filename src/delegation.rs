@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::expr::{Entry, Expr, Term, all, either, enabled, entry, given, known, not, template};
+use crate::expr::{
+    Entry, Expr, Term, all, either, enabled, entry, given, known, not, option, template,
+};
 
 /// Whether Synapse runs on this host, and delegates.
 #[must_use]
@@ -17,16 +19,24 @@ pub fn section() -> Vec<Entry> {
     vec![
         entry("enabled", true),
         entry("endpoint", known("synapse.endpoint")),
-        entry(
-            "secret_path",
-            either(
-                given("synapse.secretPath"),
-                known("synapse.secretPath"),
-                template("{secrets.directory}/synapse"),
-            ),
-        ),
+        entry("secret_path", secret_path()),
         entry("force_http2", true).when(enabled("synapse.forceHttp2")),
     ]
+}
+
+/// The file from which Synapse reads the shared secret: the one that is made here, or that MAS
+/// reads, unless the user names another one.
+#[must_use]
+pub fn secret_path() -> Term {
+    either(
+        given("synapse.secretPath"),
+        known("synapse.secretPath"),
+        either(
+            enabled("computed.generate.synapse"),
+            template("{secrets.directory}/synapse"),
+            option("settings.matrix.secret_file"),
+        ),
+    )
 }
 
 /// A configuration file for Synapse, to be read after its own: it turns delegation on and

@@ -33,6 +33,8 @@ pub struct Manifest {
     pub credentials: BTreeMap<String, PathBuf>,
     /// The secrets to make.
     pub secrets: Secrets,
+    /// The file from which Synapse reads the shared secret, if Synapse is on this host.
+    pub synapse_secret: Option<PathBuf>,
     /// Users to create, by localpart.
     pub users: BTreeMap<String, User>,
     /// Localparts of users to give administrators' rights to.
@@ -111,6 +113,14 @@ pub fn section() -> Vec<Entry> {
                     ),
                 ),
             ],
+        ),
+        entry(
+            "synapseSecret",
+            either(
+                delegation::here(),
+                delegation::secret_path(),
+                Term::Constant(serde_json::Value::Null),
+            ),
         ),
         entry("users", known("users")),
         entry("admins", known("admins")),

@@ -169,8 +169,10 @@ fn synapse_on_this_host_is_set_up() {
                evaluated = import {} {{ modules = [ {{
                  services.matrix-authentication-service = {{
                    createDatabase = true;
+                   metrics = true;
                    synapse.enable = true;
                  }};
+                 services.prometheus.enable = true;
                  services.matrix-synapse = {{
                    enable = true;
                      workers.one = {{ }};
@@ -198,6 +200,7 @@ fn synapse_on_this_host_is_set_up() {
              in {{
                problems = map (problem: problem.message) config.assertions;
                inherit (config) warnings;
+               inherit (config.services.prometheus) scrapeConfigs;
                inherit (cfg) finalSettings synapse routes;
                inherit (config.services.matrix-synapse.settings) matrix_authentication_service;
                inherit (config.systemd.services.matrix-authentication-service) before;
@@ -232,6 +235,10 @@ fn synapse_on_this_host_is_set_up() {
             "endpoint": "http://127.0.0.1:8081/",
             "secret_path": "/var/lib/matrix-authentication-service-secrets/synapse",
         })
+    );
+    assert_eq!(
+        found["scrapeConfigs"][0]["static_configs"][0]["targets"],
+        json!(["127.0.0.1:8081"])
     );
     let warnings = found["warnings"].as_array().unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use common::{Nix, data, root};
 use mas2nix::{check::Problem, load::Loaded, render, schema::NEWEST};
+use semver::Version;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -105,6 +106,20 @@ fn configurations() -> Vec<(&'static str, Value)> {
 }
 
 #[test]
+fn keys_are_named_as_mas_can_read_them() {
+    let config = json!({"settings": {"matrix": {"homeserver": "example.com"}}});
+    let text = |version: &str| {
+        let files = files(&config, &version.parse().unwrap()).unwrap();
+        files["etc/matrix-authentication-service/config.yaml"].clone()
+    };
+    assert!(text("1.7.0").contains("keys_dir:") && !text("1.7.0").contains("key_file:"));
+    assert!(
+        text("1.6.0").contains("secrets.keys.1.key_file") && !text("1.6.0").contains("keys_dir:")
+    );
+    assert!(text("1.1.0").contains("kid: \"p256\"") && !text("1.6.0").contains("kid:"));
+}
+
+#[test]
 fn the_examples_are_the_same() {
     let Some(nix) = Nix::find("the examples") else {
         return;
@@ -116,13 +131,13 @@ fn the_examples_are_the_same() {
         root().join("docs/example.nix").display()
     ));
     let loaded = Loaded::files(&[root().join("docs/example.yaml")]).unwrap();
-    let rendered = files(&loaded.value).unwrap();
+    let rendered = files(&loaded.value, &NEWEST).unwrap();
     let config = &rendered["etc/matrix-authentication-service/config.yaml"];
     assert_eq!(evaluated.unwrap(), config.as_str());
 }
 
-fn files(config: &Value) -> Result<BTreeMap<String, String>, Vec<Problem>> {
-    let context = render::context(&Loaded::from(config.clone()), &NEWEST)?;
+fn files(config: &Value, version: &Version) -> Result<BTreeMap<String, String>, Vec<Problem>> {
+    let context = render::context(&Loaded::from(config.clone()), version)?;
     let files = context.files().into_iter();
     Ok(files
         .map(|file| (file.path.display().to_string(), file.content))
@@ -135,17 +150,26 @@ fn both_targets_are_equal() {
         return;
     };
     let directory = TempDir::new().unwrap();
-    for (name, config) in configurations() {
+    let old = json!({
+        "package": "/opt/mas", "toolsPackage": "/usr/local", "synapse": {"enable": true},
+        "settings": {"matrix": {"homeserver": "example.com"}},
+    });
+    let versions =
+        ["1.1.0", "1.6.0"].map(|version| ("an older MAS", version.parse().unwrap(), old.clone()));
+    let newest = configurations()
+        .into_iter()
+        .map(|(name, config)| (name, NEWEST, config));
+    for (name, version, config) in newest.chain(versions) {
         let file = directory.path().join("config.json");
         fs::write(&file, config.to_string()).unwrap();
         let evaluated = nix.json(&format!(
-            "import {} {{ config = {}; }}",
+            "import {} {{ config = {}; version = \"{version}\"; }}",
             root().join("tests/nix/rendered.nix").display(),
             file.display()
         ));
         let evaluated = evaluated.unwrap_or_else(|error| panic!("{name}: {error}"));
         let evaluated: BTreeMap<String, String> = serde_json::from_value(evaluated).unwrap();
-        let rendered = by_host(&config, files(&config).unwrap());
+        let rendered = by_host(&config, files(&config, &version).unwrap());
         let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&rendered), names(&evaluated), "{name}");
         for (path, text) in &rendered {

@@ -46,6 +46,15 @@ lib.concatLists [
     "Synapse cannot delegate to a MAS before 1.0.0. Take a newer MAS in `package`."
     (settings.synapse.enable && older "1.0.0")
   )
+  (refuse "synapse.secretPath"
+    "Synapse has nowhere to read the shared secret from. Name a file with it, which Synapse's group can read."
+    (
+      settings.synapse.enable
+      && settings.synapse.secretPath == null
+      && !settings.computed.generate.synapse
+      && !(settings ? settings.matrix.secret_file)
+    )
+  )
   (refuse "synapse.version"
     "Synapse before 1.136.0 does not know `matrix_authentication_service`. Take a newer Synapse."
     (

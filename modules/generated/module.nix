@@ -197,9 +197,12 @@
     secretPath = lib.mkOption {
       type = lib.types.nullOr types.filePath;
       default = null;
-      defaultText = lib.literalMD "`synapse` in `secrets.directory`, readable by `synapse.group`";
+      defaultText = lib.literalMD "the one that is made here, or `matrix.secret_file` of the settings";
       example = "/run/secrets/synapse-mas";
-      description = "The file from which Synapse reads the secret that it shares with MAS.";
+      description = ''
+        The file from which Synapse reads the secret that it shares with MAS.
+        `synapse.group` has to be able to read it.
+      '';
     };
     group = lib.mkOption {
       type = types.name;

@@ -15,6 +15,16 @@
       database = cfg.computed.generate.database;
       group = if cfg.synapse.enable && cfg.synapse.units != [ ] then cfg.synapse.group else null;
     };
+    synapseSecret =
+      if cfg.synapse.enable && cfg.synapse.units != [ ] then
+        if cfg.synapse.secretPath != null then
+          cfg.synapse.secretPath
+        else if cfg.computed.generate.synapse then
+          "${cfg.secrets.directory}/synapse"
+        else
+          cfg.settings.matrix.secret_file or null
+      else
+        null;
     users = cfg.users;
     admins = cfg.admins;
   };

@@ -30,17 +30,21 @@ lib.concatLists [
   (refuse "oidc_providers"
     "identity providers are MAS's business now. Remove it, and list the providers in `upstream_oauth2.providers` of MAS, each with its `synapse_idp_id` if users are to keep their accounts."
     (
-      (
-        (settings ? oidc_providers && (settings.oidc_providers or null) != null)
-        && (settings.oidc_providers or null) != [ ]
-      )
-      || (settings.oidc_config.enabled or null) == true
+      (settings ? oidc_providers && (settings.oidc_providers or null) != null)
+      && (settings.oidc_providers or null) != [ ]
     )
+  )
+  (refuse "oidc_config.enabled"
+    "identity providers are MAS's business now. Remove it, and list the providers in `upstream_oauth2.providers` of MAS, each with its `synapse_idp_id` if users are to keep their accounts."
+    ((settings.oidc_config.enabled or null) == true)
   )
   (refuse "saml2_config"
     "MAS does not know SAML. Remove it, and put a provider such as Dex between SAML and `upstream_oauth2.providers` of MAS."
     (
-      (settings ? saml2_config.sp_config && (settings.saml2_config.sp_config or null) != null)
+      (
+        (settings ? saml2_config.sp_config && (settings.saml2_config.sp_config or null) != null)
+        || (settings ? saml2_config.config_path && (settings.saml2_config.config_path or null) != null)
+      )
       && (settings.saml2_config.enabled or true) == true
     )
   )

@@ -6,8 +6,10 @@
     secret_path =
       if cfg.synapse.secretPath != null then
         cfg.synapse.secretPath
+      else if cfg.computed.generate.synapse then
+        "${cfg.secrets.directory}/synapse"
       else
-        "${cfg.secrets.directory}/synapse";
+        cfg.settings.matrix.secret_file or null;
   }
   // lib.optionalAttrs cfg.synapse.forceHttp2 { force_http2 = true; };
   overlay = {
@@ -17,8 +19,10 @@
       secret_path =
         if cfg.synapse.secretPath != null then
           cfg.synapse.secretPath
+        else if cfg.computed.generate.synapse then
+          "${cfg.secrets.directory}/synapse"
         else
-          "${cfg.secrets.directory}/synapse";
+          cfg.settings.matrix.secret_file or null;
     }
     // lib.optionalAttrs cfg.synapse.forceHttp2 { force_http2 = true; };
     password_config = {

@@ -156,6 +156,9 @@ fn run_secrets(manifest: &Manifest) -> Result<ExitCode> {
 }
 
 fn run_check_secrets(manifest: &Manifest) -> Result<ExitCode> {
+    if let Some(doubt) = secrets::doubt_about_synapse(manifest) {
+        tracing::warn!("{doubt}");
+    }
     let problems = secrets::problems(manifest);
     for problem in &problems {
         tracing::error!("{problem}");

@@ -55,6 +55,18 @@ fn homeserver() -> Vec<Rule> {
             "Take a newer MAS in `package`.",
         ),
         rule(
+            "no-secret-for-synapse",
+            "synapse.secretPath",
+            all([
+                enabled("synapse.enable"),
+                known("synapse.secretPath").is(Value::Null),
+                not(enabled("computed.generate.synapse")),
+                not(set("settings.matrix.secret_file")),
+            ]),
+            "Synapse has nowhere to read the shared secret from",
+            "Name a file with it, which Synapse's group can read.",
+        ),
+        rule(
             "synapse-too-old",
             "synapse.version",
             all([enabled("synapse.enable"), synapse_before("1.136.0")]),

@@ -25,6 +25,9 @@ fn present(path: &str) -> Expr {
 }
 
 const HANDED_OVER: &str = "MAS does this now";
+const PROVIDERS: &str = "identity providers are MAS's business now";
+const LIST_PROVIDERS: &str = "Remove it, and list the providers in `upstream_oauth2.providers` of MAS, \
+    each with its `synapse_idp_id` if users are to keep their accounts.";
 
 /// Ways to log in and to register.
 fn logins() -> Vec<Rule> {
@@ -54,21 +57,28 @@ fn logins() -> Vec<Rule> {
         conflict(
             "oidc",
             "oidc_providers",
-            any([
-                all([
-                    present("oidc_providers"),
-                    not(option("oidc_providers").is(Value::Array(Vec::new()))),
-                ]),
-                on("oidc_config.enabled"),
+            all([
+                present("oidc_providers"),
+                not(option("oidc_providers").is(Value::Array(Vec::new()))),
             ]),
-            "identity providers are MAS's business now",
-            "Remove it, and list the providers in `upstream_oauth2.providers` of MAS, each with its `synapse_idp_id` if users are to keep their accounts.",
+            PROVIDERS,
+            LIST_PROVIDERS,
+        ),
+        conflict(
+            "oidc-config",
+            "oidc_config.enabled",
+            on("oidc_config.enabled"),
+            PROVIDERS,
+            LIST_PROVIDERS,
         ),
         conflict(
             "saml2",
             "saml2_config",
             all([
-                present("saml2_config.sp_config"),
+                any([
+                    present("saml2_config.sp_config"),
+                    present("saml2_config.config_path"),
+                ]),
                 option_or("saml2_config.enabled", true).is(true),
             ]),
             "MAS does not know SAML",

@@ -227,9 +227,10 @@ pub struct Synapse {
     #[schemars(extend("default" = "http://127.0.0.1:8081/"))]
     pub endpoint: Url,
 
-    /// The file from which Synapse reads the secret that it shares with MAS.
+    /// The file from which Synapse reads the secret that it shares with MAS. `synapse.group` has to
+    /// be able to read it.
     #[schemars(
-        extend("x-default-text" = "`synapse` in `secrets.directory`, readable by `synapse.group`"),
+        extend("x-default-text" = "the one that is made here, or `matrix.secret_file` of the settings"),
         example = &"/run/secrets/synapse-mas"
     )]
     pub secret_path: Option<FilePath>,

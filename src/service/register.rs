@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rexpect::session::{PtySession, spawn_command};
 
-use super::ServiceError;
+use super::{ServiceError, doctor::redact};
 use crate::schema::module::User;
 
 /// How long to wait for an answer of the dialogue, in milliseconds. Hashing a password takes its
@@ -51,8 +51,15 @@ pub fn register(
         let said = [output.stdout, output.stderr].concat();
         return outcome(name, &String::from_utf8_lossy(&said));
     };
-    let said = dialogue(command, password)
-        .map_err(|error| ServiceError::Mas(format!("registering {name}: {error}")))?;
+    if password.contains(['\n', '\r']) {
+        return Err(ServiceError::Mas(format!(
+            "{name} was not registered: the password has several lines. Write it on one"
+        )));
+    }
+    let said = dialogue(command, password).map_err(|error| {
+        let error = redact(&error.to_string(), &[password.to_owned()]);
+        ServiceError::Mas(format!("registering {name}: {error}"))
+    })?;
     outcome(name, &said)
 }
 

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::unistd::Group;
+use nix::unistd::{Group, User};
 use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use rand::{RngCore, rngs::OsRng};
 
@@ -150,6 +150,27 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
         Some(format!("{}: {}: {wrong}", option(name), path.display()))
     });
     problems.collect()
+}
+
+/// Why Synapse may not be able to read the shared secret, as far as owners and modes tell.
+#[must_use]
+pub fn doubt_about_synapse(manifest: &Manifest) -> Option<String> {
+    let path = manifest.synapse_secret.as_ref()?;
+    let name = manifest.secrets.group.as_ref()?;
+    let group = Group::from_name(name).ok()??;
+    let metadata = fs::metadata(path).ok()?;
+    let owner = User::from_uid(metadata.uid().into()).ok().flatten();
+    let mode = metadata.mode();
+    let readable = mode & 0o004 != 0
+        || (mode & 0o040 != 0 && metadata.gid() == group.gid.as_raw())
+        || (mode & 0o400 != 0 && owner.is_some_and(|owner| owner.gid == group.gid));
+    (!readable).then(|| {
+        format!(
+            "synapse.secretPath: {}: it seems that Synapse cannot read it. Let the group {name} \
+             read it, or name another file",
+            path.display()
+        )
+    })
 }
 
 /// The option behind the name of a credential.

@@ -138,17 +138,25 @@ def verify_units(server: Homeserver) -> None:
 
 def exposure(server: Homeserver) -> None:
     """How much each unit could do if it were taken over."""
-    print("      unit                                                exposure")
+    print("      unit                                                    exposure")
     worst = {}
     for unit in UNITS:
         table = server.machine.execute(f"systemd-analyze security --no-pager {unit}")[1]
         last = [line for line in table.splitlines() if "Overall exposure level" in line][-1]
         worst[unit] = float(last.split(":")[1].split()[0])
-        print(f"      {unit:<52}{worst[unit]:.1f}")
+        print(f"      {unit:<56}{worst[unit]:.1f}")
     server_unit = f"{SERVICE}.service"
     assert max(worst.values()) <= 1.0, worst
     for unit in UNITS[:3]:
         assert worst[unit] < worst[server_unit], worst
+
+
+def check_database(server: Homeserver) -> None:
+    """The database belongs to MAS's role, and has the locale that was asked for."""
+    query = "SELECT pg_get_userbyid(datdba), datcollate, pg_encoding_to_char(encoding)"
+    query += f" FROM pg_database WHERE datname = '{SERVICE}'"
+    found = server.machine.succeed(f'runuser -u postgres -- psql -XAt -c "{query}"').strip()
+    assert found == f"{SERVICE}|C.UTF-8|UTF8", found
 
 
 def check_secrets(server: Homeserver) -> str:
@@ -297,6 +305,10 @@ def missing_secret(server: Homeserver) -> None:
     machine.fail(f"systemctl restart {SERVICE}-secrets")
     said = machine.journal(f"{SERVICE}-secrets")
     assert "settings.matrix.secret_file: /root/absent: No such file" in said, said
+    machine.succeed("echo secret >/root/absent && chmod 400 /root/absent")
+    machine.succeed(f"systemctl restart {SERVICE}-secrets")
+    said = machine.journal(f"{SERVICE}-secrets")
+    assert "synapse.secretPath: /root/absent: it seems that Synapse cannot read it" in said, said
     machine.copy_from_host(server.work / "rendered", "/")
     machine.succeed("systemctl daemon-reload")
     machine.succeed(f"systemctl restart {SERVICE}-secrets")
@@ -324,6 +336,7 @@ def synapse_judges(server: Homeserver) -> None:
     machine = server.machine
     machine.copy_from_host(HERE / "synapse_judge.py", "/root/judge/synapse_judge.py")
     machine.copy_from_host(HERE.parent / "data/synapse.yaml", "/root/judge/cases.yaml")
+    machine.succeed("echo 'CONFIG = {}' >/root/judge/saml.py")
     overlay = f"/etc/{SERVICE}/synapse.yaml"
     command = f"/opt/synapse/bin/python /root/judge/synapse_judge.py /root/judge/cases.yaml {overlay}"
     report = json.loads(machine.succeed(f"{command} 2>/dev/null").splitlines()[-1])
@@ -501,6 +514,8 @@ def run(server: Homeserver, mas: Path | None) -> None:
         exposure(server)
     with subtest("secrets are there, for those whom they concern"):
         before = check_secrets(server)
+    with subtest("the database is MAS's own"):
+        check_database(server)
     with subtest("a missing secret is named"):
         missing_secret(server)
     with subtest("one database for both is refused"):
