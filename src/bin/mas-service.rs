@@ -174,6 +174,9 @@ fn run_users(manifest: &Manifest) -> Result<ExitCode> {
         Done::Created => tracing::info!("created {name}"),
         Done::Found => tracing::info!("{name} exists already, and is left alone"),
         Done::Promoted => tracing::info!("gave {name} administrators' rights"),
+        Done::Missing => tracing::warn!(
+            "admins: there is no user {name} yet. Register them, and start this unit again"
+        ),
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -19,6 +19,8 @@ pub enum Done {
     Found,
     /// Given administrators' rights.
     Promoted,
+    /// Not there to be given them.
+    Missing,
 }
 
 /// Creates the users and promotes the administrators that were not seen before. `state` is a
@@ -59,9 +61,12 @@ pub fn create(
         if seen.exists() {
             continue;
         }
-        promote(manifest, name)?;
-        remember(&seen)?;
-        tell(name, Done::Promoted);
+        if promote(manifest, name)? {
+            remember(&seen)?;
+            tell(name, Done::Promoted);
+        } else {
+            tell(name, Done::Missing);
+        }
     }
     Ok(())
 }
@@ -71,15 +76,19 @@ fn password(path: &Path) -> Result<String, ServiceError> {
     Ok(secret_text(&content).to_owned())
 }
 
-fn promote(manifest: &Manifest, name: &str) -> Result<(), ServiceError> {
+/// Gives a user administrators' rights; false if there is no such user.
+fn promote(manifest: &Manifest, name: &str) -> Result<bool, ServiceError> {
     let output = prepare::mas_cli(manifest)?
         .args(["manage", "promote-admin", name])
         .output()
         .map_err(ServiceError::file(&manifest.mas_cli, "cannot be run"))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(true);
     }
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if said.contains("User not found") {
+        return Ok(false);
+    }
     let reason = said.lines().find(|line| !line.trim().is_empty());
     Err(ServiceError::Mas(format!(
         "{name} was not given administrators' rights: {}",

@@ -248,6 +248,14 @@ def check_tools(server: Homeserver) -> None:
     admins = machine.succeed("mas-cli manage list-admin-users 2>&1")
     assert "declared" in admins and "alice" not in admins, admins
     assert server.client("login-password", "declared", "correct horse")["user_id"]
+    users = f"{SERVICE}-users"
+    assert "there is no user later yet" in machine.journal(users)
+    machine.succeed("mas-register-user later --password-file /root/password")
+    machine.succeed("mkdir -p /var/lib/syn2mas && touch /var/lib/syn2mas/in-progress")
+    machine.succeed(f"systemctl restart {users}")
+    assert "later" not in machine.succeed("mas-cli manage list-admin-users 2>&1")
+    machine.succeed(f"rm /var/lib/syn2mas/in-progress && systemctl restart {users}")
+    assert "later" in machine.succeed("mas-cli manage list-admin-users 2>&1")
     said = machine.execute("mas-cli no-such-command")
     assert said[0] == 2, said
     machine.fail("runuser -u nobody -- mas-cli config check")
