@@ -12,6 +12,7 @@ pub mod expr;
 pub mod files;
 pub mod load;
 pub mod manifest;
+pub mod migrate;
 pub mod render;
 pub mod routes;
 pub mod rules;

@@ -1,0 +1,149 @@
+//! `syn2mas`: moves an existing homeserver to MAS, and proves that nothing was lost.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use mas2nix::migrate::{
+    inputs::Inputs,
+    mapping,
+    verify::{self, Kind, Report},
+};
+
+/// Exit code when it cannot be told.
+const CANNOT_TELL: u8 = 1;
+/// Exit code when the databases differ.
+const DIFFERENCES: u8 = 12;
+
+/// Moves a homeserver from Synapse's own authentication to MAS.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: syn2mas verify --synapse-config /etc/matrix-synapse/homeserver.yaml \
+                  --mas-config /etc/mas.yaml"
+)]
+struct Cli {
+    #[command(flatten)]
+    inputs: Inputs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compare MAS's database, row by row, with what follows from Synapse's: exit 0 if they are
+    /// identical, 12 if they differ, 1 if it cannot be told. Changes nothing.
+    #[command(
+        after_help = "Example: syn2mas verify --json | jq '.entities[] | select(.missing > 0)'"
+    )]
+    Verify {
+        /// Print the result as JSON: `{"identical", "entities": [{"entity", "expected", "actual",
+        /// "missing", "extra", "changed", "rows": [{"kind", "key", "columns"}]}]}`.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    match run(Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("syn2mas: {error:#}");
+            ExitCode::from(CANNOT_TELL)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Verify { json } => run_verify(&cli.inputs, json).await,
+    }
+}
+
+async fn run_verify(inputs: &Inputs, json: bool) -> Result<ExitCode> {
+    let entities = mapping::entities(&inputs.providers()?);
+    let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
+    let mut out = io::stdout().lock();
+    if !json {
+        writeln!(
+            out,
+            "{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}",
+            "", "expected", "in MAS", "missing", "extra", "changed"
+        )?;
+    }
+    let reports = verify::verify(&synapse, &mas, &entities, |report| {
+        if !json {
+            let _ = writeln!(
+                out,
+                "{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}",
+                report.entity,
+                report.expected,
+                report.actual,
+                report.missing,
+                report.extra,
+                report.changed
+            );
+        }
+    })
+    .await?;
+    let identical = reports.iter().all(Report::is_identical);
+    if json {
+        let report = serde_json::json!({"identical": identical, "entities": reports});
+        writeln!(out, "{report:#}")?;
+    } else {
+        for report in &reports {
+            show_rows(&mut out, report)?;
+        }
+        let verdict = if identical {
+            "identical"
+        } else {
+            "the databases differ"
+        };
+        writeln!(out, "\n{verdict}")?;
+    }
+    Ok(if identical {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DIFFERENCES)
+    })
+}
+
+fn show_rows(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    for row in &report.rows {
+        let kind = match row.kind {
+            Kind::Missing => "missing",
+            Kind::Extra => "extra",
+            Kind::Changed => "changed",
+        };
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        let key: Vec<String> = row
+            .key
+            .iter()
+            .map(|(name, value)| format!("{name} {}", text(value)))
+            .collect();
+        writeln!(out, "\n{}: {kind}: {}", report.entity, key.join(", "))?;
+        for (name, [expected, actual]) in &row.columns {
+            writeln!(
+                out,
+                "    {name}: {} expected, {} found",
+                text(expected),
+                text(actual)
+            )?;
+        }
+    }
+    let total = report.missing + report.extra + report.changed;
+    let left = total - report.rows.len() as u64;
+    if left > 0 {
+        writeln!(out, "\n{}: {left} more rows differ", report.entity)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,355 @@
+//! What MAS has to contain after the import, computed from Synapse's tables, and what it does
+//! contain: the same rows in the same form, one query for each side.
+//!
+//! The rules are those of `mas-cli syn2mas migrate` (MAS's `crates/syn2mas/src/migration.rs` and
+//! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). Times are microseconds since 1970; every column is a
+//! text or null. Left out is what the import takes from its clock or from chance: ids, and the
+//! creation times of sessions and tokens.
+
+use ulid::Ulid;
+
+/// A kind of row that is compared.
+#[derive(Clone, Debug)]
+pub struct Entity {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// Its columns; the first ones are the key.
+    pub columns: Vec<Column>,
+    /// How many columns make the key.
+    pub key: usize,
+    /// The query on Synapse's database.
+    pub expected: String,
+    /// The query on MAS's database.
+    pub actual: String,
+}
+
+/// A column of compared rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name, as in MAS's table.
+    pub name: &'static str,
+    /// Whether its values must never be shown.
+    pub secret: bool,
+}
+
+/// A provider of Synapse and the one of MAS that takes its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// `auth_provider` in Synapse's `user_external_ids`, `synapse_idp_id` in MAS's configuration.
+    pub synapse_id: String,
+    /// `id` in MAS's configuration.
+    pub mas_id: Ulid,
+}
+
+const fn open(name: &'static str) -> Column {
+    Column {
+        name,
+        secret: false,
+    }
+}
+
+const fn secret(name: &'static str) -> Column {
+    Column { name, secret: true }
+}
+
+/// The localpart in a column with a user id.
+fn localpart(column: &str) -> String {
+    format!("split_part(substr({column}, 2), ':', 1)")
+}
+
+/// A time of MAS.
+fn micros(column: &str) -> String {
+    format!("(date_part('epoch', {column}) * 1000000)::bigint::text")
+}
+
+/// The users whose sessions go on.
+const ACTIVE: &str = "u.appservice_id IS NULL AND u.deactivated = 0 AND u.is_guest = 0";
+
+/// All entities, those that others depend on first.
+#[must_use]
+pub fn entities(providers: &[Provider]) -> Vec<Entity> {
+    vec![
+        users(),
+        passwords(),
+        emails(),
+        third_party_ids(),
+        upstream_links(providers),
+        sessions(),
+        access_tokens(),
+        refresh_tokens(),
+    ]
+}
+
+fn users() -> Entity {
+    Entity {
+        name: "users",
+        columns: vec![
+            open("username"),
+            open("created_at"),
+            open("locked_at"),
+            open("deactivated_at"),
+            open("can_request_admin"),
+            open("is_guest"),
+        ],
+        key: 1,
+        expected: format!(
+            "SELECT {}, (creation_ts * 1000000)::text,
+               CASE WHEN locked THEN (creation_ts * 1000000)::text END,
+               CASE WHEN deactivated <> 0 THEN (creation_ts * 1000000)::text END,
+               (admin <> 0)::text, (is_guest <> 0)::text
+             FROM users WHERE appservice_id IS NULL",
+            localpart("name")
+        ),
+        actual: format!(
+            "SELECT username, {}, {}, {}, can_request_admin::text, is_guest::text FROM users",
+            micros("created_at"),
+            micros("locked_at"),
+            micros("deactivated_at")
+        ),
+    }
+}
+
+fn passwords() -> Entity {
+    Entity {
+        name: "passwords",
+        columns: vec![
+            open("username"),
+            open("version"),
+            secret("hashed_password"),
+            open("created_at"),
+            open("upgraded_from_id"),
+        ],
+        key: 1,
+        expected: format!(
+            "SELECT {}, '1', password_hash, (creation_ts * 1000000)::text, NULL::text
+             FROM users WHERE appservice_id IS NULL AND password_hash IS NOT NULL",
+            localpart("name")
+        ),
+        actual: format!(
+            "SELECT u.username, p.version::text, p.hashed_password, {}, p.upgraded_from_id::text
+             FROM user_passwords p JOIN users u USING (user_id)",
+            micros("p.created_at")
+        ),
+    }
+}
+
+fn emails() -> Entity {
+    Entity {
+        name: "emails",
+        columns: vec![open("username"), open("email"), open("created_at")],
+        key: 2,
+        expected: format!(
+            "SELECT {}, t.address, (t.added_at * 1000)::text
+             FROM user_threepids t JOIN users u ON u.name = t.user_id
+             WHERE t.medium = 'email' AND u.appservice_id IS NULL",
+            localpart("t.user_id")
+        ),
+        actual: format!(
+            "SELECT u.username, e.email, {} FROM user_emails e JOIN users u USING (user_id)",
+            micros("e.created_at")
+        ),
+    }
+}
+
+fn third_party_ids() -> Entity {
+    Entity {
+        name: "third-party ids",
+        columns: vec![
+            open("username"),
+            open("medium"),
+            open("address"),
+            open("created_at"),
+        ],
+        key: 3,
+        expected: format!(
+            "SELECT {}, t.medium, t.address, (t.added_at * 1000)::text
+             FROM user_threepids t JOIN users u ON u.name = t.user_id
+             WHERE t.medium <> 'email' AND u.appservice_id IS NULL",
+            localpart("t.user_id")
+        ),
+        actual: format!(
+            "SELECT u.username, t.medium, t.address, {}
+             FROM user_unsupported_third_party_ids t JOIN users u USING (user_id)",
+            micros("t.created_at")
+        ),
+    }
+}
+
+fn upstream_links(providers: &[Provider]) -> Entity {
+    let mut mapping: Vec<String> = providers
+        .iter()
+        .map(|provider| {
+            let synapse_id = provider.synapse_id.replace('\'', "''");
+            let uuid = uuid(provider.mas_id);
+            format!("('{synapse_id}', '{uuid}')")
+        })
+        .collect();
+    // A table without rows has to have columns all the same.
+    mapping.push("(NULL, NULL)".to_owned());
+    Entity {
+        name: "upstream links",
+        columns: vec![
+            open("upstream_oauth_provider_id"),
+            open("subject"),
+            open("username"),
+            open("created_at"),
+        ],
+        key: 2,
+        expected: format!(
+            "SELECT m.mas_id, e.external_id, {}, (u.creation_ts * 1000000)::text
+             FROM user_external_ids e JOIN users u ON u.name = e.user_id
+             JOIN (VALUES {}) m (synapse_id, mas_id) ON m.synapse_id = e.auth_provider
+             WHERE u.appservice_id IS NULL",
+            localpart("e.user_id"),
+            mapping.join(", ")
+        ),
+        actual: format!(
+            "SELECT l.upstream_oauth_provider_id::text, l.subject, u.username, {}
+             FROM upstream_oauth_links l LEFT JOIN users u USING (user_id)",
+            micros("l.created_at")
+        ),
+    }
+}
+
+/// A ULID as PostgreSQL prints the UUID with the same bytes.
+fn uuid(id: Ulid) -> String {
+    let hex = format!("{:032x}", id.0);
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
+}
+
+/// An address as MAS keeps it: nothing if Rust's parser does not take it.
+fn address(column: &str) -> String {
+    format!(
+        "CASE WHEN {column} ~ '^{}$' THEN {column}
+              WHEN {column} ~ '^({})$' THEN host({column}::inet) END",
+        crate::schema::format::IPV4,
+        crate::schema::format::IPV6
+    )
+}
+
+fn sessions() -> Entity {
+    Entity {
+        name: "sessions",
+        columns: vec![
+            open("username"),
+            open("device_id"),
+            open("human_name"),
+            open("is_synapse_admin"),
+            open("last_active_at"),
+            open("last_active_ip"),
+            open("user_agent"),
+            open("finished_at"),
+            open("user_session_id"),
+        ],
+        key: 2,
+        expected: format!(
+            "SELECT {user}, d.device_id, d.display_name, (u.admin <> 0)::text,
+               (d.last_seen * 1000)::text, {}, d.user_agent, NULL::text, NULL::text
+             FROM devices d JOIN users u ON u.name = d.user_id
+             WHERE NOT d.hidden AND d.device_id <> 'guest_device' AND {ACTIVE}
+             UNION ALL
+             SELECT {user_of_token}, NULL, NULL, 'false', NULL, NULL, NULL, NULL, NULL
+             FROM access_tokens t JOIN users u ON u.name = t.user_id
+             WHERE t.device_id IS NULL AND t.puppets_user_id IS NULL
+               AND t.refresh_token_id IS NULL AND {ACTIVE}",
+            address("d.ip"),
+            user = localpart("d.user_id"),
+            user_of_token = localpart("t.user_id"),
+        ),
+        actual: format!(
+            "SELECT u.username, s.device_id, s.human_name, s.is_synapse_admin::text, {},
+               host(s.last_active_ip), s.user_agent, {}, s.user_session_id::text
+             FROM compat_sessions s JOIN users u USING (user_id)",
+            micros("s.last_active_at"),
+            micros("s.finished_at")
+        ),
+    }
+}
+
+fn access_tokens() -> Entity {
+    Entity {
+        name: "access tokens",
+        columns: vec![
+            secret("access_token"),
+            open("username"),
+            open("device_id"),
+            open("expires_at"),
+        ],
+        key: 1,
+        expected: format!(
+            "SELECT t.token, {user}, t.device_id, (t.valid_until_ms * 1000)::text
+             FROM access_tokens t JOIN users u ON u.name = t.user_id
+             WHERE t.puppets_user_id IS NULL AND t.refresh_token_id IS NULL AND {ACTIVE}
+               AND (t.device_id IS NULL OR EXISTS (
+                 SELECT FROM devices d WHERE d.user_id = t.user_id AND d.device_id = t.device_id))
+             UNION ALL
+             SELECT a.token, {user_of_pair}, r.device_id, (a.valid_until_ms * 1000)::text {}",
+            pairs(),
+            user = localpart("t.user_id"),
+            user_of_pair = localpart("r.user_id"),
+        ),
+        actual: format!(
+            "SELECT t.access_token, u.username, s.device_id, {}
+             FROM compat_access_tokens t JOIN compat_sessions s USING (compat_session_id)
+             JOIN users u USING (user_id)",
+            micros("t.expires_at")
+        ),
+    }
+}
+
+/// Refresh tokens with their access tokens, without those whose successor has been used.
+fn pairs() -> String {
+    format!(
+        "FROM refresh_tokens r JOIN users u ON u.name = r.user_id
+         JOIN devices d ON d.user_id = r.user_id AND d.device_id = r.device_id
+         JOIN access_tokens a ON a.refresh_token_id = r.id
+           AND a.user_id = r.user_id AND a.device_id = r.device_id
+         LEFT JOIN access_tokens n ON n.refresh_token_id = r.next_token_id
+         WHERE (NOT n.used OR n.used IS NULL) AND {ACTIVE}"
+    )
+}
+
+fn refresh_tokens() -> Entity {
+    Entity {
+        name: "refresh tokens",
+        columns: vec![
+            secret("refresh_token"),
+            secret("access_token"),
+            open("username"),
+            open("device_id"),
+            open("consumed_at"),
+        ],
+        key: 1,
+        expected: format!(
+            "SELECT r.token, a.token, {}, r.device_id, NULL::text {}",
+            localpart("r.user_id"),
+            pairs()
+        ),
+        actual: format!(
+            "SELECT r.refresh_token, t.access_token, u.username, s.device_id, {}
+             FROM compat_refresh_tokens r
+             LEFT JOIN compat_access_tokens t USING (compat_access_token_id)
+             JOIN compat_sessions s ON s.compat_session_id = r.compat_session_id
+             JOIN users u USING (user_id)",
+            micros("r.consumed_at")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ulid_is_the_uuid_that_mas_stores() {
+        let id: Ulid = "01HFVBY12TMNTYTBV8W921M5FA".parse().unwrap();
+        assert_eq!(uuid(id), "018bf6bf-045a-a575-ed2f-68e2441a15ea");
+    }
+}

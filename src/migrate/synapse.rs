@@ -1,0 +1,193 @@
+//! Synapse's configuration, put together as Synapse does: of several files, a later one replaces
+//! whole top-level keys of an earlier one (`synapse/config/_base.py`).
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Map, Value};
+use sqlx::postgres::PgConnectOptions;
+
+use super::MigrateError;
+
+/// Synapse's configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    files: Vec<PathBuf>,
+    /// All top-level keys.
+    pub value: Value,
+}
+
+impl Config {
+    /// Reads files, in this order. A directory stands for the files in it that end in `.yaml`, in
+    /// the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, is not YAML, or is no map. An empty file changes nothing.
+    pub fn read(paths: &[PathBuf]) -> Result<Self, MigrateError> {
+        let mut value = Map::new();
+        let mut files = Vec::new();
+        for path in paths {
+            for file in expand(path)? {
+                match parse(&file)? {
+                    Value::Null => {}
+                    Value::Object(keys) => value.extend(keys),
+                    _ => return Err(wrong(&file, "it has to be a map of options")),
+                }
+                files.push(file);
+            }
+        }
+        Ok(Config {
+            files,
+            value: Value::Object(value),
+        })
+    }
+
+    /// The option at a path, unless it is absent or null.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        let mut steps = path.split('.');
+        let found = steps.try_fold(&self.value, |value, key| value.get(key))?;
+        (!found.is_null()).then_some(found)
+    }
+
+    /// The homeserver's name.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn server_name(&self) -> Result<&str, MigrateError> {
+        let name = self.get("server_name").and_then(Value::as_str);
+        name.ok_or_else(|| self.wrong("`server_name` is missing"))
+    }
+
+    /// Where Synapse's database is.
+    ///
+    /// # Errors
+    ///
+    /// If it is no PostgreSQL, or not given.
+    pub fn database(&self) -> Result<PgConnectOptions, MigrateError> {
+        match self.get("database.name").and_then(Value::as_str) {
+            Some("psycopg2") => {}
+            Some(other) => {
+                return Err(self.wrong(&format!(
+                    "`database.name` is {other}, and MAS can take over from PostgreSQL only. \
+                     Move Synapse's data with `synapse_port_db` first"
+                )));
+            }
+            None => return Err(self.wrong("`database.name` is missing")),
+        }
+        let text = |key: &str| {
+            let value = self.get(&format!("database.args.{key}"))?;
+            value
+                .as_str()
+                .map(str::to_owned)
+                .or_else(|| value.as_i64().map(|number| number.to_string()))
+        };
+        let mut options = PgConnectOptions::new();
+        if let Some(user) = text("user") {
+            options = options.username(&user);
+        }
+        if let Some(password) = text("password") {
+            options = options.password(&password);
+        }
+        if let Some(database) = text("dbname").or_else(|| text("database")) {
+            options = options.database(&database);
+        }
+        match text("host") {
+            Some(directory) if directory.starts_with('/') => options = options.socket(directory),
+            Some(host) => options = options.host(&host),
+            None => {}
+        }
+        if let Some(port) = text("port").and_then(|port| port.parse().ok()) {
+            options = options.port(port);
+        }
+        if let Some(mode) = text("sslmode").and_then(|mode| mode.parse().ok()) {
+            options = options.ssl_mode(mode);
+        }
+        if let Some(file) = text("sslrootcert") {
+            options = options.ssl_root_cert(file);
+        }
+        Ok(options)
+    }
+
+    fn wrong(&self, reason: &str) -> MigrateError {
+        let last = self.files.last().cloned();
+        wrong(&last.unwrap_or_else(|| "homeserver.yaml".into()), reason)
+    }
+}
+
+fn wrong(file: &Path, reason: &str) -> MigrateError {
+    MigrateError::File {
+        file: file.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn expand(path: &Path) -> Result<Vec<PathBuf>, MigrateError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = fs::read_dir(path).map_err(|error| wrong(path, &error.to_string()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry
+            .map_err(|error| wrong(path, &error.to_string()))?
+            .path();
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn parse(file: &Path) -> Result<Value, MigrateError> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| wrong(file, &format!("cannot be read: {error}")))?;
+    serde_yaml_ng::from_str(&text).map_err(|error| wrong(file, &format!("not YAML: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_file_replaces_whole_top_level_keys() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let files = [
+            file(
+                "a.yaml",
+                "server_name: a\ndatabase: {name: psycopg2, args: {user: u}}\n",
+            ),
+            file("b.yaml", ""),
+            file(
+                "c.yaml",
+                "database: {args: {password: p}}\npassword_config: null\n",
+            ),
+        ];
+        let config = Config::read(&files).unwrap();
+        assert_eq!(config.server_name().unwrap(), "a");
+        assert!(config.get("database.name").is_none());
+        assert!(config.get("password_config").is_none());
+        assert!(
+            config
+                .database()
+                .unwrap_err()
+                .to_string()
+                .contains("c.yaml")
+        );
+        let all = Config::read(&[directory.path().to_owned()]).unwrap();
+        assert_eq!(all.value, config.value);
+    }
+}

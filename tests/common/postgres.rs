@@ -1,0 +1,257 @@
+//! A PostgreSQL of the test's own, with databases of a real Synapse's schema.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use super::{MasCli, leave_out, root};
+
+/// A server that is gone when this is dropped.
+pub struct Postgres {
+    directory: TempDir,
+    bin: PathBuf,
+    synapse: PathBuf,
+}
+
+impl Postgres {
+    /// A new server, or nothing and a line that says what is left out.
+    pub fn start(what: &str) -> Option<Self> {
+        let synapse = root().join("target/synapse");
+        if !synapse.join("schema.sql").exists() {
+            leave_out(what, "Synapse is not in target/synapse: run tests/synapse");
+            return None;
+        }
+        let Some(bin) = installed() else {
+            leave_out(what, "PostgreSQL is not installed");
+            return None;
+        };
+        let directory = TempDir::new().unwrap();
+        let server = Postgres {
+            directory,
+            bin,
+            synapse,
+        };
+        if is_root() {
+            let path = server.path().display().to_string();
+            run(Command::new("chown").args(["postgres", &path]));
+        }
+        let locale = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust"];
+        run(server
+            .as_postgres("initdb")
+            .args(["-D", "data", "-U", "postgres"])
+            .args(locale));
+        let options = format!(
+            "-k {} -c listen_addresses= -c fsync=off -c max_connections=200",
+            server.path().display()
+        );
+        run(server
+            .as_postgres("pg_ctl")
+            .args(["-D", "data", "-w", "-l", "log", "-o", &options, "start"])
+            .stdout(Stdio::null()));
+        Some(server)
+    }
+
+    /// The directory of its socket.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The address of a database.
+    pub fn uri(&self, database: &str) -> String {
+        let host = self.path().display().to_string().replace('/', "%2F");
+        format!("postgresql://postgres@{host}/{database}")
+    }
+
+    /// Makes a database.
+    pub fn create(&self, database: &str) {
+        self.sql(
+            "postgres",
+            &format!("CREATE DATABASE {database} TEMPLATE template0 LOCALE 'C'"),
+        );
+    }
+
+    /// Makes a copy of a database to which nobody is connected.
+    pub fn copy(&self, from: &str, to: &str) {
+        self.sql("postgres", &format!("CREATE DATABASE {to} TEMPLATE {from}"));
+    }
+
+    /// Makes a database of Synapse, with the rows of `tests/data/homeserver.sql`.
+    pub fn create_synapse(&self, database: &str) {
+        self.create(database);
+        self.file(database, &self.synapse.join("schema.sql"));
+        self.file(database, &root().join("tests/data/homeserver.sql"));
+    }
+
+    /// Runs statements; what they give, unaligned.
+    pub fn sql(&self, database: &str, statements: &str) -> String {
+        let output = self
+            .psql(database)
+            .args(["-c", statements])
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{statements}\n{error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn file(&self, database: &str, file: &Path) {
+        run(self
+            .psql(database)
+            .arg("-f")
+            .arg(file)
+            .stdout(Stdio::null()));
+    }
+
+    fn psql(&self, database: &str) -> Command {
+        let mut command = Command::new(self.bin.join("psql"));
+        command.args([
+            "-XAtq",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "postgres",
+            "-d",
+            database,
+        ]);
+        command.env("PGHOST", self.path());
+        command
+    }
+
+    fn as_postgres(&self, program: &str) -> Command {
+        let program = self.bin.join(program);
+        let mut command = if is_root() {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir(self.path());
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let mut stop = self.as_postgres("pg_ctl");
+        stop.args(["-D", "data", "-m", "immediate", "stop"]);
+        let _ = stop.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+/// Where the newest PostgreSQL has its programs.
+fn installed() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let newest = versions
+        .filter_map(|entry| {
+            entry
+                .ok()?
+                .file_name()
+                .into_string()
+                .ok()?
+                .parse::<u32>()
+                .ok()
+        })
+        .max()?;
+    Some(format!("/usr/lib/postgresql/{newest}/bin").into())
+}
+
+fn is_root() -> bool {
+    nix::unistd::Uid::effective().is_root()
+}
+
+fn run(command: &mut Command) {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}\n{error}");
+}
+
+/// The two configurations of a migration, and the programs that read them.
+pub struct Migration<'a> {
+    pub server: &'a Postgres,
+    pub mas: &'a MasCli,
+    pub synapse_config: PathBuf,
+    pub mas_config: PathBuf,
+}
+
+impl<'a> Migration<'a> {
+    /// Of a database of Synapse to one of MAS, which is made.
+    pub fn new(server: &'a Postgres, mas: &'a MasCli, synapse: &str, mas_name: &str) -> Self {
+        server.create(mas_name);
+        let host = server.path().display();
+        let file = |name: &str, text: String| {
+            let path = server.path().join(format!("{mas_name}-{name}"));
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let provider = |id: &str, idp: &str| {
+            format!(
+                "{{id: {id}, synapse_idp_id: {idp}, issuer: 'https://{idp}.example.com/',
+                   client_id: a, token_endpoint_auth_method: none}}"
+            )
+        };
+        Migration {
+            server,
+            mas,
+            synapse_config: file(
+                "homeserver.yaml",
+                format!(
+                    "server_name: example.com
+database: {{name: psycopg2, args: {{user: postgres, database: {synapse}, host: {host}}}}}
+oidc_providers:
+  - {{idp_id: one, idp_name: One, issuer: 'https://one/', client_id: a, client_secret: a}}
+  - {{idp_name: Two, issuer: 'https://two/', client_id: a, client_secret: a}}
+"
+                ),
+            ),
+            mas_config: file(
+                "mas.yaml",
+                format!(
+                    "matrix: {{homeserver: example.com, secret: a}}
+secrets: {{encryption: '{}'}}
+database: {{uri: '{}'}}
+passwords: {{schemes: [{{version: 1, algorithm: bcrypt, unicode_normalization: true}},
+  {{version: 2, algorithm: argon2id}}]}}
+upstream_oauth2: {{providers: [{}, {}]}}
+",
+                    "0".repeat(64),
+                    server.uri(mas_name),
+                    provider("01HFVBY12TMNTYTBV8W921M5FA", "oidc-one"),
+                    provider("01HFVBY12TMNTYTBV8W921M5FB", "oidc"),
+                ),
+            ),
+        }
+    }
+
+    /// MAS's own import.
+    pub fn import(&self) {
+        let output = self
+            .mas
+            .command("syn2mas migrate")
+            .arg("--config")
+            .arg(&self.mas_config)
+            .arg("--synapse-config")
+            .arg(&self.synapse_config)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+    }
+
+    /// `syn2mas`, with both configurations.
+    pub fn syn2mas(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_syn2mas"));
+        command.args(arguments);
+        command.arg("--synapse-config").arg(&self.synapse_config);
+        command.arg("--mas-config").arg(&self.mas_config);
+        command
+    }
+}
