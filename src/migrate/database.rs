@@ -22,7 +22,10 @@ impl Database {
             .options([
                 ("TimeZone", "UTC"),
                 ("DateStyle", "ISO"),
-                ("extra_float_digits", "1"),
+                // Whole tables are read and joined.
+                ("jit", "off"),
+                ("max_parallel_workers_per_gather", "4"),
+                ("work_mem", "64MB"),
             ])
             .disable_statement_logging();
         Database { which, options }
@@ -51,6 +54,18 @@ impl Database {
             .await
             .map_err(self.failed("cannot begin a transaction"))?;
         Ok(connection)
+    }
+
+    /// The version of the server that a connection leads to, as a number: 150018 for 15.18.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn version(&self, connection: &mut PgConnection) -> Result<i32, MigrateError> {
+        sqlx::query_scalar("SELECT current_setting('server_version_num')::integer")
+            .fetch_one(connection)
+            .await
+            .map_err(self.failed("cannot tell its version"))
     }
 
     /// Says whose database failed, and at what.

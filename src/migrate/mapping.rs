@@ -2,9 +2,10 @@
 //! contain: the same rows in the same form, one query for each side.
 //!
 //! The rules are those of `mas-cli syn2mas migrate` (MAS's `crates/syn2mas/src/migration.rs` and
-//! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). Times are microseconds since 1970; every column is a
-//! text or null. Left out is what the import takes from its clock or from chance: ids, and the
+//! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). Times are microseconds since 1970. Left out is what the import takes from its clock or from chance: ids, and the
 //! creation times of sessions and tokens.
+//!
+//! A column has the same type on both sides, so that PostgreSQL hashes both alike.
 
 use ulid::Ulid;
 
@@ -30,6 +31,8 @@ pub struct Column {
     pub name: &'static str,
     /// Whether its values must never be shown.
     pub secret: bool,
+    /// What the import makes of an expected value, where SQL cannot tell.
+    pub import: Option<fn(&str) -> Option<String>>,
 }
 
 /// A provider of Synapse and the one of MAS that takes its place.
@@ -45,11 +48,15 @@ const fn open(name: &'static str) -> Column {
     Column {
         name,
         secret: false,
+        import: None,
     }
 }
 
 const fn secret(name: &'static str) -> Column {
-    Column { name, secret: true }
+    Column {
+        secret: true,
+        ..open(name)
+    }
 }
 
 /// The localpart in a column with a user id.
@@ -59,7 +66,7 @@ fn localpart(column: &str) -> String {
 
 /// A time of MAS.
 fn micros(column: &str) -> String {
-    format!("(date_part('epoch', {column}) * 1000000)::bigint::text")
+    format!("(date_part('epoch', {column}) * 1000000)::bigint")
 }
 
 /// The users whose sessions go on.
@@ -93,15 +100,15 @@ fn users() -> Entity {
         ],
         key: 1,
         expected: format!(
-            "SELECT {}, (creation_ts * 1000000)::text,
-               CASE WHEN locked THEN (creation_ts * 1000000)::text END,
-               CASE WHEN deactivated <> 0 THEN (creation_ts * 1000000)::text END,
-               (admin <> 0)::text, (is_guest <> 0)::text
+            "SELECT {}, creation_ts * 1000000,
+               CASE WHEN locked THEN creation_ts * 1000000 END,
+               CASE WHEN deactivated <> 0 THEN creation_ts * 1000000 END,
+               admin <> 0, is_guest <> 0
              FROM users WHERE appservice_id IS NULL",
             localpart("name")
         ),
         actual: format!(
-            "SELECT username, {}, {}, {}, can_request_admin::text, is_guest::text FROM users",
+            "SELECT username, {}, {}, {}, can_request_admin, is_guest FROM users",
             micros("created_at"),
             micros("locked_at"),
             micros("deactivated_at")
@@ -121,12 +128,12 @@ fn passwords() -> Entity {
         ],
         key: 1,
         expected: format!(
-            "SELECT {}, '1', password_hash, (creation_ts * 1000000)::text, NULL::text
+            "SELECT {}, 1, password_hash, creation_ts * 1000000, NULL::uuid
              FROM users WHERE appservice_id IS NULL AND password_hash IS NOT NULL",
             localpart("name")
         ),
         actual: format!(
-            "SELECT u.username, p.version::text, p.hashed_password, {}, p.upgraded_from_id::text
+            "SELECT u.username, p.version, p.hashed_password, {}, p.upgraded_from_id
              FROM user_passwords p JOIN users u USING (user_id)",
             micros("p.created_at")
         ),
@@ -139,7 +146,7 @@ fn emails() -> Entity {
         columns: vec![open("username"), open("email"), open("created_at")],
         key: 2,
         expected: format!(
-            "SELECT {}, t.address, (t.added_at * 1000)::text
+            "SELECT {}, t.address, t.added_at * 1000
              FROM user_threepids t JOIN users u ON u.name = t.user_id
              WHERE t.medium = 'email' AND u.appservice_id IS NULL",
             localpart("t.user_id")
@@ -162,7 +169,7 @@ fn third_party_ids() -> Entity {
         ],
         key: 3,
         expected: format!(
-            "SELECT {}, t.medium, t.address, (t.added_at * 1000)::text
+            "SELECT {}, t.medium, t.address, t.added_at * 1000
              FROM user_threepids t JOIN users u ON u.name = t.user_id
              WHERE t.medium <> 'email' AND u.appservice_id IS NULL",
             localpart("t.user_id")
@@ -196,7 +203,7 @@ fn upstream_links(providers: &[Provider]) -> Entity {
         ],
         key: 2,
         expected: format!(
-            "SELECT m.mas_id, e.external_id, {}, (u.creation_ts * 1000000)::text
+            "SELECT m.mas_id::uuid, e.external_id, {}, u.creation_ts * 1000000
              FROM user_external_ids e JOIN users u ON u.name = e.user_id
              JOIN (VALUES {}) m (synapse_id, mas_id) ON m.synapse_id = e.auth_provider
              WHERE u.appservice_id IS NULL",
@@ -204,7 +211,7 @@ fn upstream_links(providers: &[Provider]) -> Entity {
             mapping.join(", ")
         ),
         actual: format!(
-            "SELECT l.upstream_oauth_provider_id::text, l.subject, u.username, {}
+            "SELECT l.upstream_oauth_provider_id, l.subject, u.username, {}
              FROM upstream_oauth_links l LEFT JOIN users u USING (user_id)",
             micros("l.created_at")
         ),
@@ -224,14 +231,10 @@ fn uuid(id: Ulid) -> String {
     parts.join("-")
 }
 
-/// An address as MAS keeps it: nothing if Rust's parser does not take it.
-fn address(column: &str) -> String {
-    format!(
-        "CASE WHEN {column} ~ '^{}$' THEN {column}
-              WHEN {column} ~ '^({})$' THEN host({column}::inet) END",
-        crate::schema::format::IPV4,
-        crate::schema::format::IPV6
-    )
+/// An address as MAS keeps it: nothing if it is none.
+fn address(text: &str) -> Option<String> {
+    let address: std::net::IpAddr = text.parse().ok()?;
+    Some(address.to_string())
 }
 
 fn sessions() -> Entity {
@@ -243,29 +246,31 @@ fn sessions() -> Entity {
             open("human_name"),
             open("is_synapse_admin"),
             open("last_active_at"),
-            open("last_active_ip"),
+            Column {
+                import: Some(address),
+                ..open("last_active_ip")
+            },
             open("user_agent"),
             open("finished_at"),
             open("user_session_id"),
         ],
         key: 2,
         expected: format!(
-            "SELECT {user}, d.device_id, d.display_name, (u.admin <> 0)::text,
-               (d.last_seen * 1000)::text, {}, d.user_agent, NULL::text, NULL::text
+            "SELECT {user}, d.device_id, d.display_name, u.admin <> 0,
+               d.last_seen * 1000, nullif(d.ip, '-'), d.user_agent, NULL::bigint, NULL::uuid
              FROM devices d JOIN users u ON u.name = d.user_id
              WHERE NOT d.hidden AND d.device_id <> 'guest_device' AND {ACTIVE}
              UNION ALL
-             SELECT {user_of_token}, NULL, NULL, 'false', NULL, NULL, NULL, NULL, NULL
+             SELECT {user_of_token}, NULL, NULL, false, NULL, NULL, NULL, NULL, NULL
              FROM access_tokens t JOIN users u ON u.name = t.user_id
              WHERE t.device_id IS NULL AND t.puppets_user_id IS NULL
                AND t.refresh_token_id IS NULL AND {ACTIVE}",
-            address("d.ip"),
             user = localpart("d.user_id"),
             user_of_token = localpart("t.user_id"),
         ),
         actual: format!(
-            "SELECT u.username, s.device_id, s.human_name, s.is_synapse_admin::text, {},
-               host(s.last_active_ip), s.user_agent, {}, s.user_session_id::text
+            "SELECT u.username, s.device_id, s.human_name, s.is_synapse_admin, {},
+               host(s.last_active_ip), s.user_agent, {}, s.user_session_id
              FROM compat_sessions s JOIN users u USING (user_id)",
             micros("s.last_active_at"),
             micros("s.finished_at")
@@ -284,13 +289,13 @@ fn access_tokens() -> Entity {
         ],
         key: 1,
         expected: format!(
-            "SELECT t.token, {user}, t.device_id, (t.valid_until_ms * 1000)::text
+            "SELECT t.token, {user}, t.device_id, t.valid_until_ms * 1000
              FROM access_tokens t JOIN users u ON u.name = t.user_id
+             LEFT JOIN devices d ON d.user_id = t.user_id AND d.device_id = t.device_id
              WHERE t.puppets_user_id IS NULL AND t.refresh_token_id IS NULL AND {ACTIVE}
-               AND (t.device_id IS NULL OR EXISTS (
-                 SELECT FROM devices d WHERE d.user_id = t.user_id AND d.device_id = t.device_id))
+               AND (t.device_id IS NULL OR d.device_id IS NOT NULL)
              UNION ALL
-             SELECT a.token, {user_of_pair}, r.device_id, (a.valid_until_ms * 1000)::text {}",
+             SELECT a.token, {user_of_pair}, r.device_id, a.valid_until_ms * 1000 {}",
             pairs(),
             user = localpart("t.user_id"),
             user_of_pair = localpart("r.user_id"),
@@ -328,7 +333,7 @@ fn refresh_tokens() -> Entity {
         ],
         key: 1,
         expected: format!(
-            "SELECT r.token, a.token, {}, r.device_id, NULL::text {}",
+            "SELECT r.token, a.token, {}, r.device_id, NULL::bigint {}",
             localpart("r.user_id"),
             pairs()
         ),

@@ -1,7 +1,8 @@
 //! The proof: whether MAS's database contains what follows from Synapse's, row by row.
 //!
-//! Both sides are digested by PostgreSQL itself, in buckets by key. Only buckets whose digests
-//! differ are fetched, one after the other, so memory does not grow with the databases.
+//! Both sides are digested by PostgreSQL itself. Only where the digests differ are they made again,
+//! in buckets by key, and only buckets that differ are fetched, one after the other, so memory does
+//! not grow with the databases.
 
 use std::collections::BTreeMap;
 
@@ -73,7 +74,7 @@ pub enum Kind {
 }
 
 /// Digests of a query's rows, by bucket: how many rows, and the sum of their hashes.
-type Digests = BTreeMap<i32, (i64, String)>;
+type Digests = BTreeMap<i32, (i64, Option<String>)>;
 
 /// A row as it is compared.
 type Values = Vec<Option<String>>;
@@ -90,12 +91,13 @@ pub async fn verify(
     mut tell: impl FnMut(&Report),
 ) -> Result<Vec<Report>, MigrateError> {
     let (mut expected, mut actual) = tokio::try_join!(synapse.snapshot(), mas.snapshot())?;
+    let versions = tokio::try_join!(synapse.version(&mut expected), mas.version(&mut actual))?;
+    let hash = Hash::known_to(versions.0.min(versions.1));
     let mut reports = Vec::new();
     for entity in entities {
-        let buckets = buckets(&mut actual, mas).await?;
         let (left, right) = tokio::try_join!(
-            digests(&mut expected, synapse, entity, &entity.expected, buckets),
-            digests(&mut actual, mas, entity, &entity.actual, buckets),
+            digests(&mut expected, synapse, entity, &entity.expected, hash, 1),
+            digests(&mut actual, mas, entity, &entity.actual, hash, 1),
         )?;
         let mut report = Report {
             entity: entity.name,
@@ -106,19 +108,34 @@ pub async fn verify(
             changed: 0,
             rows: Vec::new(),
         };
-        for bucket in differing(&left, &right) {
+        if left != right {
+            let rows = report.expected.max(report.actual);
+            let buckets = (rows / BUCKET_ROWS).clamp(1, 65536);
             let (left, right) = tokio::try_join!(
-                rows(
+                digests(
                     &mut expected,
                     synapse,
                     entity,
                     &entity.expected,
-                    buckets,
-                    bucket
+                    hash,
+                    buckets
                 ),
-                rows(&mut actual, mas, entity, &entity.actual, buckets, bucket),
+                digests(&mut actual, mas, entity, &entity.actual, hash, buckets),
             )?;
-            compare(entity, left, right, &mut report);
+            for bucket in differing(&left, &right) {
+                let (left, right) = tokio::try_join!(
+                    rows_of(
+                        &mut expected,
+                        synapse,
+                        entity,
+                        &entity.expected,
+                        buckets,
+                        bucket
+                    ),
+                    rows_of(&mut actual, mas, entity, &entity.actual, buckets, bucket),
+                )?;
+                compare(entity, imported(entity, left), right, &mut report);
+            }
         }
         tell(&report);
         reports.push(report);
@@ -126,17 +143,31 @@ pub async fn verify(
     Ok(reports)
 }
 
-/// How many buckets to make, from PostgreSQL's estimate of the largest table.
-async fn buckets(connection: &mut PgConnection, database: &Database) -> Result<i64, MigrateError> {
-    let rows: Option<i64> = sqlx::query_scalar(
-        "SELECT max(reltuples)::bigint FROM pg_class
-         WHERE oid IN ('users'::regclass, 'compat_access_tokens'::regclass)",
-    )
-    .fetch_one(connection)
-    .await
-    .map_err(database.failed("cannot tell the size of its tables"))?;
-    let wanted = rows.unwrap_or_default() / BUCKET_ROWS;
-    Ok(wanted.clamp(64, 65536))
+/// How PostgreSQL hashes a row.
+#[derive(Clone, Copy, Debug)]
+enum Hash {
+    /// Column by column.
+    Record,
+    /// As a text, which takes longer.
+    Text,
+}
+
+impl Hash {
+    /// What a server of this version can do, and every newer one.
+    fn known_to(version: i32) -> Self {
+        if version >= 140_000 {
+            Hash::Record
+        } else {
+            Hash::Text
+        }
+    }
+
+    fn of(self, columns: &str) -> String {
+        match self {
+            Hash::Record => format!("hash_record_extended(ROW({columns}), 1)"),
+            Hash::Text => format!("hashtextextended(ROW({columns})::text, 1)"),
+        }
+    }
 }
 
 /// The query with a name for each column.
@@ -148,7 +179,7 @@ fn named(entity: &Entity, query: &str) -> String {
 /// The bucket of a row, in SQL.
 fn bucket_of(entity: &Entity, buckets: i64) -> String {
     let key: Vec<String> = (0..entity.key)
-        .map(|i| format!("coalesce(c{i}, '')"))
+        .map(|i| format!("coalesce(c{i}::text, '')"))
         .collect();
     format!(
         "((hashtextextended({}, 0) & 9223372036854775807) % {buckets})::integer",
@@ -161,21 +192,26 @@ async fn digests(
     database: &Database,
     entity: &Entity,
     query: &str,
+    hash: Hash,
     buckets: i64,
 ) -> Result<Digests, MigrateError> {
     let columns: Vec<String> = (0..entity.columns.len()).map(|i| format!("c{i}")).collect();
+    let bucket = match buckets {
+        1 => "0".to_owned(),
+        _ => bucket_of(entity, buckets),
+    };
     let sql = format!(
-        "SELECT {} AS bucket, count(*) AS count,
-           sum(hashtextextended(ROW({})::text, 1))::text AS digest
-         FROM {} GROUP BY 1",
-        bucket_of(entity, buckets),
-        columns.join(", "),
-        named(entity, query)
+        "SELECT {bucket} AS bucket, count(*) AS count, sum({})::text AS digest FROM {} {}",
+        hash.of(&columns.join(", ")),
+        named(entity, query),
+        if buckets == 1 { "" } else { "GROUP BY 1" }
     );
+    let begun = std::time::Instant::now();
     let rows = sqlx::query(&sql)
         .fetch_all(connection)
         .await
         .map_err(database.failed(&format!("cannot digest its {}", entity.name)))?;
+    tracing::debug!("{}: {}: {:?}", database.which, entity.name, begun.elapsed());
     Ok(rows
         .iter()
         .map(|row| (row.get("bucket"), (row.get("count"), row.get("digest"))))
@@ -190,7 +226,7 @@ fn differing(left: &Digests, right: &Digests) -> Vec<i32> {
     buckets
 }
 
-async fn rows(
+async fn rows_of(
     connection: &mut PgConnection,
     database: &Database,
     entity: &Entity,
@@ -198,8 +234,12 @@ async fn rows(
     buckets: i64,
     bucket: i32,
 ) -> Result<Vec<Values>, MigrateError> {
+    let columns: Vec<String> = (0..entity.columns.len())
+        .map(|i| format!("c{i}::text"))
+        .collect();
     let sql = format!(
-        "SELECT * FROM {} WHERE {} = $1",
+        "SELECT {} FROM {} WHERE {} = $1",
+        columns.join(", "),
         named(entity, query),
         bucket_of(entity, buckets)
     );
@@ -208,11 +248,22 @@ async fn rows(
         .fetch_all(connection)
         .await
         .map_err(database.failed(&format!("cannot read its {}", entity.name)))?;
-    let columns = entity.columns.len();
+    let columns = columns.len();
     Ok(rows
         .iter()
         .map(|row| (0..columns).map(|i| row.get(i)).collect())
         .collect())
+}
+
+/// Expected rows as the import writes them.
+fn imported(entity: &Entity, rows: Vec<Values>) -> Vec<Values> {
+    let import = |(column, value): (&Column, Option<String>)| match (column.import, value) {
+        (Some(import), Some(value)) => import(&value),
+        (_, value) => value,
+    };
+    rows.into_iter()
+        .map(|row| entity.columns.iter().zip(row).map(import).collect())
+        .collect()
 }
 
 /// Compares the rows of one bucket, and adds what differs to the report.
@@ -258,7 +309,8 @@ fn add(report: &mut Report, entity: &Entity, kind: Kind, row: &Values, other: Op
     if report.rows.len() >= SHOWN {
         return;
     }
-    let named = |(column, value): (&Column, &Option<String>)| (column.name, shown(column, value));
+    let named =
+        |(column, value): (&Column, &Option<String>)| (column.name, shown(column, value.as_ref()));
     let key = entity.columns.iter().zip(row).take(entity.key).map(named);
     let columns = entity
         .columns
@@ -269,7 +321,10 @@ fn add(report: &mut Report, entity: &Entity, kind: Kind, row: &Values, other: Op
         columns
             .filter(|((_, value), other)| value != other)
             .map(|((column, value), other)| {
-                (column.name, [shown(column, value), shown(column, other)])
+                (
+                    column.name,
+                    [shown(column, value.as_ref()), shown(column, other.as_ref())],
+                )
             });
     report.rows.push(Difference {
         kind,
@@ -279,8 +334,8 @@ fn add(report: &mut Report, entity: &Entity, kind: Kind, row: &Values, other: Op
 }
 
 /// A value as a report shows it.
-fn shown(column: &Column, value: &Option<String>) -> Option<String> {
-    let value = value.as_ref()?;
+fn shown(column: &Column, value: Option<&String>) -> Option<String> {
+    let value = value?;
     if !column.secret {
         return Some(value.clone());
     }

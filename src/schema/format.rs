@@ -304,12 +304,6 @@ static OF_RULES: &[&Format] = &[
     &RUNTIME_FILE,
 ];
 
-/// An IPv4 address, as a POSIX pattern.
-pub const IPV4: &str = ipv4!();
-
-/// An IPv6 address, as a POSIX pattern.
-pub const IPV6: &str = ipv6!();
-
 /// What several patterns are made of, under names of their own; a later part may contain earlier
 /// ones.
 pub const PARTS: &[(&str, &str)] = &[
