@@ -16,6 +16,9 @@ impl Database {
     /// A database at an address.
     #[must_use]
     pub fn new(which: &'static str, options: PgConnectOptions) -> Self {
+        // Both sides work at the same time, most often on this machine.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = (cores / 2).saturating_sub(1).min(4).to_string();
         let options = options
             .application_name("syn2mas")
             // Texts of times and numbers are to be the same on both sides.
@@ -24,7 +27,7 @@ impl Database {
                 ("DateStyle", "ISO"),
                 // Whole tables are read and joined.
                 ("jit", "off"),
-                ("max_parallel_workers_per_gather", "4"),
+                ("max_parallel_workers_per_gather", workers.as_str()),
                 ("work_mem", "64MB"),
             ])
             .disable_statement_logging();

@@ -93,12 +93,18 @@ pub async fn verify(
     let (mut expected, mut actual) = tokio::try_join!(synapse.snapshot(), mas.snapshot())?;
     let versions = tokio::try_join!(synapse.version(&mut expected), mas.version(&mut actual))?;
     let hash = Hash::known_to(versions.0.min(versions.1));
+    let (left, right) = tokio::try_join!(
+        all_digests(
+            &mut expected,
+            synapse,
+            entities,
+            |entity| &entity.expected,
+            hash
+        ),
+        all_digests(&mut actual, mas, entities, |entity| &entity.actual, hash),
+    )?;
     let mut reports = Vec::new();
-    for entity in entities {
-        let (left, right) = tokio::try_join!(
-            digests(&mut expected, synapse, entity, &entity.expected, hash, 1),
-            digests(&mut actual, mas, entity, &entity.actual, hash, 1),
-        )?;
+    for ((entity, left), right) in entities.iter().zip(left).zip(right) {
         let mut report = Report {
             entity: entity.name,
             expected: left.values().map(|(rows, _)| rows).sum(),
@@ -185,6 +191,21 @@ fn bucket_of(entity: &Entity, buckets: i64) -> String {
         "((hashtextextended({}, 0) & 9223372036854775807) % {buckets})::integer",
         key.join(" || chr(1) || ")
     )
+}
+
+/// One digest of each entity, one after the other.
+async fn all_digests<'a>(
+    connection: &mut PgConnection,
+    database: &Database,
+    entities: &'a [Entity],
+    query: impl Fn(&'a Entity) -> &'a str,
+    hash: Hash,
+) -> Result<Vec<Digests>, MigrateError> {
+    let mut all = Vec::new();
+    for entity in entities {
+        all.push(digests(connection, database, entity, query(entity), hash, 1).await?);
+    }
+    Ok(all)
 }
 
 async fn digests(
