@@ -8,13 +8,18 @@ use std::{
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use mas2nix::migrate::{
+    findings::Severity,
     inputs::Inputs,
-    mapping,
+    inspect, mapping,
     verify::{self, Kind, Report},
 };
 
 /// Exit code when it cannot be told.
 const CANNOT_TELL: u8 = 1;
+/// Exit code when something stands in the way of a migration.
+const BLOCKERS: u8 = 10;
+/// Exit code when some users will notice something.
+const WARNINGS: u8 = 11;
 /// Exit code when the databases differ.
 const DIFFERENCES: u8 = 12;
 
@@ -34,6 +39,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Look whether the homeserver is ready to be moved, while it runs: exit 0 if it is, 10 if
+    /// something stands in the way, 11 if there are only warnings, 1 if it cannot be told. Changes
+    /// nothing.
+    #[command(after_help = "Example: syn2mas inspect --json | jq '.findings[].id'")]
+    Inspect {
+        /// Print the result as JSON: `{"findings": [{"id", "severity", "count", "samples",
+        /// "meaning", "fix"}]}`.
+        #[arg(long)]
+        json: bool,
+    },
     /// Compare MAS's database, row by row, with what follows from Synapse's: exit 0 if they are
     /// identical, 12 if they differ, 1 if it cannot be told. Changes nothing.
     #[command(
@@ -65,8 +80,43 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
+        Command::Inspect { json } => run_inspect(&cli.inputs, json).await,
         Command::Verify { json } => run_verify(&cli.inputs, json).await,
     }
+}
+
+async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
+    let findings = inspect::inspect(inputs).await?;
+    let mut out = io::stdout().lock();
+    if json {
+        let report = serde_json::json!({"findings": findings});
+        writeln!(out, "{report:#}")?;
+    } else {
+        for finding in &findings {
+            let severity = match finding.severity {
+                Severity::Blocker => "BLOCKER",
+                Severity::Warning => "warning",
+                Severity::Note => "note",
+            };
+            writeln!(out, "{severity}: {} ({})", finding.id, finding.count)?;
+            for sample in &finding.samples {
+                writeln!(out, "      {sample}")?;
+            }
+            writeln!(out, "    {}\n    -> {}\n", finding.meaning, finding.fix)?;
+        }
+    }
+    Ok(
+        match findings.iter().map(|finding| finding.severity).max() {
+            Some(Severity::Blocker) => ExitCode::from(BLOCKERS),
+            Some(Severity::Warning) => ExitCode::from(WARNINGS),
+            Some(Severity::Note) | None => {
+                if !json {
+                    writeln!(out, "ready")?;
+                }
+                ExitCode::SUCCESS
+            }
+        },
+    )
 }
 
 async fn run_verify(inputs: &Inputs, json: bool) -> Result<ExitCode> {

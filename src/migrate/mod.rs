@@ -1,8 +1,11 @@
 //! Moving an existing homeserver to MAS: everything around the import that `mas-cli syn2mas` does.
 
 pub mod database;
+pub mod findings;
 pub mod inputs;
+pub mod inspect;
 pub mod mapping;
+pub mod rows;
 pub mod synapse;
 pub mod verify;
 

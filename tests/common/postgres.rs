@@ -233,17 +233,30 @@ upstream_oauth2: {{providers: [{}, {}]}}
 
     /// MAS's own import.
     pub fn import(&self) {
-        let output = self
-            .mas
-            .command("syn2mas migrate")
-            .arg("--config")
-            .arg(&self.mas_config)
-            .arg("--synapse-config")
-            .arg(&self.synapse_config)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
+        let mut command = self.mas.command("syn2mas migrate");
+        command.arg("--config").arg(&self.mas_config);
+        command.arg("--synapse-config").arg(&self.synapse_config);
+        succeed(&mut command).unwrap_or_else(|said| panic!("{said}"));
+    }
+
+    /// MAS's own import from another database of Synapse into another one of MAS; what it says if it
+    /// fails.
+    pub fn try_import(&self, synapse_uri: &str, mas_name: &str) -> Result<(), String> {
+        let config = self.server.path().join(format!("{mas_name}.yaml"));
+        let text = fs::read_to_string(&self.mas_config).unwrap();
+        fs::write(&config, text.replace("/mas'", &format!("/{mas_name}'"))).unwrap();
+        let mut command = self.mas.command("syn2mas migrate");
+        command.arg("--config").arg(config);
+        command.arg("--synapse-config").arg(&self.synapse_config);
+        command.args(["--synapse-database-uri", synapse_uri]);
+        succeed(&mut command)
+    }
+
+    /// Makes MAS's tables.
+    pub fn migrate_database(&self) {
+        let mut command = self.mas.command("database migrate");
+        command.arg("--config").arg(&self.mas_config);
+        succeed(&mut command).unwrap_or_else(|said| panic!("{said}"));
     }
 
     /// `syn2mas`, with both configurations.
@@ -253,5 +266,14 @@ upstream_oauth2: {{providers: [{}, {}]}}
         command.arg("--synapse-config").arg(&self.synapse_config);
         command.arg("--mas-config").arg(&self.mas_config);
         command
+    }
+}
+
+fn succeed(command: &mut Command) -> Result<(), String> {
+    let output = command.output().unwrap();
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }

@@ -1,0 +1,464 @@
+//! `syn2mas inspect`: silent about a homeserver that is ready, and exact about everything else.
+
+mod common;
+
+use std::fs;
+
+use common::{
+    MasCli,
+    postgres::{Migration, Postgres},
+};
+use serde_json::Value;
+
+/// A homeserver about which there is nothing to say.
+const READY: &str = "
+    DELETE FROM refresh_tokens; DELETE FROM access_tokens; DELETE FROM devices;
+    DELETE FROM user_threepids; DELETE FROM user_external_ids;
+    DELETE FROM users WHERE name NOT IN ('@alice:example.com', '@bob:example.com', '@carol:example.com',
+      '@bridgebot:example.com');
+    INSERT INTO user_external_ids (auth_provider, external_id, user_id) VALUES ('oidc-one', 'c', '@carol:example.com');
+    INSERT INTO user_threepids (user_id, medium, address, validated_at, added_at) VALUES ('@bob:example.com', 'email', 'bob@example.com', 1, 1);
+    INSERT INTO devices (user_id, device_id, hidden) VALUES ('@alice:example.com', 'A', false), ('@bob:example.com', 'B', false), ('@bob:example.com', 'S', true);
+    INSERT INTO access_tokens (id, user_id, device_id, token) VALUES (1, '@alice:example.com', 'A', 'syt_a'), (2, '@bob:example.com', 'B', 'syt_b'), (3, '@bob:example.com', NULL, 'MDAxb');
+";
+
+/// What to do to its database, what is found then, and how many of it.
+const ROWS: &[(&str, &str, i64)] = &[
+    (
+        "INSERT INTO users (name, creation_ts) VALUES ('@x:other.org', 1), ('x', 1), ('@x:example.com:8448', 1)",
+        "wrong-server-name",
+        3,
+    ),
+    (
+        "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@x:other.org', 'D', false)",
+        "wrong-server-name",
+        1,
+    ),
+    (
+        "INSERT INTO user_threepids (user_id, medium, address, validated_at, added_at) VALUES ('@x:other.org', 'email', 'x@x', 1, 1)",
+        "wrong-server-name",
+        1,
+    ),
+    (
+        "INSERT INTO user_external_ids (auth_provider, external_id, user_id) VALUES ('oidc-one', 'x', '@x:example.com')",
+        "absent-user",
+        1,
+    ),
+    (
+        "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@x:example.com', 'D', false), ('@x:example.com', 'H', true); INSERT INTO access_tokens (id, user_id, device_id, token) VALUES (9, '@x:example.com', 'D', 'syt_x')",
+        "absent-user",
+        2,
+    ),
+    (
+        "INSERT INTO users (name, creation_ts, appservice_id) VALUES ('@_irc_a:b:example.com', 1, 'irc'); INSERT INTO devices (user_id, device_id, hidden) VALUES ('@_irc_a:b:example.com', 'D', false)",
+        "appservice-user-with-colon",
+        1,
+    ),
+    (
+        "INSERT INTO users (name, creation_ts, appservice_id) VALUES ('@_irc_a:b:example.com', 1, 'irc')",
+        "appservice-user-with-colon-left-out",
+        1,
+    ),
+    (
+        "UPDATE users SET creation_ts = NULL WHERE name = '@bob:example.com'",
+        "creation-time-missing",
+        1,
+    ),
+    (
+        "INSERT INTO access_tokens (id, user_id, device_id, token) VALUES (9, '@bob:example.com', 'S', 'syt_s')",
+        "token-on-hidden-device",
+        1,
+    ),
+    (
+        "UPDATE devices SET hidden = NULL WHERE device_id = 'A'",
+        "token-on-hidden-device",
+        1,
+    ),
+    (
+        "INSERT INTO refresh_tokens (id, user_id, device_id, token) VALUES (1, '@alice:example.com', 'A', 'syr_a'); UPDATE access_tokens SET refresh_token_id = 1 WHERE id = 1; INSERT INTO access_tokens (id, user_id, device_id, token, refresh_token_id) VALUES (9, '@alice:example.com', 'A', 'syt_c', 1)",
+        "shared-refresh-token",
+        1,
+    ),
+    (
+        "INSERT INTO user_external_ids (auth_provider, external_id, user_id) VALUES ('oauth-delegated', 'x', '@bob:example.com')",
+        "delegated-before",
+        1,
+    ),
+    (
+        "UPDATE access_tokens SET valid_until_ms = 253402300799000 WHERE id = 1",
+        "time-out-of-range",
+        1,
+    ),
+    (
+        "UPDATE users SET creation_ts = 1500000000000 WHERE name = '@bob:example.com'",
+        "time-out-of-range",
+        1,
+    ),
+    (
+        "UPDATE users SET creation_ts = -1 WHERE name = '@bob:example.com'",
+        "time-out-of-range",
+        1,
+    ),
+    (
+        "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@bob:example.com', '', false), ('@bob:example.com', repeat('x', 256), false), ('@bob:example.com', repeat('x', 255), false)",
+        "device-id-length",
+        2,
+    ),
+    (
+        "UPDATE access_tokens SET token = 'of another form' WHERE id = 1",
+        "token-form",
+        1,
+    ),
+    (
+        "INSERT INTO access_tokens (id, user_id, token, puppets_user_id) VALUES (9, '@bob:example.com', 'syt_p', '@alice:example.com')",
+        "token-of-puppet",
+        1,
+    ),
+    (
+        "INSERT INTO access_tokens (id, user_id, device_id, token) VALUES (9, '@bob:example.com', 'ABSENT', 'syt_p')",
+        "token-without-device",
+        1,
+    ),
+    (
+        "INSERT INTO refresh_tokens (id, user_id, device_id, token) VALUES (2, '@alice:example.com', 'A', 'syr_b'); INSERT INTO refresh_tokens (id, user_id, device_id, token, next_token_id) VALUES (1, '@alice:example.com', 'A', 'syr_a', 2); UPDATE access_tokens SET refresh_token_id = 2, used = true WHERE id = 1",
+        "token-superseded",
+        1,
+    ),
+    (
+        "INSERT INTO refresh_tokens (id, user_id, device_id, token, expiry_ts) VALUES (1, '@alice:example.com', 'A', 'syr_a', 1); UPDATE access_tokens SET refresh_token_id = 1 WHERE id = 1",
+        "refresh-token-expired",
+        1,
+    ),
+    (
+        "UPDATE users SET password_hash = '' WHERE name = '@carol:example.com'",
+        "empty-password",
+        1,
+    ),
+    (
+        "INSERT INTO users (name, creation_ts, is_guest) VALUES ('@1:example.com', 1, 1)",
+        "guests",
+        1,
+    ),
+    (
+        "UPDATE users SET locked = true WHERE name = '@bob:example.com'",
+        "locked",
+        1,
+    ),
+    (
+        "UPDATE users SET password_hash = NULL WHERE name = '@bob:example.com'",
+        "no-way-to-log-in",
+        1,
+    ),
+    (
+        "INSERT INTO users (name, creation_ts, password_hash) VALUES ('@Bob:example.com', 1, 'x'), ('@BOB:example.com', 1, 'x'), ('@Alice:example.com', 1, 'x')",
+        "localparts-by-case",
+        2,
+    ),
+    (
+        "INSERT INTO user_threepids (user_id, medium, address, validated_at, added_at) VALUES ('@alice:example.com', 'email', 'Bob@example.com', 1, 1)",
+        "email-of-several",
+        1,
+    ),
+    (
+        "INSERT INTO user_threepids (user_id, medium, address, validated_at, added_at) VALUES ('@alice:example.com', 'msisdn', '44123', 1, 1)",
+        "third-party-ids",
+        1,
+    ),
+    (
+        "UPDATE user_external_ids SET auth_provider = 'saml'",
+        "provider-not-in-mas",
+        1,
+    ),
+    (
+        "UPDATE user_external_ids SET auth_provider = 'oidc-three'",
+        "provider-not-in-mas",
+        1,
+    ),
+];
+
+/// What to replace in which configuration, and what is found then.
+const SETTINGS: &[(&str, &str, &str, &str)] = &[
+    (
+        "mas",
+        "homeserver: example.com",
+        "homeserver: other.org",
+        "server-name",
+    ),
+    (
+        "mas",
+        "algorithm: bcrypt",
+        "algorithm: argon2id",
+        "password-scheme",
+    ),
+    ("mas", "version: 1", "version: 3", "password-scheme"),
+    (
+        "mas",
+        ", unicode_normalization: true",
+        "",
+        "unicode-normalization",
+    ),
+    (
+        "mas",
+        "algorithm: bcrypt",
+        "algorithm: bcrypt, secret: pepper",
+        "pepper",
+    ),
+    (
+        "mas",
+        "synapse_idp_id: oidc-one",
+        "enabled: false, synapse_idp_id: oidc-one",
+        "provider-disabled",
+    ),
+    (
+        "synapse",
+        "idp_id: one",
+        "idp_id: other",
+        "provider-not-in-synapse",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "password_config: {pepper: pepper}\nserver_name",
+        "pepper",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "password_config: {pepper: ''}\nserver_name",
+        "empty-pepper",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "allow_guest_access: true\nserver_name",
+        "guest-access",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "enable_3pid_changes: true\nserver_name",
+        "third-party-id-changes",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "login_via_existing_session: {enabled: true}\nserver_name",
+        "login-via-existing-session",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "password_config:\nserver_name",
+        "empty-section",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "enable_registration: true\nserver_name",
+        "registration",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "user_consent: {version: 1}\nserver_name",
+        "consent",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "enable_registration_captcha: true\nserver_name",
+        "captcha",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "cas_config: {enabled: true}\nserver_name",
+        "external-login",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "saml2_config: {sp_config: {}}\nserver_name",
+        "external-login",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "password_providers: [{module: ldap}]\nserver_name",
+        "password-provider",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "password_config: {localdb_enabled: false}\nserver_name",
+        "password-provider",
+    ),
+];
+
+fn inspect(migration: &Migration, extra: &[&str]) -> (Option<i32>, Vec<Value>) {
+    let output = migration
+        .syn2mas(&["inspect", "--json"])
+        .args(extra)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+    (
+        output.status.code(),
+        report["findings"].as_array().unwrap().clone(),
+    )
+}
+
+fn prepared(what: &str) -> Option<(Postgres, MasCli)> {
+    let (server, mas) = (Postgres::start(what)?, MasCli::find(what)?);
+    server.create_synapse("synapse");
+    server.sql("synapse", READY);
+    Some((server, mas))
+}
+
+#[test]
+fn every_kind_of_row_is_counted() {
+    let Some((server, mas)) = prepared("findings in the database") else {
+        return;
+    };
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    assert_eq!(inspect(&migration, &[]), (Some(0), vec![]));
+    let empty = Migration::new(&server, &mas, "synapse", "empty_mas");
+    empty.migrate_database();
+    for (i, (change, id, count)) in ROWS.iter().enumerate() {
+        let copy = format!("case{i}");
+        server.copy("synapse", &copy);
+        server.sql(&copy, change);
+        let (code, findings) = inspect(&migration, &["--synapse-database-uri", &server.uri(&copy)]);
+        let found = findings.iter().find(|finding| finding["id"] == *id);
+        let found = found.unwrap_or_else(|| panic!("{change}\n{findings:#?}"));
+        assert_eq!(found["count"], *count, "{change}\n{found:#}");
+        assert_eq!(
+            found["samples"].as_array().unwrap().len(),
+            usize::try_from(*count).unwrap()
+        );
+        let worst = findings[0]["severity"].as_str().unwrap();
+        let expected = match worst {
+            "blocker" => 10,
+            "warning" => 11,
+            _ => 0,
+        };
+        assert_eq!(code, Some(expected), "{change}");
+
+        // The real import has the last word on what is a blocker.
+        let target = format!("mas_of_{copy}");
+        server.copy("empty_mas", &target);
+        let imported = migration.try_import(&server.uri(&copy), &target);
+        assert_eq!(
+            imported.is_ok(),
+            worst != "blocker",
+            "{change}\n{imported:?}"
+        );
+        for database in [copy, target] {
+            server.sql("postgres", &format!("DROP DATABASE {database}"));
+        }
+    }
+}
+
+#[test]
+fn every_setting_is_named() {
+    let Some((server, mas)) = prepared("findings in the configurations") else {
+        return;
+    };
+    let mut migration = Migration::new(&server, &mas, "synapse", "mas");
+    let texts = [&migration.mas_config, &migration.synapse_config]
+        .map(|file| fs::read_to_string(file).unwrap());
+    for (side, old, new, id) in SETTINGS {
+        for (file, text, name) in [
+            (&migration.mas_config, &texts[0], "mas"),
+            (&migration.synapse_config, &texts[1], "synapse"),
+        ] {
+            let text = if name == *side {
+                assert!(text.contains(old), "{old}");
+                text.replacen(old, new, 1)
+            } else {
+                text.clone()
+            };
+            fs::write(file, text).unwrap();
+        }
+        let (_, findings) = inspect(&migration, &[]);
+        let ids: Vec<&Value> = findings.iter().map(|finding| &finding["id"]).collect();
+        assert_eq!(ids, [*id], "{new}");
+    }
+
+    let pepper = server.path().join("pepper");
+    fs::write(&pepper, "pepper\n").unwrap();
+    let with_file = format!("algorithm: bcrypt, secret_file: {}", pepper.display());
+    fs::write(
+        &migration.mas_config,
+        texts[0].replacen("algorithm: bcrypt", &with_file, 1),
+    )
+    .unwrap();
+    fs::write(
+        &migration.synapse_config,
+        format!("password_config: {{pepper: pepper}}\n{}", texts[1]),
+    )
+    .unwrap();
+    assert_eq!(inspect(&migration, &[]).1[0]["id"], "pepper-newline");
+    fs::write(&pepper, "pepper").unwrap();
+    assert_eq!(inspect(&migration, &[]), (Some(0), vec![]));
+
+    fs::write(
+        &migration.synapse_config,
+        texts[1].replace("psycopg2", "sqlite3"),
+    )
+    .unwrap();
+    let output = migration.syn2mas(&["inspect"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.contains("homeserver.yaml") && said.contains("synapse_port_db"),
+        "{said}"
+    );
+    migration.synapse_config = "/nonexistent".into();
+    let output = migration.syn2mas(&["inspect"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent: cannot be read"));
+}
+
+#[test]
+fn the_state_of_mas_is_told() {
+    let Some((server, mas)) = prepared("the state of MAS's database") else {
+        return;
+    };
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let first = |extra: &[&str]| {
+        let (_, findings) = inspect(&migration, extra);
+        findings
+            .first()
+            .map(|finding| finding["id"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(
+        first(&["--mas-database-uri", &server.uri("synapse")]).unwrap(),
+        "same-database"
+    );
+    migration.import();
+    let (code, findings) = inspect(&migration, &[]);
+    assert_eq!(
+        (code, &findings[0]["id"]),
+        (Some(10), &"mas-not-empty".into())
+    );
+    assert!(
+        findings[0]["samples"]
+            .as_array()
+            .unwrap()
+            .contains(&"users".into())
+    );
+    server.create("partial");
+    let partial = server.uri("partial");
+    assert_eq!(first(&["--mas-database-uri", &partial]), None);
+    server.sql("partial", "CREATE TABLE syn2mas_restore_constraints ()");
+    assert_eq!(
+        first(&["--mas-database-uri", &partial]).unwrap(),
+        "mas-inconsistent"
+    );
+    server.sql("partial", "CREATE TABLE syn2mas_restore_indices ()");
+    assert_eq!(
+        first(&["--mas-database-uri", &partial]).unwrap(),
+        "import-interrupted"
+    );
+}
