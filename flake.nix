@@ -31,6 +31,11 @@
           program = lib.getExe self.packages.${pkgs.stdenv.hostPlatform.system}.mas2nix;
           meta.description = "Compile, check and explain the configuration of MAS";
         };
+        syn2mas = {
+          type = "app";
+          program = lib.getExe' self.packages.${pkgs.stdenv.hostPlatform.system}.mas2nix "syn2mas";
+          meta.description = "Inspect a homeserver before it is moved to MAS, and verify it afterwards";
+        };
         default = mas2nix;
       });
 
