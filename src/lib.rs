@@ -11,6 +11,7 @@ pub mod diff;
 pub mod expr;
 pub mod files;
 pub mod load;
+pub mod logging;
 pub mod manifest;
 pub mod migrate;
 pub mod render;

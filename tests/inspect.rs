@@ -462,3 +462,46 @@ fn the_state_of_mas_is_told() {
         "import-interrupted"
     );
 }
+
+#[test]
+fn the_server_lets_the_import_in() {
+    let Some((server, mas)) = prepared("what the server allows") else {
+        return;
+    };
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let ids = |extra: &[&str]| -> Vec<String> {
+        let (_, findings) = inspect(&migration, extra);
+        let ids = findings
+            .iter()
+            .map(|finding| finding["id"].as_str().unwrap().to_owned());
+        ids.collect()
+    };
+    server.sql(
+        "synapse",
+        "CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+    );
+    let as_reader = server.uri("synapse").replace("postgres@", "reader@");
+    let (code, findings) = inspect(&migration, &["--synapse-database-uri", &as_reader]);
+    assert_eq!((code, &findings[0]["id"]), (Some(10), &"privileges".into()));
+    assert_eq!(findings[0]["count"], 6, "{findings:#?}");
+    let tables = "users, user_threepids, user_external_ids, devices, access_tokens, refresh_tokens";
+    server.sql("synapse", &format!("GRANT UPDATE ON {tables} TO reader"));
+    assert_eq!(
+        ids(&["--synapse-database-uri", &as_reader]),
+        Vec::<String>::new()
+    );
+
+    server.sql(
+        "synapse",
+        "BEGIN; LOCK TABLE users IN SHARE UPDATE EXCLUSIVE MODE; PREPARE TRANSACTION 'left'",
+    );
+    assert_eq!(ids(&[]), ["prepared-transactions", "vacuum"]);
+    server.sql("synapse", "ROLLBACK PREPARED 'left'");
+    assert_eq!(ids(&[]), Vec::<String>::new());
+
+    server.create("no_synapse");
+    assert_eq!(
+        ids(&["--synapse-database-uri", &server.uri("no_synapse")]),
+        ["synapse-too-old"]
+    );
+}

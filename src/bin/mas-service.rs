@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use mas2nix::{
+    logging,
     manifest::{self, Manifest},
     schema::module::User,
     service::{
@@ -22,6 +23,7 @@ use mas2nix::{
         users::{self, Done},
     },
 };
+use tracing_subscriber::filter::LevelFilter;
 
 /// Exit code when something is wrong with this host.
 const FAILED: u8 = 1;
@@ -115,16 +117,7 @@ struct Attributes {
 }
 
 fn main() -> ExitCode {
-    let terminal = io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_target(false)
-        .with_ansi(terminal);
-    if terminal {
-        log.init();
-    } else {
-        log.without_time().init();
-    }
+    logging::begin(LevelFilter::INFO);
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -15,11 +15,12 @@ use mas2nix::{
     compile::{self, docs},
     diff,
     load::{LoadError, Loaded},
-    render, rules,
+    logging, render, rules,
     schema::NEWEST,
     tree,
 };
 use semver::Version;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Exit code for a wrong configuration, stale files, or drift.
 const FOUND: u8 = 1;
@@ -142,11 +143,7 @@ fn version(text: &str) -> Result<Version, String> {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+    logging::begin(LevelFilter::ERROR);
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

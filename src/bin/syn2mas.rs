@@ -1,18 +1,22 @@
 //! `syn2mas`: moves an existing homeserver to MAS, and proves that nothing was lost.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     process::ExitCode,
 };
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use mas2nix::migrate::{
-    findings::Severity,
-    inputs::Inputs,
-    inspect, mapping,
-    verify::{self, Kind, Report},
+use mas2nix::{
+    logging,
+    migrate::{
+        findings::Severity,
+        inputs::Inputs,
+        inspect, mapping,
+        verify::{self, Kind, Report},
+    },
 };
+use tracing_subscriber::filter::LevelFilter;
 
 /// Exit code when it cannot be told.
 const CANNOT_TELL: u8 = 1;
@@ -64,11 +68,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+    logging::begin(LevelFilter::ERROR);
     match run(Cli::parse()).await {
         Ok(code) => code,
         Err(error) => {

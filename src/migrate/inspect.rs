@@ -11,7 +11,7 @@ use super::{
     database::Database,
     findings::{Finding, Severity},
     inputs::Inputs,
-    rows, synapse,
+    rows, server, synapse,
 };
 use Severity::{Blocker, Note, Warning};
 
@@ -28,8 +28,13 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
 
     let (of_synapse, of_mas) = (inputs.synapse_database()?, inputs.mas_database()?);
     let (mut reader, mut writer) = tokio::try_join!(of_synapse.snapshot(), of_mas.snapshot())?;
-    findings.extend(rows::findings(&mut reader, &of_synapse, server_name).await?);
-    findings.extend(providers(&mut reader, &of_synapse, &synapse, &mas).await?);
+    if let Some(outdated) = server::outdated(&mut reader, &of_synapse).await? {
+        findings.push(outdated);
+    } else {
+        findings.extend(server::findings(&mut reader, &of_synapse).await?);
+        findings.extend(rows::findings(&mut reader, &of_synapse, server_name).await?);
+        findings.extend(providers(&mut reader, &of_synapse, &synapse, &mas).await?);
+    }
     if identity(&mut reader, &of_synapse).await? == identity(&mut writer, &of_mas).await? {
         findings.push(Finding::one(
             "same-database",

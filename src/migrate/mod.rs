@@ -6,6 +6,7 @@ pub mod inputs;
 pub mod inspect;
 pub mod mapping;
 pub mod rows;
+pub mod server;
 pub mod synapse;
 pub mod verify;
 

@@ -45,7 +45,8 @@ impl Postgres {
             .args(["-D", "data", "-U", "postgres"])
             .args(locale));
         let options = format!(
-            "-k {} -c listen_addresses= -c fsync=off -c max_connections=200",
+            "-k {} -c listen_addresses= -c fsync=off -c max_connections=200 \
+             -c max_prepared_transactions=5",
             server.path().display()
         );
         run(server

@@ -1,0 +1,120 @@
+//! Whether Synapse's server would let the import do what it does: lock six tables at once, and read
+//! them.
+
+use sqlx::PgConnection;
+
+use super::{
+    MigrateError,
+    database::Database,
+    findings::{Finding, Severity},
+};
+use Severity::{Blocker, Note, Warning};
+
+/// The tables that the import locks and reads.
+pub const TABLES: &str = "('users', 'user_threepids', 'user_external_ids', 'devices', \
+    'access_tokens', 'refresh_tokens')";
+
+/// What is wrong with the server, the role or the schema.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn findings(
+    connection: &mut PgConnection,
+    database: &Database,
+) -> Result<Vec<Finding>, MigrateError> {
+    let tables = format!(
+        "SELECT c.oid, c.relname FROM pg_class c
+         WHERE c.relname IN {TABLES} AND c.oid = to_regclass(c.relname::text)"
+    );
+    let checks = [
+        Check {
+            finding: Finding::one(
+                "replica",
+                Blocker,
+                "This server is a replica, on which nothing can be locked.",
+                "Name the primary.",
+            ),
+            query: "SELECT 'recovery' WHERE pg_is_in_recovery()".to_owned(),
+        },
+        Check {
+            finding: Finding::one(
+                "privileges",
+                Blocker,
+                "The role may not lock these tables, which needs UPDATE besides SELECT. A rehearsal \
+                 would not notice.",
+                "GRANT SELECT, UPDATE ON users, user_threepids, user_external_ids, devices, \
+                 access_tokens, refresh_tokens TO the role; or use Synapse's own.",
+            ),
+            query: format!(
+                "SELECT relname::text FROM ({tables}) t
+                 WHERE NOT has_table_privilege(oid, 'SELECT')
+                   OR NOT has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE')"
+            ),
+        },
+        Check {
+            finding: Finding::one(
+                "vacuum",
+                Note,
+                "These tables are being vacuumed. The import does not wait for that.",
+                "If it is still so then, begin the import again.",
+            ),
+            query: format!(
+                "SELECT relname::text FROM ({tables}) t JOIN pg_locks l ON l.relation = t.oid
+                 WHERE l.mode = 'ShareUpdateExclusiveLock' AND l.granted"
+            ),
+        },
+        Check {
+            finding: Finding::one(
+                "prepared-transactions",
+                Warning,
+                "Prepared transactions hold their locks until somebody ends them.",
+                "COMMIT PREPARED or ROLLBACK PREPARED each of them.",
+            ),
+            query: "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
+                .to_owned(),
+        },
+    ];
+    let mut findings = Vec::new();
+    for check in checks {
+        let samples: Vec<String> = sqlx::query_scalar(&check.query)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(database.failed(&format!("cannot look for {}", check.finding.id)))?;
+        if !samples.is_empty() {
+            findings.push(check.finding.about(samples));
+        }
+    }
+    Ok(findings)
+}
+
+struct Check {
+    finding: Finding,
+    query: String,
+}
+
+/// What Synapse's schema lacks: then nothing else can be said of its rows.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn outdated(
+    connection: &mut PgConnection,
+    database: &Database,
+) -> Result<Option<Finding>, MigrateError> {
+    let locked: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_attribute
+           WHERE attrelid = to_regclass('users') AND attname = 'locked')",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(database.failed("cannot look at its schema"))?;
+    Ok((!locked).then(|| {
+        Finding::one(
+            "synapse-too-old",
+            Blocker,
+            "This is no database of Synapse, or of one before 1.91.0, which the import cannot read.",
+            "Update Synapse, to 1.136.0 at least, and let it run once.",
+        )
+    }))
+}
