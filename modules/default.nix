@@ -311,8 +311,11 @@ in
     systemd = {
       services = lib.mapAttrs (
         _: unit:
-        unit
+        removeAttrs unit [ "sandbox" ]
         // {
+          serviceConfig = lib.mergeAttrsList (
+            map (part: units.sandboxes.${part}) unit.sandbox ++ [ unit.serviceConfig ]
+          );
           # Restarted together, so that MAS is not stopped while the others are.
           stopIfChanged = false;
           restartTriggers = map (file: config.environment.etc."${name}/${file}".source) [

@@ -273,9 +273,11 @@ impl Context {
     /// The text of a unit file, the directives of each section in alphabetical order.
     fn unit(&self, unit: &Unit) -> String {
         let wanted_by = crate::expr::entry("WantedBy", crate::expr::texts(&unit.wanted_by));
+        let shared = unit.sandbox.iter().flat_map(|part| part.directives());
+        let own: Vec<Entry> = shared.chain(unit.body.clone()).collect();
         let sections = [
             self.section("Unit", &unit.unit, true),
-            self.section(unit.kind.section(), &unit.body, false),
+            self.section(unit.kind.section(), &own, false),
             self.section("Install", &[wanted_by], true),
         ];
         let sections: Vec<String> = sections.into_iter().flatten().collect();

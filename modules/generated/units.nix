@@ -4,6 +4,97 @@ let
   inherit (import ../formats.nix) formats matches;
 in
 {
+  sandboxes = {
+    common = {
+      LockPersonality = true;
+      NoNewPrivileges = true;
+      PrivateDevices = true;
+      PrivateIPC = true;
+      PrivateMounts = true;
+      ProtectClock = true;
+      ProtectControlGroups = true;
+      ProtectHostname = true;
+      ProtectKernelLogs = true;
+      ProtectKernelModules = true;
+      ProtectKernelTunables = true;
+      RemoveIPC = true;
+      RestrictNamespaces = true;
+      RestrictRealtime = true;
+      RestrictSUIDSGID = true;
+      DevicePolicy = "closed";
+      KeyringMode = "private";
+      ProcSubset = "pid";
+      ProtectProc = "invisible";
+      ProtectSystem = "strict";
+      SystemCallArchitectures = "native";
+      SystemCallErrorNumber = "EPERM";
+      UMask = "0077";
+    };
+    unprivileged = {
+      CapabilityBoundingSet = "";
+      PrivateTmp = true;
+      PrivateUsers = true;
+      ProtectHome = true;
+      SystemCallFilter = [
+        "@system-service"
+        "~@privileged"
+        "~@resources"
+      ];
+    };
+    networked = {
+      IPAddressAllow =
+        if cfg.addresses != null then
+          cfg.addresses
+        else if cfg.computed.isolated then
+          [ "localhost" ]
+        else
+          [ "any" ];
+      IPAddressDeny = "any";
+      RestrictAddressFamilies = [
+        "AF_UNIX"
+        "AF_INET"
+        "AF_INET6"
+      ];
+    };
+    public = {
+      IPAddressAllow = [ "any" ];
+      IPAddressDeny = "any";
+      RestrictAddressFamilies = [
+        "AF_UNIX"
+        "AF_INET"
+        "AF_INET6"
+      ];
+    };
+    databaseOnly =
+      lib.optionalAttrs cfg.computed.databaseBehindSocket {
+        IPAddressDeny = "any";
+        PrivateNetwork = true;
+        RestrictAddressFamilies = [ "AF_UNIX" ];
+      }
+      // lib.optionalAttrs (!cfg.computed.databaseBehindSocket) {
+        IPAddressAllow =
+          if cfg.addresses != null then
+            cfg.addresses
+          else if cfg.computed.isolated then
+            [ "localhost" ]
+          else
+            [ "any" ];
+        IPAddressDeny = "any";
+        RestrictAddressFamilies = [
+          "AF_UNIX"
+          "AF_INET"
+          "AF_INET6"
+        ];
+      };
+    offline = {
+      IPAddressDeny = "any";
+      PrivateNetwork = true;
+      RestrictAddressFamilies = [ "AF_UNIX" ];
+    };
+    noJit = {
+      MemoryDenyWriteExecute = true;
+    };
+  };
   services = {
     matrix-authentication-service-secrets = {
       description = "Secrets of Matrix Authentication Service";
@@ -11,6 +102,11 @@ in
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
       };
+      sandbox = [
+        "common"
+        "offline"
+        "noJit"
+      ];
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
@@ -34,33 +130,6 @@ in
           "~@resources"
           "@chown"
         ];
-        LockPersonality = true;
-        NoNewPrivileges = true;
-        PrivateDevices = true;
-        PrivateIPC = true;
-        PrivateMounts = true;
-        ProtectClock = true;
-        ProtectControlGroups = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectKernelTunables = true;
-        RemoveIPC = true;
-        RestrictNamespaces = true;
-        RestrictRealtime = true;
-        RestrictSUIDSGID = true;
-        DevicePolicy = "closed";
-        KeyringMode = "private";
-        ProcSubset = "pid";
-        ProtectProc = "invisible";
-        ProtectSystem = "strict";
-        SystemCallArchitectures = "native";
-        SystemCallErrorNumber = "EPERM";
-        UMask = "0077";
-        IPAddressDeny = "any";
-        PrivateNetwork = true;
-        RestrictAddressFamilies = [ "AF_UNIX" ];
-        MemoryDenyWriteExecute = true;
       };
       wantedBy = [ "multi-user.target" ];
     };
@@ -82,6 +151,12 @@ in
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
         StartLimitIntervalSec = "0";
       };
+      sandbox = [
+        "common"
+        "unprivileged"
+        "offline"
+        "noJit"
+      ];
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 --dbname=postgres --file=/etc/matrix-authentication-service/database.sql";
@@ -89,42 +164,6 @@ in
         RestartSec = "1s";
         RestartSteps = "6";
         RestartMaxDelaySec = "1min";
-        LockPersonality = true;
-        NoNewPrivileges = true;
-        PrivateDevices = true;
-        PrivateIPC = true;
-        PrivateMounts = true;
-        ProtectClock = true;
-        ProtectControlGroups = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectKernelTunables = true;
-        RemoveIPC = true;
-        RestrictNamespaces = true;
-        RestrictRealtime = true;
-        RestrictSUIDSGID = true;
-        DevicePolicy = "closed";
-        KeyringMode = "private";
-        ProcSubset = "pid";
-        ProtectProc = "invisible";
-        ProtectSystem = "strict";
-        SystemCallArchitectures = "native";
-        SystemCallErrorNumber = "EPERM";
-        UMask = "0077";
-        CapabilityBoundingSet = "";
-        PrivateTmp = true;
-        PrivateUsers = true;
-        ProtectHome = true;
-        SystemCallFilter = [
-          "@system-service"
-          "~@privileged"
-          "~@resources"
-        ];
-        IPAddressDeny = "any";
-        PrivateNetwork = true;
-        RestrictAddressFamilies = [ "AF_UNIX" ];
-        MemoryDenyWriteExecute = true;
         RemainAfterExit = true;
         User = "postgres";
       }
@@ -152,6 +191,12 @@ in
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
         StartLimitIntervalSec = "0";
       };
+      sandbox = [
+        "common"
+        "unprivileged"
+        "databaseOnly"
+        "noJit"
+      ];
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/mas-service run -- database migrate";
@@ -167,61 +212,6 @@ in
         RuntimeDirectory = "matrix-authentication-service-migrate-database";
         RuntimeDirectoryMode = "0700";
         LoadCredential = cfg.computed.credentials;
-        LockPersonality = true;
-        NoNewPrivileges = true;
-        PrivateDevices = true;
-        PrivateIPC = true;
-        PrivateMounts = true;
-        ProtectClock = true;
-        ProtectControlGroups = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectKernelTunables = true;
-        RemoveIPC = true;
-        RestrictNamespaces = true;
-        RestrictRealtime = true;
-        RestrictSUIDSGID = true;
-        DevicePolicy = "closed";
-        KeyringMode = "private";
-        ProcSubset = "pid";
-        ProtectProc = "invisible";
-        ProtectSystem = "strict";
-        SystemCallArchitectures = "native";
-        SystemCallErrorNumber = "EPERM";
-        UMask = "0077";
-        CapabilityBoundingSet = "";
-        PrivateTmp = true;
-        PrivateUsers = true;
-        ProtectHome = true;
-        SystemCallFilter = [
-          "@system-service"
-          "~@privileged"
-          "~@resources"
-        ];
-      }
-      // lib.optionalAttrs cfg.computed.databaseBehindSocket {
-        IPAddressDeny = "any";
-        PrivateNetwork = true;
-        RestrictAddressFamilies = [ "AF_UNIX" ];
-      }
-      // lib.optionalAttrs (!cfg.computed.databaseBehindSocket) {
-        IPAddressAllow =
-          if cfg.addresses != null then
-            cfg.addresses
-          else if cfg.computed.isolated then
-            [ "localhost" ]
-          else
-            [ "any" ];
-        IPAddressDeny = "any";
-        RestrictAddressFamilies = [
-          "AF_UNIX"
-          "AF_INET"
-          "AF_INET6"
-        ];
-      }
-      // {
-        MemoryDenyWriteExecute = true;
         RemainAfterExit = true;
       };
     };
@@ -255,6 +245,11 @@ in
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
         StartLimitIntervalSec = "0";
       };
+      sandbox = [
+        "common"
+        "unprivileged"
+        "networked"
+      ];
       serviceConfig = {
         Type = "notify-reload";
         ExecStart =
@@ -281,51 +276,6 @@ in
         RuntimeDirectory = "matrix-authentication-service";
         RuntimeDirectoryMode = "0700";
         LoadCredential = cfg.computed.credentials;
-        LockPersonality = true;
-        NoNewPrivileges = true;
-        PrivateDevices = true;
-        PrivateIPC = true;
-        PrivateMounts = true;
-        ProtectClock = true;
-        ProtectControlGroups = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectKernelTunables = true;
-        RemoveIPC = true;
-        RestrictNamespaces = true;
-        RestrictRealtime = true;
-        RestrictSUIDSGID = true;
-        DevicePolicy = "closed";
-        KeyringMode = "private";
-        ProcSubset = "pid";
-        ProtectProc = "invisible";
-        ProtectSystem = "strict";
-        SystemCallArchitectures = "native";
-        SystemCallErrorNumber = "EPERM";
-        UMask = "0077";
-        CapabilityBoundingSet = "";
-        PrivateTmp = true;
-        PrivateUsers = true;
-        ProtectHome = true;
-        SystemCallFilter = [
-          "@system-service"
-          "~@privileged"
-          "~@resources"
-        ];
-        IPAddressAllow =
-          if cfg.addresses != null then
-            cfg.addresses
-          else if cfg.computed.isolated then
-            [ "localhost" ]
-          else
-            [ "any" ];
-        IPAddressDeny = "any";
-        RestrictAddressFamilies = [
-          "AF_UNIX"
-          "AF_INET"
-          "AF_INET6"
-        ];
       };
       wantedBy = [ "multi-user.target" ];
     };
@@ -343,6 +293,12 @@ in
         ConditionPathExists = "!/var/lib/syn2mas/in-progress";
         StartLimitIntervalSec = "0";
       };
+      sandbox = [
+        "common"
+        "unprivileged"
+        "networked"
+        "noJit"
+      ];
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/mas-service users";
@@ -358,52 +314,6 @@ in
         RuntimeDirectory = "matrix-authentication-service-users";
         RuntimeDirectoryMode = "0700";
         LoadCredential = cfg.computed.credentials ++ cfg.computed.userCredentials;
-        LockPersonality = true;
-        NoNewPrivileges = true;
-        PrivateDevices = true;
-        PrivateIPC = true;
-        PrivateMounts = true;
-        ProtectClock = true;
-        ProtectControlGroups = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectKernelTunables = true;
-        RemoveIPC = true;
-        RestrictNamespaces = true;
-        RestrictRealtime = true;
-        RestrictSUIDSGID = true;
-        DevicePolicy = "closed";
-        KeyringMode = "private";
-        ProcSubset = "pid";
-        ProtectProc = "invisible";
-        ProtectSystem = "strict";
-        SystemCallArchitectures = "native";
-        SystemCallErrorNumber = "EPERM";
-        UMask = "0077";
-        CapabilityBoundingSet = "";
-        PrivateTmp = true;
-        PrivateUsers = true;
-        ProtectHome = true;
-        SystemCallFilter = [
-          "@system-service"
-          "~@privileged"
-          "~@resources"
-        ];
-        IPAddressAllow =
-          if cfg.addresses != null then
-            cfg.addresses
-          else if cfg.computed.isolated then
-            [ "localhost" ]
-          else
-            [ "any" ];
-        IPAddressDeny = "any";
-        RestrictAddressFamilies = [
-          "AF_UNIX"
-          "AF_INET"
-          "AF_INET6"
-        ];
-        MemoryDenyWriteExecute = true;
         RemainAfterExit = true;
       };
       wantedBy = [ "multi-user.target" ];
@@ -431,6 +341,12 @@ in
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
       };
+      sandbox = [
+        "common"
+        "unprivileged"
+        "public"
+        "noJit"
+      ];
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/mas-service doctor";
@@ -442,46 +358,6 @@ in
         RuntimeDirectory = "matrix-authentication-service-doctor";
         RuntimeDirectoryMode = "0700";
         LoadCredential = cfg.computed.credentials;
-        LockPersonality = true;
-        NoNewPrivileges = true;
-        PrivateDevices = true;
-        PrivateIPC = true;
-        PrivateMounts = true;
-        ProtectClock = true;
-        ProtectControlGroups = true;
-        ProtectHostname = true;
-        ProtectKernelLogs = true;
-        ProtectKernelModules = true;
-        ProtectKernelTunables = true;
-        RemoveIPC = true;
-        RestrictNamespaces = true;
-        RestrictRealtime = true;
-        RestrictSUIDSGID = true;
-        DevicePolicy = "closed";
-        KeyringMode = "private";
-        ProcSubset = "pid";
-        ProtectProc = "invisible";
-        ProtectSystem = "strict";
-        SystemCallArchitectures = "native";
-        SystemCallErrorNumber = "EPERM";
-        UMask = "0077";
-        CapabilityBoundingSet = "";
-        PrivateTmp = true;
-        PrivateUsers = true;
-        ProtectHome = true;
-        SystemCallFilter = [
-          "@system-service"
-          "~@privileged"
-          "~@resources"
-        ];
-        IPAddressAllow = [ "any" ];
-        IPAddressDeny = "any";
-        RestrictAddressFamilies = [
-          "AF_UNIX"
-          "AF_INET"
-          "AF_INET6"
-        ];
-        MemoryDenyWriteExecute = true;
         SuccessExitStatus = "11";
       };
     };

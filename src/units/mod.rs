@@ -8,6 +8,7 @@ mod socket;
 
 use crate::expr::{Entry, Expr, Item, entry, item, template};
 
+pub use sandbox::Sandbox;
 pub use socket::{activated, is_unix};
 
 /// The name of the service, its user, its group, and its role and database in PostgreSQL.
@@ -27,7 +28,9 @@ pub struct Unit {
     pub when: Option<Expr>,
     /// `[Unit]`.
     pub unit: Vec<Entry>,
-    /// `[Service]`, `[Socket]` or `[Timer]`.
+    /// What it has in common with other services.
+    pub sandbox: Vec<Sandbox>,
+    /// What is its own of `[Service]`, `[Socket]` or `[Timer]`.
     pub body: Vec<Entry>,
     /// The units that start it, `WantedBy=` in `[Install]`.
     pub wanted_by: Vec<&'static str>,

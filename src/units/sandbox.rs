@@ -2,8 +2,69 @@
 
 use crate::expr::{Entry, Term, either, enabled, entry, given, known, not, texts};
 
-/// Directives that hold for every service, whoever it runs as.
-pub fn common() -> Vec<Entry> {
+/// Directives that several services have in common. A service has some of them, and what it says
+/// itself comes after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    /// For every service, whoever it runs as.
+    Common,
+    /// For a service that runs as a user without any privilege.
+    Unprivileged,
+    /// For a service that connects to PostgreSQL, Synapse and, where the settings want it, the
+    /// world.
+    Networked,
+    /// For a service that has to reach the same as MAS's users do.
+    Public,
+    /// For a service that talks to PostgreSQL only.
+    DatabaseOnly,
+    /// For a service that talks to nobody but through Unix sockets.
+    Offline,
+    /// For a service that makes no code at run time. MAS's policy engine does.
+    NoJit,
+}
+
+impl Sandbox {
+    /// All of them.
+    pub const ALL: &[Sandbox] = &[
+        Sandbox::Common,
+        Sandbox::Unprivileged,
+        Sandbox::Networked,
+        Sandbox::Public,
+        Sandbox::DatabaseOnly,
+        Sandbox::Offline,
+        Sandbox::NoJit,
+    ];
+
+    /// What it is called in Nix.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Sandbox::Common => "common",
+            Sandbox::Unprivileged => "unprivileged",
+            Sandbox::Networked => "networked",
+            Sandbox::Public => "public",
+            Sandbox::DatabaseOnly => "databaseOnly",
+            Sandbox::Offline => "offline",
+            Sandbox::NoJit => "noJit",
+        }
+    }
+
+    /// Its directives.
+    #[must_use]
+    pub fn directives(self) -> Vec<Entry> {
+        match self {
+            Sandbox::Common => common(),
+            Sandbox::Unprivileged => unprivileged(),
+            Sandbox::Networked => networked(),
+            Sandbox::Public => reaching(texts(&["any"])),
+            Sandbox::DatabaseOnly => database_only(),
+            Sandbox::Offline => offline(),
+            Sandbox::NoJit => vec![entry("MemoryDenyWriteExecute", true)],
+        }
+    }
+}
+
+fn common() -> Vec<Entry> {
     let yes = [
         "LockPersonality",
         "NoNewPrivileges",
@@ -37,10 +98,8 @@ pub fn common() -> Vec<Entry> {
     entries
 }
 
-/// The rest of it for a service that runs as a user without any privilege.
-pub fn unprivileged() -> Vec<Entry> {
-    let mut entries = common();
-    entries.extend([
+fn unprivileged() -> Vec<Entry> {
+    vec![
         entry("CapabilityBoundingSet", ""),
         entry("PrivateTmp", true),
         entry("PrivateUsers", true),
@@ -49,12 +108,10 @@ pub fn unprivileged() -> Vec<Entry> {
             "SystemCallFilter",
             texts(&["@system-service", "~@privileged", "~@resources"]),
         ),
-    ]);
-    entries
+    ]
 }
 
-/// For a service that connects to PostgreSQL, Synapse and, where the settings want it, the world.
-pub fn networked() -> Vec<Entry> {
+fn networked() -> Vec<Entry> {
     let found = either(
         enabled("computed.isolated"),
         texts(&["localhost"]),
@@ -62,11 +119,6 @@ pub fn networked() -> Vec<Entry> {
     );
     let allowed = either(given("addresses"), known("addresses"), found);
     reaching(allowed)
-}
-
-/// For a service that has to reach the same as MAS's users do.
-pub fn public() -> Vec<Entry> {
-    reaching(texts(&["any"]))
 }
 
 fn reaching(addresses: Term) -> Vec<Entry> {
@@ -80,8 +132,7 @@ fn reaching(addresses: Term) -> Vec<Entry> {
     ]
 }
 
-/// For a service that talks to PostgreSQL only.
-pub fn database_only() -> Vec<Entry> {
+fn database_only() -> Vec<Entry> {
     let behind_socket = || enabled("computed.databaseBehindSocket");
     let here = offline()
         .into_iter()
@@ -92,16 +143,10 @@ pub fn database_only() -> Vec<Entry> {
     here.chain(anywhere).collect()
 }
 
-/// For a service that talks to nobody but through Unix sockets.
-pub fn offline() -> Vec<Entry> {
+fn offline() -> Vec<Entry> {
     vec![
         entry("IPAddressDeny", "any"),
         entry("PrivateNetwork", true),
         entry("RestrictAddressFamilies", texts(&["AF_UNIX"])),
     ]
-}
-
-/// For a service that makes no code at run time. MAS's policy engine does.
-pub fn no_jit() -> Vec<Entry> {
-    vec![entry("MemoryDenyWriteExecute", true)]
 }

@@ -1,6 +1,6 @@
 //! The services: MAS itself, and the one-shots before and beside it.
 
-use super::{Kind, NAME, Unit, described, sandbox, socket};
+use super::{Kind, NAME, Sandbox, Unit, described, socket};
 use crate::{
     delegation,
     expr::{
@@ -21,7 +21,7 @@ const POSTGRESQL: &[&str] = &["postgresql.service", "postgresql.target"];
 /// Makes the secrets that are not there yet, and looks whether the others are.
 pub fn secrets() -> Unit {
     let group = either(delegation::here(), known("synapse.group"), NAME);
-    let mut body = vec![
+    let body = vec![
         entry("Type", "oneshot"),
         entry("RemainAfterExit", true),
         entry(
@@ -43,9 +43,6 @@ pub fn secrets() -> Unit {
             texts(&["@system-service", "~@privileged", "~@resources", "@chown"]),
         ),
     ];
-    body.extend(sandbox::common());
-    body.extend(sandbox::offline());
-    body.extend(sandbox::no_jit());
     Unit {
         name: "matrix-authentication-service-secrets",
         kind: Kind::Service,
@@ -57,6 +54,7 @@ pub fn secrets() -> Unit {
                 vec![items(known("synapse.units")).when(delegated())],
             )],
         ),
+        sandbox: vec![Sandbox::Common, Sandbox::Offline, Sandbox::NoJit],
         body,
         wanted_by: vec!["multi-user.target"],
     }
@@ -69,9 +67,6 @@ pub fn database() -> Unit {
          --dbname=postgres --file=/etc/matrix-authentication-service/database.sql",
         true,
     );
-    body.extend(sandbox::unprivileged());
-    body.extend(sandbox::offline());
-    body.extend(sandbox::no_jit());
     body.extend([
         entry("RemainAfterExit", true),
         entry("User", "postgres"),
@@ -94,6 +89,12 @@ pub fn database() -> Unit {
                 retried(),
             ],
         ),
+        sandbox: vec![
+            Sandbox::Common,
+            Sandbox::Unprivileged,
+            Sandbox::Offline,
+            Sandbox::NoJit,
+        ],
         body,
         wanted_by: vec!["multi-user.target"],
     }
@@ -106,9 +107,6 @@ pub fn migrate_database() -> Unit {
         true,
     );
     body.extend(as_mas("matrix-authentication-service-migrate-database"));
-    body.extend(sandbox::unprivileged());
-    body.extend(sandbox::database_only());
-    body.extend(sandbox::no_jit());
     body.push(entry("RemainAfterExit", true));
     Unit {
         name: "matrix-authentication-service-migrate-database",
@@ -123,6 +121,12 @@ pub fn migrate_database() -> Unit {
                 retried(),
             ],
         ),
+        sandbox: vec![
+            Sandbox::Common,
+            Sandbox::Unprivileged,
+            Sandbox::DatabaseOnly,
+            Sandbox::NoJit,
+        ],
         body,
         wanted_by: Vec::new(),
     }
@@ -158,8 +162,6 @@ pub fn server() -> Unit {
     ];
     body.extend(restarts("on-failure"));
     body.extend(as_mas(NAME));
-    body.extend(sandbox::unprivileged());
-    body.extend(sandbox::networked());
     let sockets = || all([socket::activated(), not(is_role("worker"))]);
     Unit {
         name: NAME,
@@ -192,6 +194,7 @@ pub fn server() -> Unit {
                 retried(),
             ],
         ),
+        sandbox: vec![Sandbox::Common, Sandbox::Unprivileged, Sandbox::Networked],
         body,
         wanted_by: vec!["multi-user.target"],
     }
@@ -207,9 +210,6 @@ pub fn users() -> Unit {
             items(known("computed.userCredentials")),
         ],
     ));
-    body.extend(sandbox::unprivileged());
-    body.extend(sandbox::networked());
-    body.extend(sandbox::no_jit());
     body.push(entry("RemainAfterExit", true));
     let after = vec![
         item(SERVER),
@@ -231,6 +231,12 @@ pub fn users() -> Unit {
                 retried(),
             ],
         ),
+        sandbox: vec![
+            Sandbox::Common,
+            Sandbox::Unprivileged,
+            Sandbox::Networked,
+            Sandbox::NoJit,
+        ],
         body,
         wanted_by: vec!["multi-user.target"],
     }
@@ -240,9 +246,6 @@ pub fn users() -> Unit {
 pub fn doctor() -> Unit {
     let mut body = one_shot("{toolsPackage}/bin/mas-service doctor", false);
     body.extend(as_mas("matrix-authentication-service-doctor"));
-    body.extend(sandbox::unprivileged());
-    body.extend(sandbox::public());
-    body.extend(sandbox::no_jit());
     // Only warnings.
     body.push(entry("SuccessExitStatus", "11"));
     Unit {
@@ -264,6 +267,12 @@ pub fn doctor() -> Unit {
                 entry("Wants", wanted()),
             ],
         ),
+        sandbox: vec![
+            Sandbox::Common,
+            Sandbox::Unprivileged,
+            Sandbox::Public,
+            Sandbox::NoJit,
+        ],
         body,
         wanted_by: Vec::new(),
     }
@@ -279,6 +288,7 @@ pub fn doctor_timer() -> Unit {
             "Regular health check of Matrix Authentication Service and Synapse",
             Vec::new(),
         ),
+        sandbox: Vec::new(),
         body: vec![
             entry("OnCalendar", known("doctor.schedule")),
             entry("Persistent", true),

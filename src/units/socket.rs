@@ -25,6 +25,7 @@ pub fn socket() -> Unit {
         kind: Kind::Socket,
         when: Some(all([activated(), not(known("role").is("worker"))])),
         unit: described("Sockets of Matrix Authentication Service", Vec::new()),
+        sandbox: Vec::new(),
         body: vec![
             entry(
                 "ListenStream",

@@ -7,7 +7,7 @@ use crate::{
     expr::{Entry, Term, entry},
     manifest,
     routes::{self, Site},
-    units::{self, Kind, Unit},
+    units::{self, Kind, Sandbox, Unit},
 };
 
 /// The files, each with its path.
@@ -89,7 +89,10 @@ fn units() -> Term {
         });
         Term::Section(entries.collect())
     };
+    let sandboxes = Sandbox::ALL.iter();
+    let sandboxes = sandboxes.map(|part| entry(part.name(), part.directives()));
     vec![
+        entry("sandboxes", Term::Section(sandboxes.collect())),
         entry("services", of(Kind::Service)),
         entry("sockets", of(Kind::Socket)),
         entry("timers", of(Kind::Timer)),
@@ -120,6 +123,10 @@ fn declaration(unit: Unit) -> Vec<Entry> {
         } else {
             own.push(directive);
         }
+    }
+    if !unit.sandbox.is_empty() {
+        let names: Vec<&str> = unit.sandbox.iter().map(|part| part.name()).collect();
+        entries.push(entry("sandbox", crate::expr::texts(&names)));
     }
     let config = match unit.kind {
         Kind::Service => "serviceConfig",
