@@ -102,7 +102,8 @@ async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
             for sample in &finding.samples {
                 writeln!(out, "      {sample}")?;
             }
-            writeln!(out, "    {}\n    -> {}\n", finding.meaning, finding.fix)?;
+            writeln!(out, "{}", wrapped(&finding.meaning, "    "))?;
+            writeln!(out, "{}\n", wrapped(&finding.fix, "    -> "))?;
         }
     }
     Ok(
@@ -117,6 +118,16 @@ async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
             }
         },
     )
+}
+
+/// A text in lines of less than 100 characters, the first behind this and the others below it.
+fn wrapped(text: &str, begin: &str) -> String {
+    let below = " ".repeat(begin.len());
+    let options = textwrap::Options::new(99)
+        .initial_indent(begin)
+        .subsequent_indent(&below)
+        .break_words(false);
+    textwrap::fill(text, options)
 }
 
 async fn run_verify(inputs: &Inputs, json: bool) -> Result<ExitCode> {
