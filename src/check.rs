@@ -315,13 +315,7 @@ fn suggestion(node: &Node, value: &Value) -> String {
 
 /// The concrete paths at which a rule is broken.
 fn broken(rule: &Rule, settings: &Value, options: &Options) -> Vec<String> {
-    let root = Scope {
-        root: settings,
-        value: settings,
-        earlier: &[],
-        complete: options.complete,
-        version: &options.version,
-    };
+    let root = Scope::whole(settings, options.complete, &options.version);
     let lists = rule.scope.split("[]").filter(|part| !part.is_empty());
     let lists: Vec<&str> = lists.map(|list| list.trim_start_matches('.')).collect();
     let entries = entries(root, "", &lists).into_iter();

@@ -11,8 +11,9 @@ use crate::{
     units,
 };
 
-/// Default settings, whether MAS talks to this host only, which secrets are made on this host, and how the reverse proxies name MAS's
-/// public listener, over the module's options and the user's own settings.
+/// Default settings, whether MAS talks to this host only, which secrets are made on this host, and
+/// how the reverse proxies name MAS's public listener, over the module's options and the user's own
+/// settings.
 #[must_use]
 pub fn section() -> Term {
     let yes = |condition: Expr| either(condition, true, false);
@@ -61,8 +62,8 @@ fn settings() -> Term {
         entry("matrix", matrix()).when(generated_shared_secret()),
         entry("secrets", secrets()).when(any([generated_encryption(), generated_keys()])),
     ];
-    sections.extend(database());
     sections.extend([
+        entry("database", database()).when(enabled("createDatabase")),
         entry(
             "email",
             vec![
@@ -73,7 +74,7 @@ fn settings() -> Term {
                 entry("transport", "smtp"),
                 entry("mode", "plain"),
                 entry("hostname", "localhost"),
-                entry("port", Term::Constant(json!(25))),
+                entry("port", json!(25)),
             ],
         )
         .when(enabled("localMailRelay")),
@@ -122,15 +123,11 @@ fn http() -> Vec<Entry> {
         entry("listeners", listeners()),
         // Only what is on this host is believed, and the proxies here overwrite the header: MAS
         // itself would believe every private network.
-        entry(
-            "trusted_proxies",
-            Term::Constant(json!(["127.0.0.1/8", "::1/128"])),
-        ),
+        entry("trusted_proxies", json!(["127.0.0.1/8", "::1/128"])),
     ]
 }
 
 fn listeners() -> Vec<Item> {
-    let admin_api = || resource("adminapi").when(not(older("0.10.0")));
     let public = ["discovery", "human", "oauth", "compat", "graphql"].map(resource);
     let mut public: Vec<Item> = public.into();
     public.push(item(vec![
@@ -142,7 +139,7 @@ fn listeners() -> Vec<Item> {
         resource("health"),
         resource("discovery"),
         resource("oauth"),
-        admin_api(),
+        resource("adminapi").when(not(older("0.10.0"))),
         resource("prometheus").when(enabled("metrics")),
     ];
     vec![
@@ -158,7 +155,7 @@ fn resource(name: &str) -> Item {
 fn listener(name: &str, resources: Vec<Item>, address: &str, fd: u8) -> Vec<Entry> {
     let unix = known(address).matches(&FILE_PATH);
     let handed_over = vec![
-        entry("fd", Term::Constant(json!(fd))),
+        entry("fd", json!(fd)),
         entry("kind", either(unix, "unix", "tcp")),
     ];
     vec![
@@ -183,7 +180,6 @@ fn matrix() -> Vec<Entry> {
 }
 
 fn secrets() -> Vec<Entry> {
-    let keys = || all([generated_keys(), older("1.7.0")]);
     let key = |name: &'static str| {
         item(vec![
             entry("kid", name).when(older("1.2.0")),
@@ -201,7 +197,7 @@ fn secrets() -> Vec<Entry> {
         .when(generated_encryption()),
         entry("keys_dir", template("{secrets.directory}/keys"))
             .when(all([generated_keys(), not(older("1.7.0"))])),
-        entry("keys", vec![key("rsa"), key("p256")]).when(keys()),
+        entry("keys", vec![key("rsa"), key("p256")]).when(all([generated_keys(), older("1.7.0")])),
     ]
 }
 
@@ -213,21 +209,21 @@ fn database() -> Vec<Entry> {
     ]);
     vec![
         entry(
-            "database",
-            vec![
-                entry(
-                    "uri",
-                    "postgresql:///matrix-authentication-service?host=/run/postgresql",
-                )
-                .when(not(placed)),
-                entry("username", units::NAME).when(tcp_database()),
-                entry("database", units::NAME).when(tcp_database()),
-                entry("password_file", template("{secrets.directory}/database"))
-                    .when(generated_database_password()),
-            ],
+            "uri",
+            "postgresql:///matrix-authentication-service?host=/run/postgresql",
         )
-        .when(enabled("createDatabase")),
+        .when(not(placed)),
+        entry("username", units::NAME).when(tcp_database()),
+        entry("database", units::NAME).when(tcp_database()),
+        entry("password_file", template("{secrets.directory}/database"))
+            .when(generated_database_password()),
     ]
+}
+
+/// Whether the database is the one that is made here, behind PostgreSQL's own socket.
+fn own_database() -> Expr {
+    let elsewhere = any_set(&["settings.database.uri", "settings.database.host"]);
+    all([enabled("createDatabase"), not(elsewhere)])
 }
 
 /// Whether nothing in the user's settings makes MAS talk to another host.
@@ -249,20 +245,15 @@ fn isolated() -> Expr {
         endpoint.matches(&LOOPBACK),
         any([public().matches(&LOOPBACK), public().matches(&FILE_PATH)]),
         known("listen.internal").matches(&LOOPBACK),
-        enabled("createDatabase"),
-        not(any_set(&[
-            "settings.database.uri",
-            "settings.database.host",
-        ])),
+        own_database(),
     ])
 }
 
 /// Whether MAS connects to its database through a Unix socket.
 fn database_behind_socket() -> Expr {
     let option = |path: &str| Term::Option(path.into(), Value::Null);
-    let elsewhere = any_set(&["settings.database.uri", "settings.database.host"]);
     any([
-        all([enabled("createDatabase"), not(elsewhere)]),
+        own_database(),
         option("settings.database.host").matches(&FILE_PATH),
         option("settings.database.uri").matches(&SOCKET_DATABASE_URI),
     ])

@@ -62,6 +62,6 @@ pub fn overlay() -> Vec<Entry> {
         ("enable_3pid_changes", json!(false)),
     ];
     let mut entries = vec![entry("matrix_authentication_service", section())];
-    entries.extend(off.map(|(name, value)| entry(name, Term::Constant(value))));
+    entries.extend(off.map(|(name, value)| entry(name, value)));
     entries
 }

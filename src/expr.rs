@@ -300,6 +300,12 @@ impl From<&str> for Term {
     }
 }
 
+impl From<Value> for Term {
+    fn from(value: Value) -> Self {
+        Term::Constant(value)
+    }
+}
+
 impl From<Vec<Item>> for Term {
     fn from(items: Vec<Item>) -> Self {
         Term::List(items)
@@ -325,6 +331,20 @@ pub struct Scope<'a> {
     pub complete: bool,
     /// The version of MAS.
     pub version: &'a Version,
+}
+
+impl<'a> Scope<'a> {
+    /// A whole configuration.
+    #[must_use]
+    pub fn whole(value: &'a Value, complete: bool, version: &'a Version) -> Self {
+        Scope {
+            root: value,
+            value,
+            earlier: &[],
+            complete,
+            version,
+        }
+    }
 }
 
 impl Scope<'_> {

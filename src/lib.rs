@@ -8,6 +8,7 @@ pub mod compile;
 pub mod defaults;
 pub mod delegation;
 pub mod diff;
+pub mod disk;
 pub mod expr;
 pub mod files;
 pub mod load;

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     delegation,
@@ -82,7 +83,7 @@ pub struct Secrets {
     pub synapse: bool,
     /// The password of the database's role.
     pub database: bool,
-    /// The group that may read the secret shared with Synapse; nobody but root if null.
+    /// The group that may read the secret shared with Synapse; only MAS if null.
     pub group: Option<String>,
 }
 
@@ -106,21 +107,13 @@ pub fn section() -> Vec<Entry> {
                 entry("database", known("computed.generate.database")),
                 entry(
                     "group",
-                    either(
-                        delegation::here(),
-                        known("synapse.group"),
-                        Term::Constant(serde_json::Value::Null),
-                    ),
+                    either(delegation::here(), known("synapse.group"), Value::Null),
                 ),
             ],
         ),
         entry(
             "synapseSecret",
-            either(
-                delegation::here(),
-                delegation::secret_path(),
-                Term::Constant(serde_json::Value::Null),
-            ),
+            either(delegation::here(), delegation::secret_path(), Value::Null),
         ),
         entry("users", known("users")),
         entry("admins", known("admins")),

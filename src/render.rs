@@ -15,7 +15,7 @@ use crate::{
     load::Loaded,
     manifest, routes, rules,
     tree::{self, Node, Shape},
-    units::{self, Kind, NAME, Unit},
+    units::{self, NAME, Unit},
     yaml,
 };
 
@@ -42,7 +42,7 @@ pub fn context(given: &Loaded, version: &Version) -> Result<Context, Vec<Problem
     }
     let mut options = with_defaults(&module, &check::without_nulls(&module, &given.value));
 
-    let derived = scope(&options, version).value_of(&defaults::section());
+    let derived = Scope::whole(&options, true, version).value_of(&defaults::section());
     let settings = merged(
         derived["settings"].clone(),
         options["settings"].clone(),
@@ -148,16 +148,6 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn scope<'a>(options: &'a Value, version: &'a Version) -> Scope<'a> {
-    Scope {
-        root: options,
-        value: options,
-        earlier: &[],
-        complete: true,
-        version,
-    }
-}
-
 /// The options with the defaults of those that are absent; the settings stay as they are.
 fn with_defaults(node: &Node, value: &Value) -> Value {
     let Shape::Section(section) = &node.shape else {
@@ -196,7 +186,7 @@ impl Context {
         };
         for unit in units::all() {
             if self.scope().applies(unit.when.as_ref()) {
-                let name = format!("{}.{}", unit.name, unit.kind.suffix());
+                let name = unit.file_name();
                 add(format!("etc/systemd/system/{name}"), self.unit(&unit));
             }
         }
@@ -258,7 +248,7 @@ impl Context {
     }
 
     fn scope(&self) -> Scope<'_> {
-        scope(&self.options, &self.version)
+        Scope::whole(&self.options, true, &self.version)
     }
 
     fn lines(&self, items: Vec<Item>) -> String {
@@ -320,7 +310,7 @@ pub fn enabled_units(files: &[Artifact]) -> Vec<String> {
     let wanted = units::all()
         .into_iter()
         .filter(|unit| !unit.wanted_by.is_empty());
-    let names = wanted.map(|unit: Unit| format!("{}.{}", unit.name, Kind::suffix(unit.kind)));
+    let names = wanted.map(|unit| unit.file_name());
     let present = |name: &String| files.iter().any(|file| file.path.ends_with(name));
     names.filter(present).collect()
 }

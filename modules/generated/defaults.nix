@@ -270,8 +270,7 @@ in
       && matches formats.loopback (cfg.settings.matrix.endpoint or "http://localhost")
       && (matches formats.loopback cfg.listen.public || matches formats.filePath cfg.listen.public)
       && matches formats.loopback cfg.listen.internal
-      && cfg.createDatabase
-      && !(cfg ? settings.database.uri || cfg ? settings.database.host)
+      && (cfg.createDatabase && !(cfg ? settings.database.uri || cfg ? settings.database.host))
     then
       true
     else

@@ -227,9 +227,9 @@ in
           ++ cfg.serviceDependencies
         )
         ++ [ "matrix-authentication-service-migrate-database.service" ]
-        ++ lib.optionals (
+        ++ lib.optional (
           (cfg.socketActivation || matches formats.filePath cfg.listen.public) && cfg.role != "worker"
-        ) [ "matrix-authentication-service.socket" ];
+        ) "matrix-authentication-service.socket";
       before = lib.optionals cfg.synapse.enable cfg.synapse.units;
       requires =
         (
@@ -237,9 +237,9 @@ in
           ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
         )
         ++ [ "matrix-authentication-service-migrate-database.service" ]
-        ++ lib.optionals (
+        ++ lib.optional (
           (cfg.socketActivation || matches formats.filePath cfg.listen.public) && cfg.role != "worker"
-        ) [ "matrix-authentication-service.socket" ];
+        ) "matrix-authentication-service.socket";
       wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";

@@ -17,7 +17,7 @@ use mas2nix::{
     service::{
         self,
         doctor::{self, Level},
-        prepare,
+        prepare::{self, Mas},
         register::{Outcome, register},
         secrets, transient,
         users::{self, Done},
@@ -274,7 +274,7 @@ fn run_register(manifest: &Manifest, attributes: &Attributes) -> Result<ExitCode
     };
     let password = Some(password).filter(|_| !attributes.no_password);
     let name = &attributes.name;
-    match register(prepare::mas_cli(manifest)?, name, &user, password)? {
+    match register(&Mas::ready(manifest)?, name, &user, password)? {
         Outcome::Registered => println!("{name} is registered"),
         Outcome::Exists => bail!("{name} exists already"),
     }

@@ -7,13 +7,13 @@ pub mod nix;
 use std::{
     collections::BTreeSet,
     fs, io,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use similar::TextDiff;
 
 use crate::{
+    disk,
     rules::Rule,
     tree::{self, Node},
 };
@@ -118,7 +118,7 @@ pub fn write(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Compile
             .iter()
             .find(|artifact| artifact.path == stale.path);
         let done = match found {
-            Some(artifact) => replace(&path, &artifact.content, 0o644),
+            Some(artifact) => disk::replace(&path, &artifact.content, 0o644),
             None => fs::remove_file(&path),
         };
         done.map_err(|source| CompileError::File {
@@ -145,7 +145,7 @@ pub fn write_all(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Com
             continue;
         }
         let program = path.parent().is_some_and(|parent| parent.ends_with("bin"));
-        replace(
+        disk::replace(
             &path,
             &artifact.content,
             if program { 0o755 } else { 0o644 },
@@ -157,18 +157,6 @@ pub fn write_all(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Com
         changed.push(artifact.path.clone());
     }
     Ok(changed)
-}
-
-fn replace(path: &Path, content: &str, mode: u32) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    fs::write(&new, content)?;
-    fs::set_permissions(&new, fs::Permissions::from_mode(mode))?;
-    fs::rename(&new, path)
 }
 
 /// The files below a directory that differ from the artifacts: changed, missing, or left over.

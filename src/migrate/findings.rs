@@ -34,6 +34,15 @@ pub struct Finding {
     pub fix: String,
 }
 
+/// A finding, and the query for what it is about: a text for each row.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// What is found if the query gives rows.
+    pub finding: Finding,
+    /// The query.
+    pub query: String,
+}
+
 impl Finding {
     /// A finding about one thing, such as an option.
     #[must_use]

@@ -2,8 +2,9 @@
 //! contain: the same rows in the same form, one query for each side.
 //!
 //! The rules are those of `mas-cli syn2mas migrate` (MAS's `crates/syn2mas/src/migration.rs` and
-//! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). Times are microseconds since 1970. Left out is what the import takes from its clock or from chance: ids, and the
-//! creation times of sessions and tokens.
+//! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). Times are microseconds since 1970. Left out is what
+//! the import takes from its clock or from chance: ids, and the creation times of sessions and
+//! tokens.
 //!
 //! A column has the same type on both sides, so that PostgreSQL hashes both alike.
 

@@ -8,32 +8,20 @@ use sqlx::{PgConnection, Row};
 use super::{
     MigrateError,
     database::Database,
-    findings::{Finding, SAMPLES, Severity},
+    findings::{Check, Finding, SAMPLES, Severity},
 };
 use Severity::{Blocker, Note, Warning};
-
-/// Something to look for.
-struct Check {
-    id: &'static str,
-    severity: Severity,
-    query: String,
-    meaning: &'static str,
-    fix: &'static str,
-}
 
 fn check(
     id: &'static str,
     severity: Severity,
     query: impl Into<String>,
-    meaning: &'static str,
-    fix: &'static str,
+    meaning: &str,
+    fix: &str,
 ) -> Check {
     Check {
-        id,
-        severity,
+        finding: Finding::one(id, severity, meaning, fix),
         query: query.into(),
-        meaning,
-        fix,
     }
 }
 
@@ -59,16 +47,13 @@ pub async fn findings(
             .bind(server_name)
             .fetch_one(&mut *connection)
             .await
-            .map_err(database.failed(&format!("cannot look for {}", check.id)))?;
+            .map_err(database.failed(&format!("cannot look for {}", check.finding.id)))?;
         let count: i64 = row.get(0);
         if count > 0 {
             findings.push(Finding {
-                id: check.id,
-                severity: check.severity,
                 count,
                 samples: row.get::<Option<Vec<String>>, _>(1).unwrap_or_default(),
-                meaning: check.meaning.to_owned(),
-                fix: check.fix.to_owned(),
+                ..check.finding
             });
         }
     }
@@ -76,12 +61,9 @@ pub async fn findings(
 }
 
 /// The rows that the import reads of each table, as columns `user_id` and `sample`.
-fn read() -> [(&'static str, String); 5] {
-    let table = |name: &'static str, sample: &str, from: &str| {
-        (
-            name,
-            format!("SELECT user_id, '{name}: ' || {sample} AS sample FROM {from}"),
-        )
+fn read() -> [String; 5] {
+    let table = |name: &str, sample: &str, from: &str| {
+        format!("SELECT user_id, '{name}: ' || {sample} AS sample FROM {from}")
     };
     [
         table(
@@ -128,7 +110,7 @@ const WITH_COLON: &str = "(appservice_id IS NOT NULL AND name LIKE '%:' || $1
 
 /// Users who are not the homeserver's own, or not there.
 fn identities() -> Vec<Check> {
-    let foreign_rows = read().map(|(_, rows)| {
+    let foreign_rows = read().map(|rows| {
         format!(
             "SELECT sample FROM ({rows}) r LEFT JOIN users u ON u.name = r.user_id
              WHERE NOT {} AND NOT coalesce({}, false)",
@@ -136,14 +118,14 @@ fn identities() -> Vec<Check> {
             WITH_COLON
         )
     });
-    let orphans = read().map(|(_, rows)| {
+    let orphans = read().map(|rows| {
         format!(
             "SELECT sample FROM ({rows}) r
              WHERE {} AND NOT EXISTS (SELECT FROM users u WHERE u.name = r.user_id)",
             own("r.user_id")
         )
     });
-    let stuck = read().map(|(_, rows)| {
+    let stuck = read().map(|rows| {
         format!(
             "SELECT sample FROM ({rows}) r JOIN users u ON u.name = r.user_id WHERE {WITH_COLON}"
         )

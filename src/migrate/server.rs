@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::{
     MigrateError,
     database::Database,
-    findings::{Finding, Severity},
+    findings::{Check, Finding, Severity},
 };
 use Severity::{Blocker, Note, Warning};
 
@@ -86,11 +86,6 @@ pub async fn findings(
         }
     }
     Ok(findings)
-}
-
-struct Check {
-    finding: Finding,
-    query: String,
 }
 
 /// What Synapse's schema lacks: then nothing else can be said of its rows.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use super::{
     MigrateError,
@@ -90,18 +90,14 @@ pub async fn verify(
     entities: &[Entity],
     mut tell: impl FnMut(&Report),
 ) -> Result<Vec<Report>, MigrateError> {
-    let (mut expected, mut actual) = tokio::try_join!(synapse.snapshot(), mas.snapshot())?;
-    let versions = tokio::try_join!(synapse.version(&mut expected), mas.version(&mut actual))?;
-    let hash = Hash::known_to(versions.0.min(versions.1));
+    let (mut expected, mut actual) = tokio::try_join!(
+        Side::open(synapse, |entity| &entity.expected),
+        Side::open(mas, |entity| &entity.actual),
+    )?;
+    let hash = Hash::known_to(expected.version.min(actual.version));
     let (left, right) = tokio::try_join!(
-        all_digests(
-            &mut expected,
-            synapse,
-            entities,
-            |entity| &entity.expected,
-            hash
-        ),
-        all_digests(&mut actual, mas, entities, |entity| &entity.actual, hash),
+        expected.all_digests(entities, hash),
+        actual.all_digests(entities, hash),
     )?;
     let mut reports = Vec::new();
     for ((entity, left), right) in entities.iter().zip(left).zip(right) {
@@ -118,27 +114,13 @@ pub async fn verify(
             let rows = report.expected.max(report.actual);
             let buckets = (rows / BUCKET_ROWS).clamp(1, 65536);
             let (left, right) = tokio::try_join!(
-                digests(
-                    &mut expected,
-                    synapse,
-                    entity,
-                    &entity.expected,
-                    hash,
-                    buckets
-                ),
-                digests(&mut actual, mas, entity, &entity.actual, hash, buckets),
+                expected.digests(entity, hash, buckets),
+                actual.digests(entity, hash, buckets),
             )?;
             for bucket in differing(&left, &right) {
                 let (left, right) = tokio::try_join!(
-                    rows_of(
-                        &mut expected,
-                        synapse,
-                        entity,
-                        &entity.expected,
-                        buckets,
-                        bucket
-                    ),
-                    rows_of(&mut actual, mas, entity, &entity.actual, buckets, bucket),
+                    expected.rows(entity, buckets, bucket),
+                    actual.rows(entity, buckets, bucket),
                 )?;
                 compare(entity, imported(entity, left), right, &mut report);
             }
@@ -176,12 +158,6 @@ impl Hash {
     }
 }
 
-/// The query with a name for each column.
-fn named(entity: &Entity, query: &str) -> String {
-    let names: Vec<String> = (0..entity.columns.len()).map(|i| format!("c{i}")).collect();
-    format!("({query}) AS rows ({})", names.join(", "))
-}
-
 /// The bucket of a row, in SQL.
 fn bucket_of(entity: &Entity, buckets: i64) -> String {
     let key: Vec<String> = (0..entity.key)
@@ -193,50 +169,108 @@ fn bucket_of(entity: &Entity, buckets: i64) -> String {
     )
 }
 
-/// One digest of each entity, one after the other.
-async fn all_digests<'a>(
-    connection: &mut PgConnection,
-    database: &Database,
-    entities: &'a [Entity],
-    query: impl Fn(&'a Entity) -> &'a str,
-    hash: Hash,
-) -> Result<Vec<Digests>, MigrateError> {
-    let mut all = Vec::new();
-    for entity in entities {
-        all.push(digests(connection, database, entity, query(entity), hash, 1).await?);
-    }
-    Ok(all)
+/// One side of the comparison: a database in one state, and its query of each entity.
+struct Side<'a> {
+    database: &'a Database,
+    connection: PgConnection,
+    version: i32,
+    query: fn(&Entity) -> &str,
 }
 
-async fn digests(
-    connection: &mut PgConnection,
-    database: &Database,
-    entity: &Entity,
-    query: &str,
-    hash: Hash,
-    buckets: i64,
-) -> Result<Digests, MigrateError> {
-    let columns: Vec<String> = (0..entity.columns.len()).map(|i| format!("c{i}")).collect();
-    let bucket = match buckets {
-        1 => "0".to_owned(),
-        _ => bucket_of(entity, buckets),
-    };
-    let sql = format!(
-        "SELECT {bucket} AS bucket, count(*) AS count, sum({})::text AS digest FROM {} {}",
-        hash.of(&columns.join(", ")),
-        named(entity, query),
-        if buckets == 1 { "" } else { "GROUP BY 1" }
-    );
-    let begun = std::time::Instant::now();
-    let rows = sqlx::query(&sql)
-        .fetch_all(connection)
-        .await
-        .map_err(database.failed(&format!("cannot digest its {}", entity.name)))?;
-    tracing::debug!("{}: {}: {:?}", database.which, entity.name, begun.elapsed());
-    Ok(rows
-        .iter()
-        .map(|row| (row.get("bucket"), (row.get("count"), row.get("digest"))))
-        .collect())
+impl<'a> Side<'a> {
+    async fn open(
+        database: &'a Database,
+        query: fn(&Entity) -> &str,
+    ) -> Result<Self, MigrateError> {
+        let mut connection = database.snapshot().await?;
+        let version = database.version(&mut connection).await?;
+        Ok(Side {
+            database,
+            connection,
+            version,
+            query,
+        })
+    }
+
+    /// One digest of each entity, one after the other.
+    async fn all_digests(
+        &mut self,
+        entities: &[Entity],
+        hash: Hash,
+    ) -> Result<Vec<Digests>, MigrateError> {
+        let mut all = Vec::new();
+        for entity in entities {
+            all.push(self.digests(entity, hash, 1).await?);
+        }
+        Ok(all)
+    }
+
+    async fn digests(
+        &mut self,
+        entity: &Entity,
+        hash: Hash,
+        buckets: i64,
+    ) -> Result<Digests, MigrateError> {
+        let (bucket, group) = match buckets {
+            1 => ("0".to_owned(), ""),
+            _ => (bucket_of(entity, buckets), "GROUP BY 1"),
+        };
+        let sql = format!(
+            "SELECT {bucket} AS bucket, count(*) AS count, sum({})::text AS digest FROM {} {group}",
+            hash.of(&columns(entity, "")),
+            self.named(entity),
+        );
+        let begun = std::time::Instant::now();
+        let rows = sqlx::query(&sql)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(
+                self.database
+                    .failed(&format!("cannot digest its {}", entity.name)),
+            )?;
+        let which = self.database.which;
+        tracing::debug!("{which}: {}: {:?}", entity.name, begun.elapsed());
+        Ok(rows
+            .iter()
+            .map(|row| (row.get("bucket"), (row.get("count"), row.get("digest"))))
+            .collect())
+    }
+
+    async fn rows(
+        &mut self,
+        entity: &Entity,
+        buckets: i64,
+        bucket: i32,
+    ) -> Result<Vec<Values>, MigrateError> {
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} = $1",
+            columns(entity, "::text"),
+            self.named(entity),
+            bucket_of(entity, buckets)
+        );
+        let rows = sqlx::query(&sql)
+            .bind(bucket)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(
+                self.database
+                    .failed(&format!("cannot read its {}", entity.name)),
+            )?;
+        let values = |row: &PgRow| (0..entity.columns.len()).map(|i| row.get(i)).collect();
+        Ok(rows.iter().map(values).collect())
+    }
+
+    /// The query of an entity, with a name for each column.
+    fn named(&self, entity: &Entity) -> String {
+        let query = (self.query)(entity);
+        format!("({query}) AS rows ({})", columns(entity, ""))
+    }
+}
+
+/// The names of all columns, each with something behind it.
+fn columns(entity: &Entity, behind: &str) -> String {
+    let names = (0..entity.columns.len()).map(|i| format!("c{i}{behind}"));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn differing(left: &Digests, right: &Digests) -> Vec<i32> {
@@ -245,35 +279,6 @@ fn differing(left: &Digests, right: &Digests) -> Vec<i32> {
     buckets.dedup();
     buckets.retain(|bucket| left.get(bucket) != right.get(bucket));
     buckets
-}
-
-async fn rows_of(
-    connection: &mut PgConnection,
-    database: &Database,
-    entity: &Entity,
-    query: &str,
-    buckets: i64,
-    bucket: i32,
-) -> Result<Vec<Values>, MigrateError> {
-    let columns: Vec<String> = (0..entity.columns.len())
-        .map(|i| format!("c{i}::text"))
-        .collect();
-    let sql = format!(
-        "SELECT {} FROM {} WHERE {} = $1",
-        columns.join(", "),
-        named(entity, query),
-        bucket_of(entity, buckets)
-    );
-    let rows = sqlx::query(&sql)
-        .bind(bucket)
-        .fetch_all(connection)
-        .await
-        .map_err(database.failed(&format!("cannot read its {}", entity.name)))?;
-    let columns = columns.len();
-    Ok(rows
-        .iter()
-        .map(|row| (0..columns).map(|i| row.get(i)).collect())
-        .collect())
 }
 
 /// Expected rows as the import writes them.
@@ -360,10 +365,6 @@ fn shown(column: &Column, value: Option<&String>) -> Option<String> {
     if !column.secret {
         return Some(value.clone());
     }
-    let hash = Sha256::digest(value.as_bytes());
-    let short: String = hash
-        .iter()
-        .take(4)
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    Some(format!("sha256:{short}…"))
+    let hash = format!("{:x}", Sha256::digest(value.as_bytes()));
+    Some(format!("sha256:{}…", &hash[..8]))
 }

@@ -5,7 +5,11 @@ use std::fs;
 
 use serde::Serialize;
 
-use super::{ServiceError, prepare, prepare::Directories, secret_text};
+use super::{
+    ServiceError,
+    prepare::{Directories, Mas},
+    secret_text,
+};
 use crate::manifest::Manifest;
 
 /// How much a finding matters.
@@ -36,13 +40,9 @@ pub struct Finding {
 /// If it cannot be run, or gives up: then nothing is known.
 pub fn run(manifest: &Manifest) -> Result<Vec<Finding>, ServiceError> {
     let secrets = secrets(&Directories::of_this_unit()?)?;
-    let mut command = prepare::mas_cli(manifest)?;
-    let output = command
-        .arg("doctor")
-        .env("RUST_LOG", "info")
-        .env("NO_COLOR", "1")
-        .output()
-        .map_err(ServiceError::file(&manifest.mas_cli, "cannot be run"))?;
+    let mas = Mas::ready(manifest)?;
+    let mut command = mas.command(&["doctor"]);
+    let output = mas.output(command.env("RUST_LOG", "info").env("NO_COLOR", "1"))?;
     let said = [output.stdout, output.stderr].concat();
     let said = redact(&String::from_utf8_lossy(&said), &secrets);
     if output.status.success() {

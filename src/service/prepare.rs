@@ -2,17 +2,19 @@
 
 use std::{
     env, fs,
-    io::Write,
     os::unix::{
-        fs::{DirBuilderExt, OpenOptionsExt, symlink},
+        fs::{DirBuilderExt, symlink},
         process::CommandExt,
     },
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
 use super::{ServiceError, secret_text};
-use crate::manifest::{Copy, CopyKind, Manifest};
+use crate::{
+    disk,
+    manifest::{Copy, CopyKind, Manifest},
+};
 
 /// The directories that systemd makes for a unit.
 #[derive(Clone, Debug)]
@@ -115,59 +117,78 @@ fn link_directory(source: &Path, target: &Path) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// Writes a file that only this user may read, whole or not at all.
+/// Writes a file that only this user may read.
 fn write_private(path: &Path, content: &str) -> Result<(), ServiceError> {
-    let new = path.with_extension("new");
-    let failed = |doing| ServiceError::file(path, doing);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&new).map_err(failed("cannot be made"))?;
-    file.write_all(content.as_bytes())
-        .map_err(failed("cannot be written"))?;
-    fs::rename(&new, path).map_err(failed("cannot be replaced"))
+    disk::replace(path, content, 0o600).map_err(ServiceError::file(path, "cannot be written"))
 }
 
-/// MAS's program with its configuration, ready for a subcommand. Of the environment it gets
-/// everything but `MAS_*`, which MAS would take for settings.
-///
-/// # Errors
-///
-/// If the configuration cannot be put together, or MAS refuses it.
-pub fn mas_cli(manifest: &Manifest) -> Result<Command, ServiceError> {
-    let arguments = prepare(manifest, &Directories::of_this_unit()?)?;
-    let command = |arguments: &[String]| {
-        let mut command = Command::new(&manifest.mas_cli);
+/// MAS's program with its configuration, put together and checked.
+#[derive(Clone, Debug)]
+pub struct Mas {
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Mas {
+    /// Puts the configuration together, and lets MAS check it.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration cannot be put together, or MAS refuses it.
+    pub fn ready(manifest: &Manifest) -> Result<Self, ServiceError> {
+        let mas = Mas {
+            program: manifest.mas_cli.clone(),
+            arguments: prepare(manifest, &Directories::of_this_unit()?)?,
+        };
+        if manifest.check_config {
+            let mut check = mas.command(&["config", "check"]);
+            let status = check
+                .env("RUST_LOG", "warn")
+                .status()
+                .map_err(ServiceError::file(&mas.program, "cannot be run"))?;
+            if !status.success() {
+                return Err(ServiceError::Mas(
+                    "MAS refuses its configuration, as said above. Correct the option it names"
+                        .into(),
+                ));
+            }
+        }
+        Ok(mas)
+    }
+
+    /// A run of a subcommand. Of the environment it gets everything but `MAS_*`, which MAS would
+    /// take for settings.
+    #[must_use]
+    pub fn command(&self, subcommand: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
         for (name, _) in env::vars_os() {
             if name.to_string_lossy().starts_with("MAS_") {
                 command.env_remove(name);
             }
         }
-        command.args(arguments);
+        command.args(&self.arguments).args(subcommand);
         command
-    };
-    if manifest.check_config {
-        let mut check = command(&arguments);
-        let status = check
-            .args(["config", "check"])
-            .env("RUST_LOG", "warn")
-            .status()
-            .map_err(ServiceError::file(&manifest.mas_cli, "cannot be run"))?;
-        if !status.success() {
-            return Err(ServiceError::Mas(
-                "MAS refuses its configuration, as said above. Correct the option it names".into(),
-            ));
-        }
     }
-    Ok(command(&arguments))
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    ///
+    /// If the program cannot be run.
+    pub fn output(&self, command: &mut Command) -> Result<Output, ServiceError> {
+        command
+            .output()
+            .map_err(ServiceError::file(&self.program, "cannot be run"))
+    }
 }
 
 /// Becomes MAS's program with a subcommand. Comes back only with an error.
 #[must_use]
 pub fn run(manifest: &Manifest, arguments: &[String]) -> ServiceError {
-    match mas_cli(manifest) {
-        Ok(mut command) => {
-            let error = command.args(arguments).exec();
-            ServiceError::file(&manifest.mas_cli, "cannot be run")(error)
+    match Mas::ready(manifest) {
+        Ok(mas) => {
+            let error = mas.command(&[]).args(arguments).exec();
+            ServiceError::file(&mas.program, "cannot be run")(error)
         }
         Err(error) => error,
     }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rexpect::session::{PtySession, spawn_command};
 
-use super::{ServiceError, doctor::redact};
+use super::{ServiceError, doctor::redact, prepare::Mas};
 use crate::schema::module::User;
 
 /// How long to wait for an answer of the dialogue, in milliseconds. Hashing a password takes its
@@ -21,18 +21,18 @@ pub enum Outcome {
     Exists,
 }
 
-/// Registers a user. The command is `mas-cli` with its configuration.
+/// Registers a user.
 ///
 /// # Errors
 ///
 /// If MAS refuses: the name is not available, the password too weak, the database not reachable.
 pub fn register(
-    mut command: Command,
+    mas: &Mas,
     name: &str,
     user: &User,
     password: Option<&str>,
 ) -> Result<Outcome, ServiceError> {
-    command.args(["manage", "register-user", name]);
+    let mut command = mas.command(&["manage", "register-user", name]);
     command.env("RUST_LOG", "mas_cli=info").env("NO_COLOR", "1");
     if let Some(email) = &user.email {
         command.args(["--email", email]);
@@ -44,10 +44,7 @@ pub fn register(
         command.arg("--admin");
     }
     let Some(password) = password else {
-        command.arg("--yes");
-        let output = command
-            .output()
-            .map_err(|error| ServiceError::Mas(format!("mas-cli cannot be run: {error}")))?;
+        let output = mas.output(command.arg("--yes"))?;
         let said = [output.stdout, output.stderr].concat();
         return outcome(name, &String::from_utf8_lossy(&said));
     };
@@ -67,8 +64,11 @@ pub fn register(
 fn dialogue(command: Command, password: &str) -> Result<String, rexpect::error::Error> {
     const NEXT: &str = "What do you want to do next";
     let mut session: PtySession = spawn_command(command, Some(PATIENCE))?;
-    if let Err(error) = session.exp_string(NEXT) {
-        return ended(session, error);
+    match session.exp_string(NEXT) {
+        Ok(_) => {}
+        // It ended before it asked anything.
+        Err(rexpect::error::Error::EOF { got, .. }) => return Ok(got),
+        Err(error) => return Err(error),
     }
     choose(&mut session, "password")?;
     session.exp_string("Password")?;
@@ -87,17 +87,6 @@ fn choose(session: &mut PtySession, action: &str) -> Result<(), rexpect::error::
     session.send(action)?;
     session.send("\r")?;
     session.flush()
-}
-
-/// What was said by a dialogue that ended before it began.
-fn ended(
-    _session: PtySession,
-    error: rexpect::error::Error,
-) -> Result<String, rexpect::error::Error> {
-    match error {
-        rexpect::error::Error::EOF { got, .. } => Ok(got),
-        other => Err(other),
-    }
 }
 
 fn outcome(name: &str, said: &str) -> Result<Outcome, ServiceError> {

@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use super::{
-    ServiceError, prepare,
-    prepare::Directories,
+    ServiceError,
+    prepare::{Directories, Mas},
     register::{Outcome, register},
     secret_text,
 };
@@ -34,35 +34,34 @@ pub fn create(
     state: &Path,
     mut tell: impl FnMut(&str, Done),
 ) -> Result<(), ServiceError> {
-    let directories = Directories::of_this_unit()?;
     let remembered = state.join("users");
     fs::create_dir_all(&remembered).map_err(ServiceError::file(&remembered, "cannot be made"))?;
-    for (name, user) in &manifest.users {
-        let seen = remembered.join(format!("{name}.created"));
-        if seen.exists() {
-            continue;
-        }
+    let created = |name: &String| remembered.join(format!("{name}.created"));
+    let promoted = |name: &String| remembered.join(format!("{name}.promoted"));
+    let users = manifest.users.iter();
+    let users: Vec<_> = users.filter(|(name, _)| !created(name).exists()).collect();
+    let admins = manifest.admins.iter();
+    let admins: Vec<_> = admins.filter(|name| !promoted(name).exists()).collect();
+    if users.is_empty() && admins.is_empty() {
+        return Ok(());
+    }
+    let mas = Mas::ready(manifest)?;
+    let credentials = Directories::of_this_unit()?.credentials;
+    for (name, user) in users {
         let password = match &user.password_file {
-            Some(_) => Some(password(
-                &directories.credentials.join(format!("user-{name}")),
-            )?),
+            Some(_) => Some(password(&credentials.join(format!("user-{name}")))?),
             None => None,
         };
-        let command = prepare::mas_cli(manifest)?;
-        let done = match register(command, name, user, password.as_deref())? {
+        let done = match register(&mas, name, user, password.as_deref())? {
             Outcome::Registered => Done::Created,
             Outcome::Exists => Done::Found,
         };
-        remember(&seen)?;
+        remember(&created(name))?;
         tell(name, done);
     }
-    for name in &manifest.admins {
-        let seen = remembered.join(format!("{name}.promoted"));
-        if seen.exists() {
-            continue;
-        }
-        if promote(manifest, name)? {
-            remember(&seen)?;
+    for name in admins {
+        if promote(&mas, name)? {
+            remember(&promoted(name))?;
             tell(name, Done::Promoted);
         } else {
             tell(name, Done::Missing);
@@ -77,11 +76,8 @@ fn password(path: &Path) -> Result<String, ServiceError> {
 }
 
 /// Gives a user administrators' rights; false if there is no such user.
-fn promote(manifest: &Manifest, name: &str) -> Result<bool, ServiceError> {
-    let output = prepare::mas_cli(manifest)?
-        .args(["manage", "promote-admin", name])
-        .output()
-        .map_err(ServiceError::file(&manifest.mas_cli, "cannot be run"))?;
+fn promote(mas: &Mas, name: &str) -> Result<bool, ServiceError> {
+    let output = mas.output(&mut mas.command(&["manage", "promote-admin", name]))?;
     if output.status.success() {
         return Ok(true);
     }

@@ -36,6 +36,14 @@ pub struct Unit {
     pub wanted_by: Vec<&'static str>,
 }
 
+impl Unit {
+    /// The name of its file.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{}.{}", self.name, self.kind.suffix())
+    }
+}
+
 /// A kind of unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

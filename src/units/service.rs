@@ -4,14 +4,15 @@ use super::{Kind, NAME, Sandbox, Unit, described, socket};
 use crate::{
     delegation,
     expr::{
-        Entry, Expr, Item, Term, all, either, enabled, entry, item, items, known, not, template,
-        texts,
+        Entry, Expr, Item, Term, all, any, either, enabled, entry, item, items, known, not,
+        template, texts,
     },
 };
 
 const SECRETS: &str = "matrix-authentication-service-secrets.service";
 const DATABASE: &str = "matrix-authentication-service-database.service";
 const MIGRATE_DATABASE: &str = "matrix-authentication-service-migrate-database.service";
+const SOCKET: &str = "matrix-authentication-service.socket";
 const SERVER: &str = "matrix-authentication-service.service";
 
 /// Names under which PostgreSQL is known: NixOS has a target that is reached when roles and
@@ -160,7 +161,7 @@ pub fn server() -> Unit {
         entry("MemoryMax", "3G"),
         entry("TasksMax", "1024"),
     ];
-    body.extend(restarts("on-failure"));
+    body.extend(restarts());
     body.extend(as_mas(NAME));
     let sockets = || all([socket::activated(), not(is_role("worker"))]);
     Unit {
@@ -175,7 +176,7 @@ pub fn server() -> Unit {
                     vec![
                         items(started_before()),
                         item(MIGRATE_DATABASE),
-                        items(socket::unit_name()).when(sockets()),
+                        item(SOCKET).when(sockets()),
                     ],
                 ),
                 entry(
@@ -187,7 +188,7 @@ pub fn server() -> Unit {
                     vec![
                         items(required()),
                         item(MIGRATE_DATABASE),
-                        items(socket::unit_name()).when(sockets()),
+                        item(SOCKET).when(sockets()),
                     ],
                 ),
                 entry("Wants", wanted()),
@@ -218,7 +219,7 @@ pub fn users() -> Unit {
     Unit {
         name: "matrix-authentication-service-users",
         kind: Kind::Service,
-        when: Some(crate::expr::any([
+        when: Some(any([
             not(known("users").is(serde_json::json!({}))),
             not(known("admins").is(serde_json::json!([]))),
         ])),
@@ -332,15 +333,15 @@ fn one_shot(command: &str, again: bool) -> Vec<Entry> {
         entry("ExecStart", template(command)),
     ];
     if again {
-        entries.extend(restarts("on-failure"));
+        entries.extend(restarts());
     }
     entries
 }
 
 /// Tries again and again, at longer and longer intervals.
-fn restarts(when: &str) -> Vec<Entry> {
+fn restarts() -> Vec<Entry> {
     vec![
-        entry("Restart", when),
+        entry("Restart", "on-failure"),
         entry("RestartSec", "1s"),
         entry("RestartSteps", "6"),
         entry("RestartMaxDelaySec", "1min"),

@@ -2,7 +2,7 @@
 
 use super::{Kind, NAME, Unit, described};
 use crate::{
-    expr::{Expr, Term, all, any, enabled, entry, item, known, not, texts},
+    expr::{Expr, all, any, enabled, entry, item, known, not},
     schema::format::FILE_PATH,
 };
 
@@ -39,9 +39,4 @@ pub fn socket() -> Unit {
         ],
         wanted_by: vec!["sockets.target"],
     }
-}
-
-/// The sockets' unit, where there is one.
-pub fn unit_name() -> Term {
-    texts(&["matrix-authentication-service.socket"])
 }
