@@ -7,8 +7,8 @@ use std::{
     path::Path,
 };
 
-/// Puts a file with these permissions in place of what is there, whole or not at all. Directories
-/// above it are made.
+/// Puts a file with these permissions in place of what is there, whole or not at all, and so that it
+/// outlasts a loss of power. Directories above it are made.
 ///
 /// # Errors
 ///
@@ -26,5 +26,19 @@ pub fn replace(path: &Path, content: &str, mode: u32) -> io::Result<()> {
     // Whatever the umask says.
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(content.as_bytes())?;
-    fs::rename(&new, path)
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    sync_directory(path)
+}
+
+/// Makes it last that a file was made, renamed or removed.
+///
+/// # Errors
+///
+/// If the directory cannot be opened or written.
+pub fn sync_directory(of: &Path) -> io::Result<()> {
+    match of.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => fs::File::open(parent)?.sync_all(),
+        _ => Ok(()),
+    }
 }

@@ -1,8 +1,15 @@
 //! Connections to the two databases.
 
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use std::path::PathBuf;
 
-use super::MigrateError;
+use serde_json::{Value, json};
+use sqlx::{
+    ConnectOptions, Connection, PgConnection,
+    postgres::{PgConnectOptions, PgSslMode},
+};
+use tokio::process::Command;
+
+use super::{MigrateError, account::Account, program};
 
 /// A database, and whose it is in messages.
 #[derive(Clone, Debug)]
@@ -10,12 +17,17 @@ pub struct Database {
     /// Synapse's or MAS's, for messages.
     pub which: &'static str,
     options: PgConnectOptions,
+    account: Option<Account>,
 }
 
 impl Database {
-    /// A database at an address.
+    /// A database at an address, reached as a user of this host.
     #[must_use]
-    pub fn new(which: &'static str, options: PgConnectOptions) -> Self {
+    pub fn new(
+        which: &'static str,
+        options: PgConnectOptions,
+        account: Option<Account>,
+    ) -> Self {
         // Both sides work at the same time, most often on this machine.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = (cores / 2).saturating_sub(1).min(4).to_string();
@@ -31,7 +43,108 @@ impl Database {
                 ("work_mem", "64MB"),
             ])
             .disable_statement_logging();
-        Database { which, options }
+        Database {
+            which,
+            options,
+            account,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = self.options.get_database();
+        name.unwrap_or(self.options.get_username())
+    }
+
+    /// The same server's database with another name.
+    #[must_use]
+    pub fn sibling(&self, which: &'static str, name: &str) -> Self {
+        Database {
+            which,
+            options: self.options.clone().database(name),
+            account: self.account.clone(),
+        }
+    }
+
+    /// The same, as another role and user of this host.
+    #[must_use]
+    pub fn entered_by(&self, other: &Database) -> Self {
+        let options = self.options.clone().username(other.options.get_username());
+        let options = match other.password() {
+            Some(password) => options.password(&password),
+            None => options,
+        };
+        Database {
+            which: self.which,
+            options,
+            account: other.account.clone(),
+        }
+    }
+
+    /// The directory of its socket, or the name of its host.
+    fn host(&self) -> String {
+        match self.options.get_socket() {
+            Some(directory) => directory.display().to_string(),
+            None => self.options.get_host().to_owned(),
+        }
+    }
+
+    fn password(&self) -> Option<String> {
+        // There is no other way to it.
+        let url = self.options.to_url_lossy();
+        let password = url.password()?;
+        let text = percent_encoding::percent_decode_str(password).decode_utf8();
+        Some(text.ok()?.into_owned())
+    }
+
+    /// The arguments by which psycopg2 reaches it, as in Synapse's configuration.
+    #[must_use]
+    pub fn arguments(&self) -> Value {
+        let mut arguments = json!({
+            "user": self.options.get_username(),
+            "dbname": self.name(),
+            "host": self.host(),
+            "port": self.options.get_port(),
+        });
+        if let Some(password) = self.password() {
+            arguments["password"] = password.into();
+        }
+        arguments
+    }
+
+    /// The options by which MAS reaches it, as in MAS's configuration.
+    #[must_use]
+    pub fn section(&self) -> Value {
+        let mut section = json!({
+            "username": self.options.get_username(),
+            "database": self.name(),
+            "port": self.options.get_port(),
+        });
+        let host = if self.options.get_socket().is_some() { "socket" } else { "host" };
+        section[host] = self.host().into();
+        if let Some(password) = self.password() {
+            section["password"] = password.into();
+        }
+        section
+    }
+
+    /// A run of one of PostgreSQL's own programs on it. What may be secret is not in the arguments,
+    /// which every user of this host can see.
+    #[must_use]
+    pub fn program(&self, path: &PathBuf) -> Command {
+        let mut command = program::command(path, self.account.as_ref());
+        command
+            .env("PGHOST", self.host())
+            .env("PGPORT", self.options.get_port().to_string())
+            .env("PGUSER", self.options.get_username())
+            .env("PGDATABASE", self.name())
+            .env("PGAPPNAME", "syn2mas")
+            .env("PGSSLMODE", ssl_mode(self.options.get_ssl_mode()));
+        if let Some(password) = self.password() {
+            command.env("PGPASSWORD", password);
+        }
+        command
     }
 
     /// Connects.
@@ -40,6 +153,10 @@ impl Database {
     ///
     /// If the server cannot be reached, or refuses.
     pub async fn connect(&self) -> Result<PgConnection, MigrateError> {
+        let _acting = match &self.account {
+            Some(account) => Some(account.act().await?),
+            None => None,
+        };
         PgConnection::connect_with(&self.options)
             .await
             .map_err(self.failed("cannot connect"))
@@ -79,5 +196,17 @@ impl Database {
             doing,
             source,
         }
+    }
+}
+
+/// How PostgreSQL's own programs call it.
+fn ssl_mode(mode: PgSslMode) -> &'static str {
+    match mode {
+        PgSslMode::Disable => "disable",
+        PgSslMode::Allow => "allow",
+        PgSslMode::Prefer => "prefer",
+        PgSslMode::Require => "require",
+        PgSslMode::VerifyCa => "verify-ca",
+        PgSslMode::VerifyFull => "verify-full",
     }
 }

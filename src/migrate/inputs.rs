@@ -1,32 +1,171 @@
-//! What a migration has to know: where the two configurations and databases are.
+//! What a migration has to know: where configurations, databases, services and programs are.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::{MigrateError, database::Database, mapping::Provider, synapse};
+use super::{
+    MigrateError,
+    account::Account,
+    database::Database,
+    handover::Handover,
+    mapping::Provider,
+    switch::Switch,
+    synapse,
+};
 use crate::load::{LoadError, Loaded};
 
-/// Where everything is, as given on the command line.
-#[derive(Args, Clone, Debug)]
+/// The manifest that is read if no other is named.
+pub const MANIFEST: &str = "/etc/matrix-authentication-service/syn2mas.yaml";
+
+/// Where everything is: as given on the command line, and otherwise as the manifest says, a YAML
+/// file with the same entries in camel case.
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Inputs {
+    /// A file with everything that is not given here. The NixOS module writes one to
+    /// /etc/matrix-authentication-service/syn2mas.yaml, where it is found.
+    #[arg(long, value_name = "FILE", global = true)]
+    #[serde(skip)]
+    pub manifest: Option<PathBuf>,
     /// Synapse's configuration, put together as Synapse does from several files.
     #[arg(long, value_name = "FILE", global = true)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub synapse_config: Vec<PathBuf>,
     /// MAS's configuration, merged as MAS does from several files.
     #[arg(long, value_name = "FILE", global = true)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mas_config: Vec<PathBuf>,
+    /// The manifest of mas-service, if MAS's configuration is put together from it.
+    #[arg(long, value_name = "FILE", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mas_service: Option<PathBuf>,
     /// Synapse's database, if it is not to be reached as Synapse's configuration says.
     #[arg(long, value_name = "URI", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub synapse_database_uri: Option<String>,
     /// MAS's database, if it is not to be reached as MAS's configuration says.
     #[arg(long, value_name = "URI", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mas_database_uri: Option<String>,
+    /// The server of both databases, as a superuser. Needed where roles are told by the user of this
+    /// host: then MAS's role is lent Synapse's while the import runs.
+    #[arg(long, value_name = "URI", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_database_uri: Option<String>,
+    /// The user of this host as whom Synapse's database is reached.
+    #[arg(long, value_name = "USER", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synapse_user: Option<String>,
+    /// The user of this host as whom MAS's database is reached, and mas-cli runs.
+    #[arg(long, value_name = "USER", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mas_user: Option<String>,
+    /// The user of this host as whom the superuser is reached.
+    #[arg(long, value_name = "USER", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_user: Option<String>,
+    /// MAS's own program [default: mas-cli].
+    #[arg(long, value_name = "PATH", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mas_cli: Option<PathBuf>,
+    /// The directory with `pg_dump`, `pg_restore` and `psql`, if they are not on PATH.
+    #[arg(long, value_name = "DIR", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postgresql_programs: Option<PathBuf>,
+    /// Where the journal and the backups are kept [default: /var/lib/syn2mas].
+    #[arg(long, value_name = "DIR", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<PathBuf>,
+    /// A unit of Synapse, workers too.
+    #[arg(long, value_name = "UNIT", global = true)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub synapse_unit: Vec<String>,
+    /// A unit of MAS, sockets too.
+    #[arg(long, value_name = "UNIT", global = true)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mas_unit: Vec<String>,
+    /// A shell command that stops Synapse, if it is no unit.
+    #[arg(long, value_name = "CMD", global = true, requires = "start_with")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_with: Option<String>,
+    /// A shell command that starts Synapse, if it is no unit.
+    #[arg(long, value_name = "CMD", global = true, requires = "stop_with")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_with: Option<String>,
+    /// FILE=SOURCE: a file that Synapse reads after its own configuration, empty until it is to let
+    /// MAS authenticate its users, and then a copy of the source.
+    #[arg(long, value_name = "FILE=SOURCE", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<Switch>,
+    /// FILE=SOURCE: a file that the reverse proxy includes, empty until requests to log in belong to
+    /// MAS, and then a copy of the source.
+    #[arg(long, value_name = "FILE=SOURCE", global = true)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<Switch>,
+    /// A unit to reload when an include has changed.
+    #[arg(long, value_name = "UNIT", global = true)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proxy_unit: Vec<String>,
+    /// Where Synapse answers, if that does not follow from its listeners.
+    #[arg(long, value_name = "URL", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synapse_url: Option<String>,
+    #[arg(skip)]
+    #[serde(skip)]
+    prepared: Option<Arc<Handover>>,
 }
 
 impl Inputs {
+    /// Adds what the manifest says, and puts MAS's configuration together if that has to be done.
+    ///
+    /// # Errors
+    ///
+    /// If the manifest, or a file that it names, cannot be read.
+    pub fn complete(self) -> Result<Self, MigrateError> {
+        let found = || Path::new(MANIFEST).exists().then(|| MANIFEST.into());
+        let mut inputs = match self.manifest.clone().or_else(found) {
+            Some(file) => self.above(&file)?,
+            None => self,
+        };
+        if let (Some(service), []) = (&inputs.mas_service, inputs.mas_config.as_slice()) {
+            let handover = Handover::of_service(service, inputs.mas_account()?.as_ref())?;
+            inputs.mas_config.clone_from(&handover.files);
+            inputs.prepared = Some(Arc::new(handover));
+        }
+        Ok(inputs)
+    }
+
+    fn above(self, file: &Path) -> Result<Self, MigrateError> {
+        let wrong = |reason: String| MigrateError::file(file, reason);
+        let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+        // Once in its own type, for an error with a line.
+        let _: Inputs =
+            serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let mut entries: Value =
+            serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        if entries.is_null() {
+            entries = Value::Object(serde_json::Map::new());
+        }
+        let given = serde_json::to_value(&self).map_err(|error| wrong(error.to_string()))?;
+        for (name, value) in given.as_object().into_iter().flatten() {
+            entries[name] = value.clone();
+        }
+        let inputs: Inputs =
+            serde_json::from_value(entries).map_err(|error| wrong(error.to_string()))?;
+        Ok(Inputs {
+            manifest: Some(file.to_owned()),
+            ..inputs
+        })
+    }
+
     /// Synapse's configuration.
     ///
     /// # Errors
@@ -38,7 +177,14 @@ impl Inputs {
                 "name Synapse's configuration with `--synapse-config`".to_owned(),
             ));
         }
-        synapse::Config::read(&self.synapse_config)
+        // The overlay is no part of what Synapse was before.
+        let overlay = self.overlay.as_ref().map(|overlay| overlay.file.as_path());
+        let files = self.synapse_config.iter();
+        let files: Vec<PathBuf> = files
+            .filter(|file| Some(file.as_path()) != overlay)
+            .cloned()
+            .collect();
+        synapse::Config::read(&files)
     }
 
     /// MAS's configuration.
@@ -52,15 +198,11 @@ impl Inputs {
                 "name MAS's configuration with `--mas-config`".to_owned(),
             ));
         }
-        let loaded = Loaded::files(&self.mas_config).map_err(|error| {
-            let (file, reason) = match error {
-                LoadError::Unreadable { file, source } => (file, source.to_string()),
-                LoadError::Invalid { file, reason } => (file, reason),
-            };
-            MigrateError::File {
-                file: file.into(),
-                reason,
+        let loaded = Loaded::files(&self.mas_config).map_err(|error| match error {
+            LoadError::Unreadable { file, source } => {
+                MigrateError::file(Path::new(&file), source.to_string())
             }
+            LoadError::Invalid { file, reason } => MigrateError::file(Path::new(&file), reason),
         })?;
         Ok(loaded.value)
     }
@@ -75,7 +217,8 @@ impl Inputs {
             Some(uri) => parse("--synapse-database-uri", uri)?,
             None => self.synapse()?.database()?,
         };
-        Ok(Database::new("Synapse's database", options))
+        let account = account(self.synapse_user.as_ref())?;
+        Ok(Database::new("Synapse's database", options, account))
     }
 
     /// MAS's database.
@@ -88,7 +231,52 @@ impl Inputs {
             Some(uri) => parse("--mas-database-uri", uri)?,
             None => mas_database(&self.mas()?)?,
         };
-        Ok(Database::new("MAS's database", options))
+        Ok(Database::new("MAS's database", options, self.mas_account()?))
+    }
+
+    /// The server of both databases as a superuser, if it is given.
+    ///
+    /// # Errors
+    ///
+    /// If the address is none.
+    pub fn admin_database(&self) -> Result<Option<Database>, MigrateError> {
+        let Some(uri) = &self.admin_database_uri else {
+            return Ok(None);
+        };
+        let options = parse("--admin-database-uri", uri)?;
+        let account = account(self.admin_user.as_ref())?;
+        Ok(Some(Database::new("the database server", options, account)))
+    }
+
+    /// The user of this host that MAS runs as, if this process is not that already.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such user.
+    pub fn mas_account(&self) -> Result<Option<Account>, MigrateError> {
+        account(self.mas_user.as_ref())
+    }
+
+    /// MAS's program.
+    #[must_use]
+    pub fn mas_cli(&self) -> PathBuf {
+        self.mas_cli.clone().unwrap_or_else(|| "mas-cli".into())
+    }
+
+    /// Where the journal and the backups are.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        let given = self.state_dir.clone();
+        given.unwrap_or_else(|| "/var/lib/syn2mas".into())
+    }
+
+    /// A program of PostgreSQL.
+    #[must_use]
+    pub fn postgresql_program(&self, name: &str) -> PathBuf {
+        match &self.postgresql_programs {
+            Some(directory) => directory.join(name),
+            None => name.into(),
+        }
     }
 
     /// The providers of MAS's configuration that take the place of one of Synapse's.
@@ -107,6 +295,10 @@ impl Inputs {
         });
         Ok(providers.collect())
     }
+}
+
+fn account(name: Option<&String>) -> Result<Option<Account>, MigrateError> {
+    name.map(|name| Account::named(name)).transpose()
 }
 
 fn parse(what: &str, uri: &str) -> Result<PgConnectOptions, MigrateError> {
@@ -147,9 +339,11 @@ fn mas_database(config: &Value) -> Result<PgConnectOptions, MigrateError> {
         options = options.database(name);
     }
     if let Some(file) = text("password_file") {
-        let password = fs::read_to_string(file).map_err(|error| MigrateError::File {
-            file: file.into(),
-            reason: format!("the password of MAS's database cannot be read: {error}"),
+        let password = fs::read_to_string(file).map_err(|error| {
+            MigrateError::file(
+                Path::new(file),
+                format!("the password of MAS's database cannot be read: {error}"),
+            )
         })?;
         options = options.password(password.trim());
     } else if let Some(password) = text("password") {

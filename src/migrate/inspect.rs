@@ -1,7 +1,7 @@
 //! Whether a homeserver is ready to be moved: everything that would stop the import, or hurt
 //! somebody afterwards, found while Synapse runs and without changing anything.
 
-use std::fs;
+use std::{fmt, fs, path::Path};
 
 use serde_json::{Value, json};
 use sqlx::{PgConnection, Row};
@@ -43,7 +43,7 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
             "Make a database of MAS's own.",
         ));
     } else {
-        findings.extend(state(&mut writer, &of_mas).await?);
+        findings.extend(of_state(mas_state(&mut writer, &of_mas).await?));
     }
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
     Ok(findings)
@@ -198,9 +198,8 @@ fn passwords(config: &synapse::Config, mas: &Value) -> Result<Vec<Finding>, Migr
     }
     let expected = config.get("password_config.pepper").and_then(Value::as_str);
     let found = match scheme["secret_file"].as_str() {
-        Some(file) => Some(fs::read(file).map_err(|error| MigrateError::File {
-            file: file.into(),
-            reason: format!("the pepper cannot be read: {error}"),
+        Some(file) => Some(fs::read(file).map_err(|error| {
+            MigrateError::file(Path::new(file), format!("the pepper cannot be read: {error}"))
         })?),
         None => scheme["secret"]
             .as_str()
@@ -247,7 +246,7 @@ async fn providers(
     .fetch_all(connection)
     .await
     .map_err(database.failed("cannot look for identity providers"))?;
-    let known = known_providers(config);
+    let known = config.provider_names();
     let of_mas = mas["upstream_oauth2"]["providers"].as_array();
     let mut findings = Vec::new();
     for row in used {
@@ -287,22 +286,6 @@ async fn providers(
     Ok(findings)
 }
 
-/// The names under which Synapse keeps its OpenID Connect providers in its database.
-fn known_providers(config: &synapse::Config) -> Vec<String> {
-    let mut names = Vec::new();
-    if on(config, "oidc_config.enabled") {
-        names.push("oidc".to_owned());
-    }
-    let providers = config.get("oidc_providers").and_then(Value::as_array);
-    for provider in providers.into_iter().flatten() {
-        names.push(match provider["idp_id"].as_str() {
-            None | Some("oidc") => "oidc".to_owned(),
-            Some(id) => format!("oidc-{id}"),
-        });
-    }
-    names
-}
-
 /// What tells a database from all others: its server's identity, and its own.
 async fn identity(
     connection: &mut PgConnection,
@@ -318,11 +301,54 @@ async fn identity(
     Ok((row.get(0), row.get(1)))
 }
 
-/// Whether MAS's database can take the import.
-async fn state(
+/// What MAS's database is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MasState {
+    /// It has no tables yet.
+    New,
+    /// It has its tables, and nobody in them.
+    Empty,
+    /// An import was interrupted, which the next one takes back.
+    Partial,
+    /// An import was interrupted in a way that cannot be undone.
+    Inconsistent,
+    /// These tables have rows.
+    Populated(Vec<String>),
+}
+
+impl fmt::Display for MasState {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MasState::New => write!(out, "without tables"),
+            MasState::Empty => write!(out, "empty"),
+            MasState::Partial => write!(out, "half imported"),
+            MasState::Inconsistent => write!(out, "inconsistent"),
+            MasState::Populated(tables) => write!(out, "rows in {}", tables.join(", ")),
+        }
+    }
+}
+
+/// The tables that the import writes.
+const IMPORTED: [&str; 8] = [
+    "users",
+    "user_passwords",
+    "user_emails",
+    "user_unsupported_third_party_ids",
+    "upstream_oauth_links",
+    "compat_sessions",
+    "compat_access_tokens",
+    "compat_refresh_tokens",
+];
+
+/// Tells the state of MAS's database.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub async fn mas_state(
     connection: &mut PgConnection,
     database: &Database,
-) -> Result<Option<Finding>, MigrateError> {
+) -> Result<MasState, MigrateError> {
     let failed = || database.failed("cannot tell its state");
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT relname::text FROM pg_class WHERE relkind = 'r'
@@ -332,40 +358,19 @@ async fn state(
     .await
     .map_err(failed())?;
     let has = |name: &str| tables.iter().any(|table| table == name);
-    let left = [
+    match (
         has("syn2mas_restore_constraints"),
         has("syn2mas_restore_indices"),
-    ];
-    if left == [true, true] {
-        return Ok(Some(Finding::one(
-            "import-interrupted",
-            Note,
-            "An import into this database was interrupted. The next one begins anew.",
-            "Do not take another version of MAS before it is done.",
-        )));
-    }
-    if left != [false, false] {
-        return Ok(Some(Finding::one(
-            "mas-inconsistent",
-            Blocker,
-            "An import into this database was interrupted in a way that cannot be undone.",
-            "Drop MAS's database and make it anew.",
-        )));
+    ) {
+        (true, true) => return Ok(MasState::Partial),
+        (false, false) => {}
+        _ => return Ok(MasState::Inconsistent),
     }
     if !has("users") {
-        return Ok(None);
+        return Ok(MasState::New);
     }
     let mut full = Vec::new();
-    for table in [
-        "users",
-        "user_passwords",
-        "user_emails",
-        "user_unsupported_third_party_ids",
-        "upstream_oauth_links",
-        "compat_sessions",
-        "compat_access_tokens",
-        "compat_refresh_tokens",
-    ] {
+    for table in IMPORTED {
         let any = format!("SELECT EXISTS (SELECT FROM {table})");
         let any: bool = sqlx::query_scalar(&any)
             .fetch_one(&mut *connection)
@@ -373,14 +378,38 @@ async fn state(
             .map_err(failed())?;
         full.extend(any.then(|| table.to_owned()));
     }
-    Ok((!full.is_empty()).then(|| {
-        Finding::one(
-            "mas-not-empty",
+    Ok(if full.is_empty() {
+        MasState::Empty
+    } else {
+        MasState::Populated(full)
+    })
+}
+
+/// Whether MAS's database can take the import.
+fn of_state(state: MasState) -> Option<Finding> {
+    match state {
+        MasState::New | MasState::Empty => None,
+        MasState::Partial => Some(Finding::one(
+            "import-interrupted",
+            Note,
+            "An import into this database was interrupted. The next one begins anew.",
+            "Do not take another version of MAS before it is done.",
+        )),
+        MasState::Inconsistent => Some(Finding::one(
+            "mas-inconsistent",
             Blocker,
-            "MAS's database has users or sessions already, and the import refuses to begin.",
-            "If they are not needed, make the database anew. If this homeserver was migrated before, \
-             there is nothing to do.",
-        )
-        .about(full)
-    }))
+            "An import into this database was interrupted in a way that cannot be undone.",
+            "Drop MAS's database and make it anew.",
+        )),
+        MasState::Populated(tables) => Some(
+            Finding::one(
+                "mas-not-empty",
+                Blocker,
+                "MAS's database has users or sessions already, and the import refuses to begin.",
+                "If they are not needed, make the database anew. If this homeserver was migrated \
+                 before, there is nothing to do.",
+            )
+            .about(tables),
+        ),
+    }
 }

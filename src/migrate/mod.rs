@@ -1,16 +1,29 @@
 //! Moving an existing homeserver to MAS: everything around the import that `mas-cli syn2mas` does.
 
+pub mod account;
+pub mod backup;
 pub mod database;
 pub mod findings;
+pub mod grant;
+pub mod handover;
+pub mod import;
 pub mod inputs;
 pub mod inspect;
+pub mod journal;
+pub mod losses;
 pub mod mapping;
+pub mod migration;
+pub mod probe;
+pub mod program;
 pub mod rows;
 pub mod server;
+pub mod services;
+pub mod status;
+pub mod switch;
 pub mod synapse;
 pub mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why something about a migration cannot be told or done.
 #[derive(Debug, thiserror::Error)]
@@ -36,4 +49,23 @@ pub enum MigrateError {
         /// Why.
         source: sqlx::Error,
     },
+    /// A program cannot be run, or fails.
+    #[error("{program}: {reason}")]
+    Program {
+        /// The program and its arguments.
+        program: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl MigrateError {
+    /// A file is not what it should be.
+    #[must_use]
+    pub fn file(file: &Path, reason: String) -> Self {
+        MigrateError::File {
+            file: file.to_owned(),
+            reason,
+        }
+    }
 }

@@ -11,8 +11,14 @@ use super::{
 use Severity::{Blocker, Note, Warning};
 
 /// The tables that the import locks and reads.
-pub const TABLES: &str = "('users', 'user_threepids', 'user_external_ids', 'devices', \
-    'access_tokens', 'refresh_tokens')";
+pub const TABLES: [&str; 6] = [
+    "users",
+    "user_threepids",
+    "user_external_ids",
+    "devices",
+    "access_tokens",
+    "refresh_tokens",
+];
 
 /// What is wrong with the server, the role or the schema.
 ///
@@ -25,7 +31,8 @@ pub async fn findings(
 ) -> Result<Vec<Finding>, MigrateError> {
     let tables = format!(
         "SELECT c.oid, c.relname FROM pg_class c
-         WHERE c.relname IN {TABLES} AND c.oid = to_regclass(c.relname::text)"
+         WHERE c.relname IN ('{}') AND c.oid = to_regclass(c.relname::text)",
+        TABLES.join("', '")
     );
     let checks = [
         Check {
@@ -112,4 +119,50 @@ pub async fn outdated(
             "Update Synapse, to 1.136.0 at least, and let it run once.",
         )
     }))
+}
+
+/// Who else is connected to a database as the same role: what each calls itself, and from where.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn others(database: &Database) -> Result<Vec<String>, MigrateError> {
+    let mut connection = database.connect().await?;
+    sqlx::query_scalar(
+        "SELECT coalesce(nullif(application_name, ''), 'somebody') || ' from '
+           || coalesce(host(client_addr), 'this host')
+         FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user
+           AND pid <> pg_backend_pid() AND backend_type = 'client backend' ORDER BY 1",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .map_err(database.failed("cannot tell who is connected"))
+}
+
+/// Sends away whoever else is connected to a database as the same role, such as an import whose
+/// `syn2mas` was killed, and waits until they are gone.
+///
+/// # Errors
+///
+/// If the server does not answer, or they stay.
+pub async fn quiet(database: &Database) -> Result<(), MigrateError> {
+    let mut connection = database.connect().await?;
+    for _ in 0..100 {
+        let left: i64 = sqlx::query_scalar(
+            "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid) IS NOT NULL)
+             FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user
+               AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .map_err(database.failed("cannot send others away"))?;
+        if left == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    Err(MigrateError::Missing(format!(
+        "others stay connected to {}. See pg_stat_activity",
+        database.which
+    )))
 }

@@ -63,6 +63,37 @@ impl Config {
         name.ok_or_else(|| self.wrong("`server_name` is missing"))
     }
 
+    /// What Synapse adds to passwords before it hashes them. An empty text is none.
+    #[must_use]
+    pub fn pepper(&self) -> Option<&str> {
+        let pepper = self.get("password_config.pepper").and_then(Value::as_str);
+        pepper.filter(|pepper| !pepper.is_empty())
+    }
+
+    /// Where Synapse answers clients on this host, as its listeners say.
+    #[must_use]
+    pub fn url(&self) -> Option<String> {
+        let listeners = self.get("listeners").and_then(Value::as_array);
+        let mut listeners = listeners.into_iter().flatten();
+        let listener = listeners.find(|listener| {
+            let resources = listener["resources"].as_array();
+            let mut names = resources
+                .into_iter()
+                .flatten()
+                .filter_map(|resource| resource["names"].as_array())
+                .flatten();
+            listener["port"].is_u64() && listener["tls"] != true && names.any(|name| name == "client")
+        })?;
+        let bound = listener["bind_addresses"].get(0).or(listener.get("bind_address"));
+        let host = match bound.and_then(Value::as_str) {
+            None | Some("" | "0.0.0.0") => "127.0.0.1".to_owned(),
+            Some("::") => "[::1]".to_owned(),
+            Some(address) if address.contains(':') => format!("[{address}]"),
+            Some(address) => address.to_owned(),
+        };
+        Some(format!("http://{host}:{}", listener["port"]))
+    }
+
     /// Where Synapse's database is.
     ///
     /// # Errors
@@ -113,6 +144,23 @@ impl Config {
         Ok(options)
     }
 
+    /// The names under which Synapse keeps its OpenID Connect providers in its database.
+    #[must_use]
+    pub fn provider_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        if self.get("oidc_config.enabled") == Some(&Value::Bool(true)) {
+            names.push("oidc".to_owned());
+        }
+        let providers = self.get("oidc_providers").and_then(Value::as_array);
+        for provider in providers.into_iter().flatten() {
+            names.push(match provider["idp_id"].as_str() {
+                None | Some("oidc") => "oidc".to_owned(),
+                Some(id) => format!("oidc-{id}"),
+            });
+        }
+        names
+    }
+
     fn wrong(&self, reason: &str) -> MigrateError {
         let last = self.files.last().cloned();
         wrong(&last.unwrap_or_else(|| "homeserver.yaml".into()), reason)
@@ -120,10 +168,7 @@ impl Config {
 }
 
 fn wrong(file: &Path, reason: &str) -> MigrateError {
-    MigrateError::File {
-        file: file.to_owned(),
-        reason: reason.to_owned(),
-    }
+    MigrateError::file(file, reason.to_owned())
 }
 
 fn expand(path: &Path) -> Result<Vec<PathBuf>, MigrateError> {

@@ -4,6 +4,7 @@
 
 pub mod edit;
 pub mod generate;
+pub mod homeserver;
 pub mod postgres;
 
 use std::{

@@ -61,6 +61,11 @@ impl Postgres {
         self.directory.path()
     }
 
+    /// The directory of its programs.
+    pub fn bin(&self) -> &Path {
+        &self.bin
+    }
+
     /// The address of a database.
     pub fn uri(&self, database: &str) -> String {
         let host = self.path().display().to_string().replace('/', "%2F");
@@ -193,6 +198,13 @@ impl<'a> Migration<'a> {
             fs::write(&path, text).unwrap();
             path
         };
+        let of_synapse = |id: &str| {
+            format!(
+                "{{idp_id: {id}, idp_name: Some, issuer: 'https://{id}/', client_id: a,
+                   client_secret: a, discover: false, authorization_endpoint: 'https://{id}/a',
+                   token_endpoint: 'https://{id}/t', jwks_uri: 'https://{id}/j'}}"
+            )
+        };
         let provider = |id: &str, idp: &str| {
             format!(
                 "{{id: {id}, synapse_idp_id: {idp}, issuer: 'https://{idp}.example.com/',
@@ -207,10 +219,10 @@ impl<'a> Migration<'a> {
                 format!(
                     "server_name: example.com
 database: {{name: psycopg2, args: {{user: postgres, database: {synapse}, host: {host}}}}}
-oidc_providers:
-  - {{idp_id: one, idp_name: One, issuer: 'https://one/', client_id: a, client_secret: a}}
-  - {{idp_name: Two, issuer: 'https://two/', client_id: a, client_secret: a}}
-"
+oidc_providers: [{}, {}]
+",
+                    of_synapse("one"),
+                    of_synapse("oidc"),
                 ),
             ),
             mas_config: file(

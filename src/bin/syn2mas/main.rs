@@ -1,0 +1,277 @@
+//! `syn2mas`: moves an existing homeserver to MAS, and proves that nothing was lost.
+
+mod show;
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use mas2nix::{
+    logging,
+    migrate::{
+        backup::Extent,
+        findings::{Finding, Severity},
+        inputs::Inputs,
+        inspect, mapping,
+        migration::{Migration, Options, Outcome},
+        status,
+        verify::{self, Report},
+    },
+};
+use tracing_subscriber::filter::LevelFilter;
+
+/// Exit code when it cannot be told, or failed.
+const FAILED: u8 = 1;
+/// Exit code when something stands in the way.
+const BLOCKED: u8 = 10;
+/// Exit code when some users will notice something.
+const WARNINGS: u8 = 11;
+/// Exit code when the databases differ.
+const DIFFERENCES: u8 = 12;
+
+/// Moves a homeserver from Synapse's own authentication to MAS.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: syn2mas verify --synapse-config /etc/matrix-synapse/homeserver.yaml \
+                  --mas-config /etc/mas.yaml"
+)]
+struct Cli {
+    #[command(flatten)]
+    inputs: Inputs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Look whether the homeserver is ready to be moved, while it runs: exit 0 if it is, 10 if
+    /// something stands in the way, 11 if there are only warnings, 1 if it cannot be told. Changes
+    /// nothing.
+    #[command(after_help = "Example: syn2mas inspect --json | jq '.findings[].id'")]
+    Inspect {
+        /// Print the result as JSON: `{"findings": [{"id", "severity", "count", "samples",
+        /// "meaning", "fix"}]}`.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Move the homeserver: exit 0 if it is moved, 10 if something stands in the way, 1 if it
+    /// failed. Until the cutover, a failure ends with Synapse running as it was. Killed at any
+    /// moment, running it again carries on or goes back.
+    #[command(after_help = "Example: syn2mas migrate --yes --token-file /root/an-old-token")]
+    Migrate(Migrate),
+    /// Compare MAS's database, row by row, with what follows from Synapse's: exit 0 if they are
+    /// identical, 12 if they differ, 1 if it cannot be told. Changes nothing.
+    #[command(
+        after_help = "Example: syn2mas verify --json | jq '.entities[] | select(.missing > 0)'"
+    )]
+    Verify {
+        /// Print the result as JSON: `{"identical", "entities": [{"entity", "expected", "actual",
+        /// "missing", "extra", "changed", "rows": [{"kind", "key", "columns"}]}]}`.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go back to Synapse's own authentication: exit 0 if that is done, 10 if something would be
+    /// lost that was not accepted, 1 if it failed. Running it again carries on.
+    #[command(after_help = "Example: syn2mas rollback --accept-loss")]
+    Rollback {
+        /// Go back even if sessions, users or changed passwords are lost by that.
+        #[arg(long)]
+        accept_loss: bool,
+        /// Print the result as JSON: `{"done", "losses": [{"what", "count", "samples", "meaning"}]}`.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say where things stand, and the next command to type. Changes nothing.
+    #[command(after_help = "Example: syn2mas status --json | jq -r .stage")]
+    Status {
+        /// Print the result as JSON: `{"stage", "summary", "next", "running", "held", "switches",
+        /// "masDatabase", "synapse", "memory", "journal"}`.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+struct Migrate {
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// How much of Synapse's database is backed up.
+    #[arg(long, value_enum, default_value_t)]
+    backup: Extent,
+    /// A file with an access token of today, which has to be good afterwards.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Print the result as JSON: `{"result", "step", "error", "left", "findings", "summary"}`.
+    #[arg(long)]
+    json: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    logging::begin(LevelFilter::ERROR);
+    match run(Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("syn2mas: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode> {
+    let inputs = cli.inputs.complete()?;
+    match cli.command {
+        Command::Inspect { json } => run_inspect(&inputs, json).await,
+        Command::Migrate(options) => run_migrate(&inputs, options).await,
+        Command::Verify { json } => run_verify(&inputs, json).await,
+        Command::Rollback { accept_loss, json } => run_rollback(&inputs, accept_loss, json).await,
+        Command::Status { json } => run_status(&inputs, json).await,
+    }
+}
+
+async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
+    let findings = inspect::inspect(inputs).await?;
+    let mut out = io::stdout().lock();
+    if json {
+        let report = serde_json::json!({"findings": findings});
+        writeln!(out, "{report:#}")?;
+    } else {
+        show::findings(&mut out, &findings)?;
+    }
+    Ok(
+        match findings.iter().map(|finding| finding.severity).max() {
+            Some(Severity::Blocker) => ExitCode::from(BLOCKED),
+            Some(Severity::Warning) => ExitCode::from(WARNINGS),
+            Some(Severity::Note) | None => {
+                if !json {
+                    writeln!(out, "ready")?;
+                }
+                ExitCode::SUCCESS
+            }
+        },
+    )
+}
+
+async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
+    let token = match &given.token_file {
+        Some(file) => {
+            let token = fs::read_to_string(file);
+            Some(token.with_context(|| file.display().to_string())?.trim().to_owned())
+        }
+        None => None,
+    };
+    let options = Options {
+        extent: given.backup,
+        token,
+    };
+    let mut teller = show::Teller::new(given.json);
+    let migration = Migration::open(inputs, options, |told| teller.tell(&told))?;
+    if !given.yes && migration.is_new()? {
+        let findings = inspect::inspect(inputs).await?;
+        if !agreed(&findings, &migration.plan())? {
+            eprintln!("nothing was done");
+            return Ok(ExitCode::from(FAILED));
+        }
+    }
+    let outcome = migration.migrate().await?;
+    let mut out = io::stdout().lock();
+    if given.json {
+        writeln!(out, "{:#}", show::outcome_as_json(&outcome))?;
+    } else {
+        show::outcome(&mut out, &outcome)?;
+    }
+    Ok(match outcome {
+        Outcome::Migrated(_) | Outcome::Already { .. } | Outcome::RolledBack => ExitCode::SUCCESS,
+        Outcome::Blocked(_) => ExitCode::from(BLOCKED),
+        Outcome::Undone { .. } | Outcome::Stuck { .. } => ExitCode::from(FAILED),
+    })
+}
+
+/// Shows what is about to happen, and asks.
+fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("nobody is here to be asked. Give `--yes`, if this is to be done");
+    }
+    let mut out = io::stderr().lock();
+    show::findings(&mut out, findings)?;
+    for (i, step) in plan.iter().enumerate() {
+        writeln!(out, "{:>3}. {step}", i + 1)?;
+    }
+    write!(out, "\nUntil MAS and Synapse are started, a failure changes nothing. Begin? [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<ExitCode> {
+    let mut teller = show::Teller::new(json);
+    let migration = Migration::open(inputs, Options::default(), |told| teller.tell(&told))?;
+    let losses = migration.roll_back(accept_loss).await?;
+    let done = losses.is_empty();
+    let mut out = io::stdout().lock();
+    if json {
+        let report = serde_json::json!({"done": done, "losses": losses});
+        writeln!(out, "{report:#}")?;
+    } else {
+        show::losses(&mut out, &losses)?;
+    }
+    Ok(if done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(BLOCKED)
+    })
+}
+
+async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
+    let status = status::status(inputs).await?;
+    let mut out = io::stdout().lock();
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?;
+    } else {
+        show::status(&mut out, &status)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_verify(inputs: &Inputs, json: bool) -> Result<ExitCode> {
+    let entities = mapping::entities(&inputs.providers()?);
+    let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
+    let mut out = io::stdout().lock();
+    if !json {
+        show::report_head(&mut out)?;
+    }
+    let reports = verify::verify(&synapse, &mas, &entities, |report| {
+        if !json {
+            let _ = show::report_line(&mut out, report);
+        }
+    })
+    .await?;
+    let identical = reports.iter().all(Report::is_identical);
+    if json {
+        let report = serde_json::json!({"identical": identical, "entities": reports});
+        writeln!(out, "{report:#}")?;
+    } else {
+        for report in &reports {
+            show::rows(&mut out, report)?;
+        }
+        let verdict = if identical {
+            "identical"
+        } else {
+            "the databases differ"
+        };
+        writeln!(out, "\n{verdict}")?;
+    }
+    Ok(if identical {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DIFFERENCES)
+    })
+}

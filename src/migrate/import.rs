@@ -1,0 +1,319 @@
+//! The import itself, which `mas-cli syn2mas` does, and other runs of `mas-cli`.
+
+use std::{fs, os::unix::fs::OpenOptionsExt, path::{Path, PathBuf}, process::Stdio};
+
+use serde_json::{Map, Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+};
+
+use super::{
+    MigrateError, account::Account, database::Database, handover::Handover, inputs::Inputs,
+    program, synapse,
+};
+use crate::{service::doctor, yaml};
+
+/// `mas-cli` with both configurations, as it is to see them.
+#[derive(Debug)]
+pub struct MasCli {
+    program: PathBuf,
+    account: Option<Account>,
+    mas: Vec<PathBuf>,
+    synapse: PathBuf,
+    shared_secret: Option<String>,
+    // Holds the files while this lasts.
+    _handover: Handover,
+}
+
+impl MasCli {
+    /// Hands both configurations over. Both databases are reached as MAS's user: Synapse's as given
+    /// here, MAS's too if it is.
+    ///
+    /// # Errors
+    ///
+    /// If a configuration cannot be read or handed over.
+    pub fn prepare(
+        inputs: &Inputs,
+        synapse: &Database,
+        mas: Option<&Database>,
+    ) -> Result<Self, MigrateError> {
+        let account = inputs.mas_account()?;
+        let handover = Handover::new(account.as_ref())?;
+        let hand = |name: &str, value: &Value| {
+            handover.write(name, &yaml::document(value), account.as_ref())
+        };
+        let replaced = match (mas, &inputs.mas_database_uri) {
+            (Some(mas), _) => Some(mas.section()),
+            (None, Some(_)) => Some(inputs.mas_database()?.section()),
+            (None, None) => None,
+        };
+        let of_mas = match replaced {
+            Some(section) => {
+                let mut config = inputs.mas()?;
+                config["database"] = section;
+                vec![hand("mas.yaml", &config)?]
+            }
+            None => inputs.mas_config.clone(),
+        };
+        let of_synapse = hand("homeserver.yaml", &as_read(&inputs.synapse()?, synapse)?)?;
+        let matrix = &inputs.mas()?["matrix"];
+        let shared_secret = match (matrix["secret"].as_str(), matrix["secret_file"].as_str()) {
+            (Some(secret), _) => Some(secret.to_owned()),
+            (None, Some(file)) => fs::read_to_string(file).ok(),
+            (None, None) => None,
+        };
+        Ok(MasCli {
+            program: inputs.mas_cli(),
+            shared_secret: shared_secret.map(|secret| secret.trim().to_owned()),
+            account,
+            mas: of_mas,
+            synapse: of_synapse,
+            _handover: handover,
+        })
+    }
+
+    /// A run of a subcommand.
+    #[must_use]
+    pub fn command(&self, subcommand: &[&str]) -> Command {
+        let mut command = program::command(&self.program, self.account.as_ref());
+        for file in &self.mas {
+            command.arg("--config").arg(file);
+        }
+        command.args(subcommand).env("NO_COLOR", "1").env("RUST_LOG", "info");
+        command
+    }
+
+    /// What `mas-cli doctor` finds wrong, without the secret that it shows.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot tell.
+    pub async fn doctor(&self) -> Result<Vec<String>, MigrateError> {
+        let mut command = self.command(&["doctor"]);
+        let output = program::output(&mut command).await?;
+        let said = [output.stdout, output.stderr].concat();
+        let secrets = self.shared_secret.as_slice();
+        let said = doctor::redact(&String::from_utf8_lossy(&said), secrets);
+        let findings = doctor::findings(&said).into_iter();
+        let wrong = findings.filter(|finding| finding.level != doctor::Level::Good);
+        Ok(wrong.map(|finding| finding.text).collect())
+    }
+
+    /// A run of `syn2mas`.
+    fn syn2mas(&self, subcommand: &str) -> Command {
+        let mut command = self.command(&["syn2mas", subcommand]);
+        command.arg("--synapse-config").arg(&self.synapse);
+        command
+    }
+
+    /// What `mas-cli syn2mas check` says against a migration, and what else there is to consider.
+    /// It brings MAS's tables up to date.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot tell.
+    pub async fn check(&self) -> Result<Said, MigrateError> {
+        let mut command = self.syn2mas("check");
+        let output = command
+            .output()
+            .await
+            .map_err(|error| program::not_run(&command, &error))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        match output.status.code() {
+            Some(0 | 10 | 11) => Ok(Said::read(&said)),
+            _ => Err(program::failed(&command, &output.status.to_string(), &said)),
+        }
+    }
+
+    /// Imports, or only tries to. What it writes goes to a file too, and `tell` hears how far it is.
+    ///
+    /// # Errors
+    ///
+    /// If it fails.
+    pub async fn migrate(
+        &self,
+        dry_run: bool,
+        log: &Path,
+        mut tell: impl FnMut(&Progress),
+    ) -> Result<(), MigrateError> {
+        let mut options = fs::OpenOptions::new();
+        options.append(true).create(true).mode(0o600);
+        let log_file = options
+            .open(log)
+            .map_err(|error| MigrateError::file(log, error.to_string()))?;
+        let mut command = self.syn2mas("migrate");
+        if dry_run {
+            command.arg("--dry-run");
+        }
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .map_err(|error| program::not_run(&command, &error))?;
+        let mut said = String::new();
+        let written = child.stderr.take().map(BufReader::new);
+        if let Some(written) = written {
+            let mut lines = written.lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                // The log is a convenience, and not worth failing for.
+                let _ = std::io::Write::write_all(&mut &log_file, format!("{line}\n").as_bytes());
+                if let Some(progress) = Progress::read(&line) {
+                    tell(&progress);
+                }
+                said.push_str(&line);
+                said.push('\n');
+            }
+        }
+        let status = child
+            .wait()
+            .await
+            .map_err(|error| program::not_run(&command, &error))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(program::failed(&command, &status.to_string(), &said))
+    }
+}
+
+/// What `mas-cli syn2mas check` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// What stands in the way.
+    pub errors: Vec<String>,
+    /// What there is to consider.
+    pub warnings: Vec<String>,
+}
+
+impl Said {
+    /// Reads the two lists of bullets.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let mut said = Said::default();
+        let mut list: Option<&mut Vec<String>> = None;
+        for line in text.lines().map(str::trim) {
+            match (line, &mut list) {
+                ("===== Errors =====", _) => list = Some(&mut said.errors),
+                ("===== Warnings =====", _) => list = Some(&mut said.warnings),
+                (_, Some(found)) => match (line.strip_prefix("• "), found.last_mut()) {
+                    (Some(begun), _) => found.push(begun.to_owned()),
+                    (None, Some(last)) if !line.is_empty() => {
+                        last.push(' ');
+                        last.push_str(line);
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        said
+    }
+}
+
+/// How far an import is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is imported, as MAS calls it.
+    pub entity: String,
+    /// Rows that are done with.
+    pub done: u64,
+    /// Rows there are, about.
+    pub total: u64,
+}
+
+impl Progress {
+    /// Reads a line such as `migrating users: 4096 (0 skipped) /~200000 (~2.0%)`.
+    #[must_use]
+    pub fn read(line: &str) -> Option<Self> {
+        let (entity, numbers) = line.split_once("migrating ")?.1.split_once(": ")?;
+        let mut numbers = numbers
+            .split(|character: char| !character.is_ascii_digit())
+            .filter_map(|number| number.parse::<u64>().ok());
+        let (done, skipped, total) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        Some(Progress {
+            entity: entity.to_owned(),
+            done: done + skipped,
+            total,
+        })
+    }
+}
+
+/// Synapse's configuration as the import is to read it: put together as Synapse does, which the
+/// import does not, without what it stumbles over, and with no secret but the two that it needs.
+fn as_read(config: &synapse::Config, database: &Database) -> Result<Value, MigrateError> {
+    const READ: &[&str] = &[
+        "server_name",
+        "public_baseurl",
+        "allow_guest_access",
+        "enable_registration",
+        "enable_registration_captcha",
+        "enable_3pid_changes",
+        "user_consent",
+    ];
+    const SECTIONS: &[&str] = &[
+        "login_via_existing_session",
+        "cas_config",
+        "saml2_config",
+        "jwt_config",
+    ];
+    config.server_name()?;
+    let mut read = Map::new();
+    for name in READ {
+        if let Some(value) = config.get(name) {
+            read.insert((*name).to_owned(), value.clone());
+        }
+    }
+    for name in SECTIONS {
+        if let Some(enabled) = config.get(&format!("{name}.enabled")) {
+            read.insert((*name).to_owned(), json!({"enabled": enabled}));
+        }
+    }
+    let mut passwords = Map::new();
+    for name in ["enabled", "localdb_enabled", "pepper"] {
+        match config.get(&format!("password_config.{name}")) {
+            // For Synapse an empty pepper is none.
+            None | Some(Value::String(_)) if config.pepper().is_none() && name == "pepper" => {}
+            // It may also be `only_for_reauth`.
+            Some(value) if name == "enabled" => {
+                passwords.insert(name.to_owned(), json!(*value != json!(false)));
+            }
+            Some(value) => {
+                passwords.insert(name.to_owned(), value.clone());
+            }
+            None => {}
+        }
+    }
+    read.insert("password_config".to_owned(), Value::Object(passwords));
+    let providers = config.provider_names();
+    let providers = providers.iter().map(|name| {
+        let id = name.strip_prefix("oidc-").unwrap_or(name);
+        json!({"idp_id": id})
+    });
+    read.insert("oidc_providers".to_owned(), providers.collect());
+    read.insert(
+        "database".to_owned(),
+        json!({"name": "psycopg2", "args": database.arguments()}),
+    );
+    Ok(Value::Object(read))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_and_findings_are_read_from_what_mas_writes() {
+        let line = "INFO progress migrating users: 4096 (3 skipped) /~200000 (~2.0%)";
+        let expected = Progress {
+            entity: "users".into(),
+            done: 4099,
+            total: 200_000,
+        };
+        assert_eq!(Progress::read(line), Some(expected));
+        let said = Said::read(
+            "noise\n\n===== Errors =====\nThese:\n\n• one\n  more\n\n• two\n\n\
+             ===== Warnings =====\n\n• three\n",
+        );
+        assert_eq!(said.errors, ["one more", "two"]);
+        assert_eq!(said.warnings, ["three"]);
+    }
+}

@@ -1,0 +1,103 @@
+//! `syn2mas migrate` and `rollback` on a real homeserver: Synapse, MAS and PostgreSQL are the real
+//! ones, and people are asked whether they notice.
+
+mod common;
+
+use common::{
+    MasCli,
+    homeserver::{Homeserver, REFRESH_TOKEN, password},
+    postgres::Postgres,
+};
+
+fn prepared(what: &str) -> Option<(Postgres, MasCli)> {
+    let (server, mas) = (Postgres::start(what)?, MasCli::find(what)?);
+    let manifest = "share/matrix-authentication-service/manifest.json";
+    if !mas.prefix().join(manifest).exists() {
+        common::leave_out(what, &format!("MAS has no {manifest} beside its bin"));
+        return None;
+    }
+    Homeserver::template(&server);
+    Some((server, mas))
+}
+
+/// Whether everybody finds things as they were, whoever authenticates them.
+fn everybody_is_served(homeserver: &Homeserver) {
+    for (token, user) in [
+        ("syt_alice_phone", "alice"),
+        ("syt_alice_deviceless", "alice"),
+        ("syt_bob_desktop", "bob"),
+        ("syt_carol_web", "carol"),
+    ] {
+        let (status, who) = homeserver.whoami(token);
+        assert_eq!(status, 200, "{token}: {who}");
+        assert_eq!(who["user_id"], format!("@{user}:example.com"));
+    }
+    for token in ["syt_bob_old", "syt_nobody"] {
+        assert_eq!(homeserver.whoami(token).0, 401, "{token}");
+    }
+    for user in ["alice", "bob"] {
+        let token = homeserver.log_in(user, password(user));
+        let token = token.unwrap_or_else(|status| panic!("{user} cannot log in: {status}"));
+        assert_eq!(homeserver.whoami(&token).0, 200);
+        assert!(homeserver.log_in(user, "another password").is_err());
+    }
+    assert!(homeserver.log_in("gone", password("alice")).is_err());
+    let (status, _) = homeserver.whoami("as-token");
+    assert_eq!(status, 200, "the application service's token");
+}
+
+#[test]
+fn everybody_is_served_before_and_after_and_after_going_back() {
+    let Some((server, mas)) = prepared("a whole migration") else {
+        return;
+    };
+    let homeserver = Homeserver::new(&server, &mas, "path");
+    homeserver.run("start");
+    everybody_is_served(&homeserver);
+    let devices = homeserver.devices("syt_bob_desktop");
+
+    let (code, status) = homeserver.json(&["status"]);
+    assert_eq!((code, &status["stage"]), (Some(0), &"not-begun".into()));
+    let token = homeserver.directory.join("token");
+    std::fs::write(&token, "syt_alice_phone\n").unwrap();
+    let token = token.display().to_string();
+    let (code, outcome) = homeserver.json(&["migrate", "--yes", "--token-file", &token]);
+    assert_eq!(code, Some(0), "{outcome:#}");
+    assert_eq!(outcome["result"], "migrated");
+    assert!(homeserver.is_cut_over());
+    everybody_is_served(&homeserver);
+    assert_eq!(homeserver.devices("syt_carol_web"), ["WEB"]);
+    let refreshed = homeserver.refresh("syr_alice_two").unwrap();
+    assert_eq!(homeserver.whoami(&refreshed).1["device_id"], "LAPTOP");
+    assert!(homeserver.refresh("syr_bob_old").is_err());
+    let admins = homeserver.migration.server.sql(
+        "mas_path",
+        "SELECT username FROM users WHERE can_request_admin ORDER BY 1",
+    );
+    assert_eq!(admins.trim(), "alice");
+
+    let (code, again) = homeserver.json(&["migrate", "--yes"]);
+    assert_eq!((code, &again["result"]), (Some(0), &"already-migrated".into()));
+    let (_, status) = homeserver.json(&["status"]);
+    assert_eq!(status["stage"], "migrated");
+
+    let (code, refused) = homeserver.json(&["rollback"]);
+    assert_eq!(code, Some(10), "{refused:#}");
+    let losses = refused["losses"].as_array().unwrap();
+    let of = |what: &str| losses.iter().find(|loss| loss["what"] == what);
+    assert_eq!(of("sessions").unwrap()["count"], 2, "{losses:?}");
+    assert_eq!(of("refreshed sessions").unwrap()["samples"][0], "alice LAPTOP");
+    assert!(homeserver.is_cut_over());
+    assert_eq!(homeserver.whoami("syt_alice_phone").0, 200);
+
+    let (code, done) = homeserver.json(&["rollback", "--accept-loss"]);
+    assert_eq!((code, &done["done"]), (Some(0), &true.into()), "{done:#}");
+    assert!(!homeserver.is_cut_over());
+    // Devices that came through MAS are gone again.
+    assert_eq!(homeserver.devices("syt_bob_desktop"), devices);
+    everybody_is_served(&homeserver);
+    assert!(homeserver.refresh(REFRESH_TOKEN).is_ok());
+    let (_, status) = homeserver.json(&["status"]);
+    assert_eq!(status["stage"], "not-begun", "{status:#}");
+    assert_eq!(status["masDatabase"], "without tables");
+}
