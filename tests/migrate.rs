@@ -77,7 +77,10 @@ fn everybody_is_served_before_and_after_and_after_going_back() {
     assert_eq!(admins.trim(), "alice");
 
     let (code, again) = homeserver.json(&["migrate", "--yes"]);
-    assert_eq!((code, &again["result"]), (Some(0), &"already-migrated".into()));
+    assert_eq!(
+        (code, &again["result"]),
+        (Some(0), &"already-migrated".into())
+    );
     let (_, status) = homeserver.json(&["status"]);
     assert_eq!(status["stage"], "migrated");
 
@@ -86,7 +89,10 @@ fn everybody_is_served_before_and_after_and_after_going_back() {
     let losses = refused["losses"].as_array().unwrap();
     let of = |what: &str| losses.iter().find(|loss| loss["what"] == what);
     assert_eq!(of("sessions").unwrap()["count"], 2, "{losses:?}");
-    assert_eq!(of("refreshed sessions").unwrap()["samples"][0], "alice LAPTOP");
+    assert_eq!(
+        of("refreshed sessions").unwrap()["samples"][0],
+        "alice LAPTOP"
+    );
     assert!(homeserver.is_cut_over());
     assert_eq!(homeserver.whoami("syt_alice_phone").0, 200);
 

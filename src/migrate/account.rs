@@ -65,9 +65,8 @@ impl Account {
             gid: getegid(),
             _alone: alone,
         };
-        let failed = |error| {
-            MigrateError::Missing(format!("cannot act as the user {}: {error}", self.name))
-        };
+        let failed =
+            |error| MigrateError::Missing(format!("cannot act as the user {}: {error}", self.name));
         setegid(Gid::from_raw(self.gid)).map_err(failed)?;
         seteuid(Uid::from_raw(self.uid)).map_err(failed)?;
         Ok(acting)

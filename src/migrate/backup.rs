@@ -168,7 +168,12 @@ pub async fn restore_mas(inputs: &Inputs, directory: &Path) -> Result<(), Migrat
     quiet(&mas).await?;
     let mut command = mas.program(&inputs.postgresql_program("psql"));
     command
-        .args(["-X", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"])
+        .args([
+            "-X",
+            "--quiet",
+            "--single-transaction",
+            "--set=ON_ERROR_STOP=1",
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());

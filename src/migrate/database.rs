@@ -23,11 +23,7 @@ pub struct Database {
 impl Database {
     /// A database at an address, reached as a user of this host.
     #[must_use]
-    pub fn new(
-        which: &'static str,
-        options: PgConnectOptions,
-        account: Option<Account>,
-    ) -> Self {
+    pub fn new(which: &'static str, options: PgConnectOptions, account: Option<Account>) -> Self {
         // Both sides work at the same time, most often on this machine.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = (cores / 2).saturating_sub(1).min(4).to_string();
@@ -121,7 +117,11 @@ impl Database {
             "database": self.name(),
             "port": self.options.get_port(),
         });
-        let host = if self.options.get_socket().is_some() { "socket" } else { "host" };
+        let host = if self.options.get_socket().is_some() {
+            "socket"
+        } else {
+            "host"
+        };
         section[host] = self.host().into();
         if let Some(password) = self.password() {
             section["password"] = password.into();

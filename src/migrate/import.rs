@@ -1,6 +1,11 @@
 //! The import itself, which `mas-cli syn2mas` does, and other runs of `mas-cli`.
 
-use std::{fs, os::unix::fs::OpenOptionsExt, path::{Path, PathBuf}, process::Stdio};
+use std::{
+    fs,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use serde_json::{Map, Value, json};
 use tokio::{
@@ -80,7 +85,10 @@ impl MasCli {
         for file in &self.mas {
             command.arg("--config").arg(file);
         }
-        command.args(subcommand).env("NO_COLOR", "1").env("RUST_LOG", "info");
+        command
+            .args(subcommand)
+            .env("NO_COLOR", "1")
+            .env("RUST_LOG", "info");
         command
     }
 

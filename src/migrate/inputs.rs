@@ -12,13 +12,8 @@ use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::{
-    MigrateError,
-    account::Account,
-    database::Database,
-    handover::Handover,
-    mapping::Provider,
-    switch::Switch,
-    synapse,
+    MigrateError, account::Account, database::Database, handover::Handover, mapping::Provider,
+    switch::Switch, synapse,
 };
 use crate::load::{LoadError, Loaded};
 
@@ -147,8 +142,7 @@ impl Inputs {
         let wrong = |reason: String| MigrateError::file(file, reason);
         let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
         // Once in its own type, for an error with a line.
-        let _: Inputs =
-            serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let _: Inputs = serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let mut entries: Value =
             serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         if entries.is_null() {
@@ -231,7 +225,11 @@ impl Inputs {
             Some(uri) => parse("--mas-database-uri", uri)?,
             None => mas_database(&self.mas()?)?,
         };
-        Ok(Database::new("MAS's database", options, self.mas_account()?))
+        Ok(Database::new(
+            "MAS's database",
+            options,
+            self.mas_account()?,
+        ))
     }
 
     /// The server of both databases as a superuser, if it is given.

@@ -199,7 +199,10 @@ fn passwords(config: &synapse::Config, mas: &Value) -> Result<Vec<Finding>, Migr
     let expected = config.get("password_config.pepper").and_then(Value::as_str);
     let found = match scheme["secret_file"].as_str() {
         Some(file) => Some(fs::read(file).map_err(|error| {
-            MigrateError::file(Path::new(file), format!("the pepper cannot be read: {error}"))
+            MigrateError::file(
+                Path::new(file),
+                format!("the pepper cannot be read: {error}"),
+            )
         })?),
         None => scheme["secret"]
             .as_str()

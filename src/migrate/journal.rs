@@ -196,7 +196,10 @@ impl Journal {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), MigrateError> {
-        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(bytes)
+            .and_then(|()| self.file.sync_data());
         written.map_err(|error| MigrateError::file(&self.path, error.to_string()))
     }
 }
@@ -214,7 +217,9 @@ pub fn read(directory: &Path) -> Result<Vec<Line>, MigrateError> {
         Err(error) => return Err(MigrateError::file(&path, error.to_string())),
     };
     // A line that power loss cut off said what had not been begun.
-    let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let lines = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
     Ok(lines.collect())
 }
 
@@ -241,7 +246,9 @@ mod tests {
         let mut journal = Journal::open(directory.path()).unwrap();
         assert!(Journal::open(directory.path()).is_err());
         journal.add("grant", Phase::Begun, "").unwrap();
-        journal.remember("grant", |memory| memory.granted = true).unwrap();
+        journal
+            .remember("grant", |memory| memory.granted = true)
+            .unwrap();
         drop(journal);
         let path = directory.path().join("journal");
         let mut text = fs::read_to_string(&path).unwrap();
@@ -250,7 +257,9 @@ mod tests {
 
         let mut journal = Journal::open(directory.path()).unwrap();
         assert!(journal.memory.granted);
-        journal.remember("revoke", |memory| memory.granted = false).unwrap();
+        journal
+            .remember("revoke", |memory| memory.granted = false)
+            .unwrap();
         drop(journal);
         let lines = read(directory.path()).unwrap();
         assert_eq!(lines.len(), 3);

@@ -248,7 +248,9 @@ impl<'a> Migration<'a> {
             self.mas.name()
         ));
         plan.push("compare both databases row by row; if they differ, take everything back".into());
-        let files = self.switches().map(|switch| switch.file.display().to_string());
+        let files = self
+            .switches()
+            .map(|switch| switch.file.display().to_string());
         plan.push(format!("fill {}", files.collect::<Vec<_>>().join(", ")));
         plan.push("start MAS and Synapse, and look whether they answer".to_owned());
         plan
@@ -331,7 +333,9 @@ impl<'a> Migration<'a> {
     /// After a failure: back to what was, unless somebody would lose something by that.
     async fn fail(&mut self, step: Step, error: MigrateError) -> Outcome {
         // If even this cannot be written, the services matter more.
-        let _ = self.journal.add(step.name(), Phase::Failed, &error.to_string());
+        let _ = self
+            .journal
+            .add(step.name(), Phase::Failed, &error.to_string());
         if let Err(reason) = self.make_sure_of_no_loss().await {
             let mut left = vec![format!(
                 "nothing was taken back: {reason}. Correct what is said above, then carry on with \
@@ -438,7 +442,11 @@ impl<'a> Migration<'a> {
             memory.backup = Some(directory.clone());
         })?;
         self.summary.backup.clone_from(&directory);
-        Ok(format!("{}, {}", directory.display(), indicatif::HumanBytes(size)))
+        Ok(format!(
+            "{}, {}",
+            directory.display(),
+            indicatif::HumanBytes(size)
+        ))
     }
 
     async fn grant(&mut self) -> Result<String, MigrateError> {
@@ -587,31 +595,45 @@ impl<'a> Migration<'a> {
         const UNDO: &str = "undo";
         let mut left = Vec::new();
         let _ = self.journal.add(UNDO, Phase::Begun, "");
-        if let Err(error) = self.back_to_synapse().await {
-            left.push(format!(
-                "Synapse may be down: {error}. Start it by hand, then run `syn2mas rollback`"
-            ));
-            let _ = self.journal.add(UNDO, Phase::Failed, &left[0]);
-            return left;
-        }
-        if let Err(error) = self.empty_mas().await {
-            left.push(format!(
-                "MAS's database still holds the import: {error}. Run `syn2mas rollback`"
-            ));
-        }
-        if let Err(error) = self.take_role_back().await {
-            left.push(format!(
-                "MAS's role still has Synapse's: {error}. Run `syn2mas rollback`"
-            ));
-        }
-        if left.is_empty() {
-            if let Err(error) = self.back_to_mas().await {
-                left.push(format!("MAS is down: {error}. Start it by hand"));
+        for part in Undo::ALL {
+            // MAS is not to run over what is left of an import.
+            if *part == Undo::MasStop && !left.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.undo_patiently(*part).await {
+                left.push(part.left(&error));
+                if *part == Undo::Stop {
+                    break;
+                }
             }
         }
-        let phase = if left.is_empty() { Phase::Done } else { Phase::Failed };
+        let phase = if left.is_empty() {
+            Phase::Done
+        } else {
+            Phase::Failed
+        };
         let _ = self.journal.add(UNDO, phase, &left.join("; "));
         left
+    }
+
+    /// A database that is just being restarted is no reason to give up.
+    async fn undo_patiently(&mut self, part: Undo) -> Result<(), MigrateError> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let undone = match part {
+                Undo::Stop => self.back_to_synapse().await,
+                Undo::Import => self.empty_mas().await,
+                Undo::Grant => self.take_role_back().await.map(|_| ()),
+                Undo::MasStop => self.back_to_mas().await,
+            };
+            match undone {
+                Err(error) if Instant::now() < deadline => {
+                    tracing::warn!("not yet: {error}");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                undone => return undone,
+            }
+        }
     }
 
     async fn back_to_synapse(&mut self) -> Result<(), MigrateError> {
@@ -645,7 +667,8 @@ impl<'a> Migration<'a> {
         self.services.start(Side::Synapse, &units).await?;
         if by_command {
             self.services.start_by_command().await?;
-            self.journal.remember("undo", |memory| memory.stopped_with_command = false)?;
+            self.journal
+                .remember("undo", |memory| memory.stopped_with_command = false)?;
         }
         if let Some(since) = self.down_since.take() {
             self.summary.downtime = since.elapsed().as_secs_f64();
@@ -662,7 +685,10 @@ impl<'a> Migration<'a> {
         self.services.stop(Side::Mas).await?;
         if losses::has_served(&self.mas).await? {
             let kept = backup::keep_mas(self.inputs, backup).await?;
-            self.note(&format!("what MAS's database had is kept in {}", kept.display()));
+            self.note(&format!(
+                "what MAS's database had is kept in {}",
+                kept.display()
+            ));
         }
         backup::restore_mas(self.inputs, backup).await?;
         self.journal
@@ -675,7 +701,8 @@ impl<'a> Migration<'a> {
         let mut units = memory.stopped;
         units.retain(|unit| mas.contains(unit));
         self.services.start(Side::Mas, &units).await?;
-        self.journal.remember("undo", |memory| *memory = journal::Memory::default())
+        self.journal
+            .remember("undo", |memory| *memory = journal::Memory::default())
     }
 
     /// What going back now would lose; nothing if the homeserver was not moved.
@@ -718,7 +745,9 @@ impl<'a> Migration<'a> {
         if !losses.is_empty() && !accept_loss {
             return Ok(losses);
         }
-        if self.journal.memory.finished && !self.overlay.is_on()? && !self.journal.memory.rolling_back
+        if self.journal.memory.finished
+            && !self.overlay.is_on()?
+            && !self.journal.memory.rolling_back
         {
             return Err(MigrateError::Missing(format!(
                 "{} is empty, although the homeserver was moved: somebody emptied it by hand. Fill it \
@@ -807,6 +836,35 @@ impl<'a> Migration<'a> {
             .await
             .map_err(failed())?;
         transaction.commit().await.map_err(failed())
+    }
+}
+
+/// What there is to take back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Undo {
+    Stop,
+    Import,
+    Grant,
+    MasStop,
+}
+
+impl Undo {
+    const ALL: &[Undo] = &[Undo::Stop, Undo::Import, Undo::Grant, Undo::MasStop];
+
+    /// What it means if it cannot be taken back.
+    fn left(self, error: &MigrateError) -> String {
+        match self {
+            Undo::Stop => format!(
+                "Synapse may be down: {error}. Start it by hand, then run `syn2mas rollback`"
+            ),
+            Undo::Import => {
+                format!("MAS's database still holds the import: {error}. Run `syn2mas rollback`")
+            }
+            Undo::Grant => {
+                format!("MAS's role still has Synapse's: {error}. Run `syn2mas rollback`")
+            }
+            Undo::MasStop => format!("MAS is down: {error}. Start it by hand"),
+        }
     }
 }
 

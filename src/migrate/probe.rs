@@ -96,12 +96,18 @@ impl Addresses {
     /// If it is not so after a minute.
     pub async fn on_its_own(&self) -> Result<(), MigrateError> {
         let metadata = format!("{}/_matrix/client/v1/auth_metadata", self.synapse);
-        wait(&metadata, None, |(status, _)| (*status == 404).then_some(())).await
+        wait(&metadata, None, |(status, _)| {
+            (*status == 404).then_some(())
+        })
+        .await
     }
 
     async fn knows(&self, token: &str) -> Result<(), MigrateError> {
         let whoami = format!("{}/_matrix/client/v3/account/whoami", self.synapse);
-        wait(&whoami, Some(token), |(status, _)| (*status == 200).then_some(())).await
+        wait(&whoami, Some(token), |(status, _)| {
+            (*status == 200).then_some(())
+        })
+        .await
     }
 
     /// Lets Synapse forget a device, with everything that belongs to it.

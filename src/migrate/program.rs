@@ -80,7 +80,10 @@ pub fn not_run(command: &Command, error: &io::Error) -> MigrateError {
 #[must_use]
 pub fn failed(command: &Command, status: &str, said: &str) -> MigrateError {
     const LINES: usize = 12;
-    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = said
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let last = &lines[lines.len().saturating_sub(LINES)..];
     MigrateError::Program {
         program: name(command),

@@ -122,7 +122,10 @@ impl Services {
     /// Which units are kept from starting.
     #[must_use]
     pub fn held(&self) -> Vec<String> {
-        self.all().filter(|unit| hold_of(unit).exists()).cloned().collect()
+        self.all()
+            .filter(|unit| hold_of(unit).exists())
+            .cloned()
+            .collect()
     }
 
     async fn reload(&self, side: Side) -> Result<(), MigrateError> {
@@ -222,9 +225,15 @@ pub async fn reload(units: &[String]) -> Result<(), MigrateError> {
 fn with_suffix(unit: &str) -> String {
     let suffix = Path::new(unit).extension();
     let known = suffix.is_some_and(|suffix| {
-        ["service", "socket", "target", "timer"].iter().any(|known| suffix == *known)
+        ["service", "socket", "target", "timer"]
+            .iter()
+            .any(|known| suffix == *known)
     });
-    if known { unit.to_owned() } else { format!("{unit}.service") }
+    if known {
+        unit.to_owned()
+    } else {
+        format!("{unit}.service")
+    }
 }
 
 fn hold_of(unit: &str) -> PathBuf {

@@ -101,10 +101,16 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         .map(|switch| (switch.file.display().to_string(), switch.is_on().ok()))
         .collect();
     let overlay = inputs.overlay.as_ref();
-    let stage = Stage::of(&memory, overlay.is_some_and(|overlay| matches!(overlay.is_on(), Ok(true))));
+    let stage = Stage::of(
+        &memory,
+        overlay.is_some_and(|overlay| matches!(overlay.is_on(), Ok(true))),
+    );
     let (summary, next) = stage.summary();
     let (running, held) = match Services::of(inputs) {
-        Ok(services) => (services.running().await.unwrap_or_default(), services.held()),
+        Ok(services) => (
+            services.running().await.unwrap_or_default(),
+            services.held(),
+        ),
         Err(_) => (Vec::new(), Vec::new()),
     };
     let mas_database = match mas_state(inputs).await {

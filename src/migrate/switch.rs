@@ -27,7 +27,9 @@ impl FromStr for Switch {
                 file: file.into(),
                 source: source.into(),
             }),
-            _ => Err("write FILE=SOURCE, the file that is switched and what it is filled with".into()),
+            _ => Err(
+                "write FILE=SOURCE, the file that is switched and what it is filled with".into(),
+            ),
         }
     }
 }

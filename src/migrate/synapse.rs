@@ -82,9 +82,13 @@ impl Config {
                 .flatten()
                 .filter_map(|resource| resource["names"].as_array())
                 .flatten();
-            listener["port"].is_u64() && listener["tls"] != true && names.any(|name| name == "client")
+            listener["port"].is_u64()
+                && listener["tls"] != true
+                && names.any(|name| name == "client")
         })?;
-        let bound = listener["bind_addresses"].get(0).or(listener.get("bind_address"));
+        let bound = listener["bind_addresses"]
+            .get(0)
+            .or(listener.get("bind_address"));
         let host = match bound.and_then(Value::as_str) {
             None | Some("" | "0.0.0.0") => "127.0.0.1".to_owned(),
             Some("::") => "[::1]".to_owned(),

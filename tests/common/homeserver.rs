@@ -41,6 +41,7 @@ pub struct Homeserver<'a> {
     pub directory: PathBuf,
     pub synapse: String,
     pub mas: String,
+    pub mas_database: String,
     synapse_database: String,
 }
 
@@ -64,6 +65,7 @@ impl<'a> Homeserver<'a> {
             directory,
             synapse: format!("http://127.0.0.1:{synapse_port}"),
             mas: format!("http://127.0.0.1:{mas_port}"),
+            mas_database,
             synapse_database,
         };
         homeserver.configure(synapse_port, mas_port);
@@ -91,10 +93,17 @@ rc_login: {{address: {{per_second: 1000, burst_count: 1000}}, account: {{per_sec
         let config = &self.migration.mas_config;
         let text = fs::read_to_string(config).unwrap();
         let text = text
-            .replace("secret: a}", &format!("secret: shared-secret, endpoint: '{}/'}}", self.synapse))
+            .replace(
+                "secret: a}",
+                &format!("secret: shared-secret, endpoint: '{}/'}}", self.synapse),
+            )
             .replace("algorithm: bcrypt", "algorithm: bcrypt, secret: pepper");
         fs::write(config, text).unwrap();
-        let share = self.migration.mas.prefix().join("share/matrix-authentication-service");
+        let share = self
+            .migration
+            .mas
+            .prefix()
+            .join("share/matrix-authentication-service");
         let policy = self.directory.join("policy.wasm");
         let wasm = wat::parse_file(root().join("tests/system/policy.wat")).unwrap();
         fs::write(&policy, wasm).unwrap();
@@ -112,7 +121,12 @@ policy: {{wasm_module: {policy}}}
                 policy = policy.display(),
             ),
         );
-        let keys = self.migration.mas.command("config generate").output().unwrap();
+        let keys = self
+            .migration
+            .mas
+            .command("config generate")
+            .output()
+            .unwrap();
         let generated: Value = serde_yaml_ng::from_slice(&keys.stdout).unwrap();
         let text = fs::read_to_string(config).unwrap();
         let keys = json!({"encryption": "0".repeat(64), "keys": generated["secrets"]["keys"]});
@@ -135,7 +149,10 @@ policy: {{wasm_module: {policy}}}
         }));
         self.file("overlay.source", &overlay);
         self.file("overlay.yaml", "");
-        self.file("include.source", "location /login { proxy_pass http://mas; }\n");
+        self.file(
+            "include.source",
+            "location /login { proxy_pass http://mas; }\n",
+        );
         self.file("include.conf", "");
         let python = root().join("target/synapse/bin/python");
         let python = python.display();
@@ -146,15 +163,17 @@ policy: {{wasm_module: {policy}}}
             "start",
             &format!(
                 "cd {at}
+exec 9>lock; flock 9
+kill -0 $(cat synapse.pid) 2>/dev/null && exit 0
 if [ -s overlay.yaml ]; then
-  setsid {mas_cli} server --config {mas_config} </dev/null >>mas.log 2>&1 &
+  setsid {mas_cli} server --config {mas_config} </dev/null >>mas.log 2>&1 9>&- &
   echo $! >mas.pid
 fi
-setsid {python} -m synapse.app.homeserver -c {synapse_config} -c overlay.yaml </dev/null >>synapse.log 2>&1 &
+setsid {python} -m synapse.app.homeserver -c {synapse_config} -c overlay.yaml </dev/null >>synapse.log 2>&1 9>&- &
 echo $! >synapse.pid
 for i in $(seq 300); do
   curl -sf -o /dev/null {synapse}/_matrix/client/versions && exit 0
-  kill -0 $(cat synapse.pid) || break
+  kill -0 $(cat synapse.pid) 2>/dev/null || break
   sleep 0.1
 done
 tail synapse.log >&2; exit 1",
@@ -166,6 +185,7 @@ tail synapse.log >&2; exit 1",
             "stop",
             &format!(
                 "cd {at}
+exec 9>lock; flock 9
 for name in mas synapse; do
   [ -e $name.pid ] || continue
   kill $(cat $name.pid) 2>/dev/null
@@ -201,15 +221,34 @@ exit 0"
 
     /// `syn2mas` with everything it needs.
     pub fn syn2mas(&self, arguments: &[&str]) -> Command {
+        self.syn2mas_with(self.migration.mas.program(), arguments)
+    }
+
+    /// The same with another `mas-cli`.
+    pub fn syn2mas_with(&self, mas_cli: &Path, arguments: &[&str]) -> Command {
         let mut command = self.migration.syn2mas(arguments);
         let at = |name: &str| self.directory.join(name).display().to_string();
         command
-            .args(["--mas-cli".into(), self.migration.mas.program().display().to_string()])
+            .args(["--mas-cli".into(), mas_cli.display().to_string()])
             .args(["--state-dir".into(), at("state")])
-            .args(["--stop-with".into(), at("stop"), "--start-with".into(), at("start")])
-            .args(["--overlay".into(), format!("{}={}", at("overlay.yaml"), at("overlay.source"))])
-            .args(["--include".into(), format!("{}={}", at("include.conf"), at("include.source"))])
-            .args(["--postgresql-programs".into(), self.migration.server.bin().display().to_string()]);
+            .args([
+                "--stop-with".into(),
+                at("stop"),
+                "--start-with".into(),
+                at("start"),
+            ])
+            .args([
+                "--overlay".into(),
+                format!("{}={}", at("overlay.yaml"), at("overlay.source")),
+            ])
+            .args([
+                "--include".into(),
+                format!("{}={}", at("include.conf"), at("include.source")),
+            ])
+            .args([
+                "--postgresql-programs".into(),
+                self.migration.server.bin().display().to_string(),
+            ]);
         command
     }
 
@@ -224,22 +263,35 @@ exit 0"
 
     /// Whether the overlay is full.
     pub fn is_cut_over(&self) -> bool {
-        fs::metadata(self.directory.join("overlay.yaml")).unwrap().len() > 0
+        fs::metadata(self.directory.join("overlay.yaml"))
+            .unwrap()
+            .len()
+            > 0
     }
 
     /// Statements on Synapse's database.
     pub fn synapse_sql(&self, statements: &str) -> String {
-        self.migration.server.sql(&self.synapse_database, statements)
+        self.migration
+            .server
+            .sql(&self.synapse_database, statements)
     }
 
     /// The status of `/whoami` with a token.
     pub fn whoami(&self, token: &str) -> (u16, Value) {
-        request(&format!("{}/_matrix/client/v3/account/whoami", self.synapse), Some(token), None)
+        request(
+            &format!("{}/_matrix/client/v3/account/whoami", self.synapse),
+            Some(token),
+            None,
+        )
     }
 
     /// Where clients log in: MAS after the cutover, Synapse before it.
     fn logins(&self) -> &str {
-        if self.is_cut_over() { &self.mas } else { &self.synapse }
+        if self.is_cut_over() {
+            &self.mas
+        } else {
+            &self.synapse
+        }
     }
 
     /// Logs in with a password: the access token, or the status of the refusal.
@@ -249,17 +301,29 @@ exit 0"
             "identifier": {"type": "m.id.user", "user": user},
             "password": password,
         });
-        let (status, body) =
-            request(&format!("{}/_matrix/client/v3/login", self.logins()), None, Some(body));
-        body["access_token"].as_str().map(str::to_owned).ok_or(status)
+        let (status, body) = request(
+            &format!("{}/_matrix/client/v3/login", self.logins()),
+            None,
+            Some(body),
+        );
+        body["access_token"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or(status)
     }
 
     /// Exchanges a refresh token for a new access token.
     pub fn refresh(&self, token: &str) -> Result<String, u16> {
         let body = json!({"refresh_token": token});
-        let (status, body) =
-            request(&format!("{}/_matrix/client/v3/refresh", self.logins()), None, Some(body));
-        body["access_token"].as_str().map(str::to_owned).ok_or(status)
+        let (status, body) = request(
+            &format!("{}/_matrix/client/v3/refresh", self.logins()),
+            None,
+            Some(body),
+        );
+        body["access_token"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or(status)
     }
 
     /// The ids of a user's devices.
@@ -289,7 +353,10 @@ pub fn request(url: &str, token: Option<&str>, body: Option<Value>) -> (u16, Val
         .new_agent();
     let bearer = format!("Bearer {}", token.unwrap_or_default());
     let answer = match body {
-        Some(body) => agent.post(url).header("Authorization", &bearer).send_json(body),
+        Some(body) => agent
+            .post(url)
+            .header("Authorization", &bearer)
+            .send_json(body),
         None => agent.get(url).header("Authorization", &bearer).call(),
     };
     match answer {

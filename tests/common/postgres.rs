@@ -92,6 +92,22 @@ impl Postgres {
         self.file(database, &root().join("tests/data/homeserver.sql"));
     }
 
+    /// Restarts the server without asking anybody.
+    pub fn restart(&self) {
+        let mut command = self.as_postgres("pg_ctl");
+        command.args([
+            "-D",
+            "data",
+            "-w",
+            "-m",
+            "immediate",
+            "-l",
+            "log",
+            "restart",
+        ]);
+        run(command.stdout(Stdio::null()));
+    }
+
     /// Runs statements; what they give, unaligned.
     pub fn sql(&self, database: &str, statements: &str) -> String {
         let output = self

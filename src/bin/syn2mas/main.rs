@@ -163,7 +163,12 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
     let token = match &given.token_file {
         Some(file) => {
             let token = fs::read_to_string(file);
-            Some(token.with_context(|| file.display().to_string())?.trim().to_owned())
+            Some(
+                token
+                    .with_context(|| file.display().to_string())?
+                    .trim()
+                    .to_owned(),
+            )
         }
         None => None,
     };
@@ -204,7 +209,10 @@ fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
     for (i, step) in plan.iter().enumerate() {
         writeln!(out, "{:>3}. {step}", i + 1)?;
     }
-    write!(out, "\nUntil MAS and Synapse are started, a failure changes nothing. Begin? [y/N] ")?;
+    write!(
+        out,
+        "\nUntil MAS and Synapse are started, a failure changes nothing. Begin? [y/N] "
+    )?;
     out.flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;

@@ -192,7 +192,11 @@ fn migrated(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     for note in &summary.notes {
         writeln!(out, "{}", wrapped(note, "note: "))?;
     }
-    writeln!(out, "The homeserver is moved. Synapse was down for {:.1} s.", summary.downtime)?;
+    writeln!(
+        out,
+        "The homeserver is moved. Synapse was down for {:.1} s.",
+        summary.downtime
+    )?;
     if !summary.backup.as_os_str().is_empty() {
         writeln!(
             out,
@@ -229,7 +233,13 @@ pub fn losses(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
         return writeln!(out, "Synapse authenticates its users by itself.");
     }
     for loss in losses {
-        writeln!(out, "{} {}: {}", loss.count, loss.what, loss.samples.join(", "))?;
+        writeln!(
+            out,
+            "{} {}: {}",
+            loss.count,
+            loss.what,
+            loss.samples.join(", ")
+        )?;
         writeln!(out, "{}", wrapped(loss.meaning, "    "))?;
     }
     writeln!(
@@ -263,7 +273,11 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
         writeln!(out, "backup:          {}", backup.display())?;
     }
     if let Some(last) = status.journal.last() {
-        writeln!(out, "last in journal: {} {} {:?} {}", last.at, last.step, last.phase, last.said)?;
+        writeln!(
+            out,
+            "last in journal: {} {} {:?} {}",
+            last.at, last.step, last.phase, last.said
+        )?;
     }
     match &status.next {
         Some(next) => writeln!(out, "\nnext: {next}"),

@@ -1,0 +1,344 @@
+//! What can go wrong while a homeserver is moved, on a real one: whatever happens, the next run ends
+//! with everybody moved and verified, or with everything as it was.
+
+mod common;
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    os::unix::fs::PermissionsExt,
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::{MasCli, homeserver::Homeserver, postgres::Postgres};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// A signal, so many milliseconds after a line of the journal: its step, and its phase.
+    Signal(Signal, &'static str, &'static str, u64),
+    /// The same for the way back, after a whole migration.
+    KilledGoingBack(&'static str, &'static str, u64),
+    /// PostgreSQL is restarted while the import runs.
+    PostgresRestarts,
+    /// The disk with the backup is full.
+    DiskFull,
+    /// `mas-cli` is this script, of which `mas-cli` is the real one.
+    MasCli(&'static str),
+    /// Synapse does not start with the overlay.
+    OverlayRefused,
+}
+
+/// What the administrator types next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Migrate,
+    Rollback,
+}
+
+const STEPS: &[&str] = &[
+    "inspect", "stop", "back-up", "grant", "import", "verify", "switch", "start", "probe", "revoke",
+];
+
+fn faults() -> Vec<(Fault, Next)> {
+    let killed = |step, phase, delay| Fault::Signal(Signal::SIGKILL, step, phase, delay);
+    let mut faults = Vec::new();
+    for (i, step) in STEPS.iter().enumerate() {
+        let next = if i % 2 == 0 {
+            Next::Migrate
+        } else {
+            Next::Rollback
+        };
+        let other = if i % 2 == 0 {
+            Next::Rollback
+        } else {
+            Next::Migrate
+        };
+        faults.push((killed(step, "begun", 0), next));
+        faults.push((killed(step, "begun", 25), other));
+        faults.push((killed(step, "done", 0), next));
+    }
+    faults.extend([
+        (killed("import", "begun", 200), Next::Migrate),
+        (killed("import", "begun", 400), Next::Rollback),
+        (
+            Fault::Signal(Signal::SIGTERM, "stop", "begun", 20),
+            Next::Migrate,
+        ),
+        (
+            Fault::Signal(Signal::SIGTERM, "import", "begun", 150),
+            Next::Migrate,
+        ),
+        (
+            Fault::Signal(Signal::SIGINT, "verify", "begun", 0),
+            Next::Migrate,
+        ),
+        (
+            Fault::KilledGoingBack("roll-back", "begun", 0),
+            Next::Rollback,
+        ),
+        (
+            Fault::KilledGoingBack("roll-back", "noted", 0),
+            Next::Migrate,
+        ),
+        (Fault::KilledGoingBack("undo", "begun", 0), Next::Migrate),
+        (
+            Fault::KilledGoingBack("undo", "begun", 1500),
+            Next::Rollback,
+        ),
+        (Fault::KilledGoingBack("undo", "noted", 0), Next::Rollback),
+        (Fault::PostgresRestarts, Next::Migrate),
+        (Fault::DiskFull, Next::Migrate),
+        (Fault::MasCli("exit 1"), Next::Migrate),
+        (
+            Fault::MasCli("timeout --signal=KILL 0.2 mas-cli \"$@\""),
+            Next::Migrate,
+        ),
+        (
+            // It says that all went well, and it did not.
+            Fault::MasCli(
+                "mas-cli \"$@\" || exit; case \"$*\" in *migrate*) \
+                 psql -qc \"DELETE FROM user_emails WHERE email LIKE 'bob%'\";; esac",
+            ),
+            Next::Migrate,
+        ),
+        (Fault::OverlayRefused, Next::Migrate),
+    ]);
+    faults
+}
+
+/// Waits until the journal has a line of this step and phase; false if the process ends before.
+fn wait_for_line(homeserver: &Homeserver, child: &mut Child, step: &str, phase: &str) -> bool {
+    let journal = homeserver.directory.join("state/journal");
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let text = fs::read_to_string(&journal).unwrap_or_default();
+        let lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        for line in lines {
+            if line["step"] == step && line["phase"] == phase {
+                return true;
+            }
+        }
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "no line {step} {phase} in the journal"
+        );
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Runs a migration into a fault; what it said, and whether it was cut over then.
+fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String {
+    const MIGRATE: &[&str] = &["migrate", "--yes"];
+    let mut command = homeserver.syn2mas(MIGRATE);
+    let state = homeserver.directory.join("state");
+    match fault {
+        Fault::MasCli(script) => {
+            let path = homeserver.directory.join("mas-cli");
+            let real = homeserver.migration.mas.program().display().to_string();
+            let psql = format!(
+                "PGHOST={} PGUSER=postgres PGDATABASE={} {}/psql -X",
+                server.path().display(),
+                homeserver.mas_database,
+                server.bin().display()
+            );
+            let script = script.replace("mas-cli", &real).replace("psql", &psql);
+            fs::write(&path, format!("#!/bin/bash\n{script}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            command = homeserver.syn2mas_with(&path, MIGRATE);
+        }
+        Fault::DiskFull => {
+            fs::create_dir_all(&state).unwrap();
+            let mounted = Command::new("mount")
+                .args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"])
+                .arg(&state)
+                .status();
+            assert!(mounted.unwrap().success());
+        }
+        Fault::OverlayRefused => {
+            let source = homeserver.directory.join("overlay.source");
+            let good = fs::read_to_string(&source).unwrap();
+            fs::write(source, format!("{good}enable_registration: true\n")).unwrap();
+        }
+        Fault::KilledGoingBack(..) => {
+            let (code, outcome) = homeserver.json(MIGRATE);
+            assert_eq!(code, Some(0), "{outcome}");
+            command = homeserver.syn2mas(&["rollback"]);
+        }
+        Fault::Signal(..) | Fault::PostgresRestarts => {}
+    }
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    match fault {
+        Fault::Signal(_, step, phase, delay) | Fault::KilledGoingBack(step, phase, delay) => {
+            let signal = match fault {
+                Fault::Signal(signal, ..) => signal,
+                _ => Signal::SIGKILL,
+            };
+            if wait_for_line(homeserver, &mut child, step, phase) {
+                thread::sleep(Duration::from_millis(delay));
+                let pid = Pid::from_raw(child.id().try_into().unwrap());
+                let _ = kill(pid, signal);
+            }
+        }
+        Fault::PostgresRestarts => {
+            assert!(wait_for_line(homeserver, &mut child, "import", "begun"));
+            thread::sleep(Duration::from_millis(150));
+            server.restart();
+        }
+        _ => {}
+    }
+    let status = child.wait().unwrap();
+    if let Fault::DiskFull = fault {
+        assert!(
+            Command::new("umount")
+                .arg("--lazy")
+                .arg(&state)
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    match status.code() {
+        None => "killed".to_owned(),
+        Some(code) => format!("exit {code}"),
+    }
+}
+
+/// Whether everybody is served, as it should be in this state.
+fn look(homeserver: &Homeserver, cut_over: bool) -> Result<(), String> {
+    let is = homeserver.is_cut_over();
+    if is != cut_over {
+        return Err(format!("cut over: {is}"));
+    }
+    for token in ["syt_alice_phone", "syt_bob_desktop", "syt_carol_web"] {
+        let status = homeserver.whoami(token).0;
+        if status != 200 {
+            return Err(format!("{token}: {status}"));
+        }
+    }
+    let include = fs::read(homeserver.directory.join("include.conf")).unwrap();
+    if include.is_empty() == cut_over {
+        return Err("the include does not go with the overlay".to_owned());
+    }
+    let database = homeserver.json(&["status"]).1["masDatabase"].clone();
+    if cut_over {
+        match homeserver.json(&["verify"]) {
+            (Some(0), _) => Ok(()),
+            (_, report) => Err(format!("verify: {report}")),
+        }
+    } else if database == "without tables" {
+        Ok(())
+    } else {
+        Err(format!("MAS's database is {database}"))
+    }
+}
+
+/// A fault, the next run, and what is then: a row of the table.
+fn try_fault(
+    server: &Postgres,
+    mas: &MasCli,
+    i: usize,
+    fault: Fault,
+    next: Next,
+) -> (bool, String) {
+    let homeserver = Homeserver::new(server, mas, &format!("fault{i}"));
+    homeserver.run("start");
+    let first = run_into(&homeserver, server, fault);
+    let status = homeserver.json(&["status"]).1;
+    // Whoever gives up by itself leaves things as they were.
+    let mut wrong = match &*first {
+        "exit 1" => look(&homeserver, false).err(),
+        "exit 0" | "killed" => None,
+        other => Some(other.to_owned()),
+    };
+    if let Fault::OverlayRefused = fault {
+        let source = homeserver.directory.join("overlay.source");
+        let bad = fs::read_to_string(&source).unwrap();
+        fs::write(source, bad.replace("enable_registration: true\n", "")).unwrap();
+    }
+    let arguments: &[&str] = match next {
+        Next::Migrate => &["migrate", "--yes"],
+        Next::Rollback => &["rollback"],
+    };
+    let (code, outcome) = homeserver.json(arguments);
+    let second = match next {
+        Next::Migrate => outcome["result"].as_str().unwrap_or("?").to_owned(),
+        Next::Rollback => format!("back: {}", outcome["done"]),
+    };
+    if code != Some(0) {
+        wrong = wrong.or_else(|| Some(outcome.to_string()));
+    }
+    let cut_over = next == Next::Migrate && outcome["result"] != "rolled-back";
+    wrong = wrong.or_else(|| look(&homeserver, cut_over).err());
+    let mut row = String::new();
+    let _ = write!(
+        row,
+        "{:<62}{first:<10}{:<16}{second:<18}{}",
+        format!("{fault:?}").chars().take(60).collect::<String>(),
+        status["stage"].as_str().unwrap_or("?"),
+        wrong.as_deref().unwrap_or("good")
+    );
+    (wrong.is_none(), row)
+}
+
+#[test]
+fn whatever_goes_wrong_nothing_is_lost() {
+    let what = "faults during a migration";
+
+    let Some(mas) = MasCli::find(what) else {
+        return;
+    };
+    let mut faults = faults();
+    if !nix::unistd::Uid::effective().is_root() {
+        common::leave_out("a full disk", "only root can make one");
+        faults.retain(|(fault, _)| !matches!(fault, Fault::DiskFull));
+    }
+    let rows = Mutex::new(Vec::new());
+    let queue = Mutex::new(faults.into_iter().enumerate());
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let Some(server) = Postgres::start(what) else {
+                    return;
+                };
+                Homeserver::template(&server);
+                loop {
+                    let Some((i, (fault, next))) = queue.lock().unwrap().next() else {
+                        return;
+                    };
+                    let (good, row) = try_fault(&server, &mas, i, fault, next);
+                    rows.lock().unwrap().push((i, good, row));
+                }
+            });
+        }
+    });
+    let mut rows = rows.into_inner().unwrap();
+    rows.sort();
+    let mut table = format!(
+        "\n{:<62}{:<10}{:<16}{:<18}\n",
+        "fault", "ended", "then", "next run"
+    );
+    for (_, _, row) in &rows {
+        let _ = writeln!(table, "{row}");
+    }
+    let _ = std::io::stderr().write_all(table.as_bytes());
+    assert!(rows.iter().all(|(_, good, _)| *good), "{table}");
+}
