@@ -85,7 +85,7 @@ let
         }
       )
     )
-    ++ lib.optionals delegated (
+    ++ lib.optionals (delegated && !migration.enable) (
       below "services.matrix-synapse.settings" (
         import ./generated/synapse-rules.nix (
           ruleArguments
@@ -123,6 +123,8 @@ let
   # Synapse on this host.
   homeserver = config.services.matrix-synapse or { enable = false; };
   delegated = cfg.synapse.enable && homeserver.enable;
+  # Until the administrator takes it over into the settings, a cutover happens at run time.
+  inherit (cfg) migration;
   clientListener = lib.findFirst (
     listener:
     (listener.port or null) != null
@@ -225,6 +227,9 @@ in
         homeserver = mkDefault homeserver.settings.server_name;
         endpoint = mkIf (clientListener != null) (mkDefault "${address}/");
       };
+      migration.synapseConfig = mkIf (homeserver ? configFile) (
+        mkDefault (map toString ([ homeserver.configFile ] ++ homeserver.extraConfigFiles))
+      );
       routes.synapse = mkIf (delegated && clientListener != null) (mkDefault address);
       synapse = mkIf homeserver.enable {
         version = mkDefault (if synapseVersion == "" then null else synapseVersion);
@@ -246,7 +251,8 @@ in
     warnings = lib.optionals cfg.synapse.enable (import ./bridges.nix { inherit lib config; });
 
     services.matrix-synapse = mkIf delegated {
-      settings.matrix_authentication_service = synapse.section;
+      settings.matrix_authentication_service = mkIf (!migration.enable) synapse.section;
+      extraConfigFiles = mkIf migration.enable (lib.mkAfter [ service.migration.overlay.file ]);
     };
 
     services.postgresql = mkIf cfg.createDatabase { enable = true; };
@@ -288,6 +294,12 @@ in
           // lib.optionalAttrs cfg.synapse.enable {
             "synapse.yaml" = pkgs.writeText "synapse.yaml" cfg.synapseOverlay;
           }
+          // lib.optionalAttrs migration.enable (
+            {
+              "syn2mas.yaml" = pkgs.writeText "syn2mas.yaml" (toYaml service.migration);
+            }
+            // lib.mapAttrs pkgs.writeText routes.cutover
+          )
         );
 
     environment.systemPackages = lib.mapAttrsToList (

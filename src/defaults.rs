@@ -55,6 +55,22 @@ pub fn section() -> Term {
     .into()
 }
 
+/// What knows the passwords that Synapse has hashed, and hashes new ones in MAS's own way.
+fn migrated_schemes() -> Vec<Item> {
+    vec![
+        item(Term::Section(vec![
+            entry("version", json!(1)),
+            entry("algorithm", "bcrypt"),
+            entry("unicode_normalization", true),
+            entry("secret_file", known("migration.pepperFile")).when(given("migration.pepperFile")),
+        ])),
+        item(Term::Section(vec![
+            entry("version", json!(2)),
+            entry("algorithm", "argon2id"),
+        ])),
+    ]
+}
+
 /// Settings, of which every option gives way to the user's own.
 fn settings() -> Term {
     let mut sections = vec![
@@ -63,6 +79,10 @@ fn settings() -> Term {
         entry("secrets", secrets()).when(any([generated_encryption(), generated_keys()])),
     ];
     sections.extend([
+        entry("passwords", vec![entry("schemes", migrated_schemes())]).when(any([
+            enabled("migration.enable"),
+            enabled("migration.passwords"),
+        ])),
         entry("database", database()).when(enabled("createDatabase")),
         entry(
             "email",

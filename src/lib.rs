@@ -20,6 +20,7 @@ pub mod routes;
 pub mod rules;
 pub mod schema;
 pub mod service;
+pub mod switch;
 pub mod tree;
 pub mod units;
 pub mod yaml;

@@ -10,6 +10,8 @@ use crate::{
     delegation,
     expr::{Entry, Item, Term, either, enabled, entry, given, item, known, template},
     schema::module::User,
+    switch::{self, Switch},
+    units::{self, ETC, NAME},
 };
 
 /// Where it is, unless an argument says otherwise.
@@ -120,10 +122,58 @@ pub fn section() -> Vec<Entry> {
     ]
 }
 
+/// What `syn2mas` has to know: the [`Inputs`](crate::migrate::inputs::Inputs) of a migration.
+#[must_use]
+pub fn migration() -> Vec<Entry> {
+    let has_superuser = || enabled("migration.grant");
+    let switched = |switch: Switch| {
+        vec![
+            entry("file", switch.file),
+            entry("source", &*format!("{ETC}/{}", switch.source)),
+        ]
+    };
+    let includes = [switch::nginx(), switch::caddy()].map(|switch| {
+        let when = switch.when.clone();
+        item(Term::Section(switched(switch))).when(when)
+    });
+    vec![
+        entry("masService", PATH),
+        entry("masCli", template("{package}/bin/mas-cli")),
+        entry("postgresqlPrograms", template("{postgresqlPackage}/bin")),
+        entry("stateDir", known("migration.directory")),
+        entry("synapseConfig", known("migration.synapseConfig")),
+        entry("synapseUser", known("migration.synapseUser")),
+        entry("masUser", NAME),
+        entry("adminUser", known("migration.superuser")).when(has_superuser()),
+        entry(
+            "adminDatabaseUri",
+            template("postgresql:///postgres?host=/run/postgresql&user={migration.superuser}"),
+        )
+        .when(has_superuser()),
+        entry("synapseUnit", known("synapse.units")),
+        entry(
+            "masUnit",
+            vec![
+                item("matrix-authentication-service.socket").when(units::activated()),
+                item("matrix-authentication-service.service"),
+            ],
+        ),
+        entry("overlay", switched(switch::overlay())),
+        entry("include", Term::from(Vec::from(includes))),
+        entry(
+            "proxyUnit",
+            vec![
+                item("nginx.service").when(enabled("routes.nginx")),
+                item("caddy.service").when(enabled("routes.caddy")),
+            ],
+        ),
+    ]
+}
+
 /// What psql does to make the role and the database, if they are not there.
 #[must_use]
 pub fn database_sql() -> Vec<Item> {
-    let name = crate::units::NAME;
+    let name = NAME;
     let missing = |what: &str, table: &str, column: &str| {
         format!(
             "SELECT '{what}' WHERE NOT EXISTS (SELECT FROM {table} WHERE {column} = '{name}') \\gexec"

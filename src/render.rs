@@ -13,7 +13,7 @@ use crate::{
     expr::{Entry, Item, Scope, Term},
     files::{self, Placed},
     load::Loaded,
-    manifest, routes, rules,
+    manifest, routes, rules, switch,
     tree::{self, Node, Shape},
     units::{self, NAME, Unit},
     yaml,
@@ -214,6 +214,20 @@ impl Context {
                 format!("etc/{NAME}/synapse.yaml"),
                 self.yaml(delegation::overlay()),
             );
+        }
+        if self.options["migration"]["enable"] == true {
+            add(
+                format!("etc/{NAME}/syn2mas.yaml"),
+                self.yaml(manifest::migration()),
+            );
+            for (switch, lines) in [
+                (switch::nginx(), routes::nginx_compat()),
+                (switch::caddy(), routes::caddy_compat()),
+            ] {
+                if self.scope().holds(&switch.when) {
+                    add(format!("etc/{NAME}/{}", switch.source), self.lines(lines));
+                }
+            }
         }
         for site in routes::sites() {
             if !self.scope().holds(&site.when) {

@@ -5,8 +5,11 @@
 //! because MAS believes only the first of several addresses.
 
 use crate::{
-    expr::{Expr, Item, Term, all, either, enabled, given, item, items, known, set, template},
+    expr::{
+        Expr, Item, Term, all, either, enabled, given, item, items, known, not, set, template,
+    },
     schema::format::{DOMAIN_NAME, FILE_PATH},
+    switch,
 };
 
 /// Paths of the Matrix client API that MAS serves in Synapse's place, as a regular expression.
@@ -97,7 +100,7 @@ pub fn sites() -> Vec<Site> {
 pub fn matrix() -> Vec<Location> {
     let location = |paths, target| Location { paths, target };
     vec![
-        location(Paths::Compat, Target::Mas),
+        COMPAT_LOCATION,
         location(Paths::Below("/_matrix/".into()), Target::Synapse),
         location(Paths::Below("/_synapse/client/".into()), Target::Synapse),
         location(Paths::Below("/_synapse/".into()), Target::Nobody),
@@ -110,14 +113,20 @@ fn well_known() -> Vec<Location> {
         known("settings.http.issuer"),
         known("settings.http.public_base"),
     );
-    let client = Term::Text(vec![
-        "{\"m.homeserver\":{\"base_url\":\"https://".into(),
-        known("routes.matrixHost"),
-        "/\"},\"org.matrix.msc2965.authentication\":{\"issuer\":\"".into(),
+    let authentication = Term::Text(vec![
+        ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"".into(),
         issuer,
         "\",\"account\":\"".into(),
         known("settings.http.public_base"),
-        "account/\"}}".into(),
+        "account/\"}".into(),
+    ]);
+    let client = Term::Text(vec![
+        "{\"m.homeserver\":{\"base_url\":\"https://".into(),
+        known("routes.matrixHost"),
+        "/\"}".into(),
+        // Clients would take it for true before it is.
+        either(switched(), "", authentication),
+        "}".into(),
     ]);
     let server = Term::Text(vec![
         "{\"m.server\":\"".into(),
@@ -143,6 +152,43 @@ pub fn nginx(locations: &[Location]) -> Vec<Item> {
 }
 
 fn nginx_location(location: &Location) -> Vec<Item> {
+    if let Paths::Compat = location.paths {
+        return vec![
+            items(nginx_compat()).when(not(switched())),
+            item(Term::Text(vec![
+                "include ".into(),
+                switch::nginx().file,
+                ";".into(),
+            ]))
+            .when(switched()),
+        ];
+    }
+    nginx_block(location)
+}
+
+/// Whether the paths that MAS serves in Synapse's place are its own only from the cutover on.
+fn switched() -> Expr {
+    enabled("migration.enable")
+}
+
+/// The paths that MAS serves in Synapse's place, for nginx.
+#[must_use]
+pub fn nginx_compat() -> Vec<Item> {
+    nginx_block(&COMPAT_LOCATION)
+}
+
+/// The same for Caddy.
+#[must_use]
+pub fn caddy_compat() -> Vec<Item> {
+    caddy_block(&COMPAT_LOCATION)
+}
+
+const COMPAT_LOCATION: Location = Location {
+    paths: Paths::Compat,
+    target: Target::Mas,
+};
+
+fn nginx_block(location: &Location) -> Vec<Item> {
     let name: Term = match &location.paths {
         Paths::Compat => format!("~ {COMPAT}").as_str().into(),
         Paths::Below(path) => path.clone(),
@@ -231,6 +277,16 @@ pub fn caddy(site: &Site) -> Vec<Item> {
 }
 
 fn caddy_location(location: &Location) -> Vec<Item> {
+    if let Paths::Compat = location.paths {
+        return vec![
+            items(caddy_compat()).when(not(switched())),
+            item(Term::Text(vec!["\timport ".into(), switch::caddy().file])).when(switched()),
+        ];
+    }
+    caddy_block(location)
+}
+
+fn caddy_block(location: &Location) -> Vec<Item> {
     let open: Vec<Term> = match &location.paths {
         Paths::Compat => vec![
             format!("\t@compat path_regexp {COMPAT}").as_str().into(),

@@ -93,6 +93,24 @@ fn configurations() -> Vec<(&'static str, Value)> {
             })),
         ),
         (
+            "a homeserver to be moved",
+            with(json!({
+                "createDatabase": true, "socketActivation": true, "synapse": {"enable": true},
+                "users": {"alice": {}},
+                "migration": {"enable": true, "pepperFile": "/run/secrets/pepper"},
+                "routes": {
+                    "nginx": true, "caddy": true, "host": "auth.example.com",
+                    "matrixHost": "matrix.example.com", "internal": "127.0.0.1:8480",
+                },
+            })),
+        ),
+        (
+            "a homeserver that was moved",
+            with(json!({
+                "synapse": {"enable": true}, "migration": {"passwords": true, "grant": false},
+            })),
+        ),
+        (
             "every setting",
             with(json!({
                 "settings": data("files"), "secrets": {"generate": false},

@@ -153,6 +153,24 @@ in
                 ];
               };
       }
+  // lib.optionalAttrs (cfg.migration.enable || cfg.migration.passwords) {
+    passwords = {
+      schemes = [
+        (
+          {
+            version = 1;
+            algorithm = "bcrypt";
+            unicode_normalization = true;
+          }
+          // lib.optionalAttrs (cfg.migration.pepperFile != null) { secret_file = cfg.migration.pepperFile; }
+        )
+        {
+          version = 2;
+          algorithm = "argon2id";
+        }
+      ];
+    };
+  }
   // lib.optionalAttrs cfg.createDatabase {
     database =
       lib.optionalAttrs (

@@ -55,6 +55,14 @@ lib.concatLists [
       && !(settings ? settings.matrix.secret_file)
     )
   )
+  (refuse "migration.enable"
+    "the cutover makes Synapse let MAS authenticate its users, and nothing says how. Set `synapse.enable` to true."
+    (settings.migration.enable && !settings.synapse.enable)
+  )
+  (refuse "synapse.units"
+    "Synapse has to be stopped and started on this host. Name its units, workers too."
+    (settings.migration.enable && settings.synapse.units == [ ])
+  )
   (refuse "synapse.version"
     "Synapse before 1.136.0 does not know `matrix_authentication_service`. Take a newer Synapse."
     (

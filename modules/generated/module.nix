@@ -238,6 +238,64 @@
       '';
     };
   };
+  migration = {
+    enable = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      description = ''
+        Whether Synapse and the reverse proxy are switched to MAS by `syn2mas` at run
+        time, not by this configuration. Synapse's own settings stay as they are; MAS
+        does not start before the cutover, and no users are created. Afterwards, move
+        what the settings say about passwords, identity providers and registration out
+        of Synapse's, set this to false, and `migration.passwords` to true.
+      '';
+    };
+    passwords = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      description = ''
+        Whether users have passwords that Synapse has hashed. Then MAS's default for
+        `passwords.schemes` knows them, and hashes new passwords in its own way. It does
+        so while `migration.enable` is true, too.
+      '';
+    };
+    pepperFile = lib.mkOption {
+      type = lib.types.nullOr types.filePath;
+      default = null;
+      example = "/run/secrets/synapse-pepper";
+      description = "A file with Synapse's `password_config.pepper`, if it has one.";
+    };
+    directory = lib.mkOption {
+      type = types.filePath;
+      default = "/var/lib/syn2mas";
+      description = "Where `syn2mas` keeps its journal, its backups, and the files that it switches.";
+    };
+    synapseConfig = lib.mkOption {
+      type = types.list types.filePath;
+      default = [ "/etc/matrix-synapse/homeserver.yaml" ];
+      defaultText = lib.literalMD "those of `services.matrix-synapse`, if it is enabled";
+      description = "Synapse's configuration files, in the order in which it reads them.";
+    };
+    synapseUser = lib.mkOption {
+      type = types.name;
+      default = "matrix-synapse";
+      description = "The user of this host as whom Synapse reaches its database.";
+    };
+    grant = lib.mkOption {
+      type = lib.types.bool;
+      default = true;
+      description = ''
+        Whether MAS's role is lent Synapse's while the import runs. Needed where
+        PostgreSQL knows both by the users of this host, and not if Synapse's database
+        takes a password.
+      '';
+    };
+    superuser = lib.mkOption {
+      type = types.name;
+      default = "postgres";
+      description = "The user of this host who is a superuser of the PostgreSQL with both databases.";
+    };
+  };
   routes = {
     nginx = lib.mkOption {
       type = lib.types.bool;
@@ -346,7 +404,7 @@
     };
     description = ''
       Users to create once MAS runs, by localpart. A user that exists already, or
-      existed once, is left alone; so is everybody while a migration is under way.
+      existed once, is left alone. Nobody is created while `migration.enable` is true.
     '';
   };
   admins = lib.mkOption {

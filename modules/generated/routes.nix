@@ -22,34 +22,39 @@ in
     // lib.optionalAttrs (cfg.routes.matrixHost != null) {
       matrix = {
         host = cfg.routes.matrixHost;
-        text = lib.concatLines [
-          "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
-          "    proxy_pass http://matrix-authentication-service;"
-          "    proxy_http_version 1.1;"
-          "    proxy_set_header Host $host;"
-          "    proxy_set_header X-Forwarded-For $remote_addr;"
-          "    proxy_set_header X-Forwarded-Proto $scheme;"
-          "}"
-          "location /_matrix/ {"
-          "    proxy_pass ${cfg.routes.synapse};"
-          "    proxy_http_version 1.1;"
-          "    proxy_set_header Host $host;"
-          "    proxy_set_header X-Forwarded-For $remote_addr;"
-          "    proxy_set_header X-Forwarded-Proto $scheme;"
-          "    client_max_body_size 100M;"
-          "}"
-          "location /_synapse/client/ {"
-          "    proxy_pass ${cfg.routes.synapse};"
-          "    proxy_http_version 1.1;"
-          "    proxy_set_header Host $host;"
-          "    proxy_set_header X-Forwarded-For $remote_addr;"
-          "    proxy_set_header X-Forwarded-Proto $scheme;"
-          "    client_max_body_size 100M;"
-          "}"
-          "location /_synapse/ {"
-          "    return 404;"
-          "}"
-        ];
+        text = lib.concatLines (
+          lib.optionals (!cfg.migration.enable) [
+            "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
+            "    proxy_pass http://matrix-authentication-service;"
+            "    proxy_http_version 1.1;"
+            "    proxy_set_header Host $host;"
+            "    proxy_set_header X-Forwarded-For $remote_addr;"
+            "    proxy_set_header X-Forwarded-Proto $scheme;"
+            "}"
+          ]
+          ++ lib.optional cfg.migration.enable "include ${"${cfg.migration.directory}/nginx.conf"};"
+          ++ [
+            "location /_matrix/ {"
+            "    proxy_pass ${cfg.routes.synapse};"
+            "    proxy_http_version 1.1;"
+            "    proxy_set_header Host $host;"
+            "    proxy_set_header X-Forwarded-For $remote_addr;"
+            "    proxy_set_header X-Forwarded-Proto $scheme;"
+            "    client_max_body_size 100M;"
+            "}"
+            "location /_synapse/client/ {"
+            "    proxy_pass ${cfg.routes.synapse};"
+            "    proxy_http_version 1.1;"
+            "    proxy_set_header Host $host;"
+            "    proxy_set_header X-Forwarded-For $remote_addr;"
+            "    proxy_set_header X-Forwarded-Proto $scheme;"
+            "    client_max_body_size 100M;"
+            "}"
+            "location /_synapse/ {"
+            "    return 404;"
+            "}"
+          ]
+        );
       };
     }
     //
@@ -66,7 +71,7 @@ in
               "location = /.well-known/matrix/client {"
               "    default_type application/json;"
               "    add_header Access-Control-Allow-Origin * always;"
-              "    return 200 '${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"},\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}}"}';"
+              "    return 200 '${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}';"
               "}"
               "location = /.well-known/matrix/server {"
               "    default_type application/json;"
@@ -83,42 +88,49 @@ in
       "    server ${cfg.computed.upstream.nginx} max_fails=0;"
       "}"
     ]
-    ++ lib.optionals (cfg.routes.internal != null) [
-      "server {"
-      (
-        if matches formats.filePath cfg.routes.internal then
-          "    listen unix:${cfg.routes.internal};"
-        else
-          "    listen ${cfg.routes.internal};"
-      )
-      "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
-      "    proxy_pass http://matrix-authentication-service;"
-      "    proxy_http_version 1.1;"
-      "    proxy_set_header Host $host;"
-      "    proxy_set_header X-Forwarded-For $remote_addr;"
-      "    proxy_set_header X-Forwarded-Proto $scheme;"
-      "}"
-      "location /_matrix/ {"
-      "    proxy_pass ${cfg.routes.synapse};"
-      "    proxy_http_version 1.1;"
-      "    proxy_set_header Host $host;"
-      "    proxy_set_header X-Forwarded-For $remote_addr;"
-      "    proxy_set_header X-Forwarded-Proto $scheme;"
-      "    client_max_body_size 100M;"
-      "}"
-      "location /_synapse/client/ {"
-      "    proxy_pass ${cfg.routes.synapse};"
-      "    proxy_http_version 1.1;"
-      "    proxy_set_header Host $host;"
-      "    proxy_set_header X-Forwarded-For $remote_addr;"
-      "    proxy_set_header X-Forwarded-Proto $scheme;"
-      "    client_max_body_size 100M;"
-      "}"
-      "location /_synapse/ {"
-      "    return 404;"
-      "}"
-      "}"
-    ]
+    ++ lib.optionals (cfg.routes.internal != null) (
+      [
+        "server {"
+        (
+          if matches formats.filePath cfg.routes.internal then
+            "    listen unix:${cfg.routes.internal};"
+          else
+            "    listen ${cfg.routes.internal};"
+        )
+      ]
+      ++ lib.optionals (!cfg.migration.enable) [
+        "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
+        "    proxy_pass http://matrix-authentication-service;"
+        "    proxy_http_version 1.1;"
+        "    proxy_set_header Host $host;"
+        "    proxy_set_header X-Forwarded-For $remote_addr;"
+        "    proxy_set_header X-Forwarded-Proto $scheme;"
+        "}"
+      ]
+      ++ lib.optional cfg.migration.enable "include ${"${cfg.migration.directory}/nginx.conf"};"
+      ++ [
+        "location /_matrix/ {"
+        "    proxy_pass ${cfg.routes.synapse};"
+        "    proxy_http_version 1.1;"
+        "    proxy_set_header Host $host;"
+        "    proxy_set_header X-Forwarded-For $remote_addr;"
+        "    proxy_set_header X-Forwarded-Proto $scheme;"
+        "    client_max_body_size 100M;"
+        "}"
+        "location /_synapse/client/ {"
+        "    proxy_pass ${cfg.routes.synapse};"
+        "    proxy_http_version 1.1;"
+        "    proxy_set_header Host $host;"
+        "    proxy_set_header X-Forwarded-For $remote_addr;"
+        "    proxy_set_header X-Forwarded-Proto $scheme;"
+        "    client_max_body_size 100M;"
+        "}"
+        "location /_synapse/ {"
+        "    return 404;"
+        "}"
+        "}"
+      ]
+    )
   );
   caddy =
     lib.optionalAttrs (cfg.routes.host != null) {
@@ -138,29 +150,34 @@ in
     // lib.optionalAttrs (cfg.routes.matrixHost != null) {
       matrix = {
         host = cfg.routes.matrixHost;
-        text = lib.concatLines [
-          "route {"
-          "\t@compat path_regexp ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$"
-          "\thandle @compat {"
-          "\t\treverse_proxy ${cfg.computed.upstream.caddy} {"
-          "\t\t\tlb_try_duration 5s"
-          "\t\t}"
-          "\t}"
-          "\thandle /_matrix/* {"
-          "\t\treverse_proxy ${cfg.routes.synapse} {"
-          "\t\t\tlb_try_duration 5s"
-          "\t\t}"
-          "\t}"
-          "\thandle /_synapse/client/* {"
-          "\t\treverse_proxy ${cfg.routes.synapse} {"
-          "\t\t\tlb_try_duration 5s"
-          "\t\t}"
-          "\t}"
-          "\thandle /_synapse/* {"
-          "\t\trespond 404"
-          "\t}"
-          "}"
-        ];
+        text = lib.concatLines (
+          [ "route {" ]
+          ++ lib.optionals (!cfg.migration.enable) [
+            "\t@compat path_regexp ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$"
+            "\thandle @compat {"
+            "\t\treverse_proxy ${cfg.computed.upstream.caddy} {"
+            "\t\t\tlb_try_duration 5s"
+            "\t\t}"
+            "\t}"
+          ]
+          ++ lib.optional cfg.migration.enable "\timport ${"${cfg.migration.directory}/caddy.conf"}"
+          ++ [
+            "\thandle /_matrix/* {"
+            "\t\treverse_proxy ${cfg.routes.synapse} {"
+            "\t\t\tlb_try_duration 5s"
+            "\t\t}"
+            "\t}"
+            "\thandle /_synapse/client/* {"
+            "\t\treverse_proxy ${cfg.routes.synapse} {"
+            "\t\t\tlb_try_duration 5s"
+            "\t\t}"
+            "\t}"
+            "\thandle /_synapse/* {"
+            "\t\trespond 404"
+            "\t}"
+            "}"
+          ]
+        );
       };
     }
     //
@@ -178,7 +195,7 @@ in
               "\thandle /.well-known/matrix/client {"
               "\t\theader Content-Type application/json"
               "\t\theader Access-Control-Allow-Origin *"
-              "\t\trespond `${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"},\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}}"}`"
+              "\t\trespond `${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}`"
               "\t}"
               "\thandle /.well-known/matrix/server {"
               "\t\theader Content-Type application/json"
@@ -189,4 +206,26 @@ in
             ];
           };
         };
+  cutover =
+    lib.optionalAttrs cfg.routes.nginx {
+      "cutover.nginx" = lib.concatLines [
+        "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
+        "    proxy_pass http://matrix-authentication-service;"
+        "    proxy_http_version 1.1;"
+        "    proxy_set_header Host $host;"
+        "    proxy_set_header X-Forwarded-For $remote_addr;"
+        "    proxy_set_header X-Forwarded-Proto $scheme;"
+        "}"
+      ];
+    }
+    // lib.optionalAttrs cfg.routes.caddy {
+      "cutover.caddy" = lib.concatLines [
+        "\t@compat path_regexp ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$"
+        "\thandle @compat {"
+        "\t\treverse_proxy ${cfg.computed.upstream.caddy} {"
+        "\t\t\tlb_try_duration 5s"
+        "\t\t}"
+        "\t}"
+      ];
+    };
 }

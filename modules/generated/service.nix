@@ -1,5 +1,9 @@
 # Written by `mas2nix compile` from src/manifest.rs. Do not edit: change that instead.
-{ lib, cfg, ... }: {
+{ lib, cfg, ... }:
+let
+  inherit (import ../formats.nix) formats matches;
+in
+{
   manifest = {
     masCli = "${cfg.package}/bin/mas-cli";
     config = "/etc/matrix-authentication-service/config.yaml";
@@ -27,6 +31,42 @@
         null;
     users = cfg.users;
     admins = cfg.admins;
+  };
+  migration = {
+    masService = "/etc/matrix-authentication-service/service.yaml";
+    masCli = "${cfg.package}/bin/mas-cli";
+    postgresqlPrograms = "${cfg.postgresqlPackage}/bin";
+    stateDir = cfg.migration.directory;
+    synapseConfig = cfg.migration.synapseConfig;
+    synapseUser = cfg.migration.synapseUser;
+    masUser = "matrix-authentication-service";
+  }
+  // lib.optionalAttrs cfg.migration.grant {
+    adminUser = cfg.migration.superuser;
+    adminDatabaseUri = "postgresql:///postgres?host=/run/postgresql&user=${cfg.migration.superuser}";
+  }
+  // {
+    synapseUnit = cfg.synapse.units;
+    masUnit =
+      lib.optional (
+        cfg.socketActivation || matches formats.filePath cfg.listen.public
+      ) "matrix-authentication-service.socket"
+      ++ [ "matrix-authentication-service.service" ];
+    overlay = {
+      file = "${cfg.migration.directory}/synapse.yaml";
+      source = "/etc/matrix-authentication-service/synapse.yaml";
+    };
+    include =
+      lib.optional cfg.routes.nginx {
+        file = "${cfg.migration.directory}/nginx.conf";
+        source = "/etc/matrix-authentication-service/cutover.nginx";
+      }
+      ++ lib.optional cfg.routes.caddy {
+        file = "${cfg.migration.directory}/caddy.conf";
+        source = "/etc/matrix-authentication-service/cutover.caddy";
+      };
+    proxyUnit =
+      lib.optional cfg.routes.nginx "nginx.service" ++ lib.optional cfg.routes.caddy "caddy.service";
   };
   databaseSql = lib.concatLines (
     [

@@ -189,6 +189,11 @@ in
       wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+      }
+      // lib.optionalAttrs cfg.migration.enable {
+        ConditionFileNotEmpty = "${cfg.migration.directory}/synapse.yaml";
+      }
+      // {
         StartLimitIntervalSec = "0";
       };
       sandbox = [
@@ -243,6 +248,11 @@ in
       wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+      }
+      // lib.optionalAttrs cfg.migration.enable {
+        ConditionFileNotEmpty = "${cfg.migration.directory}/synapse.yaml";
+      }
+      // {
         StartLimitIntervalSec = "0";
       };
       sandbox = [
@@ -280,7 +290,7 @@ in
       wantedBy = [ "multi-user.target" ];
     };
   }
-  // lib.optionalAttrs (cfg.users != { } || cfg.admins != [ ]) {
+  // lib.optionalAttrs ((cfg.users != { } || cfg.admins != [ ]) && !cfg.migration.enable) {
     matrix-authentication-service-users = {
       description = "Users of Matrix Authentication Service";
       after = [
@@ -290,7 +300,6 @@ in
       requires = [ "matrix-authentication-service.service" ];
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
-        ConditionPathExists = "!/var/lib/syn2mas/in-progress";
         StartLimitIntervalSec = "0";
       };
       sandbox = [
@@ -340,6 +349,9 @@ in
       wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+      }
+      // lib.optionalAttrs cfg.migration.enable {
+        ConditionFileNotEmpty = "${cfg.migration.directory}/synapse.yaml";
       };
       sandbox = [
         "common"
@@ -361,6 +373,203 @@ in
         SuccessExitStatus = "11";
       };
     };
+  }
+  // lib.optionalAttrs cfg.migration.enable {
+    syn2mas-inspect = {
+      description = "Look whether this homeserver is ready to be moved to MAS";
+      after = [
+        "network-online.target"
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
+      ++ cfg.serviceDependencies
+      ++ [
+        "postgresql.service"
+        "postgresql.target"
+      ];
+      requires = [
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
+      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+      };
+      sandbox = [
+        "common"
+        "public"
+        "noJit"
+      ];
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${cfg.toolsPackage}/bin/syn2mas inspect";
+        PrivateTmp = true;
+        ProtectHome = "read-only";
+        CapabilityBoundingSet = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID";
+        SystemCallFilter = [ "@system-service" ];
+        TimeoutStartSec = "infinity";
+        ReadWritePaths = [ "/run" ];
+        SuccessExitStatus = "11";
+      };
+    };
+    syn2mas-rehearse = {
+      description = "Rehearse moving this homeserver to MAS on a copy";
+      after = [
+        "network-online.target"
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
+      ++ cfg.serviceDependencies
+      ++ [
+        "postgresql.service"
+        "postgresql.target"
+      ];
+      requires = [
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
+      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+        Conflicts = "syn2mas-migrate.service syn2mas-rollback.service";
+      };
+      sandbox = [
+        "common"
+        "public"
+        "noJit"
+      ];
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${cfg.toolsPackage}/bin/syn2mas rehearse";
+        PrivateTmp = true;
+        ProtectHome = "read-only";
+        CapabilityBoundingSet = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID";
+        SystemCallFilter = [ "@system-service" ];
+        TimeoutStartSec = "infinity";
+        ReadWritePaths = [ "/run" ];
+      };
+    };
+    syn2mas-migrate = {
+      description = "Move this homeserver to MAS";
+      after = [
+        "network-online.target"
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
+      ++ cfg.serviceDependencies
+      ++ [
+        "postgresql.service"
+        "postgresql.target"
+      ];
+      requires = [
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
+      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+        Conflicts = "syn2mas-rehearse.service syn2mas-rollback.service";
+      };
+      sandbox = [
+        "common"
+        "public"
+        "noJit"
+      ];
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${cfg.toolsPackage}/bin/syn2mas migrate --yes";
+        PrivateTmp = true;
+        ProtectHome = "read-only";
+        CapabilityBoundingSet = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID";
+        SystemCallFilter = [ "@system-service" ];
+        TimeoutStartSec = "infinity";
+        ReadWritePaths = [
+          "/run"
+          cfg.migration.directory
+        ];
+        KillMode = "mixed";
+        TimeoutStopSec = "10min";
+        ExecStopPost = "${cfg.toolsPackage}/bin/syn2mas rollback --interrupted";
+      };
+    };
+    syn2mas-verify = {
+      description = "Compare MAS's database with what follows from Synapse's";
+      after = [
+        "network-online.target"
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
+      ++ cfg.serviceDependencies
+      ++ [
+        "postgresql.service"
+        "postgresql.target"
+      ];
+      requires = [
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
+      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+      };
+      sandbox = [
+        "common"
+        "public"
+        "noJit"
+      ];
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${cfg.toolsPackage}/bin/syn2mas verify";
+        PrivateTmp = true;
+        ProtectHome = "read-only";
+        CapabilityBoundingSet = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID";
+        SystemCallFilter = [ "@system-service" ];
+        TimeoutStartSec = "infinity";
+        ReadWritePaths = [ "/run" ];
+      };
+    };
+    syn2mas-rollback = {
+      description = "Move this homeserver back to Synapse's own authentication";
+      after = [
+        "network-online.target"
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
+      ++ cfg.serviceDependencies
+      ++ [
+        "postgresql.service"
+        "postgresql.target"
+      ];
+      requires = [
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
+      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+        Conflicts = "syn2mas-rehearse.service syn2mas-migrate.service";
+      };
+      sandbox = [
+        "common"
+        "public"
+        "noJit"
+      ];
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${cfg.toolsPackage}/bin/syn2mas rollback";
+        PrivateTmp = true;
+        ProtectHome = "read-only";
+        CapabilityBoundingSet = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID";
+        SystemCallFilter = [ "@system-service" ];
+        TimeoutStartSec = "infinity";
+        ReadWritePaths = [
+          "/run"
+          cfg.migration.directory
+        ];
+        KillMode = "mixed";
+        TimeoutStopSec = "10min";
+      };
+    };
   };
   sockets =
     lib.optionalAttrs
@@ -370,6 +579,9 @@ in
           description = "Sockets of Matrix Authentication Service";
           unitConfig = {
             Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+          }
+          // lib.optionalAttrs cfg.migration.enable {
+            ConditionFileNotEmpty = "${cfg.migration.directory}/synapse.yaml";
           };
           listenStreams = [
             cfg.listen.public
@@ -399,5 +611,15 @@ in
   };
   tmpfiles = [
     "d ${cfg.secrets.directory} 0711 matrix-authentication-service matrix-authentication-service -"
-  ];
+  ]
+  ++ lib.optional cfg.migration.enable "d ${cfg.migration.directory} 0711 root root -"
+  ++ lib.optional (
+    cfg.migration.enable && (true)
+  ) "f ${"${cfg.migration.directory}/synapse.yaml"} 0644 root root -"
+  ++ lib.optional (
+    cfg.migration.enable && cfg.routes.nginx
+  ) "f ${"${cfg.migration.directory}/nginx.conf"} 0644 root root -"
+  ++ lib.optional (
+    cfg.migration.enable && cfg.routes.caddy
+  ) "f ${"${cfg.migration.directory}/caddy.conf"} 0644 root root -";
 }

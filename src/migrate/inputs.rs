@@ -130,6 +130,11 @@ impl Inputs {
             Some(file) => self.above(&file)?,
             None => self,
         };
+        // Programs run elsewhere than we do.
+        let files = inputs.synapse_config.iter_mut();
+        for file in files.chain(&mut inputs.mas_config) {
+            *file = absolute(file)?;
+        }
         if let (Some(service), []) = (&inputs.mas_service, inputs.mas_config.as_slice()) {
             let handover = Handover::of_service(service, inputs.mas_account()?.as_ref())?;
             inputs.mas_config.clone_from(&handover.files);
@@ -211,8 +216,7 @@ impl Inputs {
             Some(uri) => parse("--synapse-database-uri", uri)?,
             None => self.synapse()?.database()?,
         };
-        let account = account(self.synapse_user.as_ref())?;
-        Ok(Database::new("Synapse's database", options, account))
+        Ok(reached("Synapse's database", options, account(self.synapse_user.as_ref())?))
     }
 
     /// MAS's database.
@@ -225,11 +229,7 @@ impl Inputs {
             Some(uri) => parse("--mas-database-uri", uri)?,
             None => mas_database(&self.mas()?)?,
         };
-        Ok(Database::new(
-            "MAS's database",
-            options,
-            self.mas_account()?,
-        ))
+        Ok(reached("MAS's database", options, self.mas_account()?))
     }
 
     /// The server of both databases as a superuser, if it is given.
@@ -243,7 +243,7 @@ impl Inputs {
         };
         let options = parse("--admin-database-uri", uri)?;
         let account = account(self.admin_user.as_ref())?;
-        Ok(Some(Database::new("the database server", options, account)))
+        Ok(Some(reached("the database server", options, account)))
     }
 
     /// The user of this host that MAS runs as, if this process is not that already.
@@ -295,8 +295,26 @@ impl Inputs {
     }
 }
 
+/// A database as a user of this host reaches it: where no role is named, it has the user's name.
+fn reached(
+    which: &'static str,
+    options: PgConnectOptions,
+    account: Option<Account>,
+) -> Database {
+    let unnamed = options.get_username() == PgConnectOptions::new().get_username();
+    let options = match &account {
+        Some(account) if unnamed => options.username(&account.name),
+        _ => options,
+    };
+    Database::new(which, options, account)
+}
+
 fn account(name: Option<&String>) -> Result<Option<Account>, MigrateError> {
     name.map(|name| Account::named(name)).transpose()
+}
+
+fn absolute(file: &Path) -> Result<PathBuf, MigrateError> {
+    std::path::absolute(file).map_err(|error| MigrateError::file(file, error.to_string()))
 }
 
 fn parse(what: &str, uri: &str) -> Result<PgConnectOptions, MigrateError> {

@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -118,7 +118,12 @@ impl Journal {
         // What is switched lies here too, and Synapse and the proxy read that.
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o711);
-        builder.create(directory).map_err(failed)?;
+        if !directory.is_dir() {
+            builder.create(directory).map_err(failed)?;
+            // Whatever the umask says.
+            let mode = fs::Permissions::from_mode(0o711);
+            fs::set_permissions(directory, mode).map_err(failed)?;
+        }
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true).mode(0o600);
         let file = options.open(&path).map_err(failed)?;

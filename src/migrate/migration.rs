@@ -772,6 +772,19 @@ impl<'a> Migration<'a> {
         Ok(Vec::new())
     }
 
+    /// Takes back what was begun and interrupted before the cutover, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// If something cannot be taken back.
+    pub async fn undo_interrupted(mut self) -> Result<(), MigrateError> {
+        let memory = &self.journal.memory;
+        if memory.is_clear() || memory.finished || memory.rolling_back || self.overlay.is_on()? {
+            return Ok(());
+        }
+        self.finish_rolling_back().await
+    }
+
     /// Everything is decided: nothing here may be left half done.
     async fn finish_rolling_back(&mut self) -> Result<(), MigrateError> {
         if self.journal.memory.rolling_back {

@@ -67,6 +67,26 @@ fn homeserver() -> Vec<Rule> {
             "Name a file with it, which Synapse's group can read.",
         ),
         rule(
+            "migration-without-synapse",
+            "migration.enable",
+            all([
+                enabled("migration.enable"),
+                not(enabled("synapse.enable")),
+            ]),
+            "the cutover makes Synapse let MAS authenticate its users, and nothing says how",
+            "Set `synapse.enable` to true.",
+        ),
+        rule(
+            "migration-of-another-host",
+            "synapse.units",
+            all([
+                enabled("migration.enable"),
+                known("synapse.units").is(json!([])),
+            ]),
+            "Synapse has to be stopped and started on this host",
+            "Name its units, workers too.",
+        ),
+        rule(
             "synapse-too-old",
             "synapse.version",
             all([enabled("synapse.enable"), synapse_before("1.136.0")]),

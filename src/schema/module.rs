@@ -138,6 +138,9 @@ pub struct Module {
     /// Synapse, made to let MAS authenticate its users.
     pub synapse: Synapse,
 
+    /// Moving an existing homeserver to MAS with `syn2mas`.
+    pub migration: Migration,
+
     /// What the reverse proxy hands to MAS and to Synapse.
     pub routes: Routes,
 
@@ -145,7 +148,7 @@ pub struct Module {
     pub doctor: Doctor,
 
     /// Users to create once MAS runs, by localpart. A user that exists already, or existed once,
-    /// is left alone; so is everybody while a migration is under way.
+    /// is left alone. Nobody is created while `migration.enable` is true.
     #[schemars(
         extend("default" = {}),
         example = serde_json::json!({
@@ -254,6 +257,53 @@ pub struct Synapse {
     /// Whether to speak HTTP/2 to MAS from the first byte on. Needs Synapse 1.151.0 or newer.
     #[schemars(extend("default" = false))]
     pub force_http2: bool,
+}
+
+/// Moving an existing homeserver to MAS.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Migration {
+    /// Whether Synapse and the reverse proxy are switched to MAS by `syn2mas` at run time, not by
+    /// this configuration. Synapse's own settings stay as they are; MAS does not start before the
+    /// cutover, and no users are created. Afterwards, move what the settings say about passwords,
+    /// identity providers and registration out of Synapse's, set this to false, and
+    /// `migration.passwords` to true.
+    #[schemars(extend("default" = false))]
+    pub enable: bool,
+
+    /// Whether users have passwords that Synapse has hashed. Then MAS's default for
+    /// `passwords.schemes` knows them, and hashes new passwords in its own way. It does so while
+    /// `migration.enable` is true, too.
+    #[schemars(extend("default" = false))]
+    pub passwords: bool,
+
+    /// A file with Synapse's `password_config.pepper`, if it has one.
+    #[schemars(example = &"/run/secrets/synapse-pepper")]
+    pub pepper_file: Option<FilePath>,
+
+    /// Where `syn2mas` keeps its journal, its backups, and the files that it switches.
+    #[schemars(extend("default" = "/var/lib/syn2mas"))]
+    pub directory: FilePath,
+
+    /// Synapse's configuration files, in the order in which it reads them.
+    #[schemars(extend(
+        "default" = ["/etc/matrix-synapse/homeserver.yaml"],
+        "x-default-text" = "those of `services.matrix-synapse`, if it is enabled"
+    ))]
+    pub synapse_config: Vec<FilePath>,
+
+    /// The user of this host as whom Synapse reaches its database.
+    #[schemars(extend("default" = "matrix-synapse"))]
+    pub synapse_user: Name,
+
+    /// Whether MAS's role is lent Synapse's while the import runs. Needed where PostgreSQL knows both
+    /// by the users of this host, and not if Synapse's database takes a password.
+    #[schemars(extend("default" = true))]
+    pub grant: bool,
+
+    /// The user of this host who is a superuser of the PostgreSQL with both databases.
+    #[schemars(extend("default" = "postgres"))]
+    pub superuser: Name,
 }
 
 /// What the reverse proxy hands to MAS and to Synapse.

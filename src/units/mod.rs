@@ -2,11 +2,15 @@
 //!
 //! [`crate::compile::nix`] prints them for NixOS, [`crate::render`] as unit files.
 
+mod migration;
 mod sandbox;
 mod service;
 mod socket;
 
-use crate::expr::{Entry, Expr, Item, entry, item, template};
+use crate::{
+    expr::{Entry, Expr, Item, Term, enabled, entry, item, template},
+    switch,
+};
 
 pub use sandbox::Sandbox;
 pub use socket::{activated, is_unix};
@@ -80,7 +84,7 @@ impl Kind {
 /// All units, in the order in which they start.
 #[must_use]
 pub fn all() -> Vec<Unit> {
-    vec![
+    [
         service::secrets(),
         service::database(),
         service::migrate_database(),
@@ -90,14 +94,36 @@ pub fn all() -> Vec<Unit> {
         service::doctor(),
         service::doctor_timer(),
     ]
+    .into_iter()
+    .chain(migration::all())
+    .collect()
 }
 
 /// Lines for systemd-tmpfiles (tmpfiles.d(5)).
 #[must_use]
 pub fn tmpfiles() -> Vec<Item> {
-    vec![item(template(
-        "d {secrets.directory} 0711 matrix-authentication-service matrix-authentication-service -",
-    ))]
+    let migrating = || enabled("migration.enable");
+    let mut lines = vec![
+        item(template(
+            "d {secrets.directory} 0711 matrix-authentication-service matrix-authentication-service -",
+        )),
+        item(template("d {migration.directory} 0711 root root -")).when(migrating()),
+    ];
+    // What Synapse and the proxy read has to be there, even if nothing is in it yet.
+    for switch in switch::switches() {
+        let file = Term::Text(vec!["f ".into(), switch.file, " 0644 root root -".into()]);
+        lines.push(item(file).when(crate::expr::all([migrating(), switch.when])));
+    }
+    lines
+}
+
+/// What keeps a unit of MAS down until the cutover.
+fn after_cutover() -> Entry {
+    entry(
+        "ConditionFileNotEmpty",
+        template("{migration.directory}/synapse.yaml"),
+    )
+    .when(enabled("migration.enable"))
 }
 
 /// `[Unit]` directives that every unit has.

@@ -1,6 +1,6 @@
 //! The services: MAS itself, and the one-shots before and beside it.
 
-use super::{Kind, NAME, Sandbox, Unit, described, socket};
+use super::{Kind, NAME, Sandbox, Unit, after_cutover, described, socket};
 use crate::{
     delegation,
     expr::{
@@ -17,7 +17,7 @@ const SERVER: &str = "matrix-authentication-service.service";
 
 /// Names under which PostgreSQL is known: NixOS has a target that is reached when roles and
 /// databases are there too, Debian has a service for all clusters.
-const POSTGRESQL: &[&str] = &["postgresql.service", "postgresql.target"];
+pub const POSTGRESQL: &[&str] = &["postgresql.service", "postgresql.target"];
 
 /// Makes the secrets that are not there yet, and looks whether the others are.
 pub fn secrets() -> Unit {
@@ -119,6 +119,7 @@ pub fn migrate_database() -> Unit {
                 entry("After", started_before()),
                 entry("Requires", required()),
                 entry("Wants", wanted()),
+                after_cutover(),
                 retried(),
             ],
         ),
@@ -192,6 +193,7 @@ pub fn server() -> Unit {
                     ],
                 ),
                 entry("Wants", wanted()),
+                after_cutover(),
                 retried(),
             ],
         ),
@@ -219,16 +221,18 @@ pub fn users() -> Unit {
     Unit {
         name: "matrix-authentication-service-users",
         kind: Kind::Service,
-        when: Some(any([
-            not(known("users").is(serde_json::json!({}))),
-            not(known("admins").is(serde_json::json!([]))),
+        when: Some(all([
+            any([
+                not(known("users").is(serde_json::json!({}))),
+                not(known("admins").is(serde_json::json!([]))),
+            ]),
+            not(enabled("migration.enable")),
         ])),
         unit: described(
             "Users of Matrix Authentication Service",
             vec![
                 entry("After", after),
                 entry("Requires", texts(&[SERVER])),
-                entry("ConditionPathExists", "!/var/lib/syn2mas/in-progress"),
                 retried(),
             ],
         ),
@@ -266,6 +270,7 @@ pub fn doctor() -> Unit {
                 ),
                 entry("Requires", required()),
                 entry("Wants", wanted()),
+                after_cutover(),
             ],
         ),
         sandbox: vec![
@@ -304,7 +309,7 @@ fn delegated() -> Expr {
 }
 
 /// What has to have been started before anything that uses the database.
-fn started_before() -> Vec<Item> {
+pub fn started_before() -> Vec<Item> {
     vec![
         item("network-online.target"),
         item(SECRETS),
@@ -313,14 +318,14 @@ fn started_before() -> Vec<Item> {
     ]
 }
 
-fn required() -> Vec<Item> {
+pub fn required() -> Vec<Item> {
     vec![
         item(SECRETS),
         item(DATABASE).when(enabled("createDatabase")),
     ]
 }
 
-fn wanted() -> Vec<Item> {
+pub fn wanted() -> Vec<Item> {
     vec![
         item("network-online.target"),
         items(known("serviceDependencies")),

@@ -1,6 +1,6 @@
 //! Sockets that systemd holds for MAS, so that they outlive it.
 
-use super::{Kind, NAME, Unit, described};
+use super::{Kind, NAME, Unit, after_cutover, described};
 use crate::{
     expr::{Expr, all, any, enabled, entry, item, known, not},
     schema::format::FILE_PATH,
@@ -24,7 +24,10 @@ pub fn socket() -> Unit {
         name: NAME,
         kind: Kind::Socket,
         when: Some(all([activated(), not(known("role").is("worker"))])),
-        unit: described("Sockets of Matrix Authentication Service", Vec::new()),
+        unit: described(
+            "Sockets of Matrix Authentication Service",
+            vec![after_cutover()],
+        ),
         sandbox: Vec::new(),
         body: vec![
             entry(

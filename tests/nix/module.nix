@@ -58,6 +58,14 @@ lib.evalModules {
               default.name = "matrix-synapse-wrapped-1.163.2";
             };
             settings = lib.mkOption { type = (import ../../modules/types.nix { inherit lib; }).json; };
+            configFile = lib.mkOption {
+              type = lib.types.path;
+              default = "/etc/matrix-synapse/homeserver.yaml";
+            };
+            extraConfigFiles = lib.mkOption {
+              type = lib.types.listOf lib.types.path;
+              default = [ ];
+            };
             workers = lib.mkOption {
               type = any;
               default = { };

@@ -207,6 +207,24 @@ def watch(url, seconds, threads, unknown_tokens):
     return {"count": Counter(seen), "first": order[0], "last": order[-1]}
 
 
+def poll(url, token, seconds):
+    """Asks as a client does that somebody uses all the time: the longest time without an answer that
+    is good, and how often which status came."""
+    end = time.monotonic() + seconds
+    seen, longest, good_at = Counter(), 0.0, time.monotonic()
+    while time.monotonic() < end:
+        try:
+            status = request(url, token=token)[0]
+        except Exception as error:
+            status = type(error).__name__
+        seen[str(status)] += 1
+        if status == 200:
+            longest = max(longest, time.monotonic() - good_at)
+            good_at = time.monotonic()
+        time.sleep(0.02)
+    return {"count": seen, "longest": max(longest, time.monotonic() - good_at)}
+
+
 def main():
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(dest="command", required=True)
@@ -226,6 +244,10 @@ def main():
     watching.add_argument("--seconds", type=float, default=10)
     watching.add_argument("--threads", type=int, default=4)
     watching.add_argument("--unknown-tokens", action="store_true")
+    polling = commands.add_parser("poll")
+    polling.add_argument("url")
+    polling.add_argument("token")
+    polling.add_argument("--seconds", type=float, default=10)
     arguments = parser.parse_args()
     match arguments.command:
         case "login-password":
@@ -238,6 +260,8 @@ def main():
             body = {} if arguments.post else None
             status, body = request(arguments.url, body, arguments.token)
             found = {"status": status, "body": body}
+        case "poll":
+            found = poll(arguments.url, arguments.token, arguments.seconds)
         case "watch":
             found = watch(
                 arguments.url, arguments.seconds, arguments.threads, arguments.unknown_tokens

@@ -83,6 +83,9 @@ enum Command {
         /// Go back even if sessions, users or changed passwords are lost by that.
         #[arg(long)]
         accept_loss: bool,
+        /// Only take back what was interrupted before the cutover.
+        #[arg(long, conflicts_with = "accept_loss")]
+        interrupted: bool,
         /// Print the result as JSON: `{"done", "losses": [{"what", "count", "samples", "meaning"}]}`.
         #[arg(long)]
         json: bool,
@@ -131,7 +134,18 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Inspect { json } => run_inspect(&inputs, json).await,
         Command::Migrate(options) => run_migrate(&inputs, options).await,
         Command::Verify { json } => run_verify(&inputs, json).await,
-        Command::Rollback { accept_loss, json } => run_rollback(&inputs, accept_loss, json).await,
+        Command::Rollback {
+            interrupted: true, ..
+        } => {
+            let mut teller = show::Teller::new(false);
+            let migration =
+                Migration::open(&inputs, Options::default(), |told| teller.tell(&told))?;
+            migration.undo_interrupted().await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Rollback {
+            accept_loss, json, ..
+        } => run_rollback(&inputs, accept_loss, json).await,
         Command::Status { json } => run_status(&inputs, json).await,
     }
 }

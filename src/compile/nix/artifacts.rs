@@ -7,6 +7,7 @@ use crate::{
     expr::{Entry, Term, entry},
     manifest,
     routes::{self, Site},
+    switch,
     units::{self, Kind, Sandbox, Unit},
 };
 
@@ -19,6 +20,7 @@ pub fn files() -> Vec<(String, String)> {
     .into();
     let service: Term = vec![
         entry("manifest", manifest::section()),
+        entry("migration", manifest::migration()),
         entry("databaseSql", lines(manifest::database_sql())),
         entry("tools", tools()),
     ]
@@ -73,7 +75,18 @@ fn routes() -> Term {
         entry("nginx", sites(|site| routes::nginx(&site.locations))),
         entry("nginxHttp", lines(routes::nginx_http())),
         entry("caddy", sites(routes::caddy)),
+        entry("cutover", cutover()),
     ]
+    .into()
+}
+
+/// What the proxies include from the cutover on, under the names of the files.
+fn cutover() -> Vec<Entry> {
+    [
+        (switch::nginx(), routes::nginx_compat()),
+        (switch::caddy(), routes::caddy_compat()),
+    ]
+    .map(|(switch, text)| entry(switch.source, lines(text)).when(switch.when))
     .into()
 }
 

@@ -1,0 +1,120 @@
+//! The one-shots around `syn2mas`, which move an existing homeserver.
+
+use super::{Kind, Sandbox, Unit, described, service};
+use crate::expr::{Entry, enabled, entry, item, items, known, template, texts};
+
+/// All of them.
+pub fn all() -> Vec<Unit> {
+    vec![
+        Unit {
+            // Only warnings.
+            body: with(looking("inspect"), "SuccessExitStatus", "11"),
+            ..one_shot(
+                "syn2mas-inspect",
+                "Look whether this homeserver is ready to be moved to MAS",
+            )
+        },
+        Unit {
+            body: looking("rehearse"),
+            ..one_shot(
+                "syn2mas-rehearse",
+                "Rehearse moving this homeserver to MAS on a copy",
+            )
+        },
+        Unit {
+            body: with(
+                changing("migrate --yes"),
+                "ExecStopPost",
+                "{toolsPackage}/bin/syn2mas rollback --interrupted",
+            ),
+            ..one_shot("syn2mas-migrate", "Move this homeserver to MAS")
+        },
+        Unit {
+            body: looking("verify"),
+            ..one_shot(
+                "syn2mas-verify",
+                "Compare MAS's database with what follows from Synapse's",
+            )
+        },
+        Unit {
+            body: changing("rollback"),
+            ..one_shot(
+                "syn2mas-rollback",
+                "Move this homeserver back to Synapse's own authentication",
+            )
+        },
+    ]
+}
+
+fn with(mut body: Vec<Entry>, name: &'static str, value: &str) -> Vec<Entry> {
+    body.push(entry(name, template(value)));
+    body
+}
+
+fn one_shot(name: &'static str, description: &'static str) -> Unit {
+    let others = ["syn2mas-rehearse", "syn2mas-migrate", "syn2mas-rollback"];
+    let others: Vec<String> = others
+        .iter()
+        .filter(|other| **other != name && name != "syn2mas-inspect" && name != "syn2mas-verify")
+        .map(|other| format!("{other}.service"))
+        .collect();
+    let mut after = service::started_before();
+    after.push(items(texts(service::POSTGRESQL)));
+    let mut unit = vec![
+        entry("After", after),
+        entry("Requires", service::required()),
+        entry("Wants", service::wanted()),
+    ];
+    if !others.is_empty() {
+        let others = others.join(" ");
+        unit.push(entry("Conflicts", others.as_str()));
+    }
+    Unit {
+        name,
+        kind: Kind::Service,
+        when: Some(enabled("migration.enable")),
+        unit: described(description, unit),
+        sandbox: vec![Sandbox::Common, Sandbox::Public, Sandbox::NoJit],
+        body: Vec::new(),
+        wanted_by: Vec::new(),
+    }
+}
+
+/// A run of a subcommand as root, who may act as the users that the databases know.
+fn run(subcommand: &str) -> Vec<Entry> {
+    vec![
+        entry("Type", "oneshot"),
+        entry(
+            "ExecStart",
+            template(&format!("{{toolsPackage}}/bin/syn2mas {subcommand}")),
+        ),
+        entry("PrivateTmp", true),
+        entry("ProtectHome", "read-only"),
+        entry(
+            "CapabilityBoundingSet",
+            "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID",
+        ),
+        entry("SystemCallFilter", texts(&["@system-service"])),
+        entry("TimeoutStartSec", "infinity"),
+    ]
+}
+
+fn looking(subcommand: &str) -> Vec<Entry> {
+    let mut body = run(subcommand);
+    body.push(entry("ReadWritePaths", vec![item("/run")]));
+    body
+}
+
+fn changing(subcommand: &str) -> Vec<Entry> {
+    let mut body = run(subcommand);
+    body.extend([
+        entry(
+            "ReadWritePaths",
+            vec![item("/run"), item(known("migration.directory"))],
+        ),
+        // It takes back what it has begun.
+        entry("KillMode", "mixed"),
+        entry("TimeoutStopSec", "10min"),
+    ]);
+    body
+}
