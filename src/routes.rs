@@ -5,9 +5,7 @@
 //! because MAS believes only the first of several addresses.
 
 use crate::{
-    expr::{
-        Expr, Item, Term, all, either, enabled, given, item, items, known, not, set, template,
-    },
+    expr::{Expr, Item, Term, all, either, enabled, given, item, items, known, not, set, template},
     schema::format::{DOMAIN_NAME, FILE_PATH},
     switch,
 };

@@ -3,10 +3,19 @@
 
 mod common;
 
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
 use common::{
     MasCli,
     homeserver::{Homeserver, REFRESH_TOKEN, password},
     postgres::Postgres,
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 
 fn prepared(what: &str) -> Option<(Postgres, MasCli)> {
@@ -46,6 +55,38 @@ fn everybody_is_served(homeserver: &Homeserver) {
     assert_eq!(status, 200, "the application service's token");
 }
 
+/// A rehearsal says what would be, and leaves nothing behind.
+fn rehearse(homeserver: &Homeserver) {
+    let server = homeserver.migration.server;
+    let databases = || server.sql("postgres", "SELECT datname FROM pg_database ORDER BY 1");
+    let before = databases();
+    let (code, rehearsal) = homeserver.json(&["rehearse"]);
+    assert_eq!(code, Some(0), "{rehearsal:#}");
+    assert_eq!(rehearsal["identical"], true);
+    assert_eq!(rehearsal["entities"][0]["expected"], 7, "{rehearsal:#}");
+    assert!(rehearsal["downtime"].as_f64().unwrap() > 0.0);
+    assert_eq!(databases(), before);
+    assert!(!homeserver.directory.join("state/rehearsal").exists());
+
+    let mut command = homeserver.syn2mas(&["rehearse"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let said = BufReader::new(child.stderr.take().unwrap());
+    let mut lines = said.lines().map_while(Result::ok);
+    assert!(lines.any(|line| line == "importing"));
+    kill(
+        Pid::from_raw(child.id().try_into().unwrap()),
+        Signal::SIGTERM,
+    )
+    .unwrap();
+    assert!(lines.any(|line| line.contains("interrupted")));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(databases(), before);
+
+    let (code, said) = homeserver.json(&["rehearse", "--dry-run"]);
+    assert_eq!(code, Some(0), "{said:#}");
+    assert_eq!(homeserver.whoami("syt_alice_phone").0, 200);
+}
+
 #[test]
 fn everybody_is_served_before_and_after_and_after_going_back() {
     let Some((server, mas)) = prepared("a whole migration") else {
@@ -58,6 +99,7 @@ fn everybody_is_served_before_and_after_and_after_going_back() {
 
     let (code, status) = homeserver.json(&["status"]);
     assert_eq!((code, &status["stage"]), (Some(0), &"not-begun".into()));
+    rehearse(&homeserver);
     let token = homeserver.directory.join("token");
     std::fs::write(&token, "syt_alice_phone\n").unwrap();
     let token = token.display().to_string();
@@ -75,6 +117,29 @@ fn everybody_is_served_before_and_after_and_after_going_back() {
         "SELECT username FROM users WHERE can_request_admin ORDER BY 1",
     );
     assert_eq!(admins.trim(), "alice");
+
+    // All that, and logging in, is no difference to what was there; a lost row is.
+    let (code, report) = homeserver.json(&["verify"]);
+    assert_eq!(code, Some(0), "{report:#}");
+    let used = |entity: &str| {
+        let entities = report["entities"].as_array().unwrap().iter();
+        let mut found = entities.filter(|found| found["entity"] == entity);
+        found.next().unwrap()["used"].as_u64().unwrap()
+    };
+    assert!(
+        used("access tokens") > 0 && used("refresh tokens") > 0,
+        "{report:#}"
+    );
+    let of_mas = |statement| {
+        homeserver
+            .migration
+            .server
+            .sql(&homeserver.mas_database, statement)
+    };
+    of_mas("UPDATE user_emails SET email = 'x' || email WHERE email = 'bob@example.com'");
+    let (code, report) = homeserver.json(&["verify"]);
+    assert_eq!(code, Some(12), "{report:#}");
+    of_mas("UPDATE user_emails SET email = substr(email, 2) WHERE email = 'xbob@example.com'");
 
     let (code, again) = homeserver.json(&["migrate", "--yes"]);
     assert_eq!(
@@ -105,5 +170,6 @@ fn everybody_is_served_before_and_after_and_after_going_back() {
     assert!(homeserver.refresh(REFRESH_TOKEN).is_ok());
     let (_, status) = homeserver.json(&["status"]);
     assert_eq!(status["stage"], "not-begun", "{status:#}");
-    assert_eq!(status["masDatabase"], "without tables");
+    // As it was when it was backed up, after the dry run.
+    assert_eq!(status["masDatabase"], "empty");
 }

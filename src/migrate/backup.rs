@@ -126,6 +126,34 @@ async fn holds(inputs: &Inputs, file: &Path, tables: &[&str]) -> Result<(), Migr
     Ok(())
 }
 
+/// Puts the tables of a backup of Synapse's database into another one.
+///
+/// # Errors
+///
+/// If the backup cannot be read, or PostgreSQL does not take it.
+pub async fn restore_synapse(
+    inputs: &Inputs,
+    directory: &Path,
+    into: &Database,
+) -> Result<(), MigrateError> {
+    let file = of_synapse(directory);
+    let opened = fs::File::open(&file);
+    let opened = opened.map_err(|error| MigrateError::file(&file, error.to_string()))?;
+    let mut command = into.program(&inputs.postgresql_program("pg_restore"));
+    command
+        .args([
+            "--section=pre-data",
+            "--section=data",
+            "--no-owner",
+            "--no-acl",
+        ])
+        .args(["--exit-on-error", "--dbname"])
+        .arg(into.name())
+        .args(TABLES.map(|table| format!("--table={table}")))
+        .stdin(opened);
+    program::output(&mut command).await.map(|_| ())
+}
+
 /// Takes everything out of a database that `make` would put into a backup of it.
 const EMPTY: &str = "
 DO $$

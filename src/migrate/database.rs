@@ -189,7 +189,7 @@ impl Database {
     }
 
     /// Says whose database failed, and at what.
-    pub fn failed(&self, doing: &str) -> impl FnOnce(sqlx::Error) -> MigrateError {
+    pub fn failed(&self, doing: &str) -> impl FnOnce(sqlx::Error) -> MigrateError + use<> {
         let (which, doing) = (self.which, doing.to_owned());
         move |source| MigrateError::Database {
             which,

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::Stdio,
@@ -134,7 +135,7 @@ impl MasCli {
         }
     }
 
-    /// Imports, or only tries to. What it writes goes to a file too, and `tell` hears how far it is.
+    /// Imports, or only tries to. What it writes can go to a file too, and `tell` hears how far it is.
     ///
     /// # Errors
     ///
@@ -142,14 +143,16 @@ impl MasCli {
     pub async fn migrate(
         &self,
         dry_run: bool,
-        log: &Path,
+        log: Option<&Path>,
         mut tell: impl FnMut(&Progress),
     ) -> Result<(), MigrateError> {
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true).mode(0o600);
-        let log_file = options
-            .open(log)
-            .map_err(|error| MigrateError::file(log, error.to_string()))?;
+        let opened = log.map(|log| {
+            let file = options.open(log);
+            file.map_err(|error| MigrateError::file(log, error.to_string()))
+        });
+        let log = opened.transpose()?;
         let mut command = self.syn2mas("migrate");
         if dry_run {
             command.arg("--dry-run");
@@ -163,8 +166,10 @@ impl MasCli {
         if let Some(written) = written {
             let mut lines = written.lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                // The log is a convenience, and not worth failing for.
-                let _ = std::io::Write::write_all(&mut &log_file, format!("{line}\n").as_bytes());
+                if let Some(mut log) = log.as_ref() {
+                    // It is a convenience, and not worth failing for.
+                    let _ = writeln!(log, "{line}");
+                }
                 if let Some(progress) = Progress::read(&line) {
                     tell(&progress);
                 }

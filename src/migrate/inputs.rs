@@ -216,7 +216,11 @@ impl Inputs {
             Some(uri) => parse("--synapse-database-uri", uri)?,
             None => self.synapse()?.database()?,
         };
-        Ok(reached("Synapse's database", options, account(self.synapse_user.as_ref())?))
+        Ok(reached(
+            "Synapse's database",
+            options,
+            account(self.synapse_user.as_ref())?,
+        ))
     }
 
     /// MAS's database.
@@ -296,11 +300,7 @@ impl Inputs {
 }
 
 /// A database as a user of this host reaches it: where no role is named, it has the user's name.
-fn reached(
-    which: &'static str,
-    options: PgConnectOptions,
-    account: Option<Account>,
-) -> Database {
+fn reached(which: &'static str, options: PgConnectOptions, account: Option<Account>) -> Database {
     let unnamed = options.get_username() == PgConnectOptions::new().get_username();
     let options = match &account {
         Some(account) if unnamed => options.username(&account.name),

@@ -23,6 +23,20 @@ pub struct Entity {
     pub expected: String,
     /// The query on MAS's database.
     pub actual: String,
+    /// When a row came into MAS's database, in terms of that query.
+    pub created: &'static str,
+}
+
+impl Entity {
+    /// The query on MAS's database for what was there at a time (RFC 3339).
+    #[must_use]
+    pub fn actual_at(&self, time: &str) -> String {
+        let time = time.replace('\'', "");
+        format!(
+            "{} WHERE {} <= '{time}'::timestamptz",
+            self.actual, self.created
+        )
+    }
 }
 
 /// A column of compared rows.
@@ -91,6 +105,7 @@ pub fn entities(providers: &[Provider]) -> Vec<Entity> {
 fn users() -> Entity {
     Entity {
         name: "users",
+        created: "created_at",
         columns: vec![
             open("username"),
             open("created_at"),
@@ -120,6 +135,7 @@ fn users() -> Entity {
 fn passwords() -> Entity {
     Entity {
         name: "passwords",
+        created: "p.created_at",
         columns: vec![
             open("username"),
             open("version"),
@@ -144,6 +160,7 @@ fn passwords() -> Entity {
 fn emails() -> Entity {
     Entity {
         name: "emails",
+        created: "e.created_at",
         columns: vec![open("username"), open("email"), open("created_at")],
         key: 2,
         expected: format!(
@@ -162,6 +179,7 @@ fn emails() -> Entity {
 fn third_party_ids() -> Entity {
     Entity {
         name: "third-party ids",
+        created: "t.created_at",
         columns: vec![
             open("username"),
             open("medium"),
@@ -196,6 +214,7 @@ fn upstream_links(providers: &[Provider]) -> Entity {
     mapping.push("(NULL, NULL)".to_owned());
     Entity {
         name: "upstream links",
+        created: "l.created_at",
         columns: vec![
             open("upstream_oauth_provider_id"),
             open("subject"),
@@ -241,6 +260,7 @@ fn address(text: &str) -> Option<String> {
 fn sessions() -> Entity {
     Entity {
         name: "sessions",
+        created: "s.created_at",
         columns: vec![
             open("username"),
             open("device_id"),
@@ -282,6 +302,7 @@ fn sessions() -> Entity {
 fn access_tokens() -> Entity {
     Entity {
         name: "access tokens",
+        created: "t.created_at",
         columns: vec![
             secret("access_token"),
             open("username"),
@@ -325,6 +346,7 @@ fn pairs() -> String {
 fn refresh_tokens() -> Entity {
     Entity {
         name: "refresh tokens",
+        created: "r.created_at",
         columns: vec![
             secret("refresh_token"),
             secret("access_token"),

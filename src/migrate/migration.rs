@@ -11,7 +11,6 @@ use std::{
 
 use serde::Serialize;
 use sqlx::Connection;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     MigrateError,
@@ -22,6 +21,7 @@ use super::{
     import::{MasCli, Progress},
     inputs::Inputs,
     inspect,
+    interrupt::Interruptions,
     journal::{self, Journal, Phase},
     losses::{self, Loss},
     mapping,
@@ -475,7 +475,9 @@ impl<'a> Migration<'a> {
         let log = self.directory().join("import.log");
         let tell = &mut self.tell;
         mas_cli
-            .migrate(false, &log, |progress| tell(Told::Importing(progress)))
+            .migrate(false, Some(&log), |progress| {
+                tell(Told::Importing(progress))
+            })
             .await?;
         Ok(log.display().to_string())
     }
@@ -488,7 +490,7 @@ impl<'a> Migration<'a> {
 
     async fn verify(&mut self) -> Result<String, MigrateError> {
         let entities = mapping::entities(&self.inputs.providers()?);
-        let reports = verify::verify(&self.synapse, &self.mas, &entities, |_| {}).await?;
+        let reports = verify::verify(&self.synapse, &self.mas, &entities, None, |_| {}).await?;
         let rows: i64 = reports.iter().map(|report| report.expected).sum();
         let differing = reports.iter().find(|report| !report.is_identical());
         let differs = differing.map(|report| report.entity);
@@ -887,31 +889,4 @@ enum Done {
     Said(String),
     /// Nothing was done, because of these.
     Blocked(Vec<Finding>),
-}
-
-/// Requests to stop. They are heard between and within steps, but not while something is taken back.
-struct Interruptions {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Interruptions {
-    fn listen() -> Result<Self, MigrateError> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| {
-                MigrateError::Missing(format!("signals cannot be listened to: {error}"))
-            })
-        };
-        Ok(Interruptions {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

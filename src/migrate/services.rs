@@ -195,6 +195,30 @@ impl Services {
         self.start(side, self.units(side)).await
     }
 
+    /// How long the units of a side took to start the last time, in seconds; nothing if that is not
+    /// known.
+    pub async fn time_to_start(&self, side: Side) -> Option<f64> {
+        let mut longest: Option<f64> = None;
+        for unit in self.units(side) {
+            let mut command = program::command(Path::new("systemctl"), None);
+            command.args([
+                "show",
+                "--property=InactiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic",
+                unit,
+            ]);
+            let output = program::output(&mut command).await.ok()?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            let value = |name: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+                line.strip_prefix('=')?.parse::<f64>().ok()
+            };
+            let begun = value("InactiveExitTimestampMonotonic")?;
+            let took = (value("ActiveEnterTimestampMonotonic")? - begun) / 1e6;
+            longest = Some(longest.unwrap_or_default().max(took));
+        }
+        longest
+    }
+
     /// Starts Synapse with the command that was given for it.
     ///
     /// # Errors

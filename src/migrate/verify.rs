@@ -4,16 +4,20 @@
 //! in buckets by key, and only buckets that differ are fetched, one after the other, so memory does
 //! not grow with the databases.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use super::{
-    MigrateError,
+    MigrateError, backup,
     database::Database,
-    mapping::{Column, Entity},
+    inputs::Inputs,
+    interrupt::Interruptions,
+    journal,
+    mapping::{self, Column, Entity},
+    scratch::Scratch,
 };
 
 /// How many rows with differences are shown of each entity; all are counted.
@@ -37,12 +41,14 @@ pub struct Report {
     pub extra: u64,
     /// Rows with another value in some column.
     pub changed: u64,
+    /// Rows with another value in some column because they have been used since the cutover.
+    pub used: u64,
     /// The first of them.
     pub rows: Vec<Difference>,
 }
 
 impl Report {
-    /// Whether both sides are the same.
+    /// Whether both sides are the same, but for what users have done since.
     #[must_use]
     pub fn is_identical(&self) -> bool {
         self.missing + self.extra + self.changed == 0
@@ -79,7 +85,9 @@ type Digests = BTreeMap<i32, (i64, Option<String>)>;
 /// A row as it is compared.
 type Values = Vec<Option<String>>;
 
-/// Compares the databases, entity by entity. `tell` hears of each as it is done.
+/// Compares the databases, entity by entity. `tell` hears of each as it is done. With the time of the
+/// cutover (RFC 3339), what has come into MAS's database since is left out, and sessions may have been
+/// used, ended and refreshed since, and users locked and deactivated.
 ///
 /// # Errors
 ///
@@ -88,11 +96,17 @@ pub async fn verify(
     synapse: &Database,
     mas: &Database,
     entities: &[Entity],
+    cut_over: Option<&str>,
     mut tell: impl FnMut(&Report),
 ) -> Result<Vec<Report>, MigrateError> {
+    let since = cut_over.map(micros).transpose()?;
+    let query = |entity: &Entity| match cut_over {
+        Some(time) => entity.actual_at(time),
+        None => entity.actual.clone(),
+    };
     let (mut expected, mut actual) = tokio::try_join!(
-        Side::open(synapse, |entity| &entity.expected),
-        Side::open(mas, |entity| &entity.actual),
+        Side::open(synapse, |entity| entity.expected.clone()),
+        Side::open(mas, query),
     )?;
     let hash = Hash::known_to(expected.version.min(actual.version));
     let (left, right) = tokio::try_join!(
@@ -108,6 +122,7 @@ pub async fn verify(
             missing: 0,
             extra: 0,
             changed: 0,
+            used: 0,
             rows: Vec::new(),
         };
         if left != right {
@@ -122,13 +137,79 @@ pub async fn verify(
                     expected.rows(entity, buckets, bucket),
                     actual.rows(entity, buckets, bucket),
                 )?;
-                compare(entity, imported(entity, left), right, &mut report);
+                compare(entity, imported(entity, left), right, since, &mut report);
             }
         }
         tell(&report);
         reports.push(report);
     }
     Ok(reports)
+}
+
+/// A comparison that may come long after the cutover.
+#[derive(Clone, Debug, Default)]
+pub struct Later {
+    backup: Option<PathBuf>,
+    cut_over: Option<String>,
+}
+
+impl Later {
+    /// As given, and otherwise as the journal knows.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub fn of(
+        inputs: &Inputs,
+        backup: Option<PathBuf>,
+        cut_over: Option<String>,
+    ) -> Result<Self, MigrateError> {
+        if backup.is_some() || cut_over.is_some() {
+            return Ok(Later { backup, cut_over });
+        }
+        let memory = journal::remembered(&journal::read(&inputs.state())?);
+        if memory.cut_over.is_none() {
+            return Ok(Later::default());
+        }
+        let there = |backup: &PathBuf| backup::of_synapse(backup).exists();
+        Ok(Later {
+            backup: memory.backup.filter(there),
+            cut_over: memory.cut_over,
+        })
+    }
+
+    /// Compares MAS's database with Synapse's, or with the backup, which is put into a scratch
+    /// database for that.
+    ///
+    /// # Errors
+    ///
+    /// If a database cannot be reached, read or made.
+    pub async fn verify(
+        &self,
+        inputs: &Inputs,
+        tell: impl FnMut(&Report),
+    ) -> Result<Vec<Report>, MigrateError> {
+        let entities = mapping::entities(&inputs.providers()?);
+        let mas = inputs.mas_database()?;
+        let cut_over = self.cut_over.as_deref();
+        let Some(backup) = &self.backup else {
+            let synapse = inputs.synapse_database()?;
+            return verify(&synapse, &mas, &entities, cut_over, tell).await;
+        };
+        let mut interrupted = Interruptions::listen()?;
+        let scratch =
+            Scratch::make(inputs, "the backup of Synapse's database", "syn2mas_backup").await?;
+        let compared = async {
+            backup::restore_synapse(inputs, backup, &scratch.database).await?;
+            verify(&scratch.database, &mas, &entities, cut_over, tell).await
+        };
+        let compared = tokio::select! {
+            compared = compared => compared,
+            () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),
+        };
+        scratch.remove().await?;
+        compared
+    }
 }
 
 /// How PostgreSQL hashes a row.
@@ -170,18 +251,15 @@ fn bucket_of(entity: &Entity, buckets: i64) -> String {
 }
 
 /// One side of the comparison: a database in one state, and its query of each entity.
-struct Side<'a> {
+struct Side<'a, Q> {
     database: &'a Database,
     connection: PgConnection,
     version: i32,
-    query: fn(&Entity) -> &str,
+    query: Q,
 }
 
-impl<'a> Side<'a> {
-    async fn open(
-        database: &'a Database,
-        query: fn(&Entity) -> &str,
-    ) -> Result<Self, MigrateError> {
+impl<'a, Q: Fn(&Entity) -> String> Side<'a, Q> {
+    async fn open(database: &'a Database, query: Q) -> Result<Self, MigrateError> {
         let mut connection = database.snapshot().await?;
         let version = database.version(&mut connection).await?;
         Ok(Side {
@@ -293,7 +371,13 @@ fn imported(entity: &Entity, rows: Vec<Values>) -> Vec<Values> {
 }
 
 /// Compares the rows of one bucket, and adds what differs to the report.
-fn compare(entity: &Entity, expected: Vec<Values>, actual: Vec<Values>, report: &mut Report) {
+fn compare(
+    entity: &Entity,
+    expected: Vec<Values>,
+    actual: Vec<Values>,
+    since: Option<i64>,
+    report: &mut Report,
+) {
     let mut keys: BTreeMap<Values, [Vec<Values>; 2]> = BTreeMap::new();
     for (side, rows) in [expected, actual].into_iter().enumerate() {
         for row in rows {
@@ -306,8 +390,12 @@ fn compare(entity: &Entity, expected: Vec<Values>, actual: Vec<Values>, report: 
         take_out_common(&mut expected, &mut actual);
         let common = expected.len().min(actual.len());
         for (left, right) in expected.iter().zip(&actual) {
-            report.changed += 1;
-            add(report, entity, Kind::Changed, left, Some(right));
+            if since.is_some_and(|since| used(entity, left, right, since)) {
+                report.used += 1;
+            } else {
+                report.changed += 1;
+                add(report, entity, Kind::Changed, left, Some(right));
+            }
         }
         for row in &expected[common..] {
             report.missing += 1;
@@ -318,6 +406,39 @@ fn compare(entity: &Entity, expected: Vec<Values>, actual: Vec<Values>, report: 
             add(report, entity, Kind::Extra, row, None);
         }
     }
+}
+
+/// Whether a row differs only by what its user has done since a time.
+fn used(entity: &Entity, expected: &Values, actual: &Values, since: i64) -> bool {
+    let value = |name: &str| {
+        let at = entity
+            .columns
+            .iter()
+            .position(|column| column.name == name)?;
+        actual[at].as_deref()?.parse::<i64>().ok()
+    };
+    let later = |name: &str| value(name).is_some_and(|time| time >= since);
+    let columns = entity.columns.iter().zip(expected.iter().zip(actual));
+    let mut differing = columns.filter(|(_, (left, right))| left != right);
+    differing.all(|(column, _)| match column.name {
+        "last_active_at" | "last_active_ip" | "user_agent" | "human_name" => {
+            later("last_active_at")
+        }
+        "finished_at" | "locked_at" | "deactivated_at" | "consumed_at" | "expires_at" => {
+            later(column.name)
+        }
+        _ => false,
+    })
+}
+
+/// A time in microseconds since 1970.
+fn micros(time: &str) -> Result<i64, MigrateError> {
+    let wrong = || MigrateError::Missing(format!("{time} is no time such as 2026-01-31T12:00:00Z"));
+    let time = humantime::parse_rfc3339(time).map_err(|_| wrong())?;
+    let since = time
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_err(|_| wrong())?;
+    i64::try_from(since.as_micros()).map_err(|_| wrong())
 }
 
 /// Takes equal rows out of both lists.

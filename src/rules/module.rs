@@ -69,10 +69,7 @@ fn homeserver() -> Vec<Rule> {
         rule(
             "migration-without-synapse",
             "migration.enable",
-            all([
-                enabled("migration.enable"),
-                not(enabled("synapse.enable")),
-            ]),
+            all([enabled("migration.enable"), not(enabled("synapse.enable"))]),
             "the cutover makes Synapse let MAS authenticate its users, and nothing says how",
             "Set `synapse.enable` to true.",
         ),

@@ -15,7 +15,7 @@ pub fn all() -> Vec<Unit> {
             )
         },
         Unit {
-            body: looking("rehearse"),
+            body: changing("rehearse"),
             ..one_shot(
                 "syn2mas-rehearse",
                 "Rehearse moving this homeserver to MAS on a copy",

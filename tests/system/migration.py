@@ -185,6 +185,12 @@ def run(server: Homeserver, mas: Path | None) -> None:
         verify_units(server)
     with subtest("inspect"):
         inspect(server)
+    with subtest("rehearse"):
+        machine.succeed("systemctl start syn2mas-rehearse")
+        said = machine.journal("syn2mas-rehearse")
+        assert "Everything would arrive as it should." in said, said
+        print(f"      {said[said.index('Synapse will'):].splitlines()[0]}")
+        before_cutover(server, alice)
     with subtest("killed while it imports"):
         killed(server, alice, "import")
     with subtest("power lost while it imports"):

@@ -17,9 +17,9 @@ use mas2nix::{
         backup::Extent,
         findings::{Finding, Severity},
         inputs::Inputs,
-        inspect, mapping,
+        inspect,
         migration::{Migration, Options, Outcome},
-        status,
+        rehearse, status,
         verify::{self, Report},
     },
 };
@@ -66,13 +66,33 @@ enum Command {
     #[command(after_help = "Example: syn2mas migrate --yes --token-file /root/an-old-token")]
     Migrate(Migrate),
     /// Compare MAS's database, row by row, with what follows from Synapse's: exit 0 if they are
-    /// identical, 12 if they differ, 1 if it cannot be told. Changes nothing.
+    /// identical, 12 if they differ, 1 if it cannot be told. After the cutover, the backup takes
+    /// Synapse's place, and what users have done since is allowed for. Changes nothing.
     #[command(
         after_help = "Example: syn2mas verify --json | jq '.entities[] | select(.missing > 0)'"
     )]
     Verify {
+        /// The directory with a backup that takes Synapse's place.
+        #[arg(long, value_name = "DIR")]
+        backup: Option<PathBuf>,
+        /// When the cutover was, in UTC (RFC 3339).
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
         /// Print the result as JSON: `{"identical", "entities": [{"entity", "expected", "actual",
-        /// "missing", "extra", "changed", "rows": [{"kind", "key", "columns"}]}]}`.
+        /// "missing", "extra", "changed", "used", "rows": [{"kind", "key", "columns"}]}]}`.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Do everything but the cutover on a copy, while Synapse runs, and say how long it will take:
+    /// exit 0 if all would be well, 12 if not everything would arrive, 1 if it failed. Makes two
+    /// databases, and removes them.
+    #[command(after_help = "Example: syn2mas rehearse --json | jq .downtime")]
+    Rehearse {
+        /// Only let mas-cli try by itself, from Synapse's own database into MAS's.
+        #[arg(long)]
+        dry_run: bool,
+        /// Print the result as JSON: `{"identical", "entities", "parts", "start", "downtime",
+        /// "backupSize", "masSize"}`.
         #[arg(long)]
         json: bool,
     },
@@ -133,7 +153,12 @@ async fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Inspect { json } => run_inspect(&inputs, json).await,
         Command::Migrate(options) => run_migrate(&inputs, options).await,
-        Command::Verify { json } => run_verify(&inputs, json).await,
+        Command::Verify {
+            backup,
+            since,
+            json,
+        } => run_verify(&inputs, backup, since, json).await,
+        Command::Rehearse { dry_run, json } => run_rehearse(&inputs, dry_run, json).await,
         Command::Rollback {
             interrupted: true, ..
         } => {
@@ -263,19 +288,49 @@ async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run_verify(inputs: &Inputs, json: bool) -> Result<ExitCode> {
-    let entities = mapping::entities(&inputs.providers()?);
-    let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
+async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<ExitCode> {
+    let mut teller = show::Teller::new(json);
+    let mut out = io::stdout().lock();
+    if dry_run {
+        rehearse::dry_run(inputs, |progress| teller.tell_progress(progress)).await?;
+        if json {
+            writeln!(out, "{{}}")?;
+        } else {
+            writeln!(out, "mas-cli would import everything.")?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rehearsal = rehearse::rehearse(inputs, |told| teller.tell_rehearsal(&told)).await?;
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&rehearsal)?)?;
+    } else {
+        show::rehearsal(&mut out, &rehearsal)?;
+    }
+    Ok(if rehearsal.identical {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DIFFERENCES)
+    })
+}
+
+async fn run_verify(
+    inputs: &Inputs,
+    backup: Option<PathBuf>,
+    since: Option<String>,
+    json: bool,
+) -> Result<ExitCode> {
+    let later = verify::Later::of(inputs, backup, since)?;
     let mut out = io::stdout().lock();
     if !json {
         show::report_head(&mut out)?;
     }
-    let reports = verify::verify(&synapse, &mas, &entities, |report| {
-        if !json {
-            let _ = show::report_line(&mut out, report);
-        }
-    })
-    .await?;
+    let reports = later
+        .verify(inputs, |report| {
+            if !json {
+                let _ = show::report_line(&mut out, report);
+            }
+        })
+        .await?;
     let identical = reports.iter().all(Report::is_identical);
     if json {
         let report = serde_json::json!({"identical": identical, "entities": reports});

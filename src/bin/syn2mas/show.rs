@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use mas2nix::migrate::{
     findings::{Finding, Severity},
     import::Progress,
     losses::Loss,
     migration::{Outcome, Step, Summary, Told},
+    rehearse::{self, Part, Rehearsal},
     status::Status,
     verify::{Kind, Report},
 };
@@ -87,26 +88,53 @@ impl Teller {
     /// Tells one thing.
     pub fn tell(&mut self, told: &Told) {
         match told {
-            Told::Begun(step) => match &self.bar {
-                Some(bar) => {
-                    bar.reset_elapsed();
-                    bar.set_message(title(*step));
-                }
-                None => self.line(title(*step)),
-            },
-            Told::Importing(progress) => {
-                let text = self.progress(progress);
-                match &self.bar {
-                    Some(bar) => bar.set_message(text),
-                    None => self.line(&text),
-                }
-            }
+            Told::Begun(step) => self.begin(title(*step)),
+            Told::Importing(progress) => self.tell_progress(progress),
             Told::Done(step, said, took) => {
                 let seconds = took.as_secs_f64();
                 self.line(&format!("done: {} ({seconds:.1} s): {said}", step.name()));
             }
             Told::Undoing(what) => self.line(&format!("taking back: {what}")),
             Told::Note(text) => self.always(text),
+        }
+    }
+
+    /// Tells how a rehearsal goes on.
+    pub fn tell_rehearsal(&mut self, told: &rehearse::Told) {
+        match told {
+            rehearse::Told::Begun(part) => self.begin(match part {
+                Part::Copy => "copying what the import reads",
+                Part::BackUp => "backing up",
+                Part::Import => "importing",
+                Part::Verify => "comparing both databases",
+            }),
+            rehearse::Told::Importing(progress) => self.tell_progress(progress),
+            rehearse::Told::Done(part, took) => {
+                self.line(&format!(
+                    "done: {} ({:.1} s)",
+                    part.name(),
+                    took.as_secs_f64()
+                ));
+            }
+        }
+    }
+
+    /// Tells how far an import is.
+    pub fn tell_progress(&mut self, progress: &Progress) {
+        let text = self.progress(progress);
+        match &self.bar {
+            Some(bar) => bar.set_message(text),
+            None => self.line(&text),
+        }
+    }
+
+    fn begin(&self, title: &'static str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.reset_elapsed();
+                bar.set_message(title);
+            }
+            None => self.line(title),
         }
     }
 
@@ -211,6 +239,40 @@ fn migrated(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     )
 }
 
+/// Shows what a rehearsal found out.
+pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> {
+    writeln!(out)?;
+    report_head(out)?;
+    for report in &rehearsal.entities {
+        report_line(out, report)?;
+    }
+    for report in &rehearsal.entities {
+        rows(out, report)?;
+    }
+    let verdict = if rehearsal.identical {
+        "Everything would arrive as it should."
+    } else {
+        "Not everything would arrive as it should: see above."
+    };
+    writeln!(out, "\n{verdict}")?;
+    writeln!(
+        out,
+        "Synapse will be down for about {:.1} s, of which its own start takes {}.",
+        rehearsal.downtime,
+        rehearsal
+            .start
+            .map_or("an unknown time".to_owned(), |start| format!(
+                "{start:.1} s"
+            ))
+    )?;
+    writeln!(
+        out,
+        "The backups will take {}, MAS's database {}.",
+        HumanBytes(rehearsal.backup_size),
+        HumanBytes(rehearsal.mas_size.try_into().unwrap_or_default())
+    )
+}
+
 /// The same for programs.
 pub fn outcome_as_json(outcome: &Outcome) -> Value {
     match outcome {
@@ -289,8 +351,8 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
 pub fn report_head(out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}",
-        "", "expected", "in MAS", "missing", "extra", "changed"
+        "{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}{:>10}",
+        "", "expected", "in MAS", "missing", "extra", "changed", "used"
     )
 }
 
@@ -298,8 +360,14 @@ pub fn report_head(out: &mut impl Write) -> io::Result<()> {
 pub fn report_line(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(
         out,
-        "{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}",
-        report.entity, report.expected, report.actual, report.missing, report.extra, report.changed
+        "{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}{:>10}",
+        report.entity,
+        report.expected,
+        report.actual,
+        report.missing,
+        report.extra,
+        report.changed,
+        report.used
     )
 }
 
