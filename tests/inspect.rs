@@ -130,6 +130,21 @@ const ROWS: &[(&str, &str, i64)] = &[
         1,
     ),
     (
+        "INSERT INTO refresh_tokens (id, user_id, device_id, token) VALUES (1, '@alice:example.com', 'A', 'syr_a'), (2, '@alice:example.com', 'ABSENT', 'syr_b')",
+        "refresh-token-alone",
+        2,
+    ),
+    (
+        "INSERT INTO users (name, creation_ts, deactivated) VALUES ('@d:example.com', 1, 1); INSERT INTO devices (user_id, device_id, hidden) VALUES ('@d:example.com', 'D', false), ('@d:example.com', 'E', false)",
+        "sessions-of-deactivated",
+        2,
+    ),
+    (
+        "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@bridgebot:example.com', 'D', false)",
+        "sessions-of-appservices",
+        1,
+    ),
+    (
         "UPDATE users SET password_hash = '' WHERE name = '@carol:example.com'",
         "empty-password",
         1,
@@ -293,6 +308,19 @@ const SETTINGS: &[(&str, &str, &str, &str)] = &[
         "password_config: {localdb_enabled: false}\nserver_name",
         "password-provider",
     ),
+    (
+        "synapse",
+        "server_name",
+        "modules: [{module: a.Module, config: {}}]\nserver_name",
+        "modules",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "app_service_config_files: [/nonexistent]\nserver_name",
+        "bridge-unreadable",
+    ),
+    ("synapse", "psycopg2", "sqlite3", "sqlite"),
 ];
 
 fn inspect(migration: &Migration, extra: &[&str]) -> (Option<i32>, Vec<Value>) {
@@ -403,18 +431,26 @@ fn every_setting_is_named() {
     fs::write(&pepper, "pepper").unwrap();
     assert_eq!(inspect(&migration, &[]), (Some(0), vec![]));
 
+    let bridge = server.path().join("bridge.yaml");
+    let with_bridge = format!(
+        "app_service_config_files: [{}]\n{}",
+        bridge.display(),
+        texts[1]
+    );
+    fs::write(&migration.mas_config, &texts[0]).unwrap();
+    fs::write(&migration.synapse_config, with_bridge).unwrap();
+    fs::write(&bridge, "{id: a, org.matrix.msc3202: true}").unwrap();
+    let found = inspect(&migration, &[]);
+    assert_eq!(
+        (found.0, &found.1[0]["id"]),
+        (Some(11), &"encrypted-bridge".into())
+    );
     fs::write(
-        &migration.synapse_config,
-        texts[1].replace("psycopg2", "sqlite3"),
+        &bridge,
+        "{id: a, org.matrix.msc3202: true, io.element.msc4190: true}",
     )
     .unwrap();
-    let output = migration.syn2mas(&["inspect"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        said.contains("homeserver.yaml") && said.contains("synapse_port_db"),
-        "{said}"
-    );
+    assert_eq!(inspect(&migration, &[]), (Some(0), vec![]));
     migration.synapse_config = "/nonexistent".into();
     let output = migration.syn2mas(&["inspect"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent: cannot be read"));
@@ -498,6 +534,22 @@ fn the_server_lets_the_import_in() {
     assert_eq!(ids(&[]), ["prepared-transactions", "vacuum"]);
     server.sql("synapse", "ROLLBACK PREPARED 'left'");
     assert_eq!(ids(&[]), Vec::<String>::new());
+
+    let admin = as_reader.replace("/synapse", "/postgres");
+    assert_eq!(ids(&["--admin-database-uri", &admin]), ["no-superuser"]);
+    assert_eq!(ids(&["--mas-cli", "/nonexistent"]), ["mas-cli"]);
+    // MAS is asked too, once it has its tables, and what it says is told once.
+    migration.migrate_database();
+    assert_eq!(ids(&[]), Vec::<String>::new());
+    server.sql(
+        "synapse",
+        "UPDATE users SET is_guest = 1 WHERE name = '@alice:example.com'",
+    );
+    assert_eq!(ids(&[]), ["guests"]);
+    server.sql(
+        "synapse",
+        "UPDATE users SET is_guest = 0 WHERE name = '@alice:example.com'",
+    );
 
     server.create("no_synapse");
     assert_eq!(

@@ -126,4 +126,8 @@ in
     description = "a file in the service's runtime directory";
     pattern = "/run/matrix-authentication-service/.*";
   };
+  openidScope = {
+    description = "scopes with `openid` among them";
+    pattern = "(.* )?openid( .*)?";
+  };
 }

@@ -90,6 +90,15 @@ pub fn artifacts(settings: &Node, rules: &[Rule]) -> Result<Vec<Artifact>, Compi
     Ok(artifacts)
 }
 
+/// A value in Nix, formatted like a file.
+///
+/// # Errors
+///
+/// Only if the compiler itself is wrong.
+pub fn nix_value(value: &serde_json::Value) -> Result<String, CompileError> {
+    format_nix(Path::new("value.nix"), &nix::value(value))
+}
+
 /// Parses and formats a Nix file.
 fn format_nix(path: &Path, source: &str) -> Result<String, CompileError> {
     let invalid = |reason: String| CompileError::InvalidNix {

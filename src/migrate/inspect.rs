@@ -10,6 +10,7 @@ use super::{
     MigrateError,
     database::Database,
     findings::{Finding, Severity},
+    host,
     inputs::Inputs,
     rows, server, synapse,
 };
@@ -25,12 +26,23 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
     let server_name = synapse.server_name()?;
     let mut findings = settings(&synapse, &mas, server_name);
     findings.extend(passwords(&synapse, &mas)?);
+    findings.extend(host::bridges(&synapse));
+    findings.extend(host::versions(inputs, &synapse).await);
+    findings.extend(host::units(inputs).await);
+    findings.extend(host::superuser(inputs).await?);
+    if inputs.synapse_database_uri.is_none() && synapse.is_sqlite() {
+        findings.push(sqlite());
+        return Ok(sorted(findings));
+    }
 
     let (of_synapse, of_mas) = (inputs.synapse_database()?, inputs.mas_database()?);
     let (mut reader, mut writer) = tokio::try_join!(of_synapse.snapshot(), of_mas.snapshot())?;
-    if let Some(outdated) = server::outdated(&mut reader, &of_synapse).await? {
+    let outdated = server::outdated(&mut reader, &of_synapse).await?;
+    let is_readable = outdated.is_none();
+    if let Some(outdated) = outdated {
         findings.push(outdated);
     } else {
+        findings.extend(host::room(inputs, &mut reader, &of_synapse).await?);
         findings.extend(server::findings(&mut reader, &of_synapse).await?);
         findings.extend(rows::findings(&mut reader, &of_synapse, server_name).await?);
         findings.extend(providers(&mut reader, &of_synapse, &synapse, &mas).await?);
@@ -43,10 +55,33 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
             "Make a database of MAS's own.",
         ));
     } else {
-        findings.extend(of_state(mas_state(&mut writer, &of_mas).await?));
+        let state = mas_state(&mut writer, &of_mas).await?;
+        if state == MasState::Empty && is_readable {
+            // It brings MAS's tables up to date, so it is not asked where there are none.
+            let through = match inputs.admin_database_uri {
+                Some(_) => of_synapse.entered_by(&of_mas),
+                None => of_synapse.clone(),
+            };
+            findings.extend(host::mas_says(inputs, &through, &findings).await);
+        }
+        findings.extend(of_state(state));
     }
+    Ok(sorted(findings))
+}
+
+/// What matters most first.
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
-    Ok(findings)
+    findings
+}
+
+fn sqlite() -> Finding {
+    Finding::one(
+        "sqlite",
+        Blocker,
+        "Synapse's database is SQLite, and MAS can take over from PostgreSQL only.",
+        "Move Synapse's data with `synapse_port_db` first.",
+    )
 }
 
 fn on(config: &synapse::Config, path: &str) -> bool {
@@ -139,6 +174,23 @@ fn settings(config: &synapse::Config, mas: &Value, server_name: &str) -> Vec<Fin
         "Passwords are checked by something that MAS cannot ask, such as LDAP.",
         "Put a provider such as Dex in front of it, in `upstream_oauth2.providers` of MAS.",
     );
+    let modules = config.get("modules").and_then(Value::as_array);
+    let modules = modules.into_iter().flatten();
+    let modules: Vec<String> = modules
+        .filter_map(|module| module["module"].as_str().map(str::to_owned))
+        .collect();
+    if !modules.is_empty() {
+        findings.push(
+            Finding::one(
+                "modules",
+                Note,
+                "Synapse loads these modules. Those that check passwords or decide on registrations and \
+                 logins are not asked any more, and Synapse refuses to start with the former.",
+                "Look what they do, and remove those that MAS takes the place of.",
+            )
+            .about(modules),
+        );
+    }
     findings.extend(nulls(config));
     findings
 }
@@ -161,10 +213,10 @@ fn nulls(config: &synapse::Config) -> Option<Finding> {
     (!found.is_empty()).then(|| {
         Finding::one(
             "empty-section",
-            Blocker,
-            "These sections of Synapse's configuration are empty. Synapse does not mind; the import \
-             cannot read the file.",
-            "Remove the keys.",
+            Note,
+            "These sections of Synapse's configuration are empty. Synapse does not mind; mas-cli cannot \
+             read such a file. `syn2mas` hands it one without them.",
+            "Nothing, unless you run mas-cli yourself.",
         )
         .about(found)
     })
@@ -173,6 +225,7 @@ fn nulls(config: &synapse::Config) -> Option<Finding> {
 /// Whether MAS will take the passwords that Synapse takes.
 fn passwords(config: &synapse::Config, mas: &Value) -> Result<Vec<Finding>, MigrateError> {
     let blocker = |id, meaning: &str, fix: &str| Finding::one(id, Blocker, meaning, fix);
+    let written = config.get("password_config.pepper").and_then(Value::as_str);
     let schemes = mas["passwords"]["schemes"].as_array();
     let scheme = schemes
         .into_iter()
@@ -196,7 +249,7 @@ fn passwords(config: &synapse::Config, mas: &Value) -> Result<Vec<Finding>, Migr
             "Set `unicode_normalization` of the password scheme with version 1 to true.",
         ));
     }
-    let expected = config.get("password_config.pepper").and_then(Value::as_str);
+    let expected = config.pepper();
     let found = match scheme["secret_file"].as_str() {
         Some(file) => Some(fs::read(file).map_err(|error| {
             MigrateError::file(
@@ -210,13 +263,16 @@ fn passwords(config: &synapse::Config, mas: &Value) -> Result<Vec<Finding>, Migr
     };
     let same = found.as_deref() == expected.map(str::as_bytes);
     let trimmed = found.as_deref().map(<[u8]>::trim_ascii_end);
-    if expected == Some("") {
-        findings.push(blocker(
+    if written == Some("") {
+        findings.push(Finding::one(
             "empty-pepper",
-            "Synapse's pepper is the empty text. The import takes it for a pepper, and MAS has none.",
-            "Remove `password_config.pepper`; for Synapse it means the same.",
+            Note,
+            "Synapse's pepper is the empty text, which is none for Synapse and one for mas-cli. `syn2mas` \
+             hands it a configuration without it.",
+            "Nothing, unless you run mas-cli yourself.",
         ));
-    } else if !same && trimmed == expected.map(str::as_bytes) {
+    }
+    if !same && trimmed == expected.map(str::as_bytes) {
         findings.push(blocker(
             "pepper-newline",
             "The file with the pepper ends with a newline, which MAS takes for a part of it.",

@@ -6,6 +6,7 @@ pub mod database;
 pub mod findings;
 pub mod grant;
 pub mod handover;
+pub mod host;
 pub mod import;
 pub mod inputs;
 pub mod inspect;
@@ -24,6 +25,7 @@ pub mod services;
 pub mod status;
 pub mod switch;
 pub mod synapse;
+pub mod translate;
 pub mod verify;
 
 use std::path::{Path, PathBuf};

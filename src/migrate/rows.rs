@@ -293,6 +293,32 @@ fn sessions() -> Vec<Check> {
             "Nothing.",
         ),
         check(
+            "refresh-token-alone",
+            Note,
+            "SELECT r.user_id || ' refresh token ' || r.id FROM refresh_tokens r
+             WHERE NOT EXISTS (SELECT FROM access_tokens a JOIN devices d USING (user_id, device_id)
+               WHERE a.refresh_token_id = r.id)",
+            "These refresh tokens have no access token or no device any more. They are not carried over.",
+            "Nothing.",
+        ),
+        check(
+            "sessions-of-deactivated",
+            Note,
+            "SELECT d.user_id || ' ' || d.device_id FROM devices d JOIN users u ON u.name = d.user_id
+             WHERE u.deactivated <> 0 AND u.appservice_id IS NULL AND NOT d.hidden",
+            "These devices belong to deactivated users. They and their tokens are not carried over.",
+            "Nothing.",
+        ),
+        check(
+            "sessions-of-appservices",
+            Note,
+            "SELECT d.user_id || ' ' || d.device_id FROM devices d JOIN users u ON u.name = d.user_id
+             WHERE u.appservice_id IS NOT NULL AND NOT d.hidden",
+            "These devices belong to users of application services, which MAS does not know. They stay in \
+             Synapse; an application service that has logged in for them has to use MSC4190 from now on.",
+            "Turn MSC4190 on in application services that encrypt.",
+        ),
+        check(
             "refresh-token-expired",
             Warning,
             "SELECT r.user_id || ' refresh token ' || r.id FROM refresh_tokens r

@@ -73,6 +73,32 @@ pub async fn findings(
         },
         Check {
             finding: Finding::one(
+                "open-transaction",
+                Warning,
+                "These have held a transaction open for more than a minute in which they wrote. If they \
+                 do so after Synapse was stopped, the import refuses to begin.",
+                "Find out what they are, and end them before you migrate.",
+            ),
+            query: "SELECT coalesce(nullif(application_name, ''), 'somebody') || ' (process ' || pid || ')'
+                    FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL
+                      AND xact_start < now() - interval '1 minute' ORDER BY 1"
+                .to_owned(),
+        },
+        Check {
+            finding: Finding::one(
+                "connections",
+                Warning,
+                "The server has few connections left, and the import takes ten.",
+                "Raise `max_connections` of PostgreSQL, or stop what else uses it.",
+            ),
+            query: "SELECT 'left: ' || n FROM (SELECT current_setting('max_connections')::integer
+                      - current_setting('superuser_reserved_connections')::integer
+                      - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS n) t
+                    WHERE n < 12"
+                .to_owned(),
+        },
+        Check {
+            finding: Finding::one(
                 "prepared-transactions",
                 Warning,
                 "Prepared transactions hold their locks until somebody ends them.",

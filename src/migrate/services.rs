@@ -195,25 +195,29 @@ impl Services {
         self.start(side, self.units(side)).await
     }
 
+    /// The units that systemd does not know.
+    ///
+    /// # Errors
+    ///
+    /// If systemd does not answer.
+    pub async fn missing(&self) -> Result<Vec<String>, MigrateError> {
+        let mut missing = Vec::new();
+        for unit in self.all() {
+            if show(unit, "LoadState").await? == "not-found" {
+                missing.push(unit.clone());
+            }
+        }
+        Ok(missing)
+    }
+
     /// How long the units of a side took to start the last time, in seconds; nothing if that is not
     /// known.
     pub async fn time_to_start(&self, side: Side) -> Option<f64> {
         let mut longest: Option<f64> = None;
         for unit in self.units(side) {
-            let mut command = program::command(Path::new("systemctl"), None);
-            command.args([
-                "show",
-                "--property=InactiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic",
-                unit,
-            ]);
-            let output = program::output(&mut command).await.ok()?;
-            let text = String::from_utf8_lossy(&output.stdout);
-            let value = |name: &str| {
-                let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-                line.strip_prefix('=')?.parse::<f64>().ok()
-            };
-            let begun = value("InactiveExitTimestampMonotonic")?;
-            let took = (value("ActiveEnterTimestampMonotonic")? - begun) / 1e6;
+            let begun = show(unit, "InactiveExitTimestampMonotonic").await.ok()?;
+            let active = show(unit, "ActiveEnterTimestampMonotonic").await.ok()?;
+            let took = (active.parse::<f64>().ok()? - begun.parse::<f64>().ok()?) / 1e6;
             longest = Some(longest.unwrap_or_default().max(took));
         }
         longest
@@ -266,11 +270,16 @@ fn hold_of(unit: &str) -> PathBuf {
 }
 
 async fn is_running(unit: &str) -> Result<bool, MigrateError> {
+    let state = show(unit, "ActiveState").await?;
+    Ok(!matches!(&*state, "inactive" | "failed"))
+}
+
+/// A property of a unit.
+async fn show(unit: &str, property: &str) -> Result<String, MigrateError> {
     let mut command = program::command(Path::new("systemctl"), None);
-    command.args(["show", "--property=ActiveState", "--value", unit]);
+    command.args(["show", "--value", "--property", property, unit]);
     let output = program::output(&mut command).await?;
-    let state = String::from_utf8_lossy(&output.stdout);
-    Ok(!matches!(state.trim(), "inactive" | "failed"))
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 async fn systemctl(arguments: &[&str]) -> Result<(), MigrateError> {

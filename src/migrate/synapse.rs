@@ -70,6 +70,12 @@ impl Config {
         pepper.filter(|pepper| !pepper.is_empty())
     }
 
+    /// Whether Synapse's database is SQLite.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        self.get("database.name").and_then(Value::as_str) == Some("sqlite3")
+    }
+
     /// Where Synapse answers clients on this host, as its listeners say.
     #[must_use]
     pub fn url(&self) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use super::{Rule, each, exclusive};
 use crate::expr::{Expr, Term, all, all_missing, any_set, missing, not, option, option_or, set};
+use crate::schema::format::OPENID_SCOPE;
 
 const PROVIDERS: &str = "upstream_oauth2.providers[]";
 
@@ -40,7 +41,15 @@ pub fn rules() -> Vec<Rule> {
             PROVIDERS,
             "undiscovered-endpoint",
             endpoint,
-            all([option("discovery_mode").is("disabled"), missing(endpoint)]),
+            all([
+                option("discovery_mode").is("disabled"),
+                missing(endpoint),
+                // Plain OAuth 2.0 has no signed tokens.
+                match endpoint {
+                    "jwks_uri" => option_or("scope", "openid").matches(&OPENID_SCOPE),
+                    _ => all([]),
+                },
+            ]),
             &format!("without discovery MAS cannot know the provider's `{endpoint}`"),
             "Set it, or leave out `discovery_mode`.",
         ));

@@ -293,6 +293,15 @@ pub static RUNTIME_FILE: Format = Format {
     also: None,
 };
 
+/// Scopes with `openid` among them.
+pub static OPENID_SCOPE: Format = Format {
+    name: "OpenidScope",
+    description: "scopes with `openid` among them",
+    json: None,
+    pattern: "(.* )?openid( .*)?",
+    also: None,
+};
+
 /// The forms that only rules ask for.
 static OF_RULES: &[&Format] = &[
     &MAILBOX,
@@ -302,6 +311,7 @@ static OF_RULES: &[&Format] = &[
     &LOOPBACK,
     &SOCKET_DATABASE_URI,
     &RUNTIME_FILE,
+    &OPENID_SCOPE,
 ];
 
 /// What several patterns are made of, under names of their own; a later part may contain earlier

@@ -7,7 +7,13 @@
   older,
 }:
 let
-  inherit (rules) each refuse upper;
+  inherit (rules)
+    each
+    refuse
+    matches
+    upper
+    formats
+    ;
 in
 lib.concatLists [
   (refuse "upstream_oauth2.providers" "this option has to be there. Set it." (
@@ -126,15 +132,19 @@ lib.concatLists [
       )
       (refuse "${at}.authorization_endpoint"
         "without discovery MAS cannot know the provider's `authorization_endpoint`. Set it, or leave out `discovery_mode`."
-        ((provider.discovery_mode or null) == "disabled" && !(provider ? authorization_endpoint))
+        ((provider.discovery_mode or null) == "disabled" && !(provider ? authorization_endpoint) && (true))
       )
       (refuse "${at}.token_endpoint"
         "without discovery MAS cannot know the provider's `token_endpoint`. Set it, or leave out `discovery_mode`."
-        ((provider.discovery_mode or null) == "disabled" && !(provider ? token_endpoint))
+        ((provider.discovery_mode or null) == "disabled" && !(provider ? token_endpoint) && (true))
       )
       (refuse "${at}.jwks_uri"
         "without discovery MAS cannot know the provider's `jwks_uri`. Set it, or leave out `discovery_mode`."
-        ((provider.discovery_mode or null) == "disabled" && !(provider ? jwks_uri))
+        (
+          (provider.discovery_mode or null) == "disabled"
+          && !(provider ? jwks_uri)
+          && matches formats.openidScope (provider.scope or "openid")
+        )
       )
       (refuse "${at}.id" "this option has to be there. Set it." (!(provider ? id)))
       (refuse "${at}.enabled" "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS." (

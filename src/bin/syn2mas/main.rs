@@ -10,9 +10,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use mas2nix::{
-    logging,
+    compile, logging,
     migrate::{
         backup::Extent,
         findings::{Finding, Severity},
@@ -20,8 +20,10 @@ use mas2nix::{
         inspect,
         migration::{Migration, Options, Outcome},
         rehearse, status,
+        translate::{self, Translation},
         verify::{self, Report},
     },
+    yaml,
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -58,6 +60,26 @@ enum Command {
         /// Print the result as JSON: `{"findings": [{"id", "severity", "count", "samples",
         /// "meaning", "fix"}]}`.
         #[arg(long)]
+        json: bool,
+    },
+    /// Make MAS's configuration from Synapse's: exit 0. Secrets are never shown: the result names
+    /// files for them. What has no equivalent is listed on the standard error.
+    #[command(
+        after_help = "Example: syn2mas translate --write-secrets /var/lib/secrets/mas >mas.nix"
+    )]
+    Translate {
+        /// What to write.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Where the files with secrets are, or will be.
+        #[arg(long, value_name = "DIR", default_value = "/var/lib/secrets/mas")]
+        secrets: PathBuf,
+        /// Write the files with secrets into this directory, for their owner alone.
+        #[arg(long, value_name = "DIR", conflicts_with = "secrets")]
+        write_secrets: Option<PathBuf>,
+        /// Print everything as JSON: `{"settings", "extraConfigFiles", "secrets": [{"file", "from"}],
+        /// "left": [{"option", "reason"}]}`.
+        #[arg(long, conflicts_with = "format")]
         json: bool,
     },
     /// Move the homeserver: exit 0 if it is moved, 10 if something stands in the way, 1 if it
@@ -120,6 +142,18 @@ enum Command {
     },
 }
 
+/// A form of MAS's configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Options of the NixOS module.
+    #[default]
+    Nix,
+    /// MAS's own configuration file.
+    Yaml,
+    /// The same as JSON.
+    Json,
+}
+
 #[derive(Args)]
 struct Migrate {
     /// Do not ask.
@@ -152,6 +186,19 @@ async fn run(cli: Cli) -> Result<ExitCode> {
     let inputs = cli.inputs.complete()?;
     match cli.command {
         Command::Inspect { json } => run_inspect(&inputs, json).await,
+        Command::Translate {
+            format,
+            secrets,
+            write_secrets,
+            json,
+        } => {
+            let directory = write_secrets.as_deref().unwrap_or(&secrets);
+            let translation = translate::translate(&inputs.synapse()?, directory)?;
+            if write_secrets.is_some() {
+                translation.write_secrets()?;
+            }
+            run_translate(&translation, format, json, write_secrets.is_some())
+        }
         Command::Migrate(options) => run_migrate(&inputs, options).await,
         Command::Verify {
             backup,
@@ -196,6 +243,31 @@ async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
             }
         },
     )
+}
+
+fn run_translate(
+    translation: &Translation,
+    format: Format,
+    json: bool,
+    written: bool,
+) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(translation)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    match format {
+        Format::Nix => {
+            let module = serde_json::json!({
+                "services": {"matrix-authentication-service": translation.module()},
+            });
+            write!(out, "{}", compile::nix_value(&module)?)?;
+        }
+        Format::Yaml => write!(out, "{}", yaml::document(&translation.settings))?,
+        Format::Json => writeln!(out, "{:#}", translation.settings)?,
+    }
+    show::translation(&mut io::stderr().lock(), translation, written)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {

@@ -13,6 +13,7 @@ use mas2nix::migrate::{
     migration::{Outcome, Step, Summary, Told},
     rehearse::{self, Part, Rehearsal},
     status::Status,
+    translate::Translation,
     verify::{Kind, Report},
 };
 use serde_json::{Value, json};
@@ -287,6 +288,33 @@ pub fn outcome_as_json(outcome: &Outcome) -> Value {
             json!({"result": "stuck", "step": step, "error": error.to_string(), "left": left})
         }
     }
+}
+
+/// Shows what a translated configuration needs besides.
+pub fn translation(
+    out: &mut impl Write,
+    translation: &Translation,
+    written: bool,
+) -> io::Result<()> {
+    if !translation.secrets.is_empty() {
+        let verb = if written {
+            "has been written"
+        } else {
+            "has to be written"
+        };
+        writeln!(out, "Secrets, of which each {verb} into its file:")?;
+        for secret in &translation.secrets {
+            writeln!(out, "  {} <- {}", secret.file.display(), secret.from)?;
+        }
+    }
+    if !translation.left.is_empty() {
+        writeln!(out, "What does not come over by itself:")?;
+        for left in &translation.left {
+            let text = format!("{}: {}", left.option, left.reason);
+            writeln!(out, "{}", wrapped(&text, "  - "))?;
+        }
+    }
+    Ok(())
 }
 
 /// Shows what going back would lose, or that it is done.

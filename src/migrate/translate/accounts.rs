@@ -1,0 +1,257 @@
+//! Passwords, registration, what people may do with their accounts, and how long they stay logged in.
+
+use serde_json::{Value, json};
+
+use super::{Work, seconds};
+
+pub fn translate(work: &mut Work) {
+    passwords(work);
+    registration(work);
+    switches(work);
+    lifetimes(work);
+    limits(work);
+    others(work);
+}
+
+fn passwords(work: &mut Work) {
+    let disabled = |path: &str| work.config.get(path) == Some(&Value::Bool(false));
+    let is_off = disabled("password_config.enabled") || disabled("password_config.localdb_enabled");
+    if is_off {
+        work.set("passwords", "enabled", false);
+    }
+    // Even where nobody logs in with a password, the import wants to know them.
+    let mut scheme = json!({"version": 1, "algorithm": "bcrypt", "unicode_normalization": true});
+    if let Some(pepper) = work.config.pepper() {
+        let file = work.secret("pepper", "password_config.pepper", pepper);
+        scheme["secret_file"] = file.into();
+    }
+    if let Some(rounds) = work.config.get("bcrypt_rounds") {
+        scheme["cost"] = rounds.clone();
+    }
+    let schemes = json!([scheme, {"version": 2, "algorithm": "argon2id"}]);
+    work.set("passwords", "schemes", schemes);
+    if work.on("password_config.policy.enabled") {
+        work.leave(
+            "password_config.policy",
+            "MAS does not count kinds of characters, but guesses: `passwords.minimum_complexity`, from 0 \
+             to 4, is 3 unless you set it",
+        );
+    }
+    if work.text("password_config.enabled").is_some() {
+        work.leave(
+            "password_config.enabled",
+            "`only_for_reauth` does not exist in MAS, which lets people log in with passwords; set \
+             `passwords.enabled` to false if they should not",
+        );
+    }
+}
+
+fn registration(work: &mut Work) {
+    let is_open = work.on("enable_registration");
+    work.set("account", "password_registration_enabled", is_open);
+    if is_open {
+        let third_party_ids = work.config.get("registrations_require_3pid");
+        let third_party_ids = third_party_ids.and_then(Value::as_array).cloned();
+        let needs = |medium: &str| {
+            third_party_ids
+                .iter()
+                .flatten()
+                .any(|required| required == medium)
+        };
+        let (email, phone) = (needs("email"), needs("msisdn"));
+        work.set("account", "password_registration_email_required", email);
+        if phone {
+            work.leave(
+                "registrations_require_3pid",
+                "MAS knows no phone numbers, so it cannot ask for one",
+            );
+        }
+        if work.on("registration_requires_token") {
+            work.set("account", "password_registration_token_required", true);
+            work.leave(
+                "registration_requires_token",
+                "tokens that exist do not come over: make new ones with `mas-cli manage \
+                 issue-user-registration-token`",
+            );
+        }
+    }
+    work.leave_if_set(
+        "allowed_local_3pids",
+        "MAS can refuse addresses in its policy only: `policy.data.emails`",
+    );
+    work.leave_if_set(
+        "registration_shared_secret",
+        "use `mas-cli manage register-user`, or `mas-register-user` of this module",
+    );
+    if work.on("enable_registration_captcha") {
+        match (
+            work.text("recaptcha_public_key"),
+            work.text("recaptcha_private_key"),
+        ) {
+            (Some(public), Some(private)) => {
+                work.set("captcha", "service", "recaptcha_v2");
+                work.set("captcha", "site_key", public);
+                work.secret_settings
+                    .insert("captcha".to_owned(), json!({"secret_key": private}));
+                work.secret_options.push("recaptcha_private_key".to_owned());
+            }
+            _ => work.leave(
+                "enable_registration_captcha",
+                "the keys are not in the configuration: set `captcha.site_key`, and \
+                 `captcha.secret_key` in an extra configuration file",
+            ),
+        }
+    }
+    work.leave_if_set(
+        "user_consent",
+        "MAS only shows a link: put your terms on a page of yours, and set `branding.tos_uri`. Synapse's \
+         own page is gone after the cutover",
+    );
+}
+
+fn switches(work: &mut Work) {
+    let is = |path: &str, default: bool| {
+        let value = work.config.get(path);
+        value.and_then(Value::as_bool).unwrap_or(default)
+    };
+    let has_mail = work.config.get("email.smtp_host").is_some()
+        || work.config.get("email.notif_from").is_some();
+    let has_passwords =
+        is("password_config.enabled", true) && is("password_config.localdb_enabled", true);
+    for (option, value) in [
+        (
+            "displayname_change_allowed",
+            is("enable_set_displayname", true),
+        ),
+        ("email_change_allowed", is("enable_3pid_changes", true)),
+        ("password_recovery_enabled", has_mail && has_passwords),
+        // Synapse lets people log in with an address that it knows.
+        ("login_with_email_allowed", true),
+    ] {
+        work.set("account", option, value);
+    }
+}
+
+/// Seconds that MAS takes for the end of inactive sessions.
+const INACTIVE: std::ops::RangeInclusive<u64> = 600..=7_776_000;
+/// Seconds that MAS takes for the life of tokens.
+const TOKEN: std::ops::RangeInclusive<u64> = 60..=86_400;
+
+fn lifetimes(work: &mut Work) {
+    if let Some(value) = work.config.get("refreshable_access_token_lifetime") {
+        match seconds(value).filter(|life| TOKEN.contains(life)) {
+            Some(life) => work.set("experimental", "compat_token_ttl", life),
+            None => work.leave(
+                "refreshable_access_token_lifetime",
+                "MAS's `experimental.compat_token_ttl` takes from a minute to a day",
+            ),
+        }
+    }
+    for option in ["session_lifetime", "refresh_token_lifetime"] {
+        let Some(life) = work.config.get(option).and_then(seconds) else {
+            continue;
+        };
+        if INACTIVE.contains(&life) {
+            let ending = json!({"ttl": life});
+            work.set("experimental", "inactive_session_expiration", ending);
+            work.leave(
+                option,
+                "MAS ends sessions that nobody has used for so long, which is not quite the same: see \
+                 `experimental.inactive_session_expiration`",
+            );
+        } else {
+            work.leave(
+                option,
+                "MAS's `experimental.inactive_session_expiration` takes from ten minutes to ninety days",
+            );
+        }
+    }
+    work.leave_if_set(
+        "nonrefreshable_access_token_lifetime",
+        "MAS's tokens without refresh live as long as their session",
+    );
+    work.leave_if_set(
+        "ui_auth",
+        "MAS asks for nothing twice, so there is nothing to remember",
+    );
+    if work.on("login_via_existing_session.enabled") {
+        work.leave(
+            "login_via_existing_session",
+            "MAS has the device code grant for that: `oauth.device_code_grant_enabled`, which is on",
+        );
+    }
+}
+
+fn limits(work: &mut Work) {
+    let limit = |path: &str| {
+        let value = work.config.get(path)?;
+        let per_second = value["per_second"].as_f64().filter(|rate| *rate > 0.0)?;
+        // Synapse allows fractions here.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is small"
+        )]
+        let burst = value["burst_count"].as_f64()?.max(1.0) as u64;
+        Some(json!({"per_second": per_second, "burst": burst}))
+    };
+    let login = [
+        ("per_ip", limit("rc_login.address")),
+        ("per_account", limit("rc_login.account")),
+    ];
+    let registration = limit("rc_registration");
+    for (option, limit) in login {
+        if let Some(limit) = limit {
+            let rates = work
+                .settings
+                .entry("rate_limiting")
+                .or_insert_with(|| json!({}));
+            rates["login"][option] = limit;
+        }
+    }
+    if let Some(limit) = registration {
+        work.set("rate_limiting", "registration", limit);
+    }
+    work.leave_if_set(
+        "rc_login.failed_attempts",
+        "MAS limits all attempts alike: `rate_limiting.login`",
+    );
+    work.leave_if_set(
+        "rc_3pid_validation",
+        "MAS limits mails by `rate_limiting.email_authentication`",
+    );
+}
+
+fn others(work: &mut Work) {
+    for (option, name) in [
+        ("saml2_config", "SAML"),
+        ("cas_config", "CAS"),
+        ("jwt_config", "logins by JWT"),
+    ] {
+        let disabled = work.config.get(&format!("{option}.enabled")) == Some(&Value::Bool(false));
+        if !disabled {
+            work.leave_if_set(
+                option,
+                &format!(
+                    "MAS does not know {name}: put a provider such as Dex between, in \
+                     `upstream_oauth2.providers`, with `synapse_idp_id` set to Synapse's name for it"
+                ),
+            );
+        }
+    }
+    work.leave_if_set(
+        "password_providers",
+        "MAS cannot ask Synapse's modules: put a provider such as Dex in front of what they ask",
+    );
+    work.leave_if_set(
+        "modules",
+        "those that check passwords, logins or registrations are not asked any more",
+    );
+    work.leave_if_set(
+        "sso",
+        "MAS asks people itself whether they trust a client, and has pages of its own",
+    );
+    if work.on("allow_guest_access") {
+        work.leave("allow_guest_access", "MAS knows no guests");
+    }
+}

@@ -1,0 +1,244 @@
+//! From Synapse's configuration to MAS's: what MAS has an equivalent for, which secrets go where, and
+//! what has none, with a reason.
+
+mod accounts;
+mod mail;
+mod providers;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{MigrateError, synapse::Config};
+use crate::{disk, yaml};
+
+/// MAS's configuration, as far as it follows from Synapse's.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Translation {
+    /// MAS's settings. Where a secret belongs, a `_file` option names its file.
+    pub settings: Value,
+    /// Further configuration files, with secrets that MAS reads from no file of their own.
+    pub extra_config_files: Vec<PathBuf>,
+    /// Which file needs which value.
+    pub secrets: Vec<Secret>,
+    /// What has no equivalent, or needs a hand.
+    pub left: Vec<Left>,
+}
+
+/// A file that needs a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Secret {
+    /// The file.
+    pub file: PathBuf,
+    /// The option of Synapse that has the value.
+    pub from: String,
+    /// What goes into the file. Never shown.
+    #[serde(skip)]
+    pub content: String,
+}
+
+/// An option of Synapse that does not come over by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// The option.
+    pub option: String,
+    /// Why, and what to do about it.
+    pub reason: String,
+}
+
+/// What a part of the translation writes to.
+struct Work<'a> {
+    config: &'a Config,
+    /// Where files with secrets are to be.
+    directory: &'a Path,
+    settings: Map<String, Value>,
+    /// Settings with secrets that MAS reads from no file of their own.
+    secret_settings: Map<String, Value>,
+    secret_options: Vec<String>,
+    secrets: Vec<Secret>,
+    left: Vec<Left>,
+}
+
+impl Work<'_> {
+    /// Sets an option of MAS.
+    fn set(&mut self, section: &str, option: &str, value: impl Into<Value>) {
+        let entry = self.settings.entry(section).or_insert_with(|| json!({}));
+        entry[option] = value.into();
+    }
+
+    /// An option of Synapse that is on.
+    fn on(&self, path: &str) -> bool {
+        self.config.get(path) == Some(&Value::Bool(true))
+    }
+
+    fn text(&self, path: &str) -> Option<String> {
+        self.config.get(path)?.as_str().map(str::to_owned)
+    }
+
+    /// Says that an option of Synapse does not come over.
+    fn leave(&mut self, option: impl Into<String>, reason: impl Into<String>) {
+        self.left.push(Left {
+            option: option.into(),
+            reason: reason.into(),
+        });
+    }
+
+    /// Says so if the option is there.
+    fn leave_if_set(&mut self, option: &str, reason: &str) {
+        if self.config.get(option).is_some() {
+            self.leave(option, reason);
+        }
+    }
+
+    /// Puts a secret into a file of its own, and gives the file's name.
+    fn secret(&mut self, name: &str, from: &str, content: &str) -> String {
+        let file = self.directory.join(name);
+        self.secrets.push(Secret {
+            file: file.clone(),
+            from: from.to_owned(),
+            content: content.to_owned(),
+        });
+        file.display().to_string()
+    }
+}
+
+/// Translates Synapse's configuration. Files with secrets are to be in a directory.
+///
+/// # Errors
+///
+/// If the configuration lacks what everything depends on.
+pub fn translate(config: &Config, directory: &Path) -> Result<Translation, MigrateError> {
+    let mut work = Work {
+        config,
+        directory,
+        settings: Map::new(),
+        secret_settings: Map::new(),
+        secret_options: Vec::new(),
+        secrets: Vec::new(),
+        left: Vec::new(),
+    };
+    work.set("matrix", "homeserver", config.server_name()?);
+    if let Some(url) = config.url() {
+        work.set("matrix", "endpoint", format!("{url}/"));
+    }
+    accounts::translate(&mut work);
+    mail::translate(&mut work);
+    providers::translate(&mut work);
+    let mut extra_config_files = Vec::new();
+    if !work.secret_settings.is_empty() {
+        let content = yaml::document(&Value::Object(work.secret_settings.clone()));
+        let from = work.secret_options.join(", ");
+        extra_config_files.push(work.secret("mas.yaml", &from, &content).into());
+    }
+    Ok(Translation {
+        settings: Value::Object(work.settings),
+        extra_config_files,
+        secrets: work.secrets,
+        left: work.left,
+    })
+}
+
+impl Translation {
+    /// The options of the NixOS module, as a value.
+    #[must_use]
+    pub fn module(&self) -> Value {
+        let mut settings = self.settings.clone();
+        let mut migration = json!({"enable": true});
+        // The module knows how passwords come over.
+        let schemes = settings["passwords"]
+            .as_object_mut()
+            .and_then(|passwords| passwords.remove("schemes"));
+        if let Some(file) = schemes
+            .as_ref()
+            .and_then(|schemes| schemes[0].get("secret_file"))
+        {
+            migration["pepperFile"] = file.clone();
+        }
+        if let Some(cost) = schemes.as_ref().and_then(|schemes| schemes[0].get("cost")) {
+            // But not how much work they were.
+            let mut schemes = schemes.clone().unwrap_or_default();
+            schemes[0]["cost"] = cost.clone();
+            settings["passwords"]["schemes"] = schemes;
+        }
+        if settings["passwords"] == json!({}) {
+            settings.as_object_mut().map(|all| all.remove("passwords"));
+        }
+        let mut module = json!({
+            "enable": true,
+            "synapse": {"enable": true},
+            "migration": migration,
+            "settings": settings,
+        });
+        if !self.extra_config_files.is_empty() {
+            module["extraConfigFiles"] = json!(self.extra_config_files);
+        }
+        module
+    }
+
+    /// Writes the secrets, each into its file, for its owner alone. Those that are there already stay
+    /// as they are.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written, or has something else in it.
+    pub fn write_secrets(&self) -> Result<(), MigrateError> {
+        for secret in &self.secrets {
+            let failed =
+                |error: std::io::Error| MigrateError::file(&secret.file, error.to_string());
+            match fs::read_to_string(&secret.file) {
+                Ok(found) if found == secret.content => continue,
+                Ok(_) => {
+                    let reason = "it is there already, with something else in it. Move it away, or \
+                                  name another directory";
+                    return Err(MigrateError::file(&secret.file, reason.to_owned()));
+                }
+                Err(_) => {}
+            }
+            disk::replace(&secret.file, &secret.content, 0o600).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// A duration as Synapse writes it, in seconds: a number of milliseconds, or one with a unit.
+fn seconds(value: &Value) -> Option<u64> {
+    if let Some(milliseconds) = value.as_u64() {
+        return Some(milliseconds / 1000);
+    }
+    let text = value.as_str()?;
+    let (number, unit) = text.split_at(text.len().checked_sub(1)?);
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        "y" => 365 * 86_400,
+        _ => return text.parse::<u64>().ok().map(|number| number / 1000),
+    };
+    Some(number.parse::<u64>().ok()? * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_synapse_does() {
+        for (value, expected) in [
+            (json!("5m"), Some(300)),
+            (json!(90_000), Some(90)),
+            (json!("1y"), Some(31_536_000)),
+            (json!("2000"), Some(2)),
+            (json!(""), None),
+            (json!("x"), None),
+        ] {
+            assert_eq!(seconds(&value), expected, "{value}");
+        }
+    }
+}
