@@ -149,77 +149,35 @@ let
     "::1"
     "/run/postgresql"
   ];
-in
-{
-  disabledModules = [ "services/matrix/matrix-authentication-service.nix" ];
-
-  options.services.matrix-authentication-service =
-    import ./generated/module.nix {
-      inherit lib;
-      types = settingsTypes;
+  # Switching to what would lock people out is refused before anything is stopped.
+  knowsOldPasswords = lib.any (
+    scheme: scheme.version or null == 1 && scheme.algorithm or null == "bcrypt"
+  ) settings.passwords.schemes or [ ];
+  ifMoved = reason: ''
+    if [ -s ${migration.directory}/synapse.yaml ]; then
+      echo "This homeserver was moved to MAS: ${reason}." >&2
+      exit 1
+    fi
+  '';
+  guards =
+    lib.optionalAttrs (!(cfg.enable && cfg.synapse.enable)) {
+      syn2mas-way-back = ifMoved "without it, everybody would be logged out. Run 'syn2mas rollback' first";
     }
-    // {
-      enable = mkEnableOption "Matrix Authentication Service";
-
-      package = mkPackageOption pkgs "matrix-authentication-service" { };
-
-      toolsPackage = mkOption {
-        type = types.package;
-        default = pkgs.callPackage ../nix/package.nix { };
-        defaultText = lib.literalMD "mas2nix, built from the source of this module";
-        description = "The package with `mas-service`, which the units run.";
-      };
-
-      postgresqlPackage = mkOption {
-        type = types.package;
-        default = config.services.postgresql.package;
-        defaultText = lib.literalExpression "config.services.postgresql.package";
-        description = "The package with `psql`, which `createDatabase` uses.";
-      };
-
-      settings = mkOption {
-        type = import ./generated/options {
-          inherit lib;
-          types = settingsTypes;
-        };
-        default = { };
-        description = ''
-          The configuration of MAS. Only what is set here reaches MAS, and what follows from the
-          other options: the listeners, the secrets that are made on this host, its database.
-
-          A `*_file` option takes any path: a file outside the Nix store is handed to the service as a
-          systemd credential, so it may belong to root alone, and a newline at its end does no harm.
-        '';
-      };
-
-      extraSettings = mkOption {
-        type = settingsTypes.json;
-        default = { };
-        example.experimental.some_new_option = true;
-        description = ''
-          Settings that this module does not know, for a newer MAS. They are merged over
-          {option}`services.matrix-authentication-service.settings` as MAS merges its files: sets are
-          merged, lists are joined, and other values win. Their names and types are checked by
-          nothing but `checkConfig`.
-        '';
-      };
-
-      finalSettings = mkOption {
-        type = settingsTypes.json;
-        readOnly = true;
-        internal = true;
-        description = "What the generated configuration file says.";
-      };
-
-      synapseOverlay = mkOption {
-        type = types.str;
-        readOnly = true;
-        internal = true;
-        description = "A configuration file for Synapse that turns delegation on, whatever else it has.";
-      };
+    // lib.optionalAttrs (cfg.enable && delegated && !knowsOldPasswords) {
+      syn2mas-passwords = ifMoved "nobody could log in with a password of before. Set services.matrix-authentication-service.migration.passwords";
+    }
+    // lib.optionalAttrs (cfg.enable && delegated && !migration.enable && cfg.createDatabase) {
+      syn2mas-way-there = "${cfg.toolsPackage}/bin/syn2mas guard --manifest ${
+        pkgs.writeText "guard.yaml" (toYaml {
+          inherit (migration) synapseConfig synapseUser;
+          masUser = name;
+          masDatabaseUri = "postgresql:///${name}?host=/run/postgresql";
+        })
+      }";
     };
 
-  config = mkIf cfg.enable {
+  # What there is if MAS is enabled.
+  enabled = {
     services.matrix-authentication-service = {
       finalSettings = files.settings;
       synapseOverlay = toYaml synapse.overlay;
@@ -294,12 +252,10 @@ in
           // lib.optionalAttrs cfg.synapse.enable {
             "synapse.yaml" = pkgs.writeText "synapse.yaml" cfg.synapseOverlay;
           }
-          // lib.optionalAttrs migration.enable (
-            {
-              "syn2mas.yaml" = pkgs.writeText "syn2mas.yaml" (toYaml service.migration);
-            }
-            // lib.mapAttrs pkgs.writeText routes.cutover
-          )
+          // lib.optionalAttrs (cfg.synapse.enable && cfg.synapse.units != [ ]) {
+            "syn2mas.yaml" = pkgs.writeText "syn2mas.yaml" (toYaml service.migration);
+          }
+          // lib.optionalAttrs migration.enable (lib.mapAttrs pkgs.writeText routes.cutover)
         );
 
     environment.systemPackages = lib.mapAttrsToList (
@@ -340,4 +296,78 @@ in
       tmpfiles.rules = units.tmpfiles;
     };
   };
+in
+{
+  disabledModules = [ "services/matrix/matrix-authentication-service.nix" ];
+
+  options.services.matrix-authentication-service =
+    import ./generated/module.nix {
+      inherit lib;
+      types = settingsTypes;
+    }
+    // {
+      enable = mkEnableOption "Matrix Authentication Service";
+
+      package = mkPackageOption pkgs "matrix-authentication-service" { };
+
+      toolsPackage = mkOption {
+        type = types.package;
+        default = pkgs.callPackage ../nix/package.nix { };
+        defaultText = lib.literalMD "mas2nix, built from the source of this module";
+        description = "The package with `mas-service`, which the units run.";
+      };
+
+      postgresqlPackage = mkOption {
+        type = types.package;
+        default = config.services.postgresql.package;
+        defaultText = lib.literalExpression "config.services.postgresql.package";
+        description = "The package with `psql`, which `createDatabase` uses.";
+      };
+
+      settings = mkOption {
+        type = import ./generated/options {
+          inherit lib;
+          types = settingsTypes;
+        };
+        default = { };
+        description = ''
+          The configuration of MAS. Only what is set here reaches MAS, and what follows from the
+          other options: the listeners, the secrets that are made on this host, its database.
+
+          A `*_file` option takes any path: a file outside the Nix store is handed to the service as a
+          systemd credential, so it may belong to root alone, and a newline at its end does no harm.
+        '';
+      };
+
+      extraSettings = mkOption {
+        type = settingsTypes.json;
+        default = { };
+        example.experimental.some_new_option = true;
+        description = ''
+          Settings that this module does not know, for a newer MAS. They are merged over
+          {option}`services.matrix-authentication-service.settings` as MAS merges its files: sets are
+          merged, lists are joined, and other values win. Their names and types are checked by
+          nothing but `checkConfig`.
+        '';
+      };
+
+      finalSettings = mkOption {
+        type = settingsTypes.json;
+        readOnly = true;
+        internal = true;
+        description = "What the generated configuration file says.";
+      };
+
+      synapseOverlay = mkOption {
+        type = types.str;
+        readOnly = true;
+        internal = true;
+        description = "A configuration file for Synapse that turns delegation on, whatever else it has.";
+      };
+    };
+
+  config = lib.mkMerge [
+    { system.preSwitchChecks = mkIf homeserver.enable guards; }
+    (mkIf cfg.enable enabled)
+  ];
 }

@@ -215,11 +215,13 @@ impl Context {
                 self.yaml(delegation::overlay()),
             );
         }
-        if self.options["migration"]["enable"] == true {
+        if self.scope().holds(&delegation::here()) {
             add(
                 format!("etc/{NAME}/syn2mas.yaml"),
                 self.yaml(manifest::migration()),
             );
+        }
+        if self.options["migration"]["enable"] == true {
             for (switch, lines) in [
                 (switch::nginx(), routes::nginx_compat()),
                 (switch::caddy(), routes::caddy_compat()),

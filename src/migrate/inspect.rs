@@ -399,6 +399,17 @@ const IMPORTED: [&str; 8] = [
     "compat_refresh_tokens",
 ];
 
+/// Tells the state of the database that MAS has.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub async fn mas_state_of(inputs: &Inputs) -> Result<MasState, MigrateError> {
+    let database = inputs.mas_database()?;
+    let mut connection = database.snapshot().await?;
+    mas_state(&mut connection, &database).await
+}
+
 /// Tells the state of MAS's database.
 ///
 /// # Errors

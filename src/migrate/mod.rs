@@ -5,6 +5,7 @@ pub mod backup;
 pub mod database;
 pub mod findings;
 pub mod grant;
+pub mod guard;
 pub mod handover;
 pub mod host;
 pub mod import;

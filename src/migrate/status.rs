@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{
     MigrateError,
     inputs::Inputs,
-    inspect::{self, MasState},
+    inspect,
     journal::{self, Line, Memory},
     probe::Addresses,
     services::Services,
@@ -113,7 +113,7 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         ),
         Err(_) => (Vec::new(), Vec::new()),
     };
-    let mas_database = match mas_state(inputs).await {
+    let mas_database = match inspect::mas_state_of(inputs).await {
         Ok(state) => state.to_string(),
         Err(error) => error.to_string(),
     };
@@ -134,10 +134,4 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         memory,
         journal: lines[last..].to_vec(),
     })
-}
-
-async fn mas_state(inputs: &Inputs) -> Result<MasState, MigrateError> {
-    let database = inputs.mas_database()?;
-    let mut connection = database.snapshot().await?;
-    inspect::mas_state(&mut connection, &database).await
 }

@@ -54,8 +54,26 @@ impl<'a> Homeserver<'a> {
 
     /// A homeserver with databases of its own, which does not run yet.
     pub fn new(server: &'a Postgres, mas: &'a MasCli, name: &str) -> Self {
-        let (synapse_database, mas_database) = (format!("synapse_{name}"), format!("mas_{name}"));
-        server.copy("template_synapse", &synapse_database);
+        let database = format!("synapse_{name}");
+        server.copy("template_synapse", &database);
+        Self::of(server, mas, name, database)
+    }
+
+    /// The same with a database of Synapse that this fills.
+    pub fn with_rows(
+        server: &'a Postgres,
+        mas: &'a MasCli,
+        name: &str,
+        fill: impl FnOnce(&str),
+    ) -> Self {
+        let database = format!("synapse_{name}");
+        server.create_empty_synapse(&database);
+        fill(&database);
+        Self::of(server, mas, name, database)
+    }
+
+    fn of(server: &'a Postgres, mas: &'a MasCli, name: &str, synapse_database: String) -> Self {
+        let mas_database = format!("mas_{name}");
         let migration = Migration::new(server, mas, &synapse_database, &mas_database);
         let directory = server.path().join(name);
         fs::create_dir(&directory).unwrap();

@@ -85,10 +85,15 @@ impl Postgres {
         self.sql("postgres", &format!("CREATE DATABASE {to} TEMPLATE {from}"));
     }
 
-    /// Makes a database of Synapse, with the rows of `tests/data/homeserver.sql`.
-    pub fn create_synapse(&self, database: &str) {
+    /// Makes a database of Synapse in which nobody is.
+    pub fn create_empty_synapse(&self, database: &str) {
         self.create(database);
         self.file(database, &self.synapse.join("schema.sql"));
+    }
+
+    /// Makes a database of Synapse, with the rows of `tests/data/homeserver.sql`.
+    pub fn create_synapse(&self, database: &str) {
+        self.create_empty_synapse(database);
         self.file(database, &root().join("tests/data/homeserver.sql"));
     }
 
@@ -271,14 +276,25 @@ upstream_oauth2: {{providers: [{}, {}]}}
     /// MAS's own import from another database of Synapse into another one of MAS; what it says if it
     /// fails.
     pub fn try_import(&self, synapse_uri: &str, mas_name: &str) -> Result<(), String> {
+        let mut command = self.import_into(mas_name);
+        command.args(["--synapse-database-uri", synapse_uri]);
+        succeed(&mut command)
+    }
+
+    /// A run of MAS's own import into another database of MAS.
+    pub fn import_into(&self, mas_name: &str) -> Command {
         let config = self.server.path().join(format!("{mas_name}.yaml"));
-        let text = fs::read_to_string(&self.mas_config).unwrap();
-        fs::write(&config, text.replace("/mas'", &format!("/{mas_name}'"))).unwrap();
+        let own = fs::read_to_string(&self.mas_config).unwrap();
+        let at = own
+            .find("database: {uri: '")
+            .expect("the database is named by an address");
+        let end = at + own[at..].find('}').unwrap();
+        let uri = format!("database: {{uri: '{}'", self.server.uri(mas_name));
+        fs::write(&config, [&own[..at], &uri, &own[end..]].concat()).unwrap();
         let mut command = self.mas.command("syn2mas migrate");
         command.arg("--config").arg(config);
         command.arg("--synapse-config").arg(&self.synapse_config);
-        command.args(["--synapse-database-uri", synapse_uri]);
-        succeed(&mut command)
+        command
     }
 
     /// Makes MAS's tables.

@@ -47,6 +47,7 @@ lib.evalModules {
           timers = lib.mkOption { type = any; };
           tmpfiles.rules = lib.mkOption { type = lib.types.listOf lib.types.str; };
         };
+        system.preSwitchChecks = lib.mkOption { type = lib.types.attrsOf lib.types.str; };
         users.users = lib.mkOption { type = any; };
         users.groups = lib.mkOption { type = any; };
         services = {

@@ -16,6 +16,7 @@ use mas2nix::{
     migrate::{
         backup::Extent,
         findings::{Finding, Severity},
+        guard,
         inputs::Inputs,
         inspect,
         migration::{Migration, Options, Outcome},
@@ -132,6 +133,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look whether letting MAS authenticate users now would lock them out: exit 10 if it would, 0 if
+    /// not, or if Synapse's database cannot be asked. The NixOS module asks before it switches.
+    #[command(after_help = "Example: syn2mas guard --mas-database-uri postgresql:///mas")]
+    Guard,
     /// Say where things stand, and the next command to type. Changes nothing.
     #[command(after_help = "Example: syn2mas status --json | jq -r .stage")]
     Status {
@@ -218,6 +223,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rollback {
             accept_loss, json, ..
         } => run_rollback(&inputs, accept_loss, json).await,
+        Command::Guard => run_guard(&inputs).await,
         Command::Status { json } => run_status(&inputs, json).await,
     }
 }
@@ -347,6 +353,21 @@ async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<
     } else {
         ExitCode::from(BLOCKED)
     })
+}
+
+async fn run_guard(inputs: &Inputs) -> Result<ExitCode> {
+    match guard::locked_out(inputs).await {
+        Ok(None) => Ok(ExitCode::SUCCESS),
+        Ok(Some(reason)) => {
+            eprintln!("{reason}.");
+            Ok(ExitCode::from(BLOCKED))
+        }
+        Err(error) => {
+            // A homeserver that is not there yet has nobody to lock out.
+            eprintln!("syn2mas: {error}");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }
 
 async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
