@@ -167,10 +167,9 @@ fn the_static_form_comes_to_the_same() {
                 .as_object()
                 .unwrap()
                 .iter()
-                .filter_map(move |(name, value)| {
-                    (right[name] != *value)
-                        .then(|| format!("{section}.{name}: {value} {}", right[name]))
-                })
+                .filter(|(name, value)| right[*name] != **value)
+                .map(|(name, value)| format!("{section}.{name}: {value} {}", right[name]))
+                .collect::<Vec<_>>()
         })
         .filter(|difference| !difference.contains("config_files"))
         .collect();
@@ -201,7 +200,7 @@ fn what_would_lock_people_out_is_not_switched_to() {
         )
     };
     let delegated = json!({"enable": true});
-    let passes = |script: &Value| {
+    let run = |script: &Value| {
         let output = Command::new("bash")
             .args(["-c", script.as_str().unwrap()])
             .output()
@@ -221,14 +220,14 @@ fn what_would_lock_people_out_is_not_switched_to() {
     }));
     let passwords = &unknown["syn2mas-passwords"];
     // Nothing is refused on a homeserver that was never moved.
-    assert!(passes(way_back).0 && passes(passwords).0);
+    assert!(run(way_back).0 && run(passwords).0);
     fs::write(directory.path().join("synapse.yaml"), "").unwrap();
-    assert!(passes(way_back).0 && passes(passwords).0);
+    assert!(run(way_back).0 && run(passwords).0);
     fs::write(directory.path().join("synapse.yaml"), "full").unwrap();
-    let (passed, said) = passes(way_back);
-    assert!(!passed && said.contains("syn2mas rollback"), "{said}");
-    let (passed, said) = passes(passwords);
-    assert!(!passed && said.contains("migration.passwords"), "{said}");
+    let (is_good, said) = run(way_back);
+    assert!(!is_good && said.contains("syn2mas rollback"), "{said}");
+    let (is_good, said) = run(passwords);
+    assert!(!is_good && said.contains("migration.passwords"), "{said}");
     for good in [json!({"enable": true}), json!({"passwords": true})] {
         let checks = checks(json!({
             "enable": true, "synapse": delegated, "migration": migration(good),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Configurations that between them use every unit, file and route.
+#[expect(clippy::too_many_lines, reason = "it is a list")]
 fn configurations() -> Vec<(&'static str, Value)> {
     let base = json!({
         "package": "/opt/mas",

@@ -1,6 +1,6 @@
 //! Connections to the two databases.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use sqlx::{
@@ -132,7 +132,7 @@ impl Database {
     /// A run of one of PostgreSQL's own programs on it. What may be secret is not in the arguments,
     /// which every user of this host can see.
     #[must_use]
-    pub fn program(&self, path: &PathBuf) -> Command {
+    pub fn program(&self, path: &Path) -> Command {
         let mut command = program::command(path, self.account.as_ref());
         command
             .env("PGHOST", self.host())

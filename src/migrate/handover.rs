@@ -59,7 +59,7 @@ impl Handover {
     /// If a file that it needs cannot be read.
     pub fn of_service(manifest: &Path, account: Option<&Account>) -> Result<Self, MigrateError> {
         let mut handover = Handover::new(account)?;
-        let manifest = service::manifest(manifest).map_err(from_service)?;
+        let manifest = service::manifest(manifest).map_err(|error| from_service(&error))?;
         let directories = Directories {
             credentials: handover.directory.path().to_owned(),
             runtime: handover.directory.path().to_owned(),
@@ -67,7 +67,7 @@ impl Handover {
         for (name, file) in &manifest.credentials {
             handover.take(name, file)?;
         }
-        let arguments = prepare(&manifest, &directories).map_err(from_service)?;
+        let arguments = prepare(&manifest, &directories).map_err(|error| from_service(&error))?;
         let files = arguments.iter().filter(|argument| *argument != "--config");
         handover.files = files.map(PathBuf::from).collect();
         if let Some(account) = account {
@@ -128,6 +128,6 @@ fn give(directory: &Path, account: &Account) -> Result<(), MigrateError> {
     Ok(())
 }
 
-fn from_service(error: ServiceError) -> MigrateError {
+fn from_service(error: &ServiceError) -> MigrateError {
     MigrateError::Missing(error.to_string())
 }

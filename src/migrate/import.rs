@@ -202,11 +202,11 @@ impl Said {
     #[must_use]
     pub fn read(text: &str) -> Self {
         let mut said = Said::default();
-        let mut list: Option<&mut Vec<String>> = None;
+        let mut bullets: Option<&mut Vec<String>> = None;
         for line in text.lines().map(str::trim) {
-            match (line, &mut list) {
-                ("===== Errors =====", _) => list = Some(&mut said.errors),
-                ("===== Warnings =====", _) => list = Some(&mut said.warnings),
+            match (line, &mut bullets) {
+                ("===== Errors =====", _) => bullets = Some(&mut said.errors),
+                ("===== Warnings =====", _) => bullets = Some(&mut said.warnings),
                 (_, Some(found)) => match (line.strip_prefix("• "), found.last_mut()) {
                     (Some(begun), _) => found.push(begun.to_owned()),
                     (None, Some(last)) if !line.is_empty() => {

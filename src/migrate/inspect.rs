@@ -44,7 +44,7 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
     } else {
         findings.extend(host::room(inputs, &mut reader, &of_synapse).await?);
         findings.extend(server::findings(&mut reader, &of_synapse).await?);
-        findings.extend(rows::findings(&mut reader, &of_synapse, server_name).await?);
+        findings.extend(rows::findings(&of_synapse, server_name).await?);
         findings.extend(providers(&mut reader, &of_synapse, &synapse, &mas).await?);
     }
     if identity(&mut reader, &of_synapse).await? == identity(&mut writer, &of_mas).await? {
@@ -147,11 +147,21 @@ fn settings(config: &synapse::Config, mas: &Value, server_name: &str) -> Vec<Fin
         "Registration has a CAPTCHA now, and will have none.",
         "Configure `captcha` of MAS.",
     );
+    findings.extend(elsewhere(config));
+    findings.extend(nulls(config));
+    findings
+}
+
+/// Who else logs people in.
+fn elsewhere(config: &synapse::Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut add = |found: bool, id, meaning: &str, fix: &str| {
+        findings.extend(found.then(|| Finding::one(id, Warning, meaning, fix)));
+    };
     for (section, name) in [("cas_config", "CAS"), ("jwt_config", "JWT")] {
         add(
             on(config, &format!("{section}.enabled")),
             "external-login",
-            Warning,
             &format!("People log in by {name}, which MAS does not know."),
             "Put a provider such as Dex between it and `upstream_oauth2.providers` of MAS.",
         );
@@ -161,7 +171,6 @@ fn settings(config: &synapse::Config, mas: &Value, server_name: &str) -> Vec<Fin
         saml.iter().any(|path| config.get(path).is_some())
             && config.get("saml2_config.enabled") != Some(&json!(false)),
         "external-login",
-        Warning,
         "People log in by SAML, which MAS does not know.",
         "Put a provider such as Dex between it and `upstream_oauth2.providers` of MAS.",
     );
@@ -170,7 +179,6 @@ fn settings(config: &synapse::Config, mas: &Value, server_name: &str) -> Vec<Fin
         custom.is_some_and(|providers| !providers.is_empty())
             || config.get("password_config.localdb_enabled") == Some(&json!(false)),
         "password-provider",
-        Warning,
         "Passwords are checked by something that MAS cannot ask, such as LDAP.",
         "Put a provider such as Dex in front of it, in `upstream_oauth2.providers` of MAS.",
     );
@@ -191,7 +199,6 @@ fn settings(config: &synapse::Config, mas: &Value, server_name: &str) -> Vec<Fin
             .about(modules),
         );
     }
-    findings.extend(nulls(config));
     findings
 }
 

@@ -176,21 +176,12 @@ async fn ask(url: &str, token: Option<&str>, body: Option<Value>) -> Result<Answ
             .build()
             .new_agent();
         let bearer = token.map(|token| format!("Bearer {token}"));
-        let mut response = match body {
-            Some(body) => {
-                let mut request = agent.post(&address);
-                if let Some(bearer) = &bearer {
-                    request = request.header("Authorization", bearer);
-                }
-                request.send_json(&body)?
-            }
-            None => {
-                let mut request = agent.get(&address);
-                if let Some(bearer) = &bearer {
-                    request = request.header("Authorization", bearer);
-                }
-                request.call()?
-            }
+        let bearer = bearer.unwrap_or_default();
+        let mut response = if let Some(body) = body {
+            let request = agent.post(&address);
+            request.header("Authorization", bearer).send_json(&body)?
+        } else {
+            agent.get(&address).header("Authorization", bearer).call()?
         };
         let status = response.status().as_u16();
         let body = response.body_mut().read_json().unwrap_or(Value::Null);

@@ -3,6 +3,8 @@
 //! The import reads the rows that [`mapping`](super::mapping) tells of, and stops at the first one
 //! that it cannot take, or takes it and harms somebody. Each query gives a text that names a row.
 
+use std::sync::Mutex;
+
 use sqlx::{PgConnection, Row};
 
 use super::{
@@ -25,73 +27,93 @@ fn check(
     }
 }
 
-/// Looks at Synapse's database.
+/// Looks at Synapse's database, over two connections at once.
 ///
 /// # Errors
 ///
 /// If it cannot be read.
 pub async fn findings(
-    connection: &mut PgConnection,
     database: &Database,
     server_name: &str,
 ) -> Result<Vec<Finding>, MigrateError> {
     let checks = [identities(), tables(), times(), sessions(), people()];
+    let left = Mutex::new(checks.into_iter().flatten());
+    let (one, other) = tokio::try_join!(
+        work_off(&left, database, server_name),
+        work_off(&left, database, server_name),
+    )?;
+    Ok([one, other].concat())
+}
+
+/// Makes one check after the other, until none is left.
+async fn work_off(
+    left: &Mutex<impl Iterator<Item = Check>>,
+    database: &Database,
+    server_name: &str,
+) -> Result<Vec<Finding>, MigrateError> {
+    let next = || left.lock().ok()?.next();
+    let mut connection = database.snapshot().await?;
     let mut findings = Vec::new();
-    for check in checks.into_iter().flatten() {
-        let sql = format!(
-            "SELECT count(*), (array_agg(sample ORDER BY sample))[1:{SAMPLES}]
-             FROM ({}) AS rows (sample) WHERE $1::text IS NOT NULL",
-            check.query
-        );
-        let row = sqlx::query(&sql)
-            .bind(server_name)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(database.failed(&format!("cannot look for {}", check.finding.id)))?;
-        let count: i64 = row.get(0);
-        if count > 0 {
-            findings.push(Finding {
-                count,
-                samples: row.get::<Option<Vec<String>>, _>(1).unwrap_or_default(),
-                ..check.finding
-            });
-        }
+    while let Some(check) = next() {
+        findings.extend(made(check, &mut connection, database, server_name).await?);
     }
     Ok(findings)
 }
 
-/// The rows that the import reads of each table, as columns `user_id` and `sample`.
-fn read() -> [String; 5] {
-    let table = |name: &str, sample: &str, from: &str| {
-        format!("SELECT user_id, '{name}: ' || {sample} AS sample FROM {from}")
+async fn made(
+    check: Check,
+    connection: &mut PgConnection,
+    database: &Database,
+    server_name: &str,
+) -> Result<Option<Finding>, MigrateError> {
+    let sql = format!(
+        "SELECT count(*), (array_agg(sample ORDER BY sample))[1:{SAMPLES}]
+         FROM ({}) AS rows (sample) WHERE $1::text IS NOT NULL",
+        check.query
+    );
+    let begun = std::time::Instant::now();
+    let row = sqlx::query(&sql)
+        .bind(server_name)
+        .fetch_one(connection)
+        .await
+        .map_err(database.failed(&format!("cannot look for {}", check.finding.id)))?;
+    tracing::debug!("{}: {:?}", check.finding.id, begun.elapsed());
+    let count: i64 = row.get(0);
+    Ok((count > 0).then(|| Finding {
+        count,
+        samples: row.get::<Option<Vec<String>>, _>(1).unwrap_or_default(),
+        ..check.finding
+    }))
+}
+
+/// The rows that the import reads of each table, of those that meet a condition on `t`, as columns
+/// `user_id` and `sample`. Few do, so what else decides is looked up only for them.
+fn read(condition: &str) -> [String; 5] {
+    let table = |name: &str, sample: &str, more: &str| {
+        format!(
+            "SELECT t.user_id, '{name}: ' || t.user_id || {sample} AS sample
+             FROM (SELECT * FROM {name} t WHERE {condition} OFFSET 0) t {more}"
+        )
     };
     [
-        table(
-            "user_threepids",
-            "user_id || ' ' || medium || ' ' || address",
-            "user_threepids",
-        ),
-        table(
-            "user_external_ids",
-            "user_id || ' ' || auth_provider",
-            "user_external_ids",
-        ),
+        table("user_threepids", "' ' || t.medium || ' ' || t.address", ""),
+        table("user_external_ids", "' ' || t.auth_provider", ""),
         table(
             "devices",
-            "user_id || ' ' || device_id",
-            "devices WHERE NOT hidden AND device_id <> 'guest_device'",
+            "' ' || t.device_id",
+            "WHERE NOT t.hidden AND t.device_id <> 'guest_device'",
         ),
         table(
             "access_tokens",
-            "t.user_id || ' token ' || t.id",
-            "access_tokens t LEFT JOIN devices d USING (user_id, device_id)
+            "' token ' || t.id",
+            "LEFT JOIN devices d USING (user_id, device_id)
              WHERE t.puppets_user_id IS NULL AND t.refresh_token_id IS NULL
                AND (t.device_id IS NULL OR d.device_id IS NOT NULL)",
         ),
         table(
             "refresh_tokens",
-            "r.user_id || ' refresh token ' || r.id",
-            "refresh_tokens r JOIN devices d USING (user_id, device_id)",
+            "' refresh token ' || t.id",
+            "JOIN devices d USING (user_id, device_id)",
         ),
     ]
 }
@@ -110,26 +132,21 @@ const WITH_COLON: &str = "(appservice_id IS NOT NULL AND name LIKE '%:' || $1
 
 /// Users who are not the homeserver's own, or not there.
 fn identities() -> Vec<Check> {
-    let foreign_rows = read().map(|rows| {
+    // Patterns cost less than taking every id apart.
+    let suspicious = "(t.user_id NOT LIKE '@%:' || $1 OR t.user_id LIKE '%:%:%')";
+    let foreign_rows = read(suspicious).map(|rows| {
         format!(
             "SELECT sample FROM ({rows}) r LEFT JOIN users u ON u.name = r.user_id
-             WHERE NOT {} AND NOT coalesce({}, false)",
-            own("r.user_id"),
-            WITH_COLON
-        )
-    });
-    let orphans = read().map(|rows| {
-        format!(
-            "SELECT sample FROM ({rows}) r
-             WHERE {} AND NOT EXISTS (SELECT FROM users u WHERE u.name = r.user_id)",
+             WHERE NOT {} AND NOT coalesce({WITH_COLON}, false)",
             own("r.user_id")
         )
     });
-    let stuck = read().map(|rows| {
-        format!(
-            "SELECT sample FROM ({rows}) r JOIN users u ON u.name = r.user_id WHERE {WITH_COLON}"
-        )
-    });
+    let orphans = read("NOT EXISTS (SELECT FROM users u WHERE u.name = t.user_id)")
+        .map(|rows| format!("SELECT sample FROM ({rows}) r WHERE {}", own("r.user_id")));
+    let stuck = read(&format!(
+        "t.user_id IN (SELECT name FROM users WHERE {WITH_COLON})"
+    ))
+    .map(|rows| format!("SELECT sample FROM ({rows}) r"));
     vec![
         check(
             "wrong-server-name",
@@ -186,7 +203,7 @@ fn tables() -> Vec<Check> {
             "SELECT t.user_id || ' ' || t.device_id FROM access_tokens t
              JOIN devices d USING (user_id, device_id) JOIN users u ON u.name = t.user_id
              WHERE t.puppets_user_id IS NULL
-               AND (d.hidden IS NULL OR d.hidden OR t.device_id = 'guest_device')
+               AND (d.hidden IS NULL OR d.hidden OR d.device_id = 'guest_device')
                AND u.appservice_id IS NULL AND u.deactivated = 0 AND u.is_guest = 0",
             "These tokens belong to devices that the import leaves out, and it fails at its very end \
              because of them.",

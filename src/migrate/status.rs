@@ -114,7 +114,7 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         Err(_) => (Vec::new(), Vec::new()),
     };
     let mas_database = match inspect::mas_state_of(inputs).await {
-        Ok(state) => state.to_string(),
+        Ok(found) => found.to_string(),
         Err(error) => error.to_string(),
     };
     let synapse = match Addresses::of(inputs) {

@@ -70,7 +70,7 @@ impl Config {
         pepper.filter(|pepper| !pepper.is_empty())
     }
 
-    /// Whether Synapse's database is SQLite.
+    /// Whether Synapse's database is `SQLite`.
     #[must_use]
     pub fn is_sqlite(&self) -> bool {
         self.get("database.name").and_then(Value::as_str) == Some("sqlite3")

@@ -108,6 +108,12 @@ rc_login: {{address: {{per_second: 1000, burst_count: 1000}}, account: {{per_sec
 "
             ),
         );
+        self.configure_mas(mas_port);
+        self.write_files();
+        self.write_scripts();
+    }
+
+    fn configure_mas(&self, mas_port: u16) {
         let config = &self.migration.mas_config;
         let text = fs::read_to_string(config).unwrap();
         let text = text
@@ -153,6 +159,9 @@ policy: {{wasm_module: {policy}}}
             &format!("secrets: {keys}"),
         );
         fs::write(config, text).unwrap();
+    }
+
+    fn write_files(&self) {
         self.file(
             "bridge.yaml",
             "{id: bridge, url: null, as_token: as-token, hs_token: b, sender_localpart: bridgebot,
@@ -172,6 +181,11 @@ policy: {{wasm_module: {policy}}}
             "location /login { proxy_pass http://mas; }\n",
         );
         self.file("include.conf", "");
+    }
+
+    fn write_scripts(&self) {
+        let at = self.directory.display();
+        let config = &self.migration.mas_config;
         let python = root().join("target/synapse/bin/python");
         let python = python.display();
         let synapse_config = self.migration.synapse_config.display();

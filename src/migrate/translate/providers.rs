@@ -24,7 +24,7 @@ pub fn translate(work: &mut Work) {
     }
     let translated: Vec<Value> = providers
         .into_iter()
-        .map(|(at, config)| provider(work, &at, config))
+        .map(|(at, config)| provider(work, &at, &config))
         .collect();
     if !translated.is_empty() {
         work.set("upstream_oauth2", "providers", translated);
@@ -73,7 +73,7 @@ impl Options {
     }
 }
 
-fn provider(work: &mut Work, at: &str, config: Value) -> Value {
+fn provider(work: &mut Work, at: &str, config: &Value) -> Value {
     let mut options = Options {
         at: at.to_owned(),
         options: config.as_object().cloned().unwrap_or_default(),
