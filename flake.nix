@@ -34,7 +34,7 @@
         syn2mas = {
           type = "app";
           program = lib.getExe' self.packages.${pkgs.stdenv.hostPlatform.system}.mas2nix "syn2mas";
-          meta.description = "Inspect a homeserver before it is moved to MAS, and verify it afterwards";
+          meta.description = "Move a homeserver to MAS, prove that nothing was lost, and go back";
         };
         default = mas2nix;
       });

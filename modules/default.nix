@@ -123,6 +123,7 @@ let
   # Synapse on this host.
   homeserver = config.services.matrix-synapse or { enable = false; };
   delegated = cfg.synapse.enable && homeserver.enable;
+  hasSynapse = cfg.synapse.enable && cfg.synapse.units != [ ];
   # Until the administrator takes it over into the settings, a cutover happens at run time.
   inherit (cfg) migration;
   clientListener = lib.findFirst (
@@ -252,21 +253,23 @@ let
           // lib.optionalAttrs cfg.synapse.enable {
             "synapse.yaml" = pkgs.writeText "synapse.yaml" cfg.synapseOverlay;
           }
-          // lib.optionalAttrs (cfg.synapse.enable && cfg.synapse.units != [ ]) {
+          // lib.optionalAttrs hasSynapse {
             "syn2mas.yaml" = pkgs.writeText "syn2mas.yaml" (toYaml service.migration);
           }
           // lib.optionalAttrs migration.enable (lib.mapAttrs pkgs.writeText routes.cutover)
         );
 
-    environment.systemPackages = lib.mapAttrsToList (
-      tool: text:
-      pkgs.writeTextFile {
-        name = tool;
-        inherit text;
-        executable = true;
-        destination = "/bin/${tool}";
-      }
-    ) service.tools;
+    environment.systemPackages =
+      lib.optional hasSynapse cfg.toolsPackage
+      ++ lib.mapAttrsToList (
+        tool: text:
+        pkgs.writeTextFile {
+          name = tool;
+          inherit text;
+          executable = true;
+          destination = "/bin/${tool}";
+        }
+      ) service.tools;
 
     users.users.${name} = {
       isSystemUser = true;

@@ -8,7 +8,7 @@ use std::{
     fs,
     io::Write as _,
     os::unix::fs::PermissionsExt,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::Mutex,
     thread,
     time::{Duration, Instant},
@@ -161,14 +161,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
             command = homeserver.syn2mas_with(&path, MIGRATE);
         }
-        Fault::DiskFull => {
-            fs::create_dir_all(&state).unwrap();
-            let mounted = Command::new("mount")
-                .args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"])
-                .arg(&state)
-                .status();
-            assert!(mounted.unwrap().success());
-        }
+        Fault::DiskFull => common::mount(&state, "2m"),
         Fault::OverlayRefused => {
             let source = homeserver.directory.join("overlay.source");
             let good = fs::read_to_string(&source).unwrap();
@@ -198,6 +191,14 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
                 let _ = kill(pid, signal);
             }
         }
+        Fault::DiskFull => {
+            // It was not when it was looked.
+            assert!(wait_for_line(homeserver, &mut child, "inspect", "done"));
+            let found = nix::sys::statvfs::statvfs(&state).unwrap();
+            let free = found.blocks_available() * found.fragment_size();
+            let filler = vec![0; usize::try_from(free).unwrap() - 12_288];
+            fs::write(state.join("filler"), filler).unwrap();
+        }
         Fault::PostgresRestarts => {
             assert!(wait_for_line(homeserver, &mut child, "import", "begun"));
             thread::sleep(Duration::from_millis(150));
@@ -207,14 +208,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
     }
     let status = child.wait().unwrap();
     if let Fault::DiskFull = fault {
-        assert!(
-            Command::new("umount")
-                .arg("--lazy")
-                .arg(&state)
-                .status()
-                .unwrap()
-                .success()
-        );
+        common::unmount(&state);
     }
     match status.code() {
         None => "killed".to_owned(),

@@ -538,6 +538,13 @@ fn the_server_lets_the_import_in() {
     let admin = as_reader.replace("/synapse", "/postgres");
     assert_eq!(ids(&["--admin-database-uri", &admin]), ["no-superuser"]);
     assert_eq!(ids(&["--mas-cli", "/nonexistent"]), ["mas-cli"]);
+    if nix::unistd::Uid::effective().is_root() {
+        let disk = server.path().join("disk");
+        common::mount(&disk, "64k");
+        let found = ids(&["--state-dir", &disk.join("state").display().to_string()]);
+        common::unmount(&disk);
+        assert_eq!(found, ["disk-space"]);
+    }
     // MAS is asked too, once it has its tables, and what it says is told once.
     migration.migrate_database();
     assert_eq!(ids(&[]), Vec::<String>::new());

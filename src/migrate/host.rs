@@ -1,6 +1,9 @@
 //! Whether this host, and the programs on it, are ready for a migration.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use nix::sys::statvfs::statvfs;
 use semver::Version;
@@ -88,16 +91,16 @@ pub async fn units(inputs: &Inputs) -> Option<Finding> {
     })
 }
 
-/// Whether there is room for the backups.
+/// Whether there is room for the backups, and for what is imported, as far as that can be told.
 ///
 /// # Errors
 ///
-/// If the server does not tell how large the tables are.
+/// If the server does not tell how large the tables are, or where it keeps them.
 pub async fn room(
     inputs: &Inputs,
     connection: &mut PgConnection,
     database: &Database,
-) -> Result<Option<Finding>, MigrateError> {
+) -> Result<Vec<Finding>, MigrateError> {
     let size: i64 = sqlx::query_scalar(
         "SELECT coalesce(sum(pg_table_size(to_regclass(name))), 0)::bigint FROM unnest($1::text[]) name",
     )
@@ -105,29 +108,65 @@ pub async fn room(
     .fetch_one(connection)
     .await
     .map_err(database.failed("cannot tell its size"))?;
-    let mut directory: PathBuf = inputs.state();
-    while !directory.exists() && directory.pop() {}
-    let Ok(found) = statvfs(&directory) else {
+    let size = u64::try_from(size).unwrap_or_default();
+    // What is left is for the journal and the log.
+    let backups = size + 1_000_000;
+    let mut needs = vec![(
+        "disk-space",
+        inputs.state(),
+        backups,
+        "The backups",
+        "Make room, or name another directory with `--state-dir`.",
+    )];
+    if let Some(directory) = data_directory(inputs).await? {
+        // MAS's rows, their indexes, and the log of both.
+        needs.push((
+            "disk-space-of-postgresql",
+            directory,
+            3 * size,
+            "What is imported",
+            "Make room where PostgreSQL keeps its databases.",
+        ));
+    }
+    let findings = needs
+        .into_iter()
+        .filter_map(|(id, place, needed, what, fix)| {
+            let free = free(&place).filter(|free| *free < needed)?;
+            let (needed, free) = (indicatif::HumanBytes(needed), indicatif::HumanBytes(free));
+            let place = place.display();
+            let meaning = format!("{what} may take {needed}, and {place} has {free} left.");
+            Some(Finding::one(id, Blocker, &meaning, fix))
+        });
+    Ok(findings.collect())
+}
+
+/// How many bytes are free where a directory is, or will be.
+fn free(directory: &Path) -> Option<u64> {
+    let there = directory.ancestors().find(|ancestor| ancestor.exists())?;
+    let found = statvfs(there).ok()?;
+    Some(
+        found
+            .blocks_available()
+            .saturating_mul(found.fragment_size()),
+    )
+}
+
+/// Where the server keeps its databases, if that is on this host and the superuser is known.
+async fn data_directory(inputs: &Inputs) -> Result<Option<PathBuf>, MigrateError> {
+    let Some(admin) = inputs.admin_database()? else {
         return Ok(None);
     };
-    let free = found
-        .blocks_available()
-        .saturating_mul(found.fragment_size());
-    // Tables are compressed; what is left is for the journal and the log.
-    let needed = u64::try_from(size).unwrap_or_default() / 2 + 1_000_000;
-    Ok((free < needed).then(|| {
-        Finding::one(
-            "disk-space",
-            Blocker,
-            &format!(
-                "The backups may take {}, and {} has {} left.",
-                indicatif::HumanBytes(needed),
-                directory.display(),
-                indicatif::HumanBytes(free)
-            ),
-            "Make room, or name another directory with `--state-dir`.",
-        )
-    }))
+    let mut connection = admin.connect().await?;
+    let directory: Option<String> = sqlx::query_scalar(
+        "SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') AND inet_server_addr() IS NULL
+           THEN current_setting('data_directory') END",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(admin.failed("cannot tell where it keeps its databases"))?;
+    Ok(directory
+        .map(PathBuf::from)
+        .filter(|directory| directory.exists()))
 }
 
 /// Whether MAS's role can be lent Synapse's.

@@ -172,6 +172,8 @@ async fn ask(url: &str, token: Option<&str>, body: Option<Value>) -> Result<Answ
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(10)))
             .http_status_as_error(false)
+            // Both are on this host, or next to it.
+            .proxy(None)
             .tls_config(tls)
             .build()
             .new_agent();

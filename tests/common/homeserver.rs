@@ -381,6 +381,7 @@ impl Drop for Homeserver<'_> {
 pub fn request(url: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
+        .proxy(None)
         .build()
         .new_agent();
     let bearer = format!("Bearer {}", token.unwrap_or_default());

@@ -218,3 +218,20 @@ pub fn data(name: &str) -> Value {
     let file = root().join(format!("tests/data/{name}.yaml"));
     Loaded::files(&[file]).unwrap().value
 }
+
+/// Mounts a small disk, which is empty. Only root can.
+pub fn mount(at: &Path, size: &str) {
+    std::fs::create_dir_all(at).unwrap();
+    let options = format!("size={size}");
+    let mut command = Command::new("mount");
+    command
+        .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+        .arg(at);
+    assert!(command.status().unwrap().success());
+}
+
+/// Takes it away again.
+pub fn unmount(at: &Path) {
+    let mut command = Command::new("umount");
+    assert!(command.arg("--lazy").arg(at).status().unwrap().success());
+}

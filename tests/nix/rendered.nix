@@ -85,9 +85,9 @@ else
       "u ${user.group} - \"${user.description}\" ${user.home}\n";
   }
   // lib.listToAttrs (
-    map (
-      tool: lib.nameValuePair "usr/local${tool.destination}" tool.text
-    ) system.environment.systemPackages
+    map (tool: lib.nameValuePair "usr/local${tool.destination}" tool.text) (
+      lib.filter (package: package ? destination) system.environment.systemPackages
+    )
   )
   // lib.optionalAttrs cfg.routes.nginx (
     lib.mapAttrs' (
