@@ -245,6 +245,14 @@ fn look(homeserver: &Homeserver, cut_over: bool) -> Result<(), String> {
     }
 }
 
+/// Backups of what was taken back hold password hashes and tokens for nothing.
+fn left_behind(homeserver: &Homeserver) -> Option<String> {
+    let directories = fs::read_dir(homeserver.directory.join("state/backup")).ok()?;
+    let mut dumps = directories.map(|entry| entry.unwrap().path().join("synapse.dump"));
+    let found = dumps.find(|dump| dump.exists())?;
+    Some(format!("{} is left", found.display()))
+}
+
 /// A fault, the next run, and what is then: a row of the table.
 fn try_fault(
     server: &Postgres,
@@ -259,7 +267,9 @@ fn try_fault(
     let status = homeserver.json(&["status"]).1;
     // Whoever gives up by itself leaves things as they were.
     let mut wrong = match &*first {
-        "exit 1" => look(&homeserver, false).err(),
+        "exit 1" => look(&homeserver, false)
+            .err()
+            .or_else(|| left_behind(&homeserver)),
         "exit 0" | "killed" => None,
         other => Some(other.to_owned()),
     };

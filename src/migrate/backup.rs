@@ -155,6 +155,14 @@ pub async fn restore_synapse(
     program::output(&mut command).await.map(|_| ())
 }
 
+/// Removes the backups in a directory, and the directory if nothing else is in it.
+pub fn forget(directory: &Path) {
+    for file in [of_synapse(directory), of_mas(directory)] {
+        let _ = fs::remove_file(file);
+    }
+    let _ = fs::remove_dir(directory);
+}
+
 /// Takes everything out of a database that `make` would put into a backup of it.
 const EMPTY: &str = "
 DO $$

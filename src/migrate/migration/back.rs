@@ -11,6 +11,7 @@ use super::{
     super::{
         MigrateError, backup,
         grant::Grant,
+        interrupt::Interruptions,
         journal::{self, Phase},
         losses::{self, Loss},
         probe::Addresses,
@@ -109,8 +110,10 @@ impl Migration<'_> {
         self.services.start(Side::Synapse, &units).await?;
         if by_command {
             self.services.start_by_command().await?;
-            self.journal
-                .remember("undo", |memory| memory.stopped_with_command = false)?;
+            // It runs, whether that can be written down or not.
+            let _ = self
+                .journal
+                .remember("undo", |memory| memory.stopped_with_command = false);
         }
         if let Some(since) = self.down_since.take() {
             self.summary.downtime = since.elapsed().as_secs_f64();
@@ -144,7 +147,12 @@ impl Migration<'_> {
         units.retain(|unit| mas.contains(unit));
         self.services.start(Side::Mas, &units).await?;
         self.journal
-            .remember("undo", |memory| *memory = journal::Memory::default())
+            .remember("undo", |memory| *memory = journal::Memory::default())?;
+        if let (Some(directory), None) = (&memory.backup, &memory.cut_over) {
+            // What it holds is where it was; password hashes and tokens are not to lie about.
+            backup::forget(directory);
+        }
+        Ok(())
     }
 
     /// What going back now would lose; nothing if the homeserver was not moved.
@@ -229,23 +237,38 @@ impl Migration<'_> {
 
     /// Everything is decided: nothing here may be left half done.
     pub(super) async fn finish_rolling_back(&mut self) -> Result<(), MigrateError> {
-        if self.journal.memory.rolling_back {
-            let memory = self.journal.memory.clone();
-            let cut_over = memory.cut_over.unwrap_or_default();
-            self.services.stop(Side::Mas).await?;
+        let _deaf = Interruptions::listen()?;
+        if self.journal.memory.rolling_back
+            && let Err(error) = self.leave_mas().await
+        {
+            // Nothing was taken back yet, so people are better served as they were.
             if self.overlay.is_on()? {
-                self.repair_devices(&cut_over).await;
+                self.services.start_all(Side::Mas).await?;
             }
-            self.down_since = Some(Instant::now());
-            self.services.stop(Side::Synapse).await?;
-            if let (Some(backup), true) = (&memory.backup, memory.imported) {
-                self.repair_synapse(backup, &cut_over).await?;
-            }
+            self.services.start_all(Side::Synapse).await?;
+            self.services.start_by_command().await?;
+            return Err(error);
         }
         let left = self.take_back().await;
         match left.into_iter().next() {
             None => Ok(()),
             Some(first) => Err(MigrateError::Missing(first)),
+        }
+    }
+
+    /// Keeps what MAS has, and repairs what it has changed in Synapse. Both are down afterwards.
+    async fn leave_mas(&mut self) -> Result<(), MigrateError> {
+        let memory = self.journal.memory.clone();
+        let cut_over = memory.cut_over.unwrap_or_default();
+        self.services.stop(Side::Mas).await?;
+        if self.overlay.is_on()? {
+            self.repair_devices(&cut_over).await;
+        }
+        self.down_since = Some(Instant::now());
+        self.services.stop(Side::Synapse).await?;
+        match (&memory.backup, memory.imported) {
+            (Some(backup), true) => self.repair_synapse(backup, &cut_over).await,
+            _ => Ok(()),
         }
     }
 

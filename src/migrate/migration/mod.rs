@@ -300,24 +300,13 @@ impl<'a> Migration<'a> {
             let step = *step;
             (self.tell)(Told::Begun(step));
             let begun = Instant::now();
-            self.journal.add(step.name(), Phase::Begun, "")?;
             let done = tokio::select! {
-                done = self.perform(step) => done,
+                done = self.written_down(step) => done,
                 () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),
             };
-            let done = match done {
-                Ok(Done::Blocked(findings)) => {
-                    self.journal.add(step.name(), Phase::Failed, "blocked")?;
-                    return Ok(Outcome::Blocked(findings));
-                }
-                Ok(Done::Said(said)) => self
-                    .journal
-                    .add(step.name(), Phase::Done, &said)
-                    .map(|()| said),
-                Err(error) => Err(error),
-            };
             match done {
-                Ok(said) => {
+                Ok(Done::Blocked(findings)) => return Ok(Outcome::Blocked(findings)),
+                Ok(Done::Said(said)) => {
                     let took = begun.elapsed();
                     self.summary.steps.push((step, took.as_secs_f64()));
                     (self.tell)(Told::Done(step, &said, took));
@@ -326,6 +315,17 @@ impl<'a> Migration<'a> {
             }
         }
         Ok(Outcome::Migrated(std::mem::take(&mut self.summary)))
+    }
+
+    /// Does one step, with what the journal says about it.
+    async fn written_down(&mut self, step: Step) -> Result<Done, MigrateError> {
+        self.journal.add(step.name(), Phase::Begun, "")?;
+        let done = self.perform(step).await?;
+        match &done {
+            Done::Blocked(_) => self.journal.add(step.name(), Phase::Failed, "blocked")?,
+            Done::Said(said) => self.journal.add(step.name(), Phase::Done, said)?,
+        }
+        Ok(done)
     }
 
     /// After a failure: back to what was, unless somebody would lose something by that.
