@@ -101,6 +101,15 @@ fn everybody_is_served_before_and_after_and_after_going_back() {
     assert_eq!((code, &status["stage"]), (Some(0), &"not-begun".into()));
     rehearse(&homeserver);
     let token = homeserver.directory.join("token");
+    std::fs::write(&token, "syt_nobody\n").unwrap();
+    let path = token.display().to_string();
+    let (code, outcome) = homeserver.json(&["migrate", "--yes", "--token-file", &path]);
+    assert_eq!(
+        (code, &outcome["step"]),
+        (Some(1), &"inspect".into()),
+        "{outcome:#}"
+    );
+    assert!(!outcome.to_string().contains("syt_nobody"));
     std::fs::write(&token, "syt_alice_phone\n").unwrap();
     let token = token.display().to_string();
     let (code, outcome) = homeserver.json(&["migrate", "--yes", "--token-file", &token]);

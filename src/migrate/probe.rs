@@ -102,6 +102,17 @@ impl Addresses {
         .await
     }
 
+    /// Whether an access token is good at this moment.
+    ///
+    /// # Errors
+    ///
+    /// If Synapse does not answer.
+    pub async fn is_good(&self, token: &str) -> Result<bool, MigrateError> {
+        let whoami = format!("{}/_matrix/client/v3/account/whoami", self.synapse);
+        let (status, _) = ask(&whoami, Some(token), None).await?;
+        Ok(status == 200)
+    }
+
     async fn knows(&self, token: &str) -> Result<(), MigrateError> {
         let whoami = format!("{}/_matrix/client/v3/account/whoami", self.synapse);
         wait(&whoami, Some(token), |(status, _)| {

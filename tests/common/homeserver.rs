@@ -196,7 +196,7 @@ policy: {{wasm_module: {policy}}}
             &format!(
                 "cd {at}
 exec 9>lock; flock 9
-kill -0 $(cat synapse.pid) 2>/dev/null && exit 0
+kill -0 $(cat synapse.pid 2>/dev/null) 2>/dev/null && exit 0
 if [ -s overlay.yaml ]; then
   setsid {mas_cli} server --config {mas_config} </dev/null >>mas.log 2>&1 9>&- &
   echo $! >mas.pid

@@ -33,7 +33,15 @@ impl Migration<'_> {
                     return Ok(Done::Blocked(findings));
                 }
                 // What is missing is better missed before anything is stopped.
-                Addresses::of(self.inputs)?;
+                let addresses = Addresses::of(self.inputs)?;
+                if let Some(token) = &self.options.token
+                    && !addresses.is_good(token).await?
+                {
+                    return Err(MigrateError::Missing(
+                        "the token of `--token-file` is not good now, so it would not be afterwards"
+                            .to_owned(),
+                    ));
+                }
                 for switch in self.switches() {
                     switch.content()?;
                 }
