@@ -165,6 +165,16 @@ const ROWS: &[(&str, &str, i64)] = &[
         1,
     ),
     (
+        "UPDATE users SET approved = false WHERE name IN ('@bob:example.com', '@carol:example.com')",
+        "not-approved",
+        2,
+    ),
+    (
+        "INSERT INTO registration_tokens (token, uses_allowed, pending, completed, expiry_time) VALUES ('a', NULL, 0, 3, NULL), ('b', 2, 0, 1, NULL), ('c', 2, 0, 2, NULL), ('d', NULL, 0, 0, 1)",
+        "registration-tokens",
+        2,
+    ),
+    (
         "INSERT INTO users (name, creation_ts, password_hash) VALUES ('@Bob:example.com', 1, 'x'), ('@BOB:example.com', 1, 'x'), ('@Alice:example.com', 1, 'x')",
         "localparts-by-case",
         2,

@@ -55,6 +55,31 @@ fn everybody_is_served(homeserver: &Homeserver) {
     assert_eq!(status, 200, "the application service's token");
 }
 
+/// On a terminal it is shown what is about to be done, and nothing is done without a yes.
+fn ask_first(homeserver: &Homeserver) {
+    let command = homeserver.syn2mas(&["migrate"]);
+    let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
+    let said = terminal.exp_string("Begin? [y/N]").unwrap();
+    for text in [
+        "warning: guests (1)",
+        "back up synapse_path and mas_path",
+        "fill ",
+    ] {
+        assert!(said.contains(text), "{said}");
+    }
+    terminal.send_line("n").unwrap();
+    terminal.exp_string("nothing was done").unwrap();
+    assert_eq!(homeserver.whoami("syt_alice_phone").0, 200);
+
+    let output = homeserver
+        .syn2mas(&["migrate"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--yes"));
+}
+
 /// A rehearsal says what would be, and leaves nothing behind.
 fn rehearse(homeserver: &Homeserver) {
     let server = homeserver.migration.server;
@@ -99,6 +124,7 @@ fn everybody_is_served_before_and_after_and_after_going_back() {
 
     let (code, status) = homeserver.json(&["status"]);
     assert_eq!((code, &status["stage"]), (Some(0), &"not-begun".into()));
+    ask_first(&homeserver);
     rehearse(&homeserver);
     let token = homeserver.directory.join("token");
     std::fs::write(&token, "syt_nobody\n").unwrap();

@@ -384,6 +384,25 @@ fn people() -> Vec<Check> {
             "Give them a password with `mas-cli manage set-password` afterwards.",
         ),
         check(
+            "not-approved",
+            Warning,
+            "SELECT name FROM users WHERE NOT approved AND appservice_id IS NULL AND deactivated = 0",
+            "These users wait for an administrator's approval, which MAS does not know: they will be able \
+             to log in.",
+            "Approve or deactivate them beforehand, or lock them with `mas-cli manage lock-user` \
+             afterwards.",
+        ),
+        check(
+            "registration-tokens",
+            Note,
+            "SELECT 'a token for ' || coalesce((uses_allowed - completed)::text, 'any number of')
+               || ' more users' FROM registration_tokens
+             WHERE coalesce(uses_allowed > completed, true)
+               AND coalesce(expiry_time > extract(epoch FROM now()) * 1000, true)",
+            "Registration tokens are not carried over.",
+            "Make new ones with `mas-cli manage issue-user-registration-token`.",
+        ),
+        check(
             "localparts-by-case",
             Warning,
             "SELECT string_agg(name, ' ' ORDER BY name) FROM users WHERE appservice_id IS NULL
