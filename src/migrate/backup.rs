@@ -68,13 +68,17 @@ pub async fn make(inputs: &Inputs, directory: &Path, extent: Extent) -> Result<u
     Ok(size(&of_synapse) + size(&of_mas))
 }
 
+fn kept(directory: &Path) -> PathBuf {
+    directory.join("mas-before-going-back.dump")
+}
+
 /// Keeps what MAS's database has now beside the backup of what it was.
 ///
 /// # Errors
 ///
 /// If it cannot be backed up.
 pub async fn keep_mas(inputs: &Inputs, directory: &Path) -> Result<PathBuf, MigrateError> {
-    let file = directory.join("mas-before-going-back.dump");
+    let file = kept(directory);
     dump(inputs, &inputs.mas_database()?, &[], &file).await?;
     holds(inputs, &file, &[]).await?;
     Ok(file)
@@ -155,8 +159,13 @@ pub async fn restore_synapse(
     program::output(&mut command).await.map(|_| ())
 }
 
-/// Removes the backups in a directory, and the directory if nothing else is in it.
+/// Removes the backups in a directory, and the directory if nothing else is in it: what they hold is
+/// where it was again, and password hashes and tokens are not to lie about. Where something else was
+/// kept, all of it is.
 pub fn forget(directory: &Path) {
+    if kept(directory).exists() {
+        return;
+    }
     for file in [of_synapse(directory), of_mas(directory)] {
         let _ = fs::remove_file(file);
     }

@@ -148,8 +148,7 @@ impl Migration<'_> {
         self.services.start(Side::Mas, &units).await?;
         self.journal
             .remember("undo", |memory| *memory = journal::Memory::default())?;
-        if let (Some(directory), None) = (&memory.backup, &memory.cut_over) {
-            // What it holds is where it was; password hashes and tokens are not to lie about.
+        if let Some(directory) = &memory.backup {
             backup::forget(directory);
         }
         Ok(())
