@@ -50,11 +50,9 @@ types.section {
     defaultText = lib.literalExpression "{ }";
     example = {
       admin_clients = [ "01H8PKNWKKRPCBW4YGH1RWV279" ];
-      registration = {
-        banned_usernames = {
-          literals = [ "root" ];
-          prefixes = [ "admin-" ];
-        };
+      registration.banned_usernames = {
+        literals = [ "root" ];
+        prefixes = [ "admin-" ];
       };
     };
   };

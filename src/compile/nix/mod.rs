@@ -110,10 +110,24 @@ pub fn value(value: &Value) -> String {
         Value::Object(entries) => {
             let entries = entries.iter();
             let entries: Vec<String> = entries
-                .map(|(name, value)| format!("{} = {};", key(name), self::value(value)))
+                .map(|(name, value)| binding(&key(name), value))
                 .collect();
             format!("{{ {} }}", entries.join(" "))
         }
+    }
+}
+
+/// A name or a path, bound to a value. A set with one entry becomes a longer path.
+fn binding(path: &str, value: &Value) -> String {
+    match value
+        .as_object()
+        .map(|entries| entries.iter().collect::<Vec<_>>())
+    {
+        Some(entries) if entries.len() == 1 => {
+            let (name, value) = entries[0];
+            binding(&format!("{path}.{}", key(name)), value)
+        }
+        _ => format!("{path} = {};", self::value(value)),
     }
 }
 
