@@ -30,6 +30,8 @@ enum Fault {
     KilledGoingBack(&'static str, &'static str, u64),
     /// PostgreSQL is restarted while the import runs.
     PostgresRestarts,
+    /// A table is being vacuumed when the import begins.
+    Vacuum,
     /// The disk with the backup is full.
     DiskFull,
     /// `mas-cli` is this script, of which `mas-cli` is the real one.
@@ -97,6 +99,7 @@ fn faults() -> Vec<(Fault, Next)> {
         ),
         (Fault::KilledGoingBack("undo", "noted", 0), Next::Rollback),
         (Fault::PostgresRestarts, Next::Migrate),
+        (Fault::Vacuum, Next::Migrate),
         (Fault::DiskFull, Next::Migrate),
         (Fault::MasCli("exit 1"), Next::Migrate),
         (
@@ -172,7 +175,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
             assert_eq!(code, Some(0), "{outcome}");
             command = homeserver.syn2mas(&["rollback"]);
         }
-        Fault::Signal(..) | Fault::PostgresRestarts => {}
+        Fault::Signal(..) | Fault::PostgresRestarts | Fault::Vacuum => {}
     }
     let mut child = command
         .stdout(Stdio::null())
@@ -190,6 +193,12 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
                 let pid = Pid::from_raw(child.id().try_into().unwrap());
                 let _ = kill(pid, signal);
             }
+        }
+        Fault::Vacuum => {
+            assert!(wait_for_line(homeserver, &mut child, "stop", "done"));
+            homeserver.synapse_sql(
+                "BEGIN; LOCK TABLE users IN SHARE UPDATE EXCLUSIVE MODE; SELECT pg_sleep(4); COMMIT",
+            );
         }
         Fault::DiskFull => {
             // It was not when it was looked.

@@ -15,6 +15,7 @@ use super::{
     journal::Journal,
     mapping,
     scratch::{self, Scratch},
+    server,
     services::{Services, Side},
     verify::{self, Report},
 };
@@ -132,6 +133,7 @@ async fn on_scratch(
 
     tell(Told::Begun(Part::Import));
     let mas_cli = MasCli::prepare(inputs, synapse, Some(mas))?;
+    server::settle(synapse).await?;
     mas_cli
         .migrate(false, None, |progress| tell(Told::Importing(progress)))
         .await?;

@@ -147,6 +147,24 @@ pub async fn outdated(
     }))
 }
 
+/// Waits until nothing stands in the way of locking the tables, as the import does without waiting: an
+/// autovacuum gives way to somebody who waits for it, and only to them.
+///
+/// # Errors
+///
+/// If it is still so after a minute.
+pub async fn settle(database: &Database) -> Result<(), MigrateError> {
+    let mut connection = database.connect().await?;
+    let tables = TABLES.join(", ");
+    sqlx::raw_sql(&format!(
+        "SET lock_timeout = '60s'; BEGIN; LOCK TABLE {tables} IN EXCLUSIVE MODE; ROLLBACK"
+    ))
+    .execute(&mut connection)
+    .await
+    .map_err(database.failed("its tables cannot be locked: somebody uses or vacuums them"))?;
+    Ok(())
+}
+
 /// Who else is connected to a database as the same role: what each calls itself, and from where.
 ///
 /// # Errors

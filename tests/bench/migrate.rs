@@ -60,6 +60,8 @@ fn measure(server: &Postgres, mas: &MasCli, users: u32) {
     let homeserver = Homeserver::with_rows(server, mas, &format!("of{users}"), |database| {
         let rows = fs::read_to_string(common::root().join("tests/bench/homeserver.sql")).unwrap();
         server.sql(database, &rows.replace(":n", &users.to_string()));
+        // Else it is vacuumed just when it is measured, and the import alone does not wait for that.
+        server.sql(database, "VACUUM ANALYZE");
     });
     homeserver.run("start");
     // The import alone, into a database of its own.

@@ -130,6 +130,7 @@ impl Migration<'_> {
             None => self.synapse.clone(),
         };
         let mas_cli = MasCli::prepare(self.inputs, &through, None)?;
+        server::settle(&through).await?;
         let log = self.directory().join("import.log");
         let tell = &mut self.tell;
         mas_cli
