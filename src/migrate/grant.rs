@@ -23,12 +23,21 @@ impl Grant {
         Ok(Grant { role, member })
     }
 
+    /// Whether MAS's role has to be lent Synapse's for the import.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn is_needed(&self, admin: &Database) -> Result<bool, MigrateError> {
+        Ok(self.role != self.member && !self.holds(admin).await?)
+    }
+
     /// Whether MAS's role can act as Synapse's.
     ///
     /// # Errors
     ///
     /// If the server does not answer.
-    pub async fn holds(&self, admin: &Database) -> Result<bool, MigrateError> {
+    async fn holds(&self, admin: &Database) -> Result<bool, MigrateError> {
         let mut connection = admin.connect().await?;
         sqlx::query_scalar("SELECT pg_has_role($1::name, $2::name, 'USAGE')")
             .bind(&self.member)
@@ -74,7 +83,12 @@ impl Grant {
     }
 }
 
-async fn role(database: &Database) -> Result<String, MigrateError> {
+/// The role as whom a database is reached.
+///
+/// # Errors
+///
+/// If it cannot be reached.
+pub async fn role(database: &Database) -> Result<String, MigrateError> {
     let mut connection = database.connect().await?;
     sqlx::query_scalar("SELECT current_user::text")
         .fetch_one(&mut connection)

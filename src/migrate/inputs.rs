@@ -223,6 +223,19 @@ impl Inputs {
         ))
     }
 
+    /// Synapse's database as the import reaches it: as MAS's role, where that is lent Synapse's.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be told where it is.
+    pub fn synapse_database_for_import(&self) -> Result<Database, MigrateError> {
+        let synapse = self.synapse_database()?;
+        match self.admin_database_uri {
+            Some(_) => Ok(synapse.entered_by(&self.mas_database()?)),
+            None => Ok(synapse),
+        }
+    }
+
     /// MAS's database.
     ///
     /// # Errors

@@ -58,10 +58,7 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
         let state = mas_state(&mut writer, &of_mas).await?;
         if state == MasState::Empty && is_readable {
             // It brings MAS's tables up to date, so it is not asked where there are none.
-            let through = match inputs.admin_database_uri {
-                Some(_) => of_synapse.entered_by(&of_mas),
-                None => of_synapse.clone(),
-            };
+            let through = inputs.synapse_database_for_import()?;
             findings.extend(host::mas_says(inputs, &through, &findings).await);
         }
         findings.extend(of_state(state));

@@ -89,33 +89,22 @@ impl Addresses {
         Ok(issuer)
     }
 
-    /// Waits until Synapse authenticates its users by itself.
-    ///
-    /// # Errors
-    ///
-    /// If it is not so after a minute.
-    pub async fn on_its_own(&self) -> Result<(), MigrateError> {
-        let metadata = format!("{}/_matrix/client/v1/auth_metadata", self.synapse);
-        wait(&metadata, None, |(status, _)| {
-            (*status == 404).then_some(())
-        })
-        .await
-    }
-
     /// Whether an access token is good at this moment.
     ///
     /// # Errors
     ///
     /// If Synapse does not answer.
     pub async fn is_good(&self, token: &str) -> Result<bool, MigrateError> {
-        let whoami = format!("{}/_matrix/client/v3/account/whoami", self.synapse);
-        let (status, _) = ask(&whoami, Some(token), None).await?;
+        let (status, _) = ask(&self.whoami(), Some(token), None).await?;
         Ok(status == 200)
     }
 
+    fn whoami(&self) -> String {
+        format!("{}/_matrix/client/v3/account/whoami", self.synapse)
+    }
+
     async fn knows(&self, token: &str) -> Result<(), MigrateError> {
-        let whoami = format!("{}/_matrix/client/v3/account/whoami", self.synapse);
-        wait(&whoami, Some(token), |(status, _)| {
+        wait(&self.whoami(), Some(token), |(status, _)| {
             (*status == 200).then_some(())
         })
         .await
@@ -134,11 +123,6 @@ impl Addresses {
             200..=299 | 404 => Ok(()),
             _ => Err(MigrateError::Missing(format!("{url} answers {status}"))),
         }
-    }
-
-    /// Which version Synapse says it is, if it answers.
-    pub async fn synapse_version(&self) -> Option<String> {
-        synapse_version(&self.synapse).await
     }
 }
 

@@ -183,7 +183,7 @@ pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(),
     let lent = match inputs.admin_database()? {
         Some(admin) => {
             let grant = Grant::between(&synapse, &mas).await?;
-            let needed = grant.role != grant.member && !grant.holds(&admin).await?;
+            let needed = grant.is_needed(&admin).await?;
             if needed {
                 journal.remember(DRY_RUN, |memory| memory.granted = true)?;
                 grant.give(&admin).await?;
@@ -192,10 +192,7 @@ pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(),
         }
         None => None,
     };
-    let through = match inputs.admin_database()? {
-        Some(_) => synapse.entered_by(&mas),
-        None => synapse,
-    };
+    let through = inputs.synapse_database_for_import()?;
     let mas_cli = MasCli::prepare(inputs, &through, None)?;
     let done = tokio::select! {
         done = mas_cli.migrate(true, None, tell) => done,

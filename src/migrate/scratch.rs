@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use sqlx::{PgConnection, Row};
 
-use super::{MigrateError, database::Database, inputs::Inputs, server};
+use super::{MigrateError, database::Database, grant, inputs::Inputs, server};
 
 /// A database of MAS's role, for a while. It has to be removed by hand, whatever happens.
 #[derive(Debug)]
@@ -33,16 +33,10 @@ impl Scratch {
             name,
         };
         scratch.drop_if_there().await?;
-        let role: String = {
-            let mut connection = mas.connect().await?;
-            sqlx::query_scalar("SELECT quote_ident(current_user)")
-                .fetch_one(&mut connection)
-                .await
-                .map_err(mas.failed("cannot tell its role"))?
-        };
+        let role = grant::role(&mas).await?.replace('"', "\"\"");
         scratch
             .execute(&format!(
-                "CREATE DATABASE {name} OWNER {role} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+                "CREATE DATABASE {name} OWNER \"{role}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
             ))
             .await?;
         Ok(scratch)
@@ -86,23 +80,22 @@ impl Scratch {
     }
 }
 
-/// Copies the tables that the import reads, as they are at one moment. Gives how many bytes went over.
+/// Copies the tables that the import reads, as they are at one moment.
 ///
 /// # Errors
 ///
 /// If a table cannot be read or written.
-pub async fn copy(from: &Database, to: &Database) -> Result<u64, MigrateError> {
+pub async fn copy(from: &Database, to: &Database) -> Result<(), MigrateError> {
     let mut source = from.snapshot().await?;
     let mut target = to.connect().await?;
-    let mut bytes = 0;
     for table in server::TABLES {
-        bytes += copy_table(from, &mut source, to, &mut target, table).await?;
+        copy_table(from, &mut source, to, &mut target, table).await?;
     }
     sqlx::raw_sql("ANALYZE")
         .execute(&mut target)
         .await
         .map_err(to.failed("cannot analyze its tables"))?;
-    Ok(bytes)
+    Ok(())
 }
 
 async fn copy_table(
@@ -111,7 +104,7 @@ async fn copy_table(
     to: &Database,
     target: &mut PgConnection,
     table: &str,
-) -> Result<u64, MigrateError> {
+) -> Result<(), MigrateError> {
     let unread = || from.failed(&format!("cannot read {table}"));
     let unwritten = || to.failed(&format!("cannot copy {table}"));
     let columns = sqlx::query(
@@ -143,11 +136,9 @@ async fn copy_table(
     let write = format!("COPY {table} ({names}) FROM STDIN (FORMAT binary)");
     let mut rows = source.copy_out_raw(&read).await.map_err(unread())?;
     let mut sink = target.copy_in_raw(&write).await.map_err(unwritten())?;
-    let mut bytes = 0;
     while let Some(piece) = rows.try_next().await.map_err(unread())? {
-        bytes += piece.len() as u64;
         sink.send(piece).await.map_err(unwritten())?;
     }
     sink.finish().await.map_err(unwritten())?;
-    Ok(bytes)
+    Ok(())
 }

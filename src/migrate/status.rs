@@ -7,7 +7,7 @@ use super::{
     inputs::Inputs,
     inspect,
     journal::{self, Line, Memory},
-    probe::Addresses,
+    probe::{self, Addresses},
     services::Services,
 };
 
@@ -118,7 +118,7 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         Err(error) => error.to_string(),
     };
     let synapse = match Addresses::of(inputs) {
-        Ok(addresses) => addresses.synapse_version().await,
+        Ok(addresses) => probe::synapse_version(&addresses.synapse).await,
         Err(_) => None,
     };
     let last = lines.len().saturating_sub(LINES);

@@ -338,10 +338,7 @@ exit 0"
             None,
             Some(body),
         );
-        body["access_token"]
-            .as_str()
-            .map(str::to_owned)
-            .ok_or(status)
+        access_token(status, &body)
     }
 
     /// Exchanges a refresh token for a new access token.
@@ -352,10 +349,7 @@ exit 0"
             None,
             Some(body),
         );
-        body["access_token"]
-            .as_str()
-            .map(str::to_owned)
-            .ok_or(status)
+        access_token(status, &body)
     }
 
     /// The ids of a user's devices.
@@ -375,6 +369,12 @@ impl Drop for Homeserver<'_> {
     fn drop(&mut self) {
         let _ = Command::new(self.directory.join("stop")).status();
     }
+}
+
+/// The access token that an answer brings, or its status.
+fn access_token(status: u16, body: &Value) -> Result<String, u16> {
+    let token = body["access_token"].as_str();
+    token.map(str::to_owned).ok_or(status)
 }
 
 /// The status and the JSON of an answer.

@@ -112,7 +112,7 @@ impl Migration<'_> {
             return Ok("not needed".to_owned());
         };
         let grant = Grant::between(&self.synapse, &self.mas).await?;
-        if grant.role == grant.member || grant.holds(admin).await? {
+        if !grant.is_needed(admin).await? {
             return Ok("not needed".to_owned());
         }
         self.journal
@@ -125,10 +125,7 @@ impl Migration<'_> {
         // From here on, what is in MAS's database comes from the import.
         self.journal
             .remember(Step::Import.name(), |memory| memory.imported = true)?;
-        let through = match self.admin {
-            Some(_) => self.synapse.entered_by(&self.mas),
-            None => self.synapse.clone(),
-        };
+        let through = self.inputs.synapse_database_for_import()?;
         let mas_cli = MasCli::prepare(self.inputs, &through, None)?;
         server::settle(&through).await?;
         let log = self.directory().join("import.log");
