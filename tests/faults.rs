@@ -7,7 +7,6 @@ use std::{
     fmt::Write as _,
     fs,
     io::Write as _,
-    os::unix::fs::PermissionsExt,
     process::{Child, Stdio},
     sync::Mutex,
     thread,
@@ -160,8 +159,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
                 server.bin().display()
             );
             let script = script.replace("mas-cli", &real).replace("psql", &psql);
-            fs::write(&path, format!("#!/bin/bash\n{script}\n")).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            common::script(&path, &script);
             command = homeserver.syn2mas_with(&path, MIGRATE);
         }
         Fault::DiskFull => common::mount(&state, "2m"),

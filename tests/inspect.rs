@@ -2,11 +2,18 @@
 
 mod common;
 
-use std::fs;
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
 use common::{
-    MasCli,
+    MasCli, homeserver,
     postgres::{Migration, Postgres},
+    root,
 };
 use serde_json::Value;
 
@@ -347,8 +354,19 @@ fn inspect(migration: &Migration, extra: &[&str]) -> (Option<i32>, Vec<Value>) {
     )
 }
 
+/// The ids of what is found.
+fn ids(migration: &Migration, extra: &[&str]) -> Vec<String> {
+    let (_, findings) = inspect(migration, extra);
+    let ids = findings.iter().map(|finding| &finding["id"]);
+    ids.map(|id| id.as_str().unwrap().to_owned()).collect()
+}
+
 fn prepared(what: &str) -> Option<(Postgres, MasCli)> {
-    let (server, mas) = (Postgres::start(what)?, MasCli::find(what)?);
+    prepared_in(what, &std::env::temp_dir())
+}
+
+fn prepared_in(what: &str, directory: &Path) -> Option<(Postgres, MasCli)> {
+    let (server, mas) = (Postgres::start_in(what, directory)?, MasCli::find(what)?);
     server.create_synapse("synapse");
     server.sql("synapse", READY);
     Some((server, mas))
@@ -515,13 +533,7 @@ fn the_server_lets_the_import_in() {
         return;
     };
     let migration = Migration::new(&server, &mas, "synapse", "mas");
-    let ids = |extra: &[&str]| -> Vec<String> {
-        let (_, findings) = inspect(&migration, extra);
-        let ids = findings
-            .iter()
-            .map(|finding| finding["id"].as_str().unwrap().to_owned());
-        ids.collect()
-    };
+    let ids = |extra: &[&str]| ids(&migration, extra);
     server.sql(
         "synapse",
         "CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
@@ -573,4 +585,139 @@ fn the_server_lets_the_import_in() {
         ids(&["--synapse-database-uri", &server.uri("no_synapse")]),
         ["synapse-too-old"]
     );
+}
+
+#[test]
+fn a_transaction_that_stays_open_is_named() {
+    let Some((server, mas)) = prepared("transactions that stay open") else {
+        return;
+    };
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let open = |statement: &str| {
+        let statements = format!("BEGIN; {statement}; SELECT pg_sleep(100)");
+        let child = server.psql("synapse").args(["-c", &statements]).spawn();
+        Gone(child.unwrap())
+    };
+    let _reader = open("SELECT count(*) FROM users");
+    let _writer = open("UPDATE users SET admin = admin");
+    thread::sleep(Duration::from_secs(50));
+    assert_eq!(ids(&migration, &[]), Vec::<String>::new());
+    thread::sleep(Duration::from_secs(11));
+    let (code, findings) = inspect(&migration, &[]);
+    assert_eq!(code, Some(11));
+    assert_eq!(findings[0]["id"], "open-transaction");
+    assert_eq!(findings[0]["count"], 1, "{findings:#?}");
+}
+
+#[test]
+fn a_server_without_room_is_named() {
+    let Some((server, mas)) = prepared("a server that is almost full") else {
+        return;
+    };
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    server.sql(
+        "postgres",
+        "ALTER SYSTEM SET superuser_reserved_connections = 188",
+    );
+    server.restart();
+    assert_eq!(ids(&migration, &[]), ["connections"]);
+    server.sql(
+        "postgres",
+        "ALTER SYSTEM RESET superuser_reserved_connections",
+    );
+    server.restart();
+}
+
+#[test]
+fn a_full_disk_of_the_server_is_named() {
+    let what = "a full disk of PostgreSQL";
+    if !nix::unistd::Uid::effective().is_root() {
+        return common::leave_out(what, "only root can mount one");
+    }
+    let disk = tempfile::tempdir().unwrap();
+    common::mount(disk.path(), "256m");
+    if let Some((server, mas)) = prepared_in(what, disk.path()) {
+        let migration = Migration::new(&server, &mas, "synapse", "mas");
+        let admin = ["--admin-database-uri", &server.uri("postgres")];
+        assert_eq!(ids(&migration, &admin), Vec::<String>::new());
+        let free = nix::sys::statvfs::statvfs(disk.path()).unwrap();
+        let free = free.blocks_available() * free.fragment_size();
+        let filling = vec![0; usize::try_from(free - 100_000).unwrap()];
+        fs::write(disk.path().join("filling"), filling).unwrap();
+        assert_eq!(ids(&migration, &admin), ["disk-space-of-postgresql"]);
+    }
+    common::unmount(disk.path());
+}
+
+#[test]
+fn programs_that_are_too_old_are_named() {
+    let Some((server, mas)) = prepared("programs that are too old") else {
+        return;
+    };
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let old = server.path().join("old-mas-cli");
+    common::script(&old, "echo mas-cli v0.20.0");
+    let old = old.display().to_string();
+    assert_eq!(ids(&migration, &["--mas-cli", &old]), ["mas-version"]);
+
+    let synapse = root().join("target/synapse");
+    let directory = server.path().join("old");
+    fs::create_dir(&directory).unwrap();
+    let [port, _] = homeserver::free_ports();
+    let config = directory.join("homeserver.yaml");
+    fs::write(&config, old_synapse(&directory, port)).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(synapse.join("bin/python"));
+        command.args(["-m", "synapse.app.homeserver", "-c"]);
+        command.arg(&config).args(arguments);
+        command.env("PYTHONPATH", synapse.join("old"));
+        command.current_dir(&directory);
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    assert!(run(&["--generate-keys"]).wait().unwrap().success());
+    let _running = Gone(run(&[]));
+    let url = format!("http://127.0.0.1:{port}");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while homeserver::request(&format!("{url}/_matrix/federation/v1/version"), None, None).0 != 200
+    {
+        assert!(Instant::now() < deadline, "Synapse 1.135 does not answer");
+        thread::sleep(Duration::from_millis(100));
+    }
+    let (code, findings) = inspect(&migration, &["--synapse-url", &url]);
+    assert_eq!(
+        (code, &findings[0]["id"]),
+        (Some(10), &"synapse-version".into())
+    );
+    assert!(findings[0]["meaning"].as_str().unwrap().contains("1.135.2"));
+}
+
+/// A configuration of Synapse 1.135, which `tests/synapse` installs beside the newest.
+fn old_synapse(directory: &Path, port: u16) -> String {
+    let at = directory.display();
+    format!(
+        "server_name: example.com
+report_stats: false
+signing_key_path: {at}/signing.key
+media_store_path: {at}/media
+macaroon_secret_key: of-the-test
+suppress_key_server_warning: true
+trusted_key_servers: []
+database: {{name: sqlite3, args: {{database: {at}/database}}}}
+listeners: [{{type: http, port: {port}, bind_addresses: [127.0.0.1], resources: [{{names: [federation]}}]}}]
+"
+    )
+}
+
+/// A process that ends with the test.
+struct Gone(Child);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -35,6 +35,7 @@ impl Database {
                 ("DateStyle", "ISO"),
                 // Whole tables are read and joined.
                 ("jit", "off"),
+                ("enable_nestloop", "off"),
                 ("max_parallel_workers_per_gather", workers.as_str()),
                 ("work_mem", "64MB"),
             ])
@@ -174,6 +175,27 @@ impl Database {
             .await
             .map_err(self.failed("cannot begin a transaction"))?;
         Ok(connection)
+    }
+
+    /// Another connection, which sees the database as one does that has begun a transaction.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be reached, or refuses.
+    pub async fn same_snapshot(
+        &self,
+        first: &mut PgConnection,
+    ) -> Result<PgConnection, MigrateError> {
+        let name: String = sqlx::query_scalar("SELECT pg_export_snapshot()")
+            .fetch_one(first)
+            .await
+            .map_err(self.failed("cannot share its state"))?;
+        let mut second = self.snapshot().await?;
+        sqlx::raw_sql(&format!("SET TRANSACTION SNAPSHOT '{name}'"))
+            .execute(&mut second)
+            .await
+            .map_err(self.failed("cannot share its state"))?;
+        Ok(second)
     }
 
     /// The version of the server that a connection leads to, as a number: 150018 for 15.18.

@@ -84,8 +84,24 @@ fn micros(column: &str) -> String {
     format!("(date_part('epoch', {column}) * 1000000)::bigint")
 }
 
-/// The users whose sessions go on.
-const ACTIVE: &str = "u.appservice_id IS NULL AND u.deactivated = 0 AND u.is_guest = 0";
+/// Whether the user in a column is none of some, of whom there are few: so a join with all users,
+/// which costs more than all the rest, is not needed.
+fn none_of(column: &str, users: &str) -> String {
+    format!("NOT EXISTS (SELECT FROM users x WHERE x.name = {column} AND ({users}))")
+}
+
+/// Whether the sessions of the user in a column go on.
+fn active(column: &str) -> String {
+    none_of(
+        column,
+        "x.appservice_id IS NOT NULL OR x.deactivated <> 0 OR x.is_guest <> 0",
+    )
+}
+
+/// Whether the user in a column is a person's.
+fn person(column: &str) -> String {
+    none_of(column, "x.appservice_id IS NOT NULL")
+}
 
 /// All entities, those that others depend on first.
 #[must_use]
@@ -165,9 +181,9 @@ fn emails() -> Entity {
         key: 2,
         expected: format!(
             "SELECT {}, t.address, t.added_at * 1000
-             FROM user_threepids t JOIN users u ON u.name = t.user_id
-             WHERE t.medium = 'email' AND u.appservice_id IS NULL",
-            localpart("t.user_id")
+             FROM user_threepids t WHERE t.medium = 'email' AND {}",
+            localpart("t.user_id"),
+            person("t.user_id")
         ),
         actual: format!(
             "SELECT u.username, e.email, {} FROM user_emails e JOIN users u USING (user_id)",
@@ -189,9 +205,9 @@ fn third_party_ids() -> Entity {
         key: 3,
         expected: format!(
             "SELECT {}, t.medium, t.address, t.added_at * 1000
-             FROM user_threepids t JOIN users u ON u.name = t.user_id
-             WHERE t.medium <> 'email' AND u.appservice_id IS NULL",
-            localpart("t.user_id")
+             FROM user_threepids t WHERE t.medium <> 'email' AND {}",
+            localpart("t.user_id"),
+            person("t.user_id")
         ),
         actual: format!(
             "SELECT u.username, t.medium, t.address, {}
@@ -257,6 +273,39 @@ fn address(text: &str) -> Option<String> {
     Some(address.to_string())
 }
 
+/// Whether Synapse's device is one of a client, and not only a place for keys.
+const OF_CLIENT: &str = "NOT d.hidden AND d.device_id <> 'guest_device'";
+
+/// Whether Synapse's access token is one of its user's own, without a refresh token.
+const PLAIN: &str = "t.puppets_user_id IS NULL AND t.refresh_token_id IS NULL";
+
+/// The columns of a session, from Synapse's table of devices.
+fn of_device() -> String {
+    format!(
+        "{}, d.device_id, d.display_name, d.user_id IN (SELECT name FROM users WHERE admin <> 0),
+           d.last_seen * 1000, nullif(d.ip, '-'), d.user_agent, NULL::bigint, NULL::uuid",
+        localpart("d.user_id")
+    )
+}
+
+/// The columns of a session without a device, from Synapse's table of access tokens.
+fn without_device() -> String {
+    format!(
+        "{}, NULL::text, NULL::text, false, NULL::bigint, NULL::text, NULL::text, NULL::bigint, NULL::uuid",
+        localpart("t.user_id")
+    )
+}
+
+/// The columns of a session, from MAS's tables.
+fn of_session() -> String {
+    format!(
+        "u.username, s.device_id, s.human_name, s.is_synapse_admin, {}, host(s.last_active_ip),
+           s.user_agent, {}, s.user_session_id",
+        micros("s.last_active_at"),
+        micros("s.finished_at")
+    )
+}
+
 fn sessions() -> Entity {
     Entity {
         name: "sessions",
@@ -277,24 +326,17 @@ fn sessions() -> Entity {
         ],
         key: 2,
         expected: format!(
-            "SELECT {user}, d.device_id, d.display_name, u.admin <> 0,
-               d.last_seen * 1000, nullif(d.ip, '-'), d.user_agent, NULL::bigint, NULL::uuid
-             FROM devices d JOIN users u ON u.name = d.user_id
-             WHERE NOT d.hidden AND d.device_id <> 'guest_device' AND {ACTIVE}
+            "SELECT {} FROM devices d WHERE {OF_CLIENT} AND {}
              UNION ALL
-             SELECT {user_of_token}, NULL, NULL, false, NULL, NULL, NULL, NULL, NULL
-             FROM access_tokens t JOIN users u ON u.name = t.user_id
-             WHERE t.device_id IS NULL AND t.puppets_user_id IS NULL
-               AND t.refresh_token_id IS NULL AND {ACTIVE}",
-            user = localpart("d.user_id"),
-            user_of_token = localpart("t.user_id"),
+             SELECT {} FROM access_tokens t WHERE t.device_id IS NULL AND {PLAIN} AND {}",
+            of_device(),
+            active("d.user_id"),
+            without_device(),
+            active("t.user_id"),
         ),
         actual: format!(
-            "SELECT u.username, s.device_id, s.human_name, s.is_synapse_admin, {},
-               host(s.last_active_ip), s.user_agent, {}, s.user_session_id
-             FROM compat_sessions s JOIN users u USING (user_id)",
-            micros("s.last_active_at"),
-            micros("s.finished_at")
+            "SELECT {} FROM compat_sessions s JOIN users u USING (user_id)",
+            of_session()
         ),
     }
 }
@@ -311,16 +353,16 @@ fn access_tokens() -> Entity {
         ],
         key: 1,
         expected: format!(
-            "SELECT t.token, {user}, t.device_id, t.valid_until_ms * 1000
-             FROM access_tokens t JOIN users u ON u.name = t.user_id
-             LEFT JOIN devices d ON d.user_id = t.user_id AND d.device_id = t.device_id
-             WHERE t.puppets_user_id IS NULL AND t.refresh_token_id IS NULL AND {ACTIVE}
-               AND (t.device_id IS NULL OR d.device_id IS NOT NULL)
+            "SELECT t.token, {}, t.device_id, t.valid_until_ms * 1000
+             FROM access_tokens t LEFT JOIN devices d USING (user_id, device_id)
+             WHERE {PLAIN} AND {} AND (t.device_id IS NULL OR d.device_id IS NOT NULL)
              UNION ALL
-             SELECT a.token, {user_of_pair}, r.device_id, a.valid_until_ms * 1000 {}",
-            pairs(),
-            user = localpart("t.user_id"),
-            user_of_pair = localpart("r.user_id"),
+             SELECT a.token, {}, r.device_id, a.valid_until_ms * 1000 {} AND {}",
+            localpart("t.user_id"),
+            active("t.user_id"),
+            localpart("r.user_id"),
+            pairs("devices"),
+            active("r.user_id"),
         ),
         actual: format!(
             "SELECT t.access_token, u.username, s.device_id, {}
@@ -331,15 +373,15 @@ fn access_tokens() -> Entity {
     }
 }
 
-/// Refresh tokens with their access tokens, without those whose successor has been used.
-fn pairs() -> String {
+/// Refresh tokens with their access tokens, without those whose successor has been used, on some
+/// devices.
+fn pairs(devices: &str) -> String {
     format!(
-        "FROM refresh_tokens r JOIN users u ON u.name = r.user_id
-         JOIN devices d ON d.user_id = r.user_id AND d.device_id = r.device_id
+        "FROM refresh_tokens r JOIN {devices} d USING (user_id, device_id)
          JOIN access_tokens a ON a.refresh_token_id = r.id
            AND a.user_id = r.user_id AND a.device_id = r.device_id
          LEFT JOIN access_tokens n ON n.refresh_token_id = r.next_token_id
-         WHERE (NOT n.used OR n.used IS NULL) AND {ACTIVE}"
+         WHERE (NOT n.used OR n.used IS NULL)"
     )
 }
 
@@ -356,9 +398,10 @@ fn refresh_tokens() -> Entity {
         ],
         key: 1,
         expected: format!(
-            "SELECT r.token, a.token, {}, r.device_id, NULL::bigint {}",
+            "SELECT r.token, a.token, {}, r.device_id, NULL::bigint {} AND {}",
             localpart("r.user_id"),
-            pairs()
+            pairs("devices"),
+            active("r.user_id"),
         ),
         actual: format!(
             "SELECT r.refresh_token, t.access_token, u.username, s.device_id, {}
@@ -367,6 +410,90 @@ fn refresh_tokens() -> Entity {
              JOIN compat_sessions s ON s.compat_session_id = r.compat_session_id
              JOIN users u USING (user_id)",
             micros("r.consumed_at")
+        ),
+    }
+}
+
+/// Entities whose rows belong to those of the one before, digested in one go.
+///
+/// Each token is hashed with the hash of its session, so sessions are joined with their users once,
+/// and tokens with little more than numbers. If these digests are the same on both sides, so are the
+/// rows of all entities.
+#[derive(Clone, Debug)]
+pub struct Family {
+    /// The names of the entities.
+    pub entities: [&'static str; 3],
+    /// A query on Synapse's database: of each entity its name, how many rows it has, and the sum of
+    /// their hashes.
+    pub expected: String,
+    /// The same on MAS's database.
+    pub actual: String,
+}
+
+/// Sessions with their tokens. `hash` is how a list of columns is hashed, in SQL.
+#[must_use]
+pub fn sessions_with_tokens(hash: impl Fn(&str) -> String) -> Family {
+    let entities = ["sessions", "access tokens", "refresh tokens"];
+    let family = |queries: [String; 3]| {
+        let selected = entities.iter().zip(queries).map(|(name, rows)| {
+            format!("SELECT '{name}' AS entity, count(h) AS count, sum(h)::text AS digest FROM ({rows}) r")
+        });
+        selected.collect::<Vec<_>>().join(" UNION ALL ")
+    };
+    let device = hash(&of_device());
+    let deviceless = hash(&without_device());
+    let (active_device, active_token) = (active("d.user_id"), active("t.user_id"));
+    let expected = family([
+        format!(
+            "SELECT h FROM s UNION ALL SELECT {deviceless} FROM access_tokens t
+             WHERE t.device_id IS NULL AND {PLAIN} AND {active_token}"
+        ),
+        format!(
+            "SELECT {} AS h FROM access_tokens t JOIN s USING (user_id, device_id)
+             WHERE {PLAIN}
+             UNION ALL SELECT {} FROM access_tokens t
+             WHERE t.device_id IS NULL AND {PLAIN} AND {active_token}
+             UNION ALL SELECT {} {}",
+            hash("t.token, t.valid_until_ms * 1000, s.h"),
+            hash(&format!("t.token, t.valid_until_ms * 1000, {deviceless}")),
+            hash("a.token, a.valid_until_ms * 1000, d.h"),
+            pairs("s"),
+        ),
+        format!(
+            "SELECT {} AS h {}",
+            hash("r.token, a.token, NULL::bigint, d.h"),
+            pairs("s")
+        ),
+    ]);
+    let sessions = hash(&of_session());
+    let actual = family([
+        "SELECT h FROM s".to_owned(),
+        format!(
+            "SELECT {} AS h FROM compat_access_tokens t JOIN s USING (compat_session_id)",
+            hash(&format!("t.access_token, {}, s.h", micros("t.expires_at"))),
+        ),
+        format!(
+            "SELECT {} AS h FROM compat_refresh_tokens r
+             LEFT JOIN compat_access_tokens t USING (compat_access_token_id)
+             JOIN s ON s.compat_session_id = r.compat_session_id",
+            hash(&format!(
+                "r.refresh_token, t.access_token, {}, s.h",
+                micros("r.consumed_at")
+            )),
+        ),
+    ]);
+    Family {
+        entities,
+        // Tokens on hidden devices belong to no session, and still have to be found.
+        expected: format!(
+            "WITH s AS MATERIALIZED (SELECT d.user_id, d.device_id,
+               CASE WHEN {OF_CLIENT} THEN {device} END AS h FROM devices d WHERE {active_device})
+             {expected}"
+        ),
+        actual: format!(
+            "WITH s AS MATERIALIZED (SELECT s.compat_session_id, {sessions} AS h
+               FROM compat_sessions s JOIN users u USING (user_id))
+             {actual}"
         ),
     }
 }

@@ -1,8 +1,8 @@
 //! The proof: whether MAS's database contains what follows from Synapse's, row by row.
 //!
-//! Both sides are digested by PostgreSQL itself. Only where the digests differ are they made again,
-//! in buckets by key, and only buckets that differ are fetched, one after the other, so memory does
-//! not grow with the databases.
+//! Both sides are digested by PostgreSQL itself, over two connections each. Only where the digests
+//! differ are they made again, in buckets by key, and only buckets that differ are fetched, one after
+//! the other, so memory does not grow with the databases.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -16,7 +16,7 @@ use super::{
     inputs::Inputs,
     interrupt::Interruptions,
     journal,
-    mapping::{self, Column, Entity},
+    mapping::{self, Column, Entity, Family},
     scratch::Scratch,
 };
 
@@ -109,9 +109,16 @@ pub async fn verify(
         Side::open(mas, query),
     )?;
     let hash = Hash::known_to(expected.version.min(actual.version));
+    let Family {
+        entities: together,
+        expected: left,
+        actual: right,
+    } = mapping::sessions_with_tokens(|columns| hash.of(columns));
+    // Later almost every session differs, if only by when it was used last.
+    let together = if since.is_none() { &together[..] } else { &[] };
     let (left, right) = tokio::try_join!(
-        expected.all_digests(entities, hash),
-        actual.all_digests(entities, hash),
+        expected.all_digests(entities, hash, together, &left),
+        actual.all_digests(entities, hash, together, &right),
     )?;
     let mut reports = Vec::new();
     for ((entity, left), right) in entities.iter().zip(left).zip(right) {
@@ -250,10 +257,12 @@ fn bucket_of(entity: &Entity, buckets: i64) -> String {
     )
 }
 
-/// One side of the comparison: a database in one state, and its query of each entity.
+/// One side of the comparison: a database in one state, which two connections see, and its query of
+/// each entity.
 struct Side<'a, Q> {
     database: &'a Database,
     connection: PgConnection,
+    second: PgConnection,
     version: i32,
     query: Q,
 }
@@ -261,26 +270,73 @@ struct Side<'a, Q> {
 impl<'a, Q: Fn(&Entity) -> String> Side<'a, Q> {
     async fn open(database: &'a Database, query: Q) -> Result<Self, MigrateError> {
         let mut connection = database.snapshot().await?;
+        let second = database.same_snapshot(&mut connection).await?;
         let version = database.version(&mut connection).await?;
         Ok(Side {
             database,
             connection,
+            second,
             version,
             query,
         })
     }
 
-    /// One digest of each entity, one after the other.
+    /// One digest of each entity: those of a family over one connection, the others, one after the
+    /// other, over the other one.
     async fn all_digests(
         &mut self,
         entities: &[Entity],
         hash: Hash,
+        together: &[&str],
+        family: &str,
     ) -> Result<Vec<Digests>, MigrateError> {
-        let mut all = Vec::new();
-        for entity in entities {
-            all.push(self.digests(entity, hash, 1).await?);
-        }
-        Ok(all)
+        let alone: Vec<(&Entity, String)> = entities
+            .iter()
+            .filter(|entity| !together.contains(&entity.name))
+            .map(|entity| (entity, self.digest(entity, hash, 1)))
+            .collect();
+        let database = self.database;
+        let (connection, second) = (&mut self.connection, &mut self.second);
+        let alone = async {
+            let mut found = BTreeMap::new();
+            for (entity, sql) in alone {
+                found.insert(
+                    entity.name,
+                    fetch(database, connection, entity.name, &sql).await?,
+                );
+            }
+            Ok(found)
+        };
+        let family = async {
+            let mut found = BTreeMap::new();
+            if !together.is_empty() {
+                let what = together.join(", ");
+                for row in fetched(database, second, &what, family).await? {
+                    let digest = (row.get("count"), row.get("digest"));
+                    found.insert(row.get("entity"), Digests::from([(0, digest)]));
+                }
+            }
+            Ok::<BTreeMap<String, Digests>, MigrateError>(found)
+        };
+        let (mut alone, mut family) = tokio::try_join!(alone, family)?;
+        let of = |entity: &Entity| {
+            let alone = alone.remove(entity.name);
+            alone.or_else(|| family.remove(entity.name))
+        };
+        Ok(entities.iter().filter_map(of).collect())
+    }
+
+    /// The query of an entity's digests.
+    fn digest(&self, entity: &Entity, hash: Hash, buckets: i64) -> String {
+        let (bucket, group) = match buckets {
+            1 => ("0".to_owned(), ""),
+            _ => (bucket_of(entity, buckets), "GROUP BY 1"),
+        };
+        format!(
+            "SELECT {bucket} AS bucket, count(*) AS count, sum({})::text AS digest FROM {} {group}",
+            hash.of(&columns(entity, "")),
+            self.named(entity),
+        )
     }
 
     async fn digests(
@@ -289,29 +345,8 @@ impl<'a, Q: Fn(&Entity) -> String> Side<'a, Q> {
         hash: Hash,
         buckets: i64,
     ) -> Result<Digests, MigrateError> {
-        let (bucket, group) = match buckets {
-            1 => ("0".to_owned(), ""),
-            _ => (bucket_of(entity, buckets), "GROUP BY 1"),
-        };
-        let sql = format!(
-            "SELECT {bucket} AS bucket, count(*) AS count, sum({})::text AS digest FROM {} {group}",
-            hash.of(&columns(entity, "")),
-            self.named(entity),
-        );
-        let begun = std::time::Instant::now();
-        let rows = sqlx::query(&sql)
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(
-                self.database
-                    .failed(&format!("cannot digest its {}", entity.name)),
-            )?;
-        let which = self.database.which;
-        tracing::debug!("{which}: {}: {:?}", entity.name, begun.elapsed());
-        Ok(rows
-            .iter()
-            .map(|row| (row.get("bucket"), (row.get("count"), row.get("digest"))))
-            .collect())
+        let sql = self.digest(entity, hash, buckets);
+        fetch(self.database, &mut self.connection, entity.name, &sql).await
     }
 
     async fn rows(
@@ -343,6 +378,33 @@ impl<'a, Q: Fn(&Entity) -> String> Side<'a, Q> {
         let query = (self.query)(entity);
         format!("({query}) AS rows ({})", columns(entity, ""))
     }
+}
+
+/// The digests that a query gives by bucket.
+async fn fetch(
+    database: &Database,
+    connection: &mut PgConnection,
+    what: &str,
+    sql: &str,
+) -> Result<Digests, MigrateError> {
+    let rows = fetched(database, connection, what, sql).await?;
+    let digest = |row: &PgRow| (row.get("bucket"), (row.get("count"), row.get("digest")));
+    Ok(rows.iter().map(digest).collect())
+}
+
+async fn fetched(
+    database: &Database,
+    connection: &mut PgConnection,
+    what: &str,
+    sql: &str,
+) -> Result<Vec<PgRow>, MigrateError> {
+    let begun = std::time::Instant::now();
+    let rows = sqlx::query(sql)
+        .fetch_all(connection)
+        .await
+        .map_err(database.failed(&format!("cannot digest its {what}")))?;
+    tracing::debug!("{}: {what}: {:?}", database.which, begun.elapsed());
+    Ok(rows)
 }
 
 /// The names of all columns, each with something behind it.

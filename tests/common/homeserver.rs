@@ -3,7 +3,6 @@
 use std::{
     fs,
     net::TcpListener,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     MasCli,
     postgres::{Migration, Postgres},
-    root,
+    root, script,
 };
 
 /// Of Synapse's database in the template, so that people can log in: peppered, one of them with
@@ -240,9 +239,7 @@ exit 0"
     }
 
     fn script(&self, name: &str, content: &str) {
-        self.file(name, &format!("#!/bin/bash\n{content}\n"));
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(self.directory.join(name), mode).unwrap();
+        script(&self.directory.join(name), content);
     }
 
     /// Runs one of the two scripts.
@@ -408,7 +405,7 @@ fn add(file: &Path, text: &str) {
 }
 
 /// Ports that nobody listens on.
-fn free_ports() -> [u16; 2] {
+pub fn free_ports() -> [u16; 2] {
     let listeners = [0, 0].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }

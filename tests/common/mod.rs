@@ -9,6 +9,7 @@ pub mod postgres;
 
 use std::{
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     sync::LazyLock,
@@ -217,6 +218,12 @@ pub fn root() -> &'static Path {
 pub fn data(name: &str) -> Value {
     let file = root().join(format!("tests/data/{name}.yaml"));
     Loaded::files(&[file]).unwrap().value
+}
+
+/// Writes a shell script that can be run.
+pub fn script(path: &Path, content: &str) {
+    std::fs::write(path, format!("#!/bin/bash\n{content}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Mounts a small disk, which is empty. Only root can.

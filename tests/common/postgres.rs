@@ -20,6 +20,11 @@ pub struct Postgres {
 impl Postgres {
     /// A new server, or nothing and a line that says what is left out.
     pub fn start(what: &str) -> Option<Self> {
+        Self::start_in(what, &std::env::temp_dir())
+    }
+
+    /// The same, with all its files below a directory.
+    pub fn start_in(what: &str, below: &Path) -> Option<Self> {
         let synapse = root().join("target/synapse");
         if !synapse.join("schema.sql").exists() {
             leave_out(what, "Synapse is not in target/synapse: run tests/synapse");
@@ -29,7 +34,7 @@ impl Postgres {
             leave_out(what, "PostgreSQL is not installed");
             return None;
         };
-        let directory = TempDir::new().unwrap();
+        let directory = TempDir::new_in(below).unwrap();
         let server = Postgres {
             directory,
             bin,
@@ -133,7 +138,8 @@ impl Postgres {
             .stdout(Stdio::null()));
     }
 
-    fn psql(&self, database: &str) -> Command {
+    /// A run of `psql`, as the superuser.
+    pub fn psql(&self, database: &str) -> Command {
         let mut command = Command::new(self.bin.join("psql"));
         command.args([
             "-XAtq",
