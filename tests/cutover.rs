@@ -6,7 +6,6 @@ mod common;
 use std::{fs, path::Path, process::Command};
 
 use common::{MasCli, Nix, data, postgres::Postgres, root};
-use mas2nix::yaml;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -116,14 +115,21 @@ fn the_static_form_comes_to_the_same() {
         &mas(true),
         &json!({"enable": true, "settings": legacy}),
         "{
-          inherit (config.services.matrix-synapse) settings extraConfigFiles;
+          inherit (config.services.matrix-synapse) extraConfigFiles;
+          file = config.services.matrix-synapse.configFile.text;
           overlay = config.services.matrix-authentication-service.synapseOverlay;
           units = builtins.attrNames config.systemd.services;
           manifest = config.environment.etc.\"matrix-authentication-service/syn2mas.yaml\".source.text;
         }",
     );
-    // Synapse's own settings are as they were.
-    assert_eq!(at_run_time["settings"], legacy);
+    // Synapse's own settings are as they were without MAS.
+    let legacy_file = evaluate(
+        &nix,
+        &json!({"enable": false}),
+        &json!({"enable": true, "settings": legacy}),
+        "config.services.matrix-synapse.configFile.text",
+    );
+    assert_eq!(at_run_time["file"], legacy_file);
     assert_eq!(
         at_run_time["extraConfigFiles"],
         json!(["/var/lib/syn2mas/synapse.yaml"])
@@ -142,7 +148,10 @@ fn the_static_form_comes_to_the_same() {
         &nix,
         &mas(false),
         &json!({"enable": true, "settings": cleaned}),
-        "{ inherit (config.services.matrix-synapse) settings extraConfigFiles; }",
+        "{
+          inherit (config.services.matrix-synapse) extraConfigFiles;
+          file = config.services.matrix-synapse.configFile.text;
+        }",
     );
     assert_eq!(settled["extraConfigFiles"], json!([]));
     let file = |name: &str, text: &str| {
@@ -150,9 +159,9 @@ fn the_static_form_comes_to_the_same() {
         fs::write(&path, text).unwrap();
         path
     };
-    let before = file("legacy.yaml", &yaml::document(&legacy));
+    let before = file("legacy.yaml", legacy_file.as_str().unwrap());
     let overlay = file("overlay.yaml", overlay);
-    let after = file("static.yaml", &yaml::document(&settled["settings"]));
+    let after = file("static.yaml", settled["file"].as_str().unwrap());
     let (left, right) = (
         effective(&python, &[&before, &overlay]),
         effective(&python, &[&after]),

@@ -23,6 +23,12 @@ let
           "toolsPackage"
         ];
       }
+      # On NixOS it is in the store.
+      {
+        services.${name}.migration.synapseConfig = lib.mkOverride 900 [
+          "/etc/matrix-synapse/homeserver.yaml"
+        ];
+      }
     ];
   };
   system = evaluated.config;
@@ -37,17 +43,18 @@ let
     unit:
     let
       joined = {
-        After = unit.after or [ ];
-        Before = unit.before or [ ];
-        Requires = unit.requires or [ ];
-        Wants = unit.wants or [ ];
+        After = unit.after;
+        Before = unit.before;
+        Requires = unit.requires;
+        Wants = unit.wants;
       };
       given = lib.mapAttrs (_: toString) (lib.filterAttrs (_: units: units != [ ]) joined);
     in
-    directives ({ Description = unit.description; } // given // unit.unitConfig or { });
+    directives ({ Description = unit.description; } // given // unit.unitConfig);
 
   install =
-    unit: lib.optionalString (unit ? wantedBy) "WantedBy=${lib.concatStringsSep " " unit.wantedBy}\n";
+    unit:
+    lib.optionalString (unit.wantedBy != [ ]) "WantedBy=${lib.concatStringsSep " " unit.wantedBy}\n";
 
   print =
     suffix: header: own:

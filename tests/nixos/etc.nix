@@ -1,0 +1,55 @@
+# nixpkgs nixos/modules/system/etc/etc.nix
+{ lib, pkgs, ... }:
+let
+  inherit (lib) mkOption types;
+in
+{
+  options.environment.etc = mkOption {
+    default = { };
+    type = types.attrsOf (
+      types.submodule (
+        { name, config, ... }:
+        {
+          options = {
+            enable = mkOption {
+              type = types.bool;
+              default = true;
+            };
+            target = mkOption { type = types.str; };
+            text = mkOption {
+              type = types.nullOr types.lines;
+              default = null;
+            };
+            source = mkOption { type = types.path; };
+            mode = mkOption {
+              type = types.str;
+              default = "symlink";
+            };
+            uid = mkOption {
+              type = types.int;
+              default = 0;
+            };
+            gid = mkOption {
+              type = types.int;
+              default = 0;
+            };
+            user = mkOption {
+              type = types.str;
+              default = "+${toString config.uid}";
+            };
+            group = mkOption {
+              type = types.str;
+              default = "+${toString config.gid}";
+            };
+          };
+          config = {
+            target = lib.mkDefault name;
+            source = lib.mkIf (config.text != null) (
+              lib.mkDefault (pkgs.writeText ("etc-" + baseNameOf name) config.text)
+            );
+          };
+        }
+      )
+    );
+  };
+}

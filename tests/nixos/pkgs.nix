@@ -1,0 +1,47 @@
+# A stand-in for nixpkgs' packages: files are what Nix itself can write, and programs are where a
+# machine has them.
+{
+  mas ? "/nix/store/00000000000000000000000000000000-matrix-authentication-service",
+  masVersion ? "1.22.0",
+  tools ? "/usr/local",
+  synapse ? "/opt/synapse",
+}:
+let
+  package = prefix: {
+    type = "derivation";
+    name = "package";
+    outPath = prefix;
+  };
+  file = name: text: {
+    inherit name text;
+    type = "derivation";
+    outPath = builtins.toFile name text;
+  };
+in
+{
+  matrix-authentication-service = package mas // {
+    name = "matrix-authentication-service-${masVersion}";
+    version = masVersion;
+    meta.mainProgram = "mas-cli";
+  };
+  matrix-synapse = package synapse // {
+    name = "matrix-synapse-wrapped-1.163.2";
+  };
+  callPackage = _: _: package tools;
+  cacert.outPath = "/nix/store/00000000000000000000000000000000-cacert";
+  chromium = package "/usr";
+  python3 = package "/usr";
+  postgresql = package "/usr";
+  runtimeShell = "/bin/sh";
+  stdenv = {
+    buildPlatform.canExecute = _: true;
+    hostPlatform = { };
+  };
+  writeText = file;
+  writeTextFile = { name, text, ... }@arguments: file name text // arguments;
+  runCommand =
+    name:
+    { yaml, ... }:
+    command:
+    file name yaml // { inherit command; };
+}
