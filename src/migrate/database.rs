@@ -27,6 +27,14 @@ impl Database {
         // Both sides work at the same time, most often on this machine.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = (cores / 2).saturating_sub(1).min(4).to_string();
+        // Where no host is named, it is the directory of the socket, if there is one.
+        let options = match options.get_socket() {
+            None if options.get_host().starts_with('/') => {
+                let directory = options.get_host().to_owned();
+                options.socket(directory)
+            }
+            _ => options,
+        };
         let options = options
             .application_name("syn2mas")
             // Texts of times and numbers are to be the same on both sides.
@@ -88,8 +96,9 @@ impl Database {
     }
 
     fn password(&self) -> Option<String> {
-        // There is no other way to it.
-        let url = self.options.to_url_lossy();
+        // There is no other way to it, and what makes no address, such as ::1, would be a panic.
+        let options = self.options.clone().host("localhost").username("somebody");
+        let url = options.to_url_lossy();
         let password = url.password()?;
         let text = percent_encoding::percent_decode_str(password).decode_utf8();
         Some(text.ok()?.into_owned())
@@ -230,5 +239,35 @@ fn ssl_mode(mode: PgSslMode) -> &'static str {
         PgSslMode::Require => "require",
         PgSslMode::VerifyCa => "verify-ca",
         PgSslMode::VerifyFull => "verify-full",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(options: PgConnectOptions) -> Database {
+        Database::new("the test's", options, None)
+    }
+
+    #[test]
+    fn a_host_that_is_a_directory_is_a_socket() {
+        let options = PgConnectOptions::new_without_pgpass()
+            .host("/run/postgresql")
+            .username("matrix-synapse");
+        let section = database(options).section();
+        assert_eq!(section["socket"], "/run/postgresql");
+        assert_eq!(section.get("host"), None);
+    }
+
+    #[test]
+    fn a_password_is_found_whatever_else_there_is() {
+        for (host, user) in [("::1", "a"), ("db.example.com", "a@b:c/d"), ("/run", "a")] {
+            let options = PgConnectOptions::new_without_pgpass()
+                .host(host)
+                .username(user)
+                .password("pa:ss/w@rd");
+            assert_eq!(database(options).password().unwrap(), "pa:ss/w@rd");
+        }
     }
 }

@@ -5,6 +5,8 @@
   masVersion ? "1.22.0",
   tools ? "/usr/local",
   synapse ? "/opt/synapse",
+  postgresql ? "/usr",
+  olderMas ? mas,
 }:
 let
   package = prefix: {
@@ -17,13 +19,18 @@ let
     type = "derivation";
     outPath = builtins.toFile name text;
   };
+  masAt =
+    prefix:
+    package prefix
+    // {
+      name = "matrix-authentication-service-${masVersion}";
+      version = masVersion;
+      meta.mainProgram = "mas-cli";
+    };
 in
 {
-  matrix-authentication-service = package mas // {
-    name = "matrix-authentication-service-${masVersion}";
-    version = masVersion;
-    meta.mainProgram = "mas-cli";
-  };
+  matrix-authentication-service = masAt mas;
+  matrix-authentication-service-older = masAt olderMas;
   matrix-synapse = package synapse // {
     name = "matrix-synapse-wrapped-1.163.2";
   };
@@ -31,7 +38,7 @@ in
   cacert.outPath = "/nix/store/00000000000000000000000000000000-cacert";
   chromium = package "/usr";
   python3 = package "/usr";
-  postgresql = package "/usr";
+  postgresql = package postgresql;
   runtimeShell = "/bin/sh";
   stdenv = {
     buildPlatform.canExecute = _: true;

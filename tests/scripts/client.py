@@ -7,6 +7,7 @@ import html.parser
 import http.cookiejar
 import json
 import secrets
+import ssl
 import sys
 import threading
 import time
@@ -17,6 +18,8 @@ from collections import Counter
 
 MATRIX = "https://matrix.example.com"
 CALLBACK = "https://client.example.org/callback"
+# Where both NixOS and Debian have the authorities that the machine trusts.
+TLS = ssl.create_default_context(cafile="/etc/ssl/certs/ca-certificates.crt")
 
 
 class Redirected(Exception):
@@ -42,10 +45,17 @@ class Forms(html.parser.HTMLParser):
     def __init__(self, page):
         super().__init__()
         self.forms, self.inside = [], False
+        # Links to identity providers, and to the client.
+        self.providers, self.onward = [], None
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
+        link = attributes.get("href") or ""
+        if tag == "a" and "/upstream/authorize/" in link:
+            self.providers.append(link)
+        if tag == "a" and link.startswith(CALLBACK):
+            self.onward = link
         if tag == "form" and attributes.get("method", "").lower() == "post":
             self.forms.append((attributes.get("action") or "", {}))
             self.inside = True
@@ -72,7 +82,7 @@ def request(url, body=None, token=None, method=None, headers=None):
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
     call = urllib.request.Request(url, data=data, headers=headers, method=method)
     try:
-        with urllib.request.urlopen(call, timeout=30) as answer:
+        with urllib.request.urlopen(call, timeout=30, context=TLS) as answer:
             status, text = answer.status, answer.read()
     except urllib.error.HTTPError as error:
         status, text = error.code, error.read()
@@ -101,7 +111,7 @@ def login_password(user, password):
     return good(request(f"{MATRIX}/_matrix/client/v3/login", body))
 
 
-def login_oauth(user, password):
+def login_oauth(user, password, through_provider=False):
     """The new way, as Element X does it: discovery, registration, authorization code with PKCE."""
     base = good(request("https://example.com/.well-known/matrix/client"))
     base = base["m.homeserver"]["base_url"].rstrip("/")
@@ -132,7 +142,8 @@ def login_oauth(user, password):
         "code_challenge_method": "S256",
     }
     url = f"{metadata['authorization_endpoint']}?{urllib.parse.urlencode(query)}"
-    code = authorize(url, {"username": user, "password": password})
+    answers = {"login": user, "username": user, "password": password}
+    code = walk(url, answers, through_provider)["code"][0]
     body = urllib.parse.urlencode(
         {
             "grant_type": "authorization_code",
@@ -147,26 +158,89 @@ def login_oauth(user, password):
     return {**tokens, "device_id": device, "revocation": metadata["revocation_endpoint"]}
 
 
-def authorize(url, answers):
-    """Goes through MAS's pages as a browser would; the authorization code."""
+def walk(url, answers, through_provider=False):
+    """Goes through pages as a person does in a browser, until the client is called back; with what."""
     browser = urllib.request.build_opener(
-        StopAtCallback, urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        StopAtCallback,
+        urllib.request.HTTPSHandler(context=TLS),
+        urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
     )
     try:
         answer = browser.open(url, timeout=30)
-        for _ in range(5):
+        for _ in range(10):
             page = answer.read().decode()
             forms = Forms(page)
-            assert forms.forms, f"no form at {answer.url}:\n{page[:2000]}"
-            action, fields = forms.main()
-            fields.update({name: value for name, value in answers.items() if name in fields})
-            target = urllib.parse.urljoin(answer.url, action or answer.url)
-            answer = browser.open(target, urllib.parse.urlencode(fields).encode(), timeout=30)
+            on_mas = urllib.parse.urlparse(answer.url).hostname == "auth.example.com"
+            if through_provider and on_mas and forms.providers:
+                link = urllib.parse.urljoin(answer.url, forms.providers[0])
+                answer = browser.open(link, timeout=30)
+            elif forms.onward and not forms.forms:
+                raise Redirected(forms.onward)
+            else:
+                assert forms.forms, f"no form at {answer.url}:\n{page[:3000]}"
+                action, fields = forms.main()
+                fields.update({name: value for name, value in answers.items() if name in fields})
+                target = urllib.parse.urljoin(answer.url, action or answer.url)
+                body = urllib.parse.urlencode(fields).encode()
+                sent = urllib.request.Request(target, body, {"Referer": answer.url})
+                answer = browser.open(sent, timeout=30)
     except Redirected as redirected:
-        query = urllib.parse.parse_qs(urllib.parse.urlparse(redirected.url).query)
-        assert query["state"] == ["state"], query
-        return query["code"][0]
-    raise AssertionError(f"still no code, at {answer.url}")
+        return urllib.parse.parse_qs(urllib.parse.urlparse(redirected.url).query)
+    except urllib.error.HTTPError as error:
+        raise AssertionError(f"{error.url}: {error}:\n{error.read().decode()[:3000]}") from error
+    raise AssertionError(f"still not called back, at {answer.url}")
+
+
+def login_provider(user, password):
+    """The new way through an OpenID provider: MAS's pages lead there, and back."""
+    return login_oauth(user, password, through_provider=True)
+
+
+def login_sso(provider, user, password):
+    """The old way through an OpenID provider: Synapse's own single sign-on, before MAS."""
+    query = urllib.parse.urlencode({"redirectUrl": CALLBACK})
+    url = f"{MATRIX}/_matrix/client/v3/login/sso/redirect/{provider}?{query}"
+    called = walk(url, {"login": user, "password": password})
+    body = {"type": "m.login.token", "token": called["loginToken"][0]}
+    return good(request(f"{MATRIX}/_matrix/client/v3/login", body))
+
+
+def start_encrypting(token, base, members):
+    """Gives the device keys, and makes an encrypted room with others."""
+    api = f"{base}/_matrix/client/v3"
+    who = good(request(f"{api}/account/whoami", token=token))
+    user, device = who["user_id"], who["device_id"]
+    name = base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    keys = {
+        "user_id": user,
+        "device_id": device,
+        "algorithms": ["m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2"],
+        "keys": {f"curve25519:{device}": name, f"ed25519:{device}": name},
+        "signatures": {user: {f"ed25519:{device}": name}},
+    }
+    good(request(f"{api}/keys/upload", {"device_keys": keys}, token))
+    encryption = {"algorithm": "m.megolm.v1.aes-sha2"}
+    room = {
+        "invite": members,
+        "initial_state": [{"type": "m.room.encryption", "state_key": "", "content": encryption}],
+    }
+    return good(request(f"{api}/createRoom", room, token))
+
+
+def devices(token, base, users):
+    """What everybody who shares a room sees of some users' devices: their keys and names."""
+    body = {"device_keys": {user: [] for user in users}}
+    answer = good(request(f"{base}/_matrix/client/v3/keys/query", body, token))
+    return {"keys": answer["device_keys"]}
+
+
+def sync(token, base, since):
+    """Where a client is, and whose devices have changed since."""
+    query = urllib.parse.urlencode({"timeout": 0, **({"since": since} if since else {})})
+    answer = good(request(f"{base}/_matrix/client/v3/sync?{query}", token=token))
+    lists = answer.get("device_lists", {})
+    rooms = sorted(answer.get("rooms", {}).get("join", {}))
+    return {"since": answer["next_batch"], "changed": sorted(lists.get("changed", [])), "rooms": rooms}
 
 
 def use(token, base):
@@ -228,13 +302,21 @@ def poll(url, token, seconds):
 def main():
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("login-password", "login-oauth"):
+    for name in ("login-password", "login-oauth", "login-provider"):
         login = commands.add_parser(name)
         login.add_argument("user")
         login.add_argument("password")
-    use_it = commands.add_parser("use")
-    use_it.add_argument("token")
-    use_it.add_argument("--base", default=MATRIX)
+    sso = commands.add_parser("login-sso")
+    for name in ("provider", "user", "password"):
+        sso.add_argument(name)
+    for name in ("use", "start-encrypting", "devices", "sync"):
+        with_token = commands.add_parser(name)
+        with_token.add_argument("token")
+        with_token.add_argument("--base", default=MATRIX)
+        if name in ("start-encrypting", "devices"):
+            with_token.add_argument("users", nargs="*")
+        if name == "sync":
+            with_token.add_argument("--since")
     ask = commands.add_parser("request")
     ask.add_argument("url")
     ask.add_argument("--token")
@@ -248,24 +330,32 @@ def main():
     polling.add_argument("url")
     polling.add_argument("token")
     polling.add_argument("--seconds", type=float, default=10)
-    arguments = parser.parse_args()
-    match arguments.command:
+    given = parser.parse_args()
+    match given.command:
         case "login-password":
-            found = login_password(arguments.user, arguments.password)
+            found = login_password(given.user, given.password)
         case "login-oauth":
-            found = login_oauth(arguments.user, arguments.password)
+            found = login_oauth(given.user, given.password)
+        case "login-provider":
+            found = login_provider(given.user, given.password)
+        case "login-sso":
+            found = login_sso(given.provider, given.user, given.password)
         case "use":
-            found = use(arguments.token, arguments.base)
+            found = use(given.token, given.base)
+        case "start-encrypting":
+            found = start_encrypting(given.token, given.base, given.users)
+        case "devices":
+            found = devices(given.token, given.base, given.users)
+        case "sync":
+            found = sync(given.token, given.base, given.since)
         case "request":
-            body = {} if arguments.post else None
-            status, body = request(arguments.url, body, arguments.token)
+            body = {} if given.post else None
+            status, body = request(given.url, body, given.token)
             found = {"status": status, "body": body}
         case "poll":
-            found = poll(arguments.url, arguments.token, arguments.seconds)
+            found = poll(given.url, given.token, given.seconds)
         case "watch":
-            found = watch(
-                arguments.url, arguments.seconds, arguments.threads, arguments.unknown_tokens
-            )
+            found = watch(given.url, given.seconds, given.threads, given.unknown_tokens)
     json.dump(found, sys.stdout)
 
 

@@ -1,0 +1,35 @@
+"""A network of machines, cut off from every other: a bridge in a network namespace of its own."""
+
+import subprocess
+
+
+def ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+class Network:
+    """Where machines reach each other."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.namespaces = [f"{name}-bridge"]
+        ip("netns", "add", self.namespaces[0])
+        ip("-n", self.namespaces[0], "link", "add", "bridge", "type", "bridge")
+        ip("-n", self.namespaces[0], "link", "set", "bridge", "up")
+
+    def add(self, machine: str, address: str) -> str:
+        """The namespace of a machine, with an address; it outlives the machine's reboots."""
+        namespace, port = f"{self.name}-{machine}", f"port{len(self.namespaces)}"
+        self.namespaces.append(namespace)
+        ip("netns", "add", namespace)
+        ip("-n", namespace, "link", "set", "lo", "up")
+        peer = ["peer", "name", port, "netns", self.namespaces[0]]
+        ip("-n", namespace, "link", "add", "eth1", "type", "veth", *peer)
+        ip("-n", self.namespaces[0], "link", "set", port, "master", "bridge", "up")
+        ip("-n", namespace, "addr", "add", f"{address}/24", "dev", "eth1")
+        ip("-n", namespace, "link", "set", "eth1", "up")
+        return namespace
+
+    def remove(self) -> None:
+        for namespace in self.namespaces:
+            subprocess.run(["ip", "netns", "delete", namespace], capture_output=True)

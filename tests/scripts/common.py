@@ -1,0 +1,139 @@
+"""What the tests have in common. A test's script begins with this file, under NixOS's test driver as
+under ours."""
+
+import json
+import shlex
+from typing import Any, Protocol
+
+PASSWORD = "correct horse battery"
+MATRIX = "https://matrix.example.com"
+AUTH = "https://auth.example.com"
+WHOAMI = f"{MATRIX}/_matrix/client/v3/account/whoami"
+MAS = "matrix-authentication-service.service"
+SYNAPSE = "matrix-synapse.service"
+
+
+class Host(Protocol):
+    """A machine, as far as these functions use it."""
+
+    def execute(self, command: str) -> tuple[int, str]: ...
+    def succeed(self, *commands: str) -> str: ...
+    def fail(self, *commands: str) -> str: ...
+    def wait_until_succeeds(self, command: str, timeout: int = 900) -> str: ...
+    def wait_for_unit(self, unit: str) -> None: ...
+    def copy_from_machine(self, source: str, target_dir: str = "") -> None: ...
+
+
+def client(host: Host, *arguments: str) -> dict[str, Any]:
+    """The answer of the Matrix client."""
+    command = shlex.join(["python3", "/etc/matrix-client.py", *arguments])
+    return json.loads(host.succeed(f"{command} 2>&1"))
+
+
+def status(host: Host, url: str, token: str = "") -> int:
+    """The status of a request."""
+    return client(host, "request", url, *(["--token", token] if token else []))["status"]
+
+
+def journal(host: Host, unit: str) -> str:
+    """What a unit has said since the machine booted."""
+    return host.succeed(f"journalctl --no-pager --boot --output=cat --unit={unit}")
+
+
+def wait_running(host: Host, *units: str) -> None:
+    """Everything is up, and nothing has failed."""
+    for unit in units:
+        host.wait_for_unit(unit)
+    state = host.execute("systemctl is-system-running --wait")[1].strip()
+    failed = host.execute("systemctl --failed --no-legend --plain")[1]
+    said = "".join(journal(host, line.split()[0]) for line in failed.splitlines())
+    assert state == "running", f"{state}\n{failed}\n{said}"
+
+
+def wait_for_synapse(host: Host) -> None:
+    """Synapse answers."""
+    host.wait_until_succeeds("curl -sf http://127.0.0.1:8008/_matrix/client/versions", 120)
+
+
+def register(host: Host, user: str, admin: bool = False) -> None:
+    """A user of Synapse's own, before MAS."""
+    kind = "--admin" if admin else "--no-admin"
+    host.succeed(
+        f"matrix-synapse-register_new_matrix_user -u {user} -p '{PASSWORD}' {kind} 2>&1"
+    )
+
+
+def log_in(host: Host, user: str) -> str:
+    """An access token, the old way: m.login.password, whoever answers it."""
+    return client(host, "login-password", user, PASSWORD)["access_token"]
+
+
+class Person:
+    """Somebody with a client that stays logged in, in an encrypted room with others."""
+
+    def __init__(self, host: Host, user: str, token: str, *others: str) -> None:
+        self.host, self.user, self.token = host, f"@{user}:example.com", token
+        members = [f"@{other}:example.com" for other in others]
+        self.room = client(host, "start-encrypting", token, *members)["room_id"]
+        self.seen = [self.user, *members]
+        self.since, self.devices = "", dict[str, Any]()
+        self.catch_up()
+
+    def see_devices(self) -> dict[str, Any]:
+        return client(self.host, "devices", self.token, *self.seen)["keys"]
+
+    def notices_nothing(self) -> None:
+        """The token is good, syncing goes on, no device is gone, and nobody's devices look changed."""
+        synced = client(self.host, "sync", self.token, "--since", self.since)
+        assert synced["changed"] == [], synced
+        assert self.see_devices() == self.devices
+        who = client(self.host, "use", self.token)
+        assert who["user_id"] == self.user, who
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """From here on, anything new is something to notice."""
+        synced = client(self.host, "sync", self.token)
+        assert self.room in synced["rooms"], synced
+        self.since = synced["since"]
+        self.devices = self.see_devices()
+
+
+def legacy(host: Host) -> None:
+    """Synapse authenticates its users by itself, and MAS is not there."""
+    wait_for_synapse(host)
+    host.fail(f"systemctl is-active {MAS}")
+    assert status(host, f"{MATRIX}/_matrix/client/v1/auth_metadata") == 404
+    flows = client(host, "request", f"{MATRIX}/_matrix/client/v3/login")["body"]["flows"]
+    assert "m.login.password" in [flow["type"] for flow in flows], flows
+
+
+def delegated(host: Host) -> None:
+    """MAS authenticates Synapse's users, and says so."""
+    wait_for_synapse(host)
+    host.wait_for_unit(MAS)
+    metadata = client(host, "request", f"{MATRIX}/_matrix/client/v1/auth_metadata")
+    assert metadata["body"]["issuer"] == f"{AUTH}/", metadata
+    flows = client(host, "request", f"{MATRIX}/_matrix/client/v3/login")["body"]["flows"]
+    assert any(flow.get("oauth_aware_preferred") for flow in flows), flows
+
+
+def is_role_lent(host: Host) -> bool:
+    """Whether somebody may act as Synapse's role in PostgreSQL."""
+    query = "SELECT 'yes' FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
+    query += " WHERE r.rolname = 'matrix-synapse'"
+    return host.succeed(f'runuser -u postgres -- psql -XAtc "{query}"').strip() == "yes"
+
+
+def see_login_page(host: Host, name: str) -> None:
+    """MAS's login page comes up in a browser; a picture of it is kept."""
+    chromium = (
+        "chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+        "--disable-background-networking --disable-component-update --disable-sync "
+        "--ignore-certificate-errors --user-data-dir=$(mktemp -d) --window-size=800,900 "
+        "--timeout=20000 --virtual-time-budget=10000"
+    )
+    host.succeed(f"{chromium} --screenshot=/tmp/{name}.png {AUTH}/login 2>&1")
+    host.copy_from_machine(f"/tmp/{name}.png", "screenshots")
+    page = host.succeed(f"{chromium} --dump-dom {AUTH}/login 2>/dev/null")
+    assert 'name="password"' in page and "Forgot password" not in page.split("<body")[0], page

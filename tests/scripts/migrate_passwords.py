@@ -1,0 +1,46 @@
+"""People with passwords are moved, and notice nothing; MAS's login page takes their passwords."""
+
+machine.start()
+with subtest("an existing homeserver"):
+    wait_running(machine, "nginx.service", SYNAPSE)
+    legacy(machine)
+    register(machine, "alice", admin=True)
+    register(machine, "bob")
+    alice = Person(machine, "alice", log_in(machine, "alice"), "bob")
+    bob = Person(machine, "bob", log_in(machine, "bob"), "alice")
+    # So that each has seen the other's devices as they are.
+    alice.catch_up()
+with subtest("inspect and rehearse, while it runs"):
+    machine.succeed("systemctl start syn2mas-inspect")
+    said = journal(machine, "syn2mas-inspect")
+    assert "warning: registration" in said and "BLOCKER" not in said, said
+    machine.succeed("systemctl start syn2mas-rehearse")
+    said = journal(machine, "syn2mas-rehearse")
+    assert "Everything would arrive as it should." in said, said
+    legacy(machine)
+with subtest("migrate"):
+    machine.succeed("systemctl start syn2mas-migrate")
+    said = journal(machine, "syn2mas-migrate")
+    assert "The homeserver is moved." in said, said
+    assert "pepper of the test" not in machine.succeed("journalctl --no-pager")
+    delegated(machine)
+    assert not is_role_lent(machine)
+with subtest("nobody notices"):
+    alice.notices_nothing()
+    bob.notices_nothing()
+with subtest("passwords are still right, the old way and the new one"):
+    assert client(machine, "use", log_in(machine, "bob"))["user_id"] == "@bob:example.com"
+    new = client(machine, "login-oauth", "alice", PASSWORD)
+    assert client(machine, "use", new["access_token"])["device_id"] == new["device_id"]
+    machine.fail("python3 /etc/matrix-client.py login-password alice wrong")
+with subtest("the login page comes up in a browser"):
+    see_login_page(machine, "login-after-migration")
+with subtest("the proof holds later, too"):
+    machine.succeed("systemctl start syn2mas-verify")
+    assert "identical" in journal(machine, "syn2mas-verify")
+with subtest("a reboot changes nothing"):
+    machine.shutdown()
+    machine.start()
+    wait_running(machine, "nginx.service", MAS, SYNAPSE)
+    delegated(machine)
+    client(machine, "use", alice.token)
