@@ -18,6 +18,9 @@ const RUNTIME: &str = "/run/systemd/system";
 const HOLD: &str = "# A migration to MAS is under way: see `syn2mas status`.\n[Unit]\n\
                     AssertPathExists=/run/syn2mas-is-done\n";
 
+/// How often units are stopped that somebody else starts.
+const STOPS: usize = 10;
+
 /// Whose services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -151,13 +154,20 @@ impl Services {
         }
         let mut arguments = vec!["stop"];
         arguments.extend(units.iter().map(String::as_str));
-        systemctl(&arguments).await?;
-        for unit in units {
-            if is_running(unit).await? {
-                return Err(MigrateError::Missing(format!("{unit} does not stop")));
-            }
+        for _ in 0..STOPS {
+            let asked = systemctl(&arguments).await;
+            let Some(unit) = first_running(units).await? else {
+                return Ok(());
+            };
+            // Somebody who starts a unit just then cancels its stopping, and cannot do so again.
+            tracing::debug!("{unit} runs after it was stopped: {asked:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
-        Ok(())
+        systemctl(&arguments).await?;
+        match first_running(units).await? {
+            Some(unit) => Err(MigrateError::Missing(format!("{unit} does not stop"))),
+            None => Ok(()),
+        }
     }
 
     /// Starts these units of a side, all at once, so that systemd orders them.
@@ -267,6 +277,15 @@ fn with_suffix(unit: &str) -> String {
 fn hold_of(unit: &str) -> PathBuf {
     // After what others put there.
     Path::new(RUNTIME).join(format!("{unit}.d/zz-syn2mas.conf"))
+}
+
+async fn first_running(units: &[String]) -> Result<Option<&String>, MigrateError> {
+    for unit in units {
+        if is_running(unit).await? {
+            return Ok(Some(unit));
+        }
+    }
+    Ok(None)
 }
 
 async fn is_running(unit: &str) -> Result<bool, MigrateError> {

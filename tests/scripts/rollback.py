@@ -1,0 +1,43 @@
+"""The way back: without loss while nobody has logged in through MAS, and afterwards only if the loss is
+accepted."""
+
+machine.start()
+with subtest("an existing homeserver"):
+    wait_running(machine, "nginx.service", SYNAPSE)
+    register(machine, "alice")
+    register(machine, "bob")
+    alice = Person(machine, "alice", log_in(machine, "alice"), "bob")
+with subtest("there and back, before anybody logs in"):
+    machine.succeed("systemctl start syn2mas-migrate")
+    delegated(machine)
+    machine.succeed("systemctl start syn2mas-rollback")
+    legacy(machine)
+    alice.notices_nothing()
+    assert not is_role_lent(machine)
+with subtest("there again, and somebody logs in"):
+    machine.succeed("systemctl start syn2mas-migrate")
+    delegated(machine)
+    through_mas = log_in(machine, "bob")
+    assert status(machine, WHOAMI, through_mas) == 200
+with subtest("the way back says what would be lost, and does nothing"):
+    machine.fail("systemctl start syn2mas-rollback 2>&1")
+    said = journal(machine, "syn2mas-rollback")
+    assert "sessions: bob" in said and "--accept-loss" in said, said
+    delegated(machine)
+    assert status(machine, WHOAMI, through_mas) == 200
+with subtest("back, with the loss accepted"):
+    machine.succeed("syn2mas rollback --accept-loss 2>&1")
+    legacy(machine)
+    alice.notices_nothing()
+    assert status(machine, WHOAMI, through_mas) == 401
+    assert status(machine, WHOAMI, log_in(machine, "bob")) == 200
+with subtest("a reboot changes nothing"):
+    machine.shutdown()
+    machine.start()
+    wait_running(machine, SYNAPSE)
+    legacy(machine)
+    alice.notices_nothing()
+with subtest("and there once more"):
+    machine.succeed("systemctl start syn2mas-migrate")
+    delegated(machine)
+    alice.notices_nothing()
