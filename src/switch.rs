@@ -1,5 +1,5 @@
-//! The files that `syn2mas` switches at the cutover, while `migration.enable` is true: each is empty
-//! before, and a copy of its source afterwards.
+//! The files that `syn2mas` switches at the cutover, while `migration.enable` is true: there is nothing
+//! in them before, and a copy of their source afterwards.
 
 use crate::expr::{Expr, Term, all, enabled, template};
 
@@ -10,6 +10,8 @@ pub struct Switch {
     pub file: Term,
     /// What it is filled with: a name in the directory of MAS's configuration.
     pub source: &'static str,
+    /// What is in it when there is nothing in it, as systemd-tmpfiles takes it (tmpfiles.d(5)).
+    pub nothing: &'static str,
     /// When there is such a file, beside `migration.enable`.
     pub when: Expr,
 }
@@ -17,19 +19,21 @@ pub struct Switch {
 /// What Synapse reads after its own configuration.
 #[must_use]
 pub fn overlay() -> Switch {
-    switch("synapse.yaml", "synapse.yaml", all([]))
+    switch("synapse.yaml", "synapse.yaml", "", all([]))
 }
 
 /// What nginx includes.
 #[must_use]
 pub fn nginx() -> Switch {
-    switch("nginx.conf", "cutover.nginx", enabled("routes.nginx"))
+    let when = enabled("routes.nginx");
+    switch("nginx.conf", "cutover.nginx", BLANK, when)
 }
 
 /// What Caddy imports.
 #[must_use]
 pub fn caddy() -> Switch {
-    switch("caddy.conf", "cutover.caddy", enabled("routes.caddy"))
+    let when = enabled("routes.caddy");
+    switch("caddy.conf", "cutover.caddy", BLANK, when)
 }
 
 /// All of them.
@@ -38,10 +42,14 @@ pub fn switches() -> Vec<Switch> {
     vec![overlay(), nginx(), caddy()]
 }
 
-fn switch(name: &'static str, source: &'static str, when: Expr) -> Switch {
+/// An empty line: Caddy 2.6 does not import a file without any.
+const BLANK: &str = " \\n";
+
+fn switch(name: &'static str, source: &'static str, nothing: &'static str, when: Expr) -> Switch {
     Switch {
         file: template(&format!("{{migration.directory}}/{name}")),
         source,
+        nothing,
         when,
     }
 }

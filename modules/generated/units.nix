@@ -623,8 +623,8 @@ in
   ) "f ${"${cfg.migration.directory}/synapse.yaml"} 0644 root root -"
   ++ lib.optional (
     cfg.migration.enable && cfg.routes.nginx
-  ) "f ${"${cfg.migration.directory}/nginx.conf"} 0644 root root -"
+  ) "f ${"${cfg.migration.directory}/nginx.conf"} 0644 root root - \\n"
   ++ lib.optional (
     cfg.migration.enable && cfg.routes.caddy
-  ) "f ${"${cfg.migration.directory}/caddy.conf"} 0644 root root -";
+  ) "f ${"${cfg.migration.directory}/caddy.conf"} 0644 root root - \\n";
 }

@@ -35,14 +35,14 @@ impl FromStr for Switch {
 }
 
 impl Switch {
-    /// Whether the file is full. One that is not there is as good as empty.
+    /// Whether there is something in the file. One that is not there is as good as empty.
     ///
     /// # Errors
     ///
     /// If it cannot be told.
     pub fn is_on(&self) -> Result<bool, MigrateError> {
-        match fs::metadata(&self.file) {
-            Ok(found) => Ok(found.len() > 0),
+        match fs::read(&self.file) {
+            Ok(content) => Ok(!content.trim_ascii().is_empty()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(MigrateError::file(&self.file, error.to_string())),
         }
@@ -72,13 +72,22 @@ impl Switch {
         self.write(&self.content()?)
     }
 
-    /// Empties the file.
+    /// Empties the overlay, by whose size systemd tells whether MAS may start.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn turn_off(&self) -> Result<(), MigrateError> {
+    pub fn empty(&self) -> Result<(), MigrateError> {
         self.write("")
+    }
+
+    /// Leaves an empty line in an include: Caddy 2.6 does not import a file without any.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn blank(&self) -> Result<(), MigrateError> {
+        self.write("\n")
     }
 
     fn write(&self, content: &str) -> Result<(), MigrateError> {

@@ -111,7 +111,8 @@ pub fn tmpfiles() -> Vec<Item> {
     ];
     // What Synapse and the proxy read has to be there, even if nothing is in it yet.
     for switch in switch::switches() {
-        let file = Term::Text(vec!["f ".into(), switch.file, " 0644 root root -".into()]);
+        let rest = format!(" 0644 root root -{}", switch.nothing);
+        let file = Term::Text(vec!["f ".into(), switch.file, rest.as_str().into()]);
         lines.push(item(file).when(crate::expr::all([migrating(), switch.when])));
     }
     lines

@@ -23,11 +23,14 @@ let
     canaille (
       "create client --client-id ${client.id} --client-secret ${client.secret} "
       + "--client-name ${client.name} --client-uri ${settings.issuer} "
-      + "--token-endpoint-auth-method client_secret_basic "
+      + "--token-endpoint-auth-method client_secret_basic --id-token-signed-response-alg RS256 "
       + lib.concatMapStringsSep " " (uri: "--redirect-uris ${uri}") client.redirectURIs
       + " --grant-types authorization_code --response-types code"
       + " --scope openid --scope profile --scope email"
-    );
+    )
+    # Who a token is for has to be said.
+    + "\n"
+    + canaille "set client ${client.id} --audience ${client.id}";
   # The hash that Dex wants says nothing to Canaille: the password of the tests is the user's name.
   user =
     user:
@@ -42,12 +45,15 @@ lib.mkIf cfg.enable {
     wantedBy = [ "multi-user.target" ];
     after = [ "network.target" ];
     environment = {
-      CANAILLE_CONFIG = "${toml}";
+      CANAILLE_CONFIG = "/var/lib/dex/canaille.toml";
       HOME = "/var/lib/dex";
     };
     preStart = ''
       cd /var/lib/dex
       if ! test -e ready; then
+        cat ${toml} >canaille.toml
+        key=$(${canaille "jwk create rsa"} | sed 's/": /"=/g')
+        echo "ACTIVE_JWKS = [ $key ]" >>canaille.toml
         ${canaille "install"}
         ${lib.concatMapStringsSep "\n" client settings.staticClients}
         ${lib.concatMapStringsSep "\n" user settings.staticPasswords}

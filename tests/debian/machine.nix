@@ -125,7 +125,16 @@ let
         inherit (config.networking) hosts;
         checks = config.system.preSwitchChecks;
         specialisations = lib.mapAttrs (
-          _: specialisation: describe (evaluate (modules ++ [ specialisation.configuration ]))
+          _: specialisation:
+          describe (
+            evaluate (
+              modules
+              ++ [
+                specialisation.configuration
+                { specialisation = lib.mkOverride 0 { }; }
+              ]
+            )
+          )
         ) config.specialisation;
       };
 

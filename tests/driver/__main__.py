@@ -6,12 +6,7 @@ import time
 import traceback
 from pathlib import Path
 
-from driver import ROOT, SERVICE, Programs, Test
-
-
-def names() -> list[str]:
-    files = (ROOT / "nix/tests").glob("*.nix")
-    return sorted(file.stem for file in files if file.stem != "default")
+from driver import ROOT, SERVICE, Programs, Test, names
 
 
 def main() -> int:

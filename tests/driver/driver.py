@@ -21,6 +21,12 @@ SERVICE = "matrix-authentication-service"
 ON_NIXOS = ["coreutils", "findutils", "grep", "sed", "systemd"]
 
 
+def names() -> list[str]:
+    """The tests that there are."""
+    files = (ROOT / "nix/tests").glob("*.nix")
+    return sorted(file.stem for file in files if file.stem != "default")
+
+
 def evaluate(name: str, older_mas: bool = False) -> dict[str, Any]:
     """A test: its script, and what each of its nodes is."""
     older = ["--argstr", "olderMas", "/opt/older-mas"] if older_mas else []
@@ -31,7 +37,8 @@ def evaluate(name: str, older_mas: bool = False) -> dict[str, Any]:
         text=True,
     )
     assert evaluated.returncode == 0, evaluated.stderr
-    return json.loads(evaluated.stdout)
+    test: dict[str, Any] = json.loads(evaluated.stdout)
+    return test
 
 
 class Programs:

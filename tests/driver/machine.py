@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+# Virtual machines may take longer, in seconds; here nothing does that ends well.
+PATIENCE = 120
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -83,7 +85,7 @@ class Machine:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                timeout=timeout,
+                timeout=min(timeout or PATIENCE, PATIENCE),
             )
             errors.seek(0)
             self.errors = errors.read().decode(errors="replace")
@@ -110,7 +112,7 @@ class Machine:
 
     def _retry(self, done: Callable[[], str | None], timeout: float) -> None:
         """Asks again and again, until there is nothing to complain about any more."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + min(timeout, PATIENCE)
         while complaint := done():
             assert time.monotonic() < deadline, f"{self.name}: {complaint}"
             time.sleep(0.2)

@@ -24,7 +24,8 @@ def run(*command: str) -> None:
 
 def read(directory: Path) -> Generation:
     file = directory / "generation.json"
-    return json.loads(file.read_text()) if file.exists() else {}
+    generation: Generation = json.loads(file.read_text()) if file.exists() else {}
+    return generation
 
 
 def check(new: Generation) -> None:
@@ -90,7 +91,8 @@ def put_names(new: Generation) -> None:
     for file in new["certificates"]:
         shutil.copyfile(file, f"/usr/local/share/ca-certificates/{os.path.basename(file)}.crt")
     run("update-ca-certificates")
-    lines = ["L+ /run/current-system - - - - /system/current"] + new["tmpfiles"]
+    lines = ["L+ /run/current-system - - - - /system/current"]
+    lines += ["L /run/booted-system - - - - /system/default", *new["tmpfiles"]]
     Path("/etc/tmpfiles.d").mkdir(exist_ok=True)
     Path("/etc/tmpfiles.d/nixos.conf").write_text("\n".join(lines) + "\n")
 

@@ -27,12 +27,13 @@ class Host(Protocol):
 def client(host: Host, *arguments: str) -> dict[str, Any]:
     """The answer of the Matrix client."""
     command = shlex.join(["python3", "/etc/matrix-client.py", *arguments])
-    return json.loads(host.succeed(f"{command} 2>&1"))
+    answer: dict[str, Any] = json.loads(host.succeed(f"{command} 2>&1"))
+    return answer
 
 
 def status(host: Host, url: str, token: str = "") -> int:
     """The status of a request."""
-    return client(host, "request", url, *(["--token", token] if token else []))["status"]
+    return int(client(host, "request", url, *(["--token", token] if token else []))["status"])
 
 
 def journal(host: Host, unit: str) -> str:
@@ -65,7 +66,7 @@ def register(host: Host, user: str, admin: bool = False) -> None:
 
 def log_in(host: Host, user: str) -> str:
     """An access token, the old way: m.login.password, whoever answers it."""
-    return client(host, "login-password", user, PASSWORD)["access_token"]
+    return str(client(host, "login-password", user, PASSWORD)["access_token"])
 
 
 class Person:
@@ -80,12 +81,17 @@ class Person:
         self.catch_up()
 
     def see_devices(self) -> dict[str, Any]:
-        return client(self.host, "devices", self.token, *self.seen)["keys"]
+        keys: dict[str, Any] = client(self.host, "devices", self.token, *self.seen)["keys"]
+        return keys
 
     def notices_nothing(self) -> None:
         """The token is good, syncing goes on, no device is gone, and nobody's devices look changed."""
         synced = client(self.host, "sync", self.token, "--since", self.since)
         assert synced["changed"] == [], synced
+        self.finds_everything()
+
+    def finds_everything(self) -> None:
+        """The same, but for devices that came and went."""
         assert self.see_devices() == self.devices
         who = client(self.host, "use", self.token)
         assert who["user_id"] == self.user, who

@@ -18,6 +18,16 @@ with subtest("inspect and rehearse, while it runs"):
     said = journal(machine, "syn2mas-rehearse")
     assert "Everything would arrive as it should." in said, said
     legacy(machine)
+with subtest("systemd finds nothing to complain about in the one-shots"):
+    units = " ".join(
+        f"/etc/systemd/system/syn2mas-{name}.service"
+        for name in ("inspect", "rehearse", "migrate", "verify", "rollback")
+    )
+    said = machine.succeed(f"systemd-analyze verify --man=no {units} 2>&1")
+    assert said.strip() == "", said
+with subtest("a unit that does not exist is named"):
+    said = machine.fail("syn2mas inspect --synapse-unit matrix-synapse-worker-absent 2>&1")
+    assert "unit-missing" in said and "matrix-synapse-worker-absent.service" in said, said
 with subtest("migrate"):
     machine.succeed("systemctl start syn2mas-migrate")
     said = journal(machine, "syn2mas-migrate")

@@ -12,9 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from machine import Machine
-
 HERE = Path(__file__).parent
+DRIVER = HERE.parent / "driver"
+sys.path.insert(0, str(DRIVER))
+
+import machine as containers  # noqa: E402
+
 SERVICE = "matrix-authentication-service"
 SECRETS = f"/var/lib/{SERVICE}-secrets"
 UNITS = [
@@ -30,6 +33,23 @@ NEEDS_MAS = [
     "logins", "the worker", "changing secrets", "MAS killed under load", "restarts behind sockets",
     "PostgreSQL restarted", "the wrong shared secret", "the doctor", "users", "routes", "Caddy",
 ]
+
+
+class Machine(containers.Machine):
+    """A machine of which everything that a command says is read."""
+
+    def execute(
+        self,
+        command: str,
+        check_return: bool = True,
+        check_output: bool = True,
+        timeout: int | None = 900,
+    ) -> tuple[int, str]:
+        return super().execute(f"exec 2>&1; {command}", timeout=timeout)
+
+    def journal(self, unit: str) -> str:
+        """What a unit has said since the machine booted."""
+        return self.execute(f"journalctl --no-pager --boot --output=cat --unit={shlex.quote(unit)}")[1]
 
 
 @contextlib.contextmanager
@@ -67,7 +87,7 @@ class Homeserver:
         """Puts programs, configuration and certificates onto the disk."""
         machine = self.machine
         machine.copy_from_host(HERE / "fixture", "/")
-        machine.copy_from_host(HERE / "client.py", "/root/client.py")
+        machine.copy_from_host(HERE.parent / "scripts/client.py", "/root/client.py")
         for program in ("mas-service", "syn2mas"):
             machine.copy_from_host(self.programs / program, f"/usr/local/bin/{program}")
         machine.copy_from_host(self.render((HERE / config).read_text()), "/")
@@ -76,7 +96,7 @@ class Homeserver:
             machine.copy_from_host(mas / "bin/mas-cli", "/opt/mas/bin/mas-cli")
             machine.copy_from_host(mas / f"share/{SERVICE}", "/opt/mas/share")
             if not (machine.root / "opt/mas/share/policy.wasm").exists():
-                machine.copy_from_host(HERE / "policy.wat", "/opt/mas/share/policy.wat")
+                machine.copy_from_host(DRIVER / "policy.wat", "/opt/mas/share/policy.wat")
                 self.inside("wat2wasm", "/opt/mas/share/policy.wat", "-o", "/opt/mas/share/policy.wasm")
         names = "auth.example.com,DNS:matrix.example.com,DNS:example.com"
         self.inside(

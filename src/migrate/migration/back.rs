@@ -85,10 +85,11 @@ impl Migration<'_> {
             (self.tell)(Told::Undoing("Synapse's delegation"));
             self.services.stop(Side::Mas).await?;
             self.services.stop(Side::Synapse).await?;
+            self.overlay.empty()?;
         }
-        for switch in self.switches() {
-            if switch.is_on()? {
-                switch.turn_off()?;
+        for include in &self.inputs.include {
+            if include.is_on()? {
+                include.blank()?;
             }
         }
         // A proxy that does not reload sends requests to MAS, which is down; Synapse still runs.

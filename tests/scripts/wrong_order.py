@@ -1,0 +1,65 @@
+"""The wrong order is refused before anything is stopped; the right one leads from an existing homeserver
+to a configuration that says all by itself."""
+
+SYSTEMS = "/run/booted-system"
+
+
+def switch(name: str) -> str:
+    """What switching to a configuration says."""
+    return machine.succeed(f"{SYSTEMS}/specialisation/{name}/bin/switch-to-configuration test 2>&1")
+
+
+def refuse(command: str) -> str:
+    """What is said when a switch is refused; nothing is stopped for it."""
+    since = machine.succeed(f"systemctl show {SYNAPSE} -P ActiveEnterTimestampMonotonic")
+    said = machine.fail(f"{command} 2>&1")
+    assert machine.succeed(f"systemctl show {SYNAPSE} -P ActiveEnterTimestampMonotonic") == since
+    return said
+
+
+def whoami(token: str) -> str:
+    """Who a token is, without a proxy: at first there is none."""
+    url = "http://127.0.0.1:8008/_matrix/client/v3/account/whoami"
+    return str(client(machine, "request", url, "--token", token)["body"].get("user_id"))
+
+
+machine.start()
+with subtest("an existing homeserver, without MAS"):
+    wait_for_synapse(machine)
+    register(machine, "alice")
+    body = json.dumps(
+        {
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": "alice"},
+            "password": PASSWORD,
+        }
+    )
+    login = f"curl -sf -d {shlex.quote(body)} http://127.0.0.1:8008/_matrix/client/v3/login"
+    token = json.loads(machine.succeed(login))["access_token"]
+    assert whoami(token) == "@alice:example.com"
+with subtest("delegating before migrating is refused"):
+    said = refuse(f"{SYSTEMS}/specialisation/delegating/bin/switch-to-configuration test")
+    assert "syn2mas migrate" in said, said
+    assert whoami(token) == "@alice:example.com"
+with subtest("getting ready to migrate changes nothing for anybody"):
+    switch("migrating")
+    legacy(machine)
+    assert whoami(token) == "@alice:example.com"
+with subtest("now it is moved"):
+    machine.succeed("systemctl start syn2mas-migrate")
+    delegated(machine)
+    assert status(machine, WHOAMI, token) == 200
+with subtest("a configuration without MAS is refused"):
+    said = refuse(f"{SYSTEMS}/bin/switch-to-configuration test")
+    assert "syn2mas rollback" in said, said
+    assert status(machine, WHOAMI, token) == 200
+with subtest("a configuration without the old passwords is refused"):
+    said = refuse(f"{SYSTEMS}/specialisation/delegating/bin/switch-to-configuration test")
+    assert "migration.passwords" in said, said
+    assert status(machine, WHOAMI, token) == 200
+with subtest("a configuration that says all by itself is taken"):
+    switch("settled")
+    delegated(machine)
+    assert status(machine, WHOAMI, token) == 200
+    assert status(machine, WHOAMI, log_in(machine, "alice")) == 200
+    machine.fail("systemctl cat syn2mas-migrate 2>&1")
