@@ -18,6 +18,15 @@ let
       installPhase = "touch $out";
     });
 
+  # Whole homeservers in virtual machines: ./tests.
+  homeservers = lib.mapAttrs (
+    _: test:
+    pkgs.testers.runNixOSTest {
+      imports = [ test ];
+      defaults.imports = [ self.nixosModules.default ];
+    }
+  ) (import ./tests { inherit lib; });
+
   system = lib.nixosSystem {
     inherit (pkgs.stdenv.hostPlatform) system;
     modules = [
@@ -33,7 +42,8 @@ let
     ];
   };
 in
-{
+homeservers
+// {
   build = package;
 
   clippy = cargo "clippy" [ pkgs.clippy ] "cargo clippy --offline --all-targets -- -D warnings";

@@ -1,7 +1,7 @@
 # MAS is updated after a migration, and after one that was interrupted. In a container an older MAS is
 # at hand if one was named; otherwise it is the same one, with another setting.
-{
-  nodes.machine =
+let
+  homeserver =
     { pkgs, ... }:
     {
       imports = [
@@ -20,4 +20,10 @@
           };
         };
     };
+in
+{
+  nodes = {
+    interrupted = homeserver;
+    machine = homeserver;
+  };
 }

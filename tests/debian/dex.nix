@@ -1,6 +1,11 @@
 # Debian has no Dex. Canaille, an OpenID provider from PyPI, takes its place, with the clients and users
 # that Dex's settings name.
-{ config, lib, pkgs, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   cfg = config.services.dex;
   inherit (cfg) settings;

@@ -1,6 +1,10 @@
 # What a machine has to have on its disk to be what a node's modules say: units as NixOS prints them
 # (nixpkgs nixos/lib/systemd-lib.nix), files below /etc, users, programs and names.
-{ lib, modules, pkgs }:
+{
+  lib,
+  modules,
+  pkgs,
+}:
 let
   toText = value: if builtins.isBool value then lib.boolToString value else toString value;
   directives =
@@ -60,7 +64,8 @@ let
       name: unit:
       let
         link =
-          kind: target: lib.nameValuePair "etc/systemd/system/${target}.${kind}/${name}.${suffix}" "../${name}.${suffix}";
+          kind: target:
+          lib.nameValuePair "etc/systemd/system/${target}.${kind}/${name}.${suffix}" "../${name}.${suffix}";
       in
       lib.listToAttrs (map (link "wants") unit.wantedBy ++ map (link "requires") unit.requiredBy)
     );
@@ -119,7 +124,15 @@ let
           )
         );
         tmpfiles = systemd.tmpfiles.rules;
-        users = lib.mapAttrs (_: user: { inherit (user) group home description extraGroups createHome; }) config.users.users;
+        users = lib.mapAttrs (_: user: {
+          inherit (user)
+            group
+            home
+            description
+            extraGroups
+            createHome
+            ;
+        }) config.users.users;
         groups = lib.mapAttrs (_: group: group.members) config.users.groups;
         certificates = map (file: "${file}") config.security.pki.certificateFiles;
         inherit (config.networking) hosts;

@@ -1,5 +1,10 @@
 # As on NixOS, all of nginx runs as a user of its own: what it includes, that user has to be able to read.
-{ config, lib, pkgs, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   cfg = config.services.nginx;
 

@@ -1,9 +1,15 @@
-{ config, lib, pkgs, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   cfg = config.services.postgresql;
   data = "/var/lib/postgresql/data";
   bin = "${cfg.package}/bin";
-  value = value: if lib.isString value then "'${value}'" else lib.generators.mkValueStringDefault { } value;
+  value =
+    value: if lib.isString value then "'${value}'" else lib.generators.mkValueStringDefault { } value;
   settings = {
     hba_file = "${pkgs.writeText "pg_hba.conf" cfg.authentication}";
     ident_file = "${pkgs.writeText "pg_ident.conf" cfg.identMap}";

@@ -1,4 +1,9 @@
-{ config, lib, pkgs, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   enabled = lib.filterAttrs (_: server: server.enable) config.services.redis.servers;
   unit = name: if name == "" then "redis" else "redis-${name}";
@@ -15,15 +20,13 @@ in
         User = server.user;
         RuntimeDirectory = unit name;
         StateDirectory = unit name;
-        ExecStart = "/usr/bin/redis-server ${
-          pkgs.writeText "redis.conf" ''
-            port ${toString server.port}
-            bind 127.0.0.1
-            unixsocket ${server.unixSocket}
-            dir /var/lib/${unit name}
-            supervised systemd
-          ''
-        }";
+        ExecStart = "/usr/bin/redis-server ${pkgs.writeText "redis.conf" ''
+          port ${toString server.port}
+          bind 127.0.0.1
+          unixsocket ${server.unixSocket}
+          dir /var/lib/${unit name}
+          supervised systemd
+        ''}";
       };
     }
   ) enabled;

@@ -49,6 +49,5 @@ in
   runCommand =
     name:
     { yaml, ... }:
-    command:
-    file name yaml // { inherit command; };
+    command: file name yaml // { inherit command; };
 }

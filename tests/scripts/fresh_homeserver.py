@@ -4,6 +4,10 @@ machine.start()
 with subtest("everything runs"):
     wait_running(machine, "nginx.service", MAS, SYNAPSE, "matrix-authentication-service-users.service")
     delegated(machine)
+with subtest("everything came up at once, in order"):
+    for unit in ("matrix-authentication-service-migrate-database.service", MAS, SYNAPSE):
+        restarts = machine.succeed(f"systemctl show {unit} -P NRestarts").strip()
+        assert restarts == "0", (unit, restarts, journal(machine, unit))
 with subtest("the declared user logs in, the old way and the new one"):
     first = client(machine, "login-password", "alice", PASSWORD)["access_token"]
     assert client(machine, "use", first)["user_id"] == "@alice:example.com"
