@@ -548,3 +548,37 @@ fn what_we_show_people_evaluates() {
         );
     }
 }
+
+#[test]
+fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() {
+    let Some(nix) = Nix::find("the options of NixOS") else {
+        return;
+    };
+    let template = root().join("nix/template/configuration.nix");
+    let all = "builtins.toJSON {
+        inherit (config) assertions networking security systemd users;
+        synapse = config.services.matrix-synapse.settings;
+        nginx = lib.mapAttrs (_: host: host.forceSSL) config.services.nginx.virtualHosts;
+      } != \"\"";
+    let with = |more: &str| evaluate(&nix, &[&template.display().to_string(), more], all);
+    assert_eq!(with("{ }"), Ok(true.into()));
+    for (wrong, said) in [
+        ("services.nginx.virtualHost.a = { };", "does not exist"),
+        (
+            "services.nginx.virtualHosts.a.forceSSl = true;",
+            "does not exist",
+        ),
+        (
+            "services.matrix-synapse.settings.listeners = [ { prot = 1; } ];",
+            "does not exist",
+        ),
+        ("systemd.services.a.serviceConfig = [ ];", "is not of type"),
+        (
+            "networking.firewall.allowedTCPPorts = [ \"443\" ];",
+            "is not of type",
+        ),
+    ] {
+        let error = with(&format!("{{ {wrong} }}")).unwrap_err();
+        assert!(error.contains(said), "{wrong}\n{error}");
+    }
+}
