@@ -1,15 +1,8 @@
 # Caddy in front of both, with the certificates of the tests.
 { lib, ... }:
-let
-  names = [
-    "auth.example.com"
-    "example.com"
-    "matrix.example.com"
-  ];
-in
 {
   services.matrix-authentication-service.routes.caddy = true;
-  services.caddy.virtualHosts = lib.genAttrs names (_: {
+  services.caddy.virtualHosts = lib.genAttrs (import ./names.nix) (_: {
     extraConfig = "tls ${../certificates/example.com.pem} ${../certificates/example.com.key}";
   });
 }

@@ -1,11 +1,7 @@
 # MAS beside Synapse, and their public names.
 { ... }:
 {
-  networking.hosts."127.0.0.1" = [
-    "auth.example.com"
-    "example.com"
-    "matrix.example.com"
-  ];
+  networking.hosts."127.0.0.1" = import ./names.nix;
 
   services.matrix-authentication-service = {
     enable = true;
