@@ -8,6 +8,9 @@ with subtest("everything came up at once, in order"):
     for unit in ("matrix-authentication-service-migrate-database.service", MAS, SYNAPSE):
         restarts = machine.succeed(f"systemctl show {unit} -P NRestarts").strip()
         assert restarts == "0", (unit, restarts, journal(machine, unit))
+    ready = int(machine.succeed(f"systemctl show {MAS} -P ActiveEnterTimestampMonotonic"))
+    begun = int(machine.succeed(f"systemctl show {SYNAPSE} -P InactiveExitTimestampMonotonic"))
+    assert ready <= begun, "Synapse was started before MAS was ready"
 with subtest("the declared user logs in, the old way and the new one"):
     first = client(machine, "login-password", "alice", PASSWORD)["access_token"]
     assert client(machine, "use", first)["user_id"] == "@alice:example.com"
