@@ -38,7 +38,8 @@ def status(host: Host, url: str, token: str = "") -> int:
 
 def journal(host: Host, unit: str) -> str:
     """What a unit has said since the machine booted."""
-    return host.succeed(f"journalctl --no-pager --boot --output=cat --unit={unit}")
+    read = f"journalctl --no-pager --boot --output=cat --unit={unit}"
+    return host.succeed(f"journalctl --sync; {read}")
 
 
 def wait_running(host: Host, *units: str) -> None:

@@ -10,7 +10,7 @@ def ask() -> tuple[int, str]:
     machine.succeed(f"systemctl reset-failed {DOCTOR}")
     code, _ = machine.execute(f"systemctl start {DOCTOR}")
     said = machine.succeed(
-        f"journalctl --no-pager --output=cat _SYSTEMD_INVOCATION_ID=$(systemctl show {DOCTOR} "
+        f"journalctl --sync; journalctl --no-pager --output=cat _SYSTEMD_INVOCATION_ID=$(systemctl show {DOCTOR} "
         "-P InvocationID)"
     )
     return code, said
