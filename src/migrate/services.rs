@@ -154,19 +154,20 @@ impl Services {
         }
         let mut arguments = vec!["stop"];
         arguments.extend(units.iter().map(String::as_str));
-        for _ in 0..STOPS {
+        let mut tries = 1;
+        loop {
             let asked = systemctl(&arguments).await;
             let Some(unit) = first_running(units).await? else {
                 return Ok(());
             };
+            if tries == STOPS {
+                asked?;
+                return Err(MigrateError::Missing(format!("{unit} does not stop")));
+            }
             // Somebody who starts a unit just then cancels its stopping, and cannot do so again.
             tracing::debug!("{unit} runs after it was stopped: {asked:?}");
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        }
-        systemctl(&arguments).await?;
-        match first_running(units).await? {
-            Some(unit) => Err(MigrateError::Missing(format!("{unit} does not stop"))),
-            None => Ok(()),
+            tries += 1;
         }
     }
 

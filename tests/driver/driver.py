@@ -114,14 +114,18 @@ class Test:
         self.name = name
         evaluated = evaluate(name, programs.older_mas is not None)
         self.script = evaluated["testScript"]
+        self.nodes = evaluated["nodes"]
+        self.image, self.programs, self.out = image, programs, out
         self.network = Network(f"mas2nix-{os.getpid()}-{name}")
         self.machines: list[Machine] = []
-        for node, description in evaluated["nodes"].items():
+
+    def install(self) -> None:
+        for node, description in self.nodes.items():
             namespace = self.network.add(node, description["address"])
-            machine = Machine(image, node, namespace)
-            machine.out_dir = out / name
+            machine = Machine(self.image, node, namespace)
+            machine.out_dir = self.out / self.name
             self.machines.append(machine)
-            install(machine, description, programs)
+            install(machine, description, self.programs)
 
     def start_all(self) -> None:
         for machine in self.machines:
@@ -147,6 +151,7 @@ class Test:
         }
 
     def run(self) -> None:
+        self.install()
         code = compile(self.script, f"{self.name}.py", "exec")
         exec(code, self.symbols())
 
