@@ -3,11 +3,13 @@
 {
   config,
   lib,
+  options,
   pkgs,
   ...
 }:
 let
   inherit (lib)
+    mkAfter
     mkDefault
     mkEnableOption
     mkIf
@@ -32,12 +34,56 @@ let
       above;
 
   older = version: lib.versionOlder (cfg.package.version or version) version;
-  derived = import ./generated/defaults.nix { inherit lib cfg older; };
-  settings = join (lib.recursiveUpdate derived.settings cfg.settings) cfg.extraSettings;
-  files = import ./files.nix { inherit lib; } settings;
 
-  numbered = lib.imap0 (i: file: lib.nameValuePair "config-${toString i}" file) cfg.extraConfigFiles;
-  credentials = files.credentials // cfg.credentials // lib.listToAttrs numbered;
+  # What is set, without the defaults that `settings` shows.
+  settingsOption = options.services.${name}.settings;
+  ownSettings =
+    (lib.modules.mergeDefinitions settingsOption.loc settingsOption.type
+      settingsOption.definitionsWithLocations
+    ).mergedValue;
+  derived = import ./generated/defaults.nix {
+    inherit lib older;
+    cfg = cfg // {
+      inherit settingsElsewhere;
+      settings = ownSettings;
+    };
+  };
+  settings = join (lib.recursiveUpdate derived.settings ownSettings) cfg.extraSettings;
+  files = import ./files.nix { inherit lib settings; };
+
+  # Files and variables that are read only when MAS starts may bring any setting.
+  settingsElsewhere = cfg.extraConfigFiles != [ ] || mainUnit.bringsSettings;
+  mainUnit = import ./main-unit.nix {
+    inherit lib name units;
+    inherit (config.systemd) services;
+    option = options.systemd.services;
+    credentials = lines credentials;
+  };
+
+  extraConfigFiles = lib.imap0 (
+    i: file:
+    let
+      path = files.withBraces file;
+      credential = "config-${toString i}";
+    in
+    if files.isOwn path then
+      {
+        inherit path;
+        credentials = { };
+      }
+    else
+      {
+        path = "\${CREDENTIALS_DIRECTORY}/${credential}";
+        credentials.${credential} = file;
+      }
+  ) cfg.extraConfigFiles;
+  credentials =
+    files.credentials
+    // cfg.credentials
+    // lib.mergeAttrsList (map (file: file.credentials) extraConfigFiles);
+  forDatabase = lib.filterAttrs (
+    credential: _: lib.hasPrefix "database." credential || !files.credentials ? ${credential}
+  );
   passwords = lib.mapAttrs' (
     user: { passwordFile, ... }: lib.nameValuePair "user-${user}" passwordFile
   ) (lib.filterAttrs (_: user: user ? passwordFile) cfg.users);
@@ -45,13 +91,18 @@ let
 
   # What generated files see of the options.
   context = cfg // {
-    inherit settings;
+    inherit settings settingsElsewhere;
     computed = derived // {
       inherit (files) copies;
+      inherit (mainUnit) user group;
+      unitProperties = mainUnit.properties;
+      dependencies = lib.subtractLists (lib.optionals cfg.synapse.enable cfg.synapse.units) cfg.serviceDependencies;
       credentials = lines credentials;
+      databaseCredentials = lines (forDatabase credentials);
       userCredentials = lines passwords;
-      credentialFiles = credentials // passwords;
-      extraConfigFiles = map (file: "\${CREDENTIALS_DIRECTORY}/${file.name}") numbered;
+      credentialFiles = mainUnit.credentialFiles // credentials // passwords;
+      extraConfigFiles = map (file: file.path) extraConfigFiles;
+      wellKnownHeaders = lib.mapAttrsToList lib.nameValuePair cfg.routes.wellKnownHeaders;
     };
   };
   generated =
@@ -68,7 +119,7 @@ let
   ruleArguments = {
     inherit lib settings older;
     rules = import ./rules.nix { inherit lib; };
-    complete = cfg.extraConfigFiles == [ ];
+    complete = !settingsElsewhere;
   };
   below = path: map (problem: "${path}.${problem}");
   problems =
@@ -78,11 +129,7 @@ let
     )
     ++ below "services.matrix-authentication-service" (
       import ./generated/module-rules.nix (
-        ruleArguments
-        // {
-          settings = context;
-          complete = true;
-        }
+        ruleArguments // { settings = context; }
       )
     )
     ++ lib.optionals (delegated && !migration.enable) (
@@ -97,33 +144,57 @@ let
       )
     );
 
+  # What only the host knows, on top of what generated rules say.
+  hostProblems =
+    lib.optional (delegatedHere && !config.users.groups ? ${cfg.synapse.group})
+      "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, name the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
+    ++ lib.concatMap (
+      { option, credential }:
+      lib.optional (!mainUnit.hasCredential credential)
+        "${option}: MAS's unit has no credential `${credential}`. Name the file itself, or set `services.matrix-authentication-service.credentials.${credential}` to it."
+    ) (map (need: need // { option = "settings.${need.option}"; }) files.needs ++ neededByExtraFiles);
+  neededByExtraFiles = lib.concatLists (
+    lib.imap0 (
+      i: file:
+      lib.optional (files.isCredential file.path && file.credentials == { }) {
+        option = "extraConfigFiles[${toString i}]";
+        credential = files.credentialName file.path;
+      }
+    ) extraConfigFiles
+  );
+  orderProblems = map (
+    unit:
+    "systemd.services.${name}.after: ${unit} is started after MAS, and cannot be started before it too. Remove it here."
+  ) mainUnit.cycles;
+
   masCli = "${cfg.package}/bin/mas-cli";
-  yaml = toYaml files.settings;
-  knownAtBuild = lib.all (file: lib.hasPrefix "${builtins.storeDir}/" file) cfg.extraConfigFiles;
+  plainConfigFile = pkgs.writeText "config.yaml" (toYaml files.settings);
+  knownAtBuild =
+    lib.all (file: lib.hasPrefix "${builtins.storeDir}/" file) cfg.extraConfigFiles
+    && !mainUnit.bringsSettings;
   canRun = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
   configFile =
     if cfg.checkConfig && knownAtBuild && canRun then
       pkgs.runCommand "config.yaml"
         {
-          inherit yaml;
-          passAsFile = [ "yaml" ];
+          config = plainConfigFile;
           preferLocalBuild = true;
           # MAS sets up its HTTP client even to check its configuration, and wants certificates.
           SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
         }
         ''
-          cp "$yamlPath" "$out"
+          cp "$config" "$out"
           ${masCli} config check --config "$out"${
             lib.concatMapStrings (file: " --config ${file}") cfg.extraConfigFiles
           }
         ''
     else
-      pkgs.writeText "config.yaml" yaml;
+      plainConfigFile;
 
   # Synapse on this host.
-  homeserver = config.services.matrix-synapse or { enable = false; };
+  homeserver = config.services.matrix-synapse;
   delegated = cfg.synapse.enable && homeserver.enable;
-  hasSynapse = cfg.synapse.enable && cfg.synapse.units != [ ];
+  delegatedHere = cfg.synapse.enable && cfg.synapse.units != [ ];
   # Until the administrator takes it over into the settings, a cutover happens at run time.
   inherit (cfg) migration;
   clientListener = lib.findFirst (
@@ -167,15 +238,67 @@ let
     // lib.optionalAttrs (cfg.enable && delegated && !knowsOldPasswords) {
       syn2mas-passwords = ifMoved "nobody could log in with a password of before. Set services.matrix-authentication-service.migration.passwords";
     }
+    // lib.optionalAttrs cfg.enable {
+      syn2mas-at-work = "${cfg.toolsPackage}/bin/syn2mas guard --idle --state-dir ${migration.directory}";
+    }
     // lib.optionalAttrs (cfg.enable && delegated && !migration.enable && cfg.createDatabase) {
       syn2mas-way-there = "${cfg.toolsPackage}/bin/syn2mas guard --manifest ${
         pkgs.writeText "guard.yaml" (toYaml {
           inherit (migration) synapseConfig synapseUser;
           masUser = name;
-          masDatabaseUri = "postgresql:///${name}?host=/run/postgresql";
+          masDatabaseUri = "postgresql:///${name}?host=/run/postgresql&port=${toString cfg.postgresqlPort}";
         })
       }";
     };
+
+  # Everything that may stand just once in a unit gives way to what an administrator says; lists are
+  # joined.
+  defaults =
+    value:
+    if lib.isAttrs value then
+      lib.mapAttrs (_: defaults) value
+    else if lib.isList value then
+      value
+    else
+      mkDefault value;
+  declaration =
+    unitName: unit:
+    let
+      serviceConfig = defaults (
+        lib.mergeAttrsList (map (part: units.sandboxes.${part}) unit.sandbox ++ [ unit.serviceConfig ])
+      );
+    in
+    defaults (
+      removeAttrs unit [
+        "inherits"
+        "sandbox"
+        "serviceConfig"
+      ]
+    )
+    // {
+      # Commands of the administrator's own come first: they may make files that the configuration names.
+      serviceConfig =
+        serviceConfig
+        // lib.optionalAttrs (serviceConfig ? ExecStartPre) {
+          ExecStartPre = mkAfter serviceConfig.ExecStartPre;
+        };
+      # Restarted together, so that MAS is not stopped while the others are.
+      stopIfChanged = mkDefault false;
+    }
+    // (
+      if lib.hasPrefix "syn2mas-" unitName then
+        # A migration is never restarted because something else has changed.
+        { restartIfChanged = mkDefault false; }
+      else
+        {
+          restartTriggers = map (file: config.environment.etc."${name}/${file}".source) [
+            "config.yaml"
+            "service.yaml"
+          ];
+        }
+    );
+  inheritance =
+    unit: mainUnit.order // lib.optionalAttrs (unit.inherits == "everything") mainUnit.everything;
 
   # What there is if MAS is enabled.
   enabled = {
@@ -186,7 +309,8 @@ let
         homeserver = mkDefault homeserver.settings.server_name;
         endpoint = mkIf (clientListener != null) (mkDefault "${address}/");
       };
-      migration.synapseConfig = mkIf (homeserver ? configFile) (
+      postgresqlPort = mkDefault config.services.postgresql.settings.port;
+      migration.synapseConfig = mkIf homeserver.enable (
         mkDefault (map toString ([ homeserver.configFile ] ++ homeserver.extraConfigFiles))
       );
       routes.synapse = mkIf (delegated && clientListener != null) (mkDefault address);
@@ -205,16 +329,28 @@ let
     assertions = map (message: {
       assertion = false;
       inherit message;
-    }) problems;
+    }) (problems ++ below "services.${name}" hostProblems ++ orderProblems);
 
-    warnings = lib.optionals cfg.synapse.enable (import ./bridges.nix { inherit lib config; });
+    warnings =
+      below "services.${name}.settings" (import ./generated/warnings.nix ruleArguments)
+      ++ lib.optionals cfg.synapse.enable (import ./bridges.nix { inherit lib config; });
 
     services.matrix-synapse = mkIf delegated {
       settings.matrix_authentication_service = mkIf (!migration.enable) synapse.section;
       extraConfigFiles = mkIf migration.enable (lib.mkAfter [ service.migration.overlay.file ]);
     };
 
-    services.postgresql = mkIf cfg.createDatabase { enable = true; };
+    # Backups and other modules go by these lists.
+    services.postgresql = mkIf cfg.createDatabase {
+      enable = true;
+      ensureDatabases = [ name ];
+      ensureUsers = [
+        {
+          inherit name;
+          ensureDBOwnership = true;
+        }
+      ];
+    };
 
     services.nginx = mkIf cfg.routes.nginx {
       enable = true;
@@ -250,17 +386,20 @@ let
           // lib.optionalAttrs cfg.createDatabase {
             "database.sql" = pkgs.writeText "database.sql" service.databaseSql;
           }
+          // lib.optionalAttrs derived.generate.database {
+            "database-password.sql" = pkgs.writeText "database-password.sql" service.databasePasswordSql;
+          }
           // lib.optionalAttrs cfg.synapse.enable {
             "synapse.yaml" = pkgs.writeText "synapse.yaml" cfg.synapseOverlay;
           }
-          // lib.optionalAttrs hasSynapse {
+          // lib.optionalAttrs delegatedHere {
             "syn2mas.yaml" = pkgs.writeText "syn2mas.yaml" (toYaml service.migration);
           }
           // lib.optionalAttrs migration.enable (lib.mapAttrs pkgs.writeText routes.cutover)
         );
 
     environment.systemPackages =
-      lib.optional hasSynapse cfg.toolsPackage
+      lib.optional delegatedHere cfg.toolsPackage
       ++ lib.mapAttrsToList (
         tool: text:
         pkgs.writeTextFile {
@@ -271,7 +410,7 @@ let
         }
       ) service.tools;
 
-    users.users.${name} = {
+    users.users.${name} = lib.mapAttrs (_: mkDefault) {
       isSystemUser = true;
       group = name;
       description = "Matrix Authentication Service";
@@ -280,22 +419,19 @@ let
     users.groups.${name} = { };
 
     systemd = {
-      services = lib.mapAttrs (
-        _: unit:
-        removeAttrs unit [ "sandbox" ]
-        // {
-          serviceConfig = lib.mergeAttrsList (
-            map (part: units.sandboxes.${part}) unit.sandbox ++ [ unit.serviceConfig ]
-          );
-          # Restarted together, so that MAS is not stopped while the others are.
-          stopIfChanged = false;
-          restartTriggers = map (file: config.environment.etc."${name}/${file}".source) [
-            "config.yaml"
-            "service.yaml"
-          ];
-        }
-      ) units.services;
-      inherit (units) sockets timers;
+      services = lib.mkMerge [
+        (lib.mapAttrs declaration units.services)
+        (lib.mapAttrs (_: inheritance) (lib.filterAttrs (_: unit: unit ? inherits) units.services))
+        # NixOS makes the databases of the list with the locale of the cluster.
+        (mkIf (cfg.createDatabase && cfg.databaseLocale != null) {
+          postgresql-setup.preStart = ''
+            ${cfg.postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 --dbname=postgres \
+              --port=${toString cfg.postgresqlPort} --file=/etc/${name}/database.sql
+          '';
+        })
+      ];
+      sockets = lib.mapAttrs (_: defaults) units.sockets;
+      timers = lib.mapAttrs (_: defaults) units.timers;
       tmpfiles.rules = units.tmpfiles;
     };
   };
@@ -315,7 +451,7 @@ in
 
       toolsPackage = mkOption {
         type = types.package;
-        default = pkgs.callPackage ../nix/package.nix { };
+        default = pkgs.mas2nix or (pkgs.callPackage ../nix/package.nix { });
         defaultText = lib.literalMD "mas2nix, built from the source of this module";
         description = "The package with `mas-service`, which the units run.";
       };
@@ -328,14 +464,23 @@ in
       };
 
       settings = mkOption {
-        type = import ./generated/options {
-          inherit lib;
-          types = settingsTypes;
-        };
+        type = settingsTypes.module {
+          inherit lib options pkgs;
+          config = cfg.settings;
+          name = "settings";
+        } (
+          import ./generated/options {
+            inherit lib;
+            types = settingsTypes;
+          }
+        );
         default = { };
+        # Other modules read what nixpkgs' module has defaults for.
+        apply = _: lib.recursiveUpdate (import ./shown-defaults.nix) settings;
         description = ''
           The configuration of MAS. Only what is set here reaches MAS, and what follows from the
-          other options: the listeners, the secrets that are made on this host, its database.
+          other options: the listeners, the secrets that are made on this host, its database. Read
+          back, the option shows both, and MAS's own defaults where nixpkgs' module has them.
 
           A `*_file` option takes any path: a file outside the Nix store is handed to the service as a
           systemd credential, so it may belong to root alone, and a newline at its end does no harm.

@@ -4,8 +4,7 @@
 # the secret, the service gets a copy without one. Both are known only when the service starts, so
 # paths contain `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}` until then. src/files.rs does
 # the same for `mas2nix render`.
-{ lib }:
-settings:
+{ lib, settings }:
 let
   inherit (builtins)
     head
@@ -19,9 +18,19 @@ let
   own = [
     "/var/lib/matrix-authentication-service/"
     "/run/matrix-authentication-service/"
-    "/run/credentials/"
-    "${builtins.storeDir}/"
   ];
+
+  # Where credentials are, in MAS's own unit and, by the variable, in every other one.
+  credentials = [
+    "\${CREDENTIALS_DIRECTORY}/"
+    "/run/credentials/"
+  ];
+
+  startsWith = prefixes: path: lib.any (prefix: lib.hasPrefix prefix path) prefixes;
+  isOwn = startsWith (own ++ credentials);
+
+  # systemd replaces the variable within a word only in this form.
+  withBraces = lib.replaceStrings [ "$CREDENTIALS_DIRECTORY/" ] [ "\${CREDENTIALS_DIRECTORY}/" ];
 
   # The values of an option, each with its concrete path.
   occurrences =
@@ -40,19 +49,34 @@ let
     else
       [ ];
 
+  # `b` of ${CREDENTIALS_DIRECTORY}/b/c and of /run/credentials/a.service/b.
+  credentialName =
+    file:
+    let
+      parts = lib.splitString "/" file;
+    in
+    lib.elemAt parts (if lib.hasPrefix "/" file then 4 else 1);
+
   place =
     kind:
     { path, value }:
     let
       name = lib.concatMapStringsSep "." toString path;
-      foreign = lib.hasPrefix "/" value && !(lib.any (directory: lib.hasPrefix directory value) own);
-      source = if foreign then "\${CREDENTIALS_DIRECTORY}/${name}" else value;
-      copied = kind == "raw" || (kind == "directory" && foreign);
+      file = withBraces value;
+      foreign =
+        lib.hasPrefix "/" file && !isOwn file && !lib.hasPrefix "${builtins.storeDir}/" file;
+      source = if foreign then "\${CREDENTIALS_DIRECTORY}/${name}" else file;
+      copied = kind == "raw" || (kind == "directory" && (foreign || startsWith credentials file));
       target = if copied then "\${RUNTIME_DIRECTORY}/${name}" else source;
     in
     {
       inherit path target;
       credential = lib.optionalAttrs foreign { ${name} = value; };
+      # The name of the credential that has to be there already.
+      needs = lib.optional (startsWith credentials file) {
+        option = name;
+        credential = credentialName file;
+      };
       copy = lib.optional copied { inherit kind source target; };
     };
 
@@ -78,4 +102,10 @@ in
 
   # Copies to make, each with its kind, source and target.
   copies = lib.concatMap (file: file.copy) files;
+
+  # Options that name a credential: the option, and the name.
+  needs = lib.concatMap (file: file.needs) files;
+
+  inherit credentialName isOwn withBraces;
+  isCredential = startsWith credentials;
 }

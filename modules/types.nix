@@ -10,10 +10,19 @@ let
     mapAttrs
     zipAttrsWith
     ;
-  inherit (lib) mkOptionType showOption;
+  inherit (lib) mkOptionType;
   inherit (lib.modules) mergeDefinitions;
 
   inherit (import ./formats.nix) formats matches;
+
+  # `a.b[0].c`, as rules and MAS itself name the entry of a list.
+  showOption =
+    loc:
+    lib.removePrefix "." (
+      lib.concatMapStrings (
+        part: if lib.hasPrefix "[" part then part else ".${lib.showOption [ part ]}"
+      ) loc
+    );
 
   filesOf = defs: lib.concatMapStringsSep ", " (def: "`${def.file}'") defs;
 
@@ -58,11 +67,30 @@ let
 
   # A scalar with one plain definition needs no merging, which is most of what people write.
   isPlain = value: !isAttrs value && !builtins.isList value;
+
+  # `null` is the same as leaving the option out.
+  unsetOr =
+    type:
+    lib.types.nullOr type
+    // {
+      unset = true;
+      accepts = value: value == null || accepts type value;
+    };
+
+  # Whether a merged value says anything: `null` does where it has a meaning of its own.
+  isSaid =
+    type: value:
+    if value == null then accepts type null && !(type.unset or false) else value != "" || !(type.unsetIfEmpty or false);
+
+  # What is there at all of a list's entries.
+  isEntry =
+    { value, ... }: value != null && !(isAttrs value && value._type or "" == "if" && !value.condition);
 in
 mapAttrs (_: text) formats
 // {
   # A package stands for the directory that it is.
   filePath = lib.types.coercedTo lib.types.package toString (text formats.filePath);
+  configFile = lib.types.coercedTo lib.types.package toString (text formats.configFile);
 
   # A closed set of options, of which only those that are set appear in the result. A submodule
   # would do the same at several times the cost, because it evaluates every option that it declares.
@@ -85,10 +113,10 @@ mapAttrs (_: text) formats
                   inherit (options.${name} or (unknown options loc name defs)) type;
                   first = (head defs).value;
                 in
-                if length defs == 1 && isPlain first && accepts type first then
+                if length defs == 1 && isPlain first && (first == null || accepts type first) then
                   { value = first; }
                 else
-                  (mergeDefinitions (loc ++ [ name ]) type defs).optionalValue
+                  (mergeDefinitions (loc ++ [ name ]) (unsetOr type) defs).optionalValue
               )
               (
                 map (
@@ -99,8 +127,7 @@ mapAttrs (_: text) formats
                   }) def.value
                 ) defs
               );
-          isSet =
-            name: option: option ? value && (option.value != null || !(options.${name}.type.unset or false));
+          isSet = name: option: option ? value && isSaid options.${name}.type option.value;
         in
         mapAttrs (_: option: option.value) (lib.filterAttrs isSet merged);
       getSubOptions =
@@ -115,15 +142,67 @@ mapAttrs (_: text) formats
         ) options;
     });
 
-  list = item: hide (lib.types.listOf item);
+  # A list whose entries go by their index in it. A `null` among them is left out, as nixpkgs' module
+  # does.
+  list =
+    item:
+    hide (
+      lib.types.listOf item
+      // {
+        merge =
+          loc: defs:
+          let
+            entries = lib.concatMap (
+              def:
+              map (value: {
+                inherit (def) file;
+                inherit value;
+              }) def.value
+            ) defs;
+          in
+          lib.imap0 (i: entry: (mergeDefinitions (loc ++ [ "[${toString i}]" ]) item [ entry ]).mergedValue) (
+            builtins.filter isEntry entries
+          );
+      }
+    );
 
-  # `null` is the same as leaving the option out.
-  unsetOr =
+  inherit unsetOr;
+
+  # nixpkgs' module has an empty text for the default: the same as leaving the option out.
+  unsetIfEmpty =
     type:
-    lib.types.nullOr type
+    type
     // {
-      unset = true;
-      accepts = value: value == null || accepts type value;
+      check = value: value == "" || type.check value;
+      unsetIfEmpty = true;
+    };
+
+  # Definitions may be functions of module arguments, or files, as for a submodule.
+  module =
+    arguments: type:
+    let
+      call =
+        function:
+        let
+          wanted = lib.functionArgs function;
+        in
+        function (if wanted == { } then arguments else builtins.intersectAttrs wanted arguments);
+      plain =
+        value:
+        if lib.isFunction value then
+          plain (call value)
+        else if builtins.isPath value then
+          plain (import value)
+        else
+          value;
+      isModule = value: lib.isFunction value || builtins.isPath value;
+    in
+    type
+    // {
+      check = value: isModule value || type.check value;
+      merge =
+        loc: defs:
+        (mergeDefinitions loc type (map (def: def // { value = plain def.value; }) defs)).mergedValue;
     };
 
   # Like the type, but no message shows the value.

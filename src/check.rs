@@ -14,11 +14,23 @@ use crate::{
     tree::{Node, Section, Shape, join},
 };
 
+/// Whether a configuration works all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It does not work.
+    Error,
+    /// It works, and part of it does nothing.
+    Warning,
+}
+
 /// Something wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Problem {
     /// Stable name of what is wrong.
     pub id: String,
+    /// Whether the configuration works all the same.
+    pub severity: Severity,
     /// Where: the path of the option, with the index of list entries.
     pub path: String,
     /// The value, unless it is absent, a group, or a secret.
@@ -32,11 +44,12 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem whose value and file are not known.
+    /// An error whose value and file are not known.
     #[must_use]
     pub fn new(id: &str, path: String, reason: String, fix: String) -> Self {
         Problem {
             id: id.to_owned(),
+            severity: Severity::Error,
             path,
             value: None,
             reason,
@@ -57,7 +70,7 @@ pub struct Options {
     pub complete: bool,
 }
 
-/// Checks a configuration; no problem means it is valid.
+/// Checks a configuration; it is valid if there is no problem, or only warnings ([`is_valid`]).
 #[must_use]
 pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options) -> Vec<Problem> {
     let mut problems = structure_problems(loaded, settings);
@@ -106,9 +119,26 @@ pub fn rule_problems(rules: &[Rule], values: &Value, options: &Options) -> Vec<P
         .filter(|rule| rule.kind != Kind::Secrecy || options.no_inline_secrets);
     let problems = rules.flat_map(|rule| {
         let paths = broken(rule, values, options).into_iter();
-        paths.map(|path| Problem::new(&rule.id, path, rule.reason.clone(), rule.fix.clone()))
+        paths.map(|path| Problem {
+            severity: severity(rule),
+            ..Problem::new(&rule.id, path, rule.reason.clone(), rule.fix.clone())
+        })
     });
     problems.collect()
+}
+
+fn severity(rule: &Rule) -> Severity {
+    match rule.kind {
+        Kind::Validity | Kind::Secrecy => Severity::Error,
+        Kind::Ignored => Severity::Warning,
+    }
+}
+
+/// Whether a configuration with these problems works.
+#[must_use]
+pub fn is_valid(problems: &[Problem]) -> bool {
+    let mut severities = problems.iter().map(|problem| problem.severity);
+    severities.all(|severity| severity == Severity::Warning)
 }
 
 /// Whether a path is another one or below it.

@@ -90,7 +90,8 @@ fn settings() -> Term {
                 entry(
                     "from",
                     template("Authentication Service <no-reply@{settings.matrix.homeserver}>"),
-                ),
+                )
+                .when(set("settings.matrix.homeserver")),
                 entry("transport", "smtp"),
                 entry("mode", "plain"),
                 entry("hostname", "localhost"),
@@ -230,14 +231,26 @@ fn database() -> Vec<Entry> {
     vec![
         entry(
             "uri",
-            "postgresql:///matrix-authentication-service?host=/run/postgresql",
+            either(
+                default_port(),
+                "postgresql:///matrix-authentication-service?host=/run/postgresql",
+                template(
+                    "postgresql:///matrix-authentication-service?host=/run/postgresql&port={#postgresqlPort}",
+                ),
+            ),
         )
         .when(not(placed)),
+        entry("port", known("postgresqlPort")).when(all([tcp_database(), not(default_port())])),
         entry("username", units::NAME).when(tcp_database()),
         entry("database", units::NAME).when(tcp_database()),
         entry("password_file", template("{secrets.directory}/database"))
             .when(generated_database_password()),
     ]
+}
+
+/// Whether PostgreSQL on this host has the port that everybody takes for granted.
+fn default_port() -> Expr {
+    known("postgresqlPort").is(5432)
 }
 
 /// Whether the database is the one that is made here, behind PostgreSQL's own socket.
@@ -260,7 +273,7 @@ fn isolated() -> Expr {
     let public = || known("listen.public");
     all([
         not(any_set(&elsewhere)),
-        known("extraConfigFiles").is(json!([])),
+        not(enabled("settingsElsewhere")),
         known("extraSettings").is(json!({})),
         endpoint.matches(&LOOPBACK),
         any([public().matches(&LOOPBACK), public().matches(&FILE_PATH)]),
@@ -320,7 +333,7 @@ fn tcp_database() -> Expr {
 fn generated(settings: &[&str]) -> Expr {
     let undecided = || known("secrets.generate").is(Value::Null);
     let wanted = any([
-        all([undecided(), known("extraConfigFiles").is(json!([]))]),
+        all([undecided(), not(enabled("settingsElsewhere"))]),
         all([not(undecided()), enabled("secrets.generate")]),
     ]);
     all([wanted, not(any_set(settings))])

@@ -25,6 +25,8 @@ pub enum Term {
     Captured(Box<Term>, &'static str),
     /// Texts one after the other.
     Text(Vec<Term>),
+    /// A number as a text.
+    Digits(Box<Term>),
     /// The texts of a list, each with a line of its own.
     Lines(Box<Term>),
     /// The texts of a list, with something between them.
@@ -141,7 +143,8 @@ pub fn given(path: &str) -> Expr {
     not(known(path).is(Value::Null))
 }
 
-/// A text in which `{path}` stands for an option that is always there.
+/// A text in which `{path}` stands for an option that is always there, and `{#path}` for one that is a
+/// number.
 #[must_use]
 pub fn template(template: &str) -> Term {
     let mut parts = Vec::new();
@@ -151,7 +154,10 @@ pub fn template(template: &str) -> Term {
             break;
         };
         parts.extend((!before.is_empty()).then(|| before.into()));
-        parts.push(known(path));
+        parts.push(match path.strip_prefix('#') {
+            Some(number) => Term::Digits(Box::new(known(number))),
+            None => known(path),
+        });
         rest = behind;
     }
     parts.extend((!rest.is_empty()).then(|| rest.into()));
@@ -422,6 +428,7 @@ impl Scope<'_> {
                 let parts = parts.iter().map(|part| plain(&self.value_of(part)));
                 Value::String(parts.collect())
             }
+            Term::Digits(number) => Value::String(plain(&self.value_of(number))),
             Term::Lines(list) => {
                 let lines = self.list_of(list);
                 let lines = lines.iter().map(|line| plain(line) + "\n");

@@ -75,9 +75,27 @@ pub struct Placed {
 const OWN: &[&str] = &[
     "/var/lib/matrix-authentication-service/",
     "/run/matrix-authentication-service/",
-    "/run/credentials/",
-    "/nix/store/",
 ];
+
+/// Where credentials are, in MAS's own unit and, by the variable, in every other one.
+const CREDENTIALS: &[&str] = &["${CREDENTIALS_DIRECTORY}/", "/run/credentials/"];
+
+/// Whether the service can read this file by itself, as it is or as a credential that it has.
+#[must_use]
+pub fn is_own(path: &str) -> bool {
+    let prefixes = OWN.iter().chain(CREDENTIALS);
+    prefixes.clone().any(|own| path.starts_with(own))
+}
+
+/// The path with its variable in the form that systemd replaces within a word.
+#[must_use]
+pub fn with_braces(path: &str) -> String {
+    path.replace("$CREDENTIALS_DIRECTORY/", "${CREDENTIALS_DIRECTORY}/")
+}
+
+fn is_credential(path: &str) -> bool {
+    CREDENTIALS.iter().any(|own| path.starts_with(own))
+}
 
 /// Places the files that settings name.
 #[must_use]
@@ -93,14 +111,18 @@ pub fn place(options: &[FileOption], settings: &Value) -> Placed {
             let Some(path) = value.as_str().map(str::to_owned) else {
                 return;
             };
-            let foreign = path.starts_with('/') && !OWN.iter().any(|own| path.starts_with(own));
+            let path = with_braces(&path);
+            let foreign =
+                path.starts_with('/') && !is_own(&path) && !path.starts_with("/nix/store/");
+            let is_credential = foreign || is_credential(&path);
             let source = if foreign {
                 placed.credentials.insert(name.to_owned(), path);
                 format!("${{CREDENTIALS_DIRECTORY}}/{name}")
             } else {
                 path
             };
-            let copied = option.kind == Kind::Raw || (option.kind == Kind::Directory && foreign);
+            let copied =
+                option.kind == Kind::Raw || (option.kind == Kind::Directory && is_credential);
             *value = if copied {
                 let target = format!("${{RUNTIME_DIRECTORY}}/{name}");
                 placed.copies.push(json!({

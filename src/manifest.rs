@@ -34,6 +34,13 @@ pub struct Manifest {
     pub copies: Vec<Copy>,
     /// Files that become credentials, by name.
     pub credentials: BTreeMap<String, PathBuf>,
+    /// The user that MAS runs as.
+    pub user: String,
+    /// The group that MAS runs as.
+    pub group: String,
+    /// What an administrator added to MAS's unit that its commands need too: directives of
+    /// systemd.exec(5), such as `EnvironmentFile=/run/secrets/mas`.
+    pub unit_properties: Vec<String>,
     /// The secrets to make.
     pub secrets: Secrets,
     /// The file from which Synapse reads the shared secret, if Synapse is on this host.
@@ -99,6 +106,9 @@ pub fn section() -> Vec<Entry> {
         entry("checkConfig", known("checkConfig")),
         entry("copies", known("computed.copies")),
         entry("credentials", known("computed.credentialFiles")),
+        entry("user", known("computed.user")),
+        entry("group", known("computed.group")),
+        entry("unitProperties", known("computed.unitProperties")),
         entry(
             "secrets",
             vec![
@@ -143,11 +153,13 @@ pub fn migration() -> Vec<Entry> {
         entry("stateDir", known("migration.directory")),
         entry("synapseConfig", known("migration.synapseConfig")),
         entry("synapseUser", known("migration.synapseUser")),
-        entry("masUser", NAME),
+        entry("masUser", known("computed.user")),
         entry("adminUser", known("migration.superuser")).when(has_superuser()),
         entry(
             "adminDatabaseUri",
-            template("postgresql:///postgres?host=/run/postgresql&user={migration.superuser}"),
+            template(
+                "postgresql:///postgres?host=/run/postgresql&port={#postgresqlPort}&user={migration.superuser}",
+            ),
         )
         .when(has_superuser()),
         entry("synapseUnit", known("synapse.units")),
@@ -196,13 +208,17 @@ pub fn database_sql() -> Vec<Item> {
             template(&with_locale),
             &*missing(&create, "pg_database", "datname"),
         )),
-        item("-- The password is not to appear in the server's log.")
-            .when(enabled("computed.generate.database")),
-        item("SET log_statement = 'none';").when(enabled("computed.generate.database")),
-        item("\\set password `cat \"$CREDENTIALS_DIRECTORY/password\"`")
-            .when(enabled("computed.generate.database")),
-        item(&*format!("ALTER ROLE \"{name}\" PASSWORD :'password';"))
-            .when(enabled("computed.generate.database")),
+    ]
+}
+
+/// What psql does to give the role the password that is made on this host.
+#[must_use]
+pub fn database_password_sql() -> Vec<Item> {
+    vec![
+        item("-- The password must not appear in the server's log."),
+        item("SET log_statement = 'none';"),
+        item("\\set password `cat \"$CREDENTIALS_DIRECTORY/password\"`"),
+        item(&*format!("ALTER ROLE \"{NAME}\" PASSWORD :'password';")),
     ]
 }
 

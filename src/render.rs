@@ -29,18 +29,20 @@ pub struct Context {
     version: Version,
 }
 
-/// Works out everything that the files depend on.
+/// Works out everything that the files depend on, with the warnings there are.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with the options or with the settings in them.
-pub fn context(given: &Loaded, version: &Version) -> Result<Context, Vec<Problem>> {
+pub fn context(given: &Loaded, version: &Version) -> Result<(Context, Vec<Problem>), Vec<Problem>> {
     let module = tree::module();
     let problems = check::structure_problems(given, &module);
     if !problems.is_empty() {
         return Err(problems);
     }
     let mut options = with_defaults(&module, &check::without_nulls(&module, &given.value));
+    let complete = options["extraConfigFiles"] == json!([]);
+    options["settingsElsewhere"] = (!complete).into();
 
     let derived = Scope::whole(&options, true, version).value_of(&defaults::section());
     let settings = merged(
@@ -57,7 +59,7 @@ pub fn context(given: &Loaded, version: &Version) -> Result<Context, Vec<Problem
         &check::Options {
             version: version.clone(),
             no_inline_secrets: options["allowInlineSecrets"] != true,
-            complete: options["extraConfigFiles"] == json!([]),
+            complete,
         },
     );
     for problem in &mut problems {
@@ -73,21 +75,21 @@ pub fn context(given: &Loaded, version: &Version) -> Result<Context, Vec<Problem
         &check::Options {
             version: version.clone(),
             no_inline_secrets: true,
-            complete: true,
+            complete,
         },
     ));
     for problem in &mut problems {
         problem.file = given.origin(&problem.path).map(PathBuf::from);
     }
-    if problems.is_empty() {
-        Ok(Context {
-            options,
-            config: placed.settings,
-            version: version.clone(),
-        })
-    } else {
-        Err(problems)
+    if !check::is_valid(&problems) {
+        return Err(problems);
     }
+    let context = Context {
+        options,
+        config: placed.settings,
+        version: version.clone(),
+    };
+    Ok((context, problems))
 }
 
 /// One value over another one: sections are merged, and lists are joined or replaced.
@@ -120,8 +122,13 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
     let mut extra = Vec::new();
     let files = options["extraConfigFiles"].as_array();
     for (i, file) in files.into_iter().flatten().enumerate() {
-        credentials.insert(format!("config-{i}"), text(file));
-        extra.push(format!("${{CREDENTIALS_DIRECTORY}}/config-{i}"));
+        let file = files::with_braces(&text(file));
+        if files::is_own(&file) {
+            extra.push(file);
+        } else {
+            credentials.insert(format!("config-{i}"), file);
+            extra.push(format!("${{CREDENTIALS_DIRECTORY}}/config-{i}"));
+        }
     }
     let users = options["users"].as_object().into_iter().flatten();
     let passwords: Vec<(String, String)> = users
@@ -130,11 +137,30 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
             Some((format!("user-{name}"), text(file)))
         })
         .collect();
+    let headers = options["routes"]["wellKnownHeaders"].as_object();
+    let headers: Vec<Value> = headers
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect();
     let line = |(name, file): (&String, &String)| format!("{name}:{file}");
     let lines: Vec<String> = credentials.iter().map(line).collect();
     let user_lines: Vec<String> = passwords.iter().map(|(n, f)| line((n, f))).collect();
     credentials.extend(passwords);
+    let for_database =
+        |name: &str| name.starts_with("database.") || !placed.credentials.contains_key(name);
+    let database_lines: Vec<String> = credentials
+        .iter()
+        .filter(|(name, _)| for_database(name))
+        .map(line)
+        .collect();
     let own = json!({
+        "user": NAME,
+        "group": NAME,
+        "unitProperties": [],
+        "dependencies": dependencies(options),
+        "databaseCredentials": database_lines,
+        "wellKnownHeaders": headers,
         "credentials": lines,
         "userCredentials": user_lines,
         "credentialFiles": credentials,
@@ -142,6 +168,17 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
         "extraConfigFiles": extra,
     });
     merged(derived.clone(), own, false)
+}
+
+/// The units that MAS waits for: not Synapse's, which wait for MAS.
+fn dependencies(options: &Value) -> Vec<Value> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut dependencies = list(&options["serviceDependencies"]);
+    if options["synapse"]["enable"] == true {
+        let later = list(&options["synapse"]["units"]);
+        dependencies.retain(|unit| !later.contains(unit));
+    }
+    dependencies
 }
 
 fn text(value: &Value) -> String {
@@ -207,6 +244,12 @@ impl Context {
             add(
                 format!("etc/{NAME}/database.sql"),
                 self.lines(manifest::database_sql()),
+            );
+        }
+        if self.options["computed"]["generate"]["database"] == true {
+            add(
+                format!("etc/{NAME}/database-password.sql"),
+                self.lines(manifest::database_password_sql()),
             );
         }
         if self.options["synapse"]["enable"] == true {

@@ -5,7 +5,10 @@
 //! because MAS believes only the first of several addresses.
 
 use crate::{
-    expr::{Expr, Item, Term, all, either, enabled, given, item, items, known, not, set, template},
+    expr::{
+        Expr, Item, Term, all, either, enabled, given, item, items, known, not, option, set,
+        template,
+    },
     schema::format::{DOMAIN_NAME, FILE_PATH},
     switch,
 };
@@ -86,7 +89,7 @@ pub fn sites() -> Vec<Site> {
             when: all([
                 enabled("routes.wellKnown"),
                 given("routes.matrixHost"),
-                known("settings.matrix.homeserver").matches(&DOMAIN_NAME),
+                option("settings.matrix.homeserver").matches(&DOMAIN_NAME),
             ]),
             locations: well_known(),
         },
@@ -220,6 +223,8 @@ fn nginx_block(location: &Location) -> Vec<Item> {
         Target::Json(text) => lines.extend([
             item("    default_type application/json;"),
             item("    add_header Access-Control-Allow-Origin * always;"),
+            // nginx forgets the headers of the levels above, as soon as there is one here.
+            items(well_known_headers("    add_header ", " always;")),
             item(Term::Text(vec![
                 "    return 200 '".into(),
                 text.clone(),
@@ -230,6 +235,19 @@ fn nginx_block(location: &Location) -> Vec<Item> {
     }
     lines.push(item("}"));
     lines
+}
+
+/// A line for every header that the administrator adds to the well-known documents.
+fn well_known_headers(before: &str, after: &str) -> Term {
+    let line = Term::Text(vec![
+        before.into(),
+        known("name"),
+        " \"".into(),
+        known("value"),
+        "\"".into(),
+        after.into(),
+    ]);
+    Term::Each(Box::new(known("computed.wellKnownHeaders")), Box::new(line))
 }
 
 /// MAS as nginx names it: see [`nginx_http`].
@@ -305,21 +323,30 @@ fn caddy_block(location: &Location) -> Vec<Item> {
     };
     let pass = |upstream: Term| {
         vec![
-            Term::Text(vec!["\t\treverse_proxy ".into(), upstream, " {".into()]),
-            "\t\t\tlb_try_duration 5s".into(),
-            "\t\t}".into(),
+            item(Term::Text(vec![
+                "\t\treverse_proxy ".into(),
+                upstream,
+                " {".into(),
+            ])),
+            item("\t\t\tlb_try_duration 5s"),
+            item("\t\t}"),
         ]
     };
-    let body: Vec<Term> = match &location.target {
+    let body: Vec<Item> = match &location.target {
         Target::Mas | Target::MasBelowPath => pass(known("computed.upstream.caddy")),
         Target::Synapse => pass(known("routes.synapse")),
         Target::Json(text) => vec![
-            "\t\theader Content-Type application/json".into(),
-            "\t\theader Access-Control-Allow-Origin *".into(),
-            Term::Text(vec!["\t\trespond `".into(), text.clone(), "`".into()]),
+            item("\t\theader Content-Type application/json"),
+            item("\t\theader Access-Control-Allow-Origin *"),
+            items(well_known_headers("\t\theader ", "")),
+            item(Term::Text(vec![
+                "\t\trespond `".into(),
+                text.clone(),
+                "`".into(),
+            ])),
         ],
-        Target::Nobody => vec!["\t\trespond 404".into()],
+        Target::Nobody => vec![item("\t\trespond 404")],
     };
-    let lines = open.into_iter().chain(body).chain(["\t}".into()]);
-    lines.map(item).collect()
+    let open = open.into_iter().map(item);
+    open.chain(body).chain([item("\t}")]).collect()
 }

@@ -46,6 +46,8 @@ pub struct Node {
     pub secret: bool,
     /// Whether it names a file of which MAS uses every byte.
     pub read_raw: bool,
+    /// Whether NixOS takes the empty text for leaving it out.
+    pub unset_if_empty: bool,
     /// The tag values it belongs to, in a section whose options depend on a tag; empty for all.
     pub variants: Vec<Variant>,
     /// What upstream's schema says instead.
@@ -344,6 +346,7 @@ impl Reader<'_> {
             removed: version("x-removed")?,
             secret: flag("x-secret").unwrap_or(false),
             read_raw: flag("x-read-raw").unwrap_or(false),
+            unset_if_empty: flag("x-unset-if-empty").unwrap_or(false),
             variants: Vec::new(),
             upstream: schema
                 .get("x-upstream")

@@ -77,7 +77,7 @@ in
     lib.optionalAttrs
       (
         (
-          (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+          (cfg.secrets.generate == null && !cfg.settingsElsewhere)
           || (cfg.secrets.generate != null && cfg.secrets.generate)
         )
         && !(cfg ? settings.matrix.secret || cfg ? settings.matrix.secret_file)
@@ -92,14 +92,14 @@ in
       (
         (
           (
-            (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+            (cfg.secrets.generate == null && !cfg.settingsElsewhere)
             || (cfg.secrets.generate != null && cfg.secrets.generate)
           )
           && !(cfg ? settings.secrets.encryption || cfg ? settings.secrets.encryption_file)
         )
         || (
           (
-            (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+            (cfg.secrets.generate == null && !cfg.settingsElsewhere)
             || (cfg.secrets.generate != null && cfg.secrets.generate)
           )
           && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
@@ -109,7 +109,7 @@ in
         secrets =
           lib.optionalAttrs (
             (
-              (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+              (cfg.secrets.generate == null && !cfg.settingsElsewhere)
               || (cfg.secrets.generate != null && cfg.secrets.generate)
             )
             && !(cfg ? settings.secrets.encryption || cfg ? settings.secrets.encryption_file)
@@ -117,7 +117,7 @@ in
           // lib.optionalAttrs (
             (
               (
-                (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+                (cfg.secrets.generate == null && !cfg.settingsElsewhere)
                 || (cfg.secrets.generate != null && cfg.secrets.generate)
               )
               && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
@@ -129,7 +129,7 @@ in
               (
                 (
                   (
-                    (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+                    (cfg.secrets.generate == null && !cfg.settingsElsewhere)
                     || (cfg.secrets.generate != null && cfg.secrets.generate)
                   )
                   && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
@@ -173,9 +173,19 @@ in
   }
   // lib.optionalAttrs cfg.createDatabase {
     database =
-      lib.optionalAttrs (
-        !(cfg ? settings.database.uri || cfg ? settings.database.host || cfg ? settings.database.socket)
-      ) { uri = "postgresql:///matrix-authentication-service?host=/run/postgresql"; }
+      lib.optionalAttrs
+        (!(cfg ? settings.database.uri || cfg ? settings.database.host || cfg ? settings.database.socket))
+        {
+          uri =
+            if cfg.postgresqlPort == 5432 then
+              "postgresql:///matrix-authentication-service?host=/run/postgresql"
+            else
+              "postgresql:///matrix-authentication-service?host=/run/postgresql&port=${toString cfg.postgresqlPort}";
+        }
+      // lib.optionalAttrs (
+        (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
+        && cfg.postgresqlPort != 5432
+      ) { port = cfg.postgresqlPort; }
       //
         lib.optionalAttrs
           (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
@@ -188,7 +198,7 @@ in
         && (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
         && (
           (
-            (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+            (cfg.secrets.generate == null && !cfg.settingsElsewhere)
             || (cfg.secrets.generate != null && cfg.secrets.generate)
           )
           && !(cfg ? settings.database.password || cfg ? settings.database.password_file)
@@ -196,13 +206,16 @@ in
       ) { password_file = "${cfg.secrets.directory}/database"; };
   }
   // lib.optionalAttrs cfg.localMailRelay {
-    email = {
-      from = "Authentication Service <no-reply@${cfg.settings.matrix.homeserver}>";
-      transport = "smtp";
-      mode = "plain";
-      hostname = "localhost";
-      port = 25;
-    };
+    email =
+      lib.optionalAttrs (cfg ? settings.matrix.homeserver) {
+        from = "Authentication Service <no-reply@${cfg.settings.matrix.homeserver}>";
+      }
+      // {
+        transport = "smtp";
+        mode = "plain";
+        hostname = "localhost";
+        port = 25;
+      };
   }
   // lib.optionalAttrs cfg.metrics {
     telemetry = {
@@ -227,7 +240,7 @@ in
     encryption =
       if
         (
-          (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+          (cfg.secrets.generate == null && !cfg.settingsElsewhere)
           || (cfg.secrets.generate != null && cfg.secrets.generate)
         )
         && !(cfg ? settings.secrets.encryption || cfg ? settings.secrets.encryption_file)
@@ -238,7 +251,7 @@ in
     keys =
       if
         (
-          (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+          (cfg.secrets.generate == null && !cfg.settingsElsewhere)
           || (cfg.secrets.generate != null && cfg.secrets.generate)
         )
         && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
@@ -249,7 +262,7 @@ in
     synapse =
       if
         (
-          (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+          (cfg.secrets.generate == null && !cfg.settingsElsewhere)
           || (cfg.secrets.generate != null && cfg.secrets.generate)
         )
         && !(cfg ? settings.matrix.secret || cfg ? settings.matrix.secret_file)
@@ -263,7 +276,7 @@ in
         && (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
         && (
           (
-            (cfg.secrets.generate == null && cfg.extraConfigFiles == [ ])
+            (cfg.secrets.generate == null && !cfg.settingsElsewhere)
             || (cfg.secrets.generate != null && cfg.secrets.generate)
           )
           && !(cfg ? settings.database.password || cfg ? settings.database.password_file)
@@ -283,7 +296,7 @@ in
         || cfg ? settings.telemetry
         || cfg ? settings.upstream_oauth2
       )
-      && cfg.extraConfigFiles == [ ]
+      && !cfg.settingsElsewhere
       && cfg.extraSettings == { }
       && matches formats.loopback (cfg.settings.matrix.endpoint or "http://localhost")
       && (matches formats.loopback cfg.listen.public || matches formats.filePath cfg.listen.public)

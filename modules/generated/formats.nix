@@ -54,6 +54,10 @@ in
     description = "an absolute path, without control characters, % and quotes";
     pattern = "/[^%\"'[:cntrl:]]*";
   };
+  configFile = {
+    description = "an absolute path, or one that begins with \${CREDENTIALS_DIRECTORY}/";
+    pattern = "(\\$CREDENTIALS_DIRECTORY|\\$[{]CREDENTIALS_DIRECTORY})?/[^%\"'[:cntrl:]]*";
+  };
   unitName = {
     description = "the name of a systemd unit, such as matrix-synapse.service";
     pattern = "[A-Za-z0-9@:_.-]+\\.(service|socket|target|timer|path|mount)";
@@ -61,6 +65,10 @@ in
   name = {
     description = "a name of letters, digits, -, . and _";
     pattern = "[A-Za-z0-9_][A-Za-z0-9._-]*";
+  };
+  headerValue = {
+    description = "the value of an HTTP header, without quotes, \\, $ and braces";
+    pattern = "[^\"\\\${}[:cntrl:]]*";
   };
   version = {
     description = "a version such as 1.136.0";
@@ -109,6 +117,10 @@ in
   httpUrl = {
     description = "an address that starts with https:// or http://";
     pattern = "[Hh][Tt][Tt][Pp][Ss]?:.*";
+  };
+  wildcardUrl = {
+    description = "a URL that names all addresses of a host";
+    pattern = "[Hh][Tt][Tt][Pp][Ss]?://([^/?#@]*@)?(\\[[0:]+]|0+(\\.0+)*)(:[0-9]*)?([/?#].*)?";
   };
   localDatabaseUri = {
     description = "the address of a database on this host";

@@ -93,11 +93,21 @@ lib.concatLists [
       && settings.routes.path == "/"
     )
   )
+  (refuse "settings.matrix.homeserver"
+    "the proxy serves documents on the name of the homeserver, and a file that only MAS reads may bring it. Give it here too, or set `routes.wellKnown` to false."
+    (
+      (settings.routes.nginx || settings.routes.caddy)
+      && settings.routes.wellKnown
+      && settings.settingsElsewhere
+      && !(settings ? settings.matrix.homeserver)
+    )
+  )
   (refuse "routes.wellKnown"
     "the name of the homeserver has a port or is an address, so other servers do not look there. Set the option to false, and serve what clients need by yourself."
     (
       (settings.routes.nginx || settings.routes.caddy)
       && settings.routes.wellKnown
+      && settings ? settings.matrix.homeserver
       && !(matches formats.domainName (settings.settings.matrix.homeserver or null))
     )
   )

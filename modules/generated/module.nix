@@ -1,5 +1,11 @@
 # Written by `mas2nix compile` from src/schema/module.rs. Do not edit: change that instead.
 { lib, types, ... }: {
+  postgresqlPort = lib.mkOption {
+    type = lib.types.ints.u16;
+    default = 5432;
+    defaultText = lib.literalMD "`services.postgresql.settings.port` on NixOS, otherwise 5432";
+    description = "The port of the PostgreSQL on this host, with which its socket is named, too.";
+  };
   role = lib.mkOption {
     type = lib.types.enum [
       "both"
@@ -19,13 +25,14 @@
     '';
   };
   extraConfigFiles = lib.mkOption {
-    type = types.list types.filePath;
+    type = types.list types.configFile;
     default = [ ];
     example = [ "/run/secrets/mas.yaml" ];
     description = ''
       Further configuration files, read after the generated one: for secrets that MAS
       cannot read from a file of their own. They are handed to the service as systemd
-      credentials.
+      credentials, unless they are credentials already or lie in the service's own
+      directories.
     '';
   };
   allowInlineSecrets = lib.mkOption {
@@ -60,7 +67,10 @@
     type = types.list types.unitName;
     default = [ ];
     example = [ "openldap.service" ];
-    description = "Units to start before MAS. Synapse needs none of this: it is started after MAS.";
+    description = ''
+      Units to start before MAS. Synapse is none of them: it is started after MAS, so
+      its units are left out here where `synapse.enable` is true.
+    '';
   };
   createDatabase = lib.mkOption {
     type = lib.types.bool;
@@ -339,6 +349,18 @@
       description = ''
         Whether to serve `/.well-known/matrix/client` and `/.well-known/matrix/server`
         on the name of the homeserver, by which clients and other servers find it.
+      '';
+    };
+    wellKnownHeaders = lib.mkOption {
+      type = lib.types.attrsOf types.headerValue;
+      default = { };
+      example = {
+        X-Content-Type-Options = "nosniff";
+      };
+      description = ''
+        Response headers to add to these two documents, by name. nginx drops the headers
+        that a server or `http` block sets wherever a location sets one of its own, as
+        these two do: repeat such headers here.
       '';
     };
     internal = lib.mkOption {

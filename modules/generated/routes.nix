@@ -62,23 +62,35 @@ in
         (
           cfg.routes.wellKnown
           && cfg.routes.matrixHost != null
-          && matches formats.domainName cfg.settings.matrix.homeserver
+          && matches formats.domainName (cfg.settings.matrix.homeserver or null)
         )
         {
           well-known = {
             host = cfg.settings.matrix.homeserver;
-            text = lib.concatLines [
-              "location = /.well-known/matrix/client {"
-              "    default_type application/json;"
-              "    add_header Access-Control-Allow-Origin * always;"
-              "    return 200 '${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}';"
-              "}"
-              "location = /.well-known/matrix/server {"
-              "    default_type application/json;"
-              "    add_header Access-Control-Allow-Origin * always;"
-              "    return 200 '${"{\"m.server\":\"${cfg.routes.matrixHost}:443\"}"}';"
-              "}"
-            ];
+            text = lib.concatLines (
+              [
+                "location = /.well-known/matrix/client {"
+                "    default_type application/json;"
+                "    add_header Access-Control-Allow-Origin * always;"
+              ]
+              ++ (map (
+                entry: "    add_header ${entry.name} \"${entry.value}\" always;"
+              ) cfg.computed.wellKnownHeaders)
+              ++ [
+                "    return 200 '${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}';"
+                "}"
+                "location = /.well-known/matrix/server {"
+                "    default_type application/json;"
+                "    add_header Access-Control-Allow-Origin * always;"
+              ]
+              ++ (map (
+                entry: "    add_header ${entry.name} \"${entry.value}\" always;"
+              ) cfg.computed.wellKnownHeaders)
+              ++ [
+                "    return 200 '${"{\"m.server\":\"${cfg.routes.matrixHost}:443\"}"}';"
+                "}"
+              ]
+            );
           };
         };
   nginxHttp = lib.concatLines (
@@ -185,25 +197,33 @@ in
         (
           cfg.routes.wellKnown
           && cfg.routes.matrixHost != null
-          && matches formats.domainName cfg.settings.matrix.homeserver
+          && matches formats.domainName (cfg.settings.matrix.homeserver or null)
         )
         {
           well-known = {
             host = cfg.settings.matrix.homeserver;
-            text = lib.concatLines [
-              "route {"
-              "\thandle /.well-known/matrix/client {"
-              "\t\theader Content-Type application/json"
-              "\t\theader Access-Control-Allow-Origin *"
-              "\t\trespond `${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}`"
-              "\t}"
-              "\thandle /.well-known/matrix/server {"
-              "\t\theader Content-Type application/json"
-              "\t\theader Access-Control-Allow-Origin *"
-              "\t\trespond `${"{\"m.server\":\"${cfg.routes.matrixHost}:443\"}"}`"
-              "\t}"
-              "}"
-            ];
+            text = lib.concatLines (
+              [
+                "route {"
+                "\thandle /.well-known/matrix/client {"
+                "\t\theader Content-Type application/json"
+                "\t\theader Access-Control-Allow-Origin *"
+              ]
+              ++ (map (entry: "\t\theader ${entry.name} \"${entry.value}\"") cfg.computed.wellKnownHeaders)
+              ++ [
+                "\t\trespond `${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}`"
+                "\t}"
+                "\thandle /.well-known/matrix/server {"
+                "\t\theader Content-Type application/json"
+                "\t\theader Access-Control-Allow-Origin *"
+              ]
+              ++ (map (entry: "\t\theader ${entry.name} \"${entry.value}\"") cfg.computed.wellKnownHeaders)
+              ++ [
+                "\t\trespond `${"{\"m.server\":\"${cfg.routes.matrixHost}:443\"}"}`"
+                "\t}"
+                "}"
+              ]
+            );
           };
         };
   cutover =

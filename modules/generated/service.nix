@@ -11,6 +11,9 @@ in
     checkConfig = cfg.checkConfig;
     copies = cfg.computed.copies;
     credentials = cfg.computed.credentialFiles;
+    user = cfg.computed.user;
+    group = cfg.computed.group;
+    unitProperties = cfg.computed.unitProperties;
     secrets = {
       directory = cfg.secrets.directory;
       encryption = cfg.computed.generate.encryption;
@@ -39,11 +42,11 @@ in
     stateDir = cfg.migration.directory;
     synapseConfig = cfg.migration.synapseConfig;
     synapseUser = cfg.migration.synapseUser;
-    masUser = "matrix-authentication-service";
+    masUser = cfg.computed.user;
   }
   // lib.optionalAttrs cfg.migration.grant {
     adminUser = cfg.migration.superuser;
-    adminDatabaseUri = "postgresql:///postgres?host=/run/postgresql&user=${cfg.migration.superuser}";
+    adminDatabaseUri = "postgresql:///postgres?host=/run/postgresql&port=${toString cfg.postgresqlPort}&user=${cfg.migration.superuser}";
   }
   // {
     synapseUnit = cfg.synapse.units;
@@ -68,21 +71,21 @@ in
     proxyUnit =
       lib.optional cfg.routes.nginx "nginx.service" ++ lib.optional cfg.routes.caddy "caddy.service";
   };
-  databaseSql = lib.concatLines (
-    [
-      "SELECT 'CREATE ROLE \"matrix-authentication-service\" LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'matrix-authentication-service') \\gexec"
-      (
-        if cfg.databaseLocale != null then
-          "SELECT 'CREATE DATABASE \"matrix-authentication-service\" OWNER \"matrix-authentication-service\" TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''${cfg.databaseLocale}''' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'matrix-authentication-service') \\gexec"
-        else
-          "SELECT 'CREATE DATABASE \"matrix-authentication-service\" OWNER \"matrix-authentication-service\"' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'matrix-authentication-service') \\gexec"
-      )
-    ]
-    ++ lib.optional cfg.computed.generate.database "-- The password is not to appear in the server's log."
-    ++ lib.optional cfg.computed.generate.database "SET log_statement = 'none';"
-    ++ lib.optional cfg.computed.generate.database "\\set password `cat \"$CREDENTIALS_DIRECTORY/password\"`"
-    ++ lib.optional cfg.computed.generate.database "ALTER ROLE \"matrix-authentication-service\" PASSWORD :'password';"
-  );
+  databaseSql = lib.concatLines [
+    "SELECT 'CREATE ROLE \"matrix-authentication-service\" LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'matrix-authentication-service') \\gexec"
+    (
+      if cfg.databaseLocale != null then
+        "SELECT 'CREATE DATABASE \"matrix-authentication-service\" OWNER \"matrix-authentication-service\" TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''${cfg.databaseLocale}''' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'matrix-authentication-service') \\gexec"
+      else
+        "SELECT 'CREATE DATABASE \"matrix-authentication-service\" OWNER \"matrix-authentication-service\"' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'matrix-authentication-service') \\gexec"
+    )
+  ];
+  databasePasswordSql = lib.concatLines [
+    "-- The password must not appear in the server's log."
+    "SET log_statement = 'none';"
+    "\\set password `cat \"$CREDENTIALS_DIRECTORY/password\"`"
+    "ALTER ROLE \"matrix-authentication-service\" PASSWORD :'password';"
+  ];
   tools = {
     mas-cli = "#!/bin/sh\n${"exec ${cfg.toolsPackage}/bin/mas-service cli \"$@\"\n"}";
     mas-register-user = "#!/bin/sh\n${"exec ${cfg.toolsPackage}/bin/mas-service register-user \"$@\"\n"}";

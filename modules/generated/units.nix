@@ -101,12 +101,14 @@ in
       before = lib.optionals cfg.synapse.enable cfg.synapse.units;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+        StartLimitIntervalSec = "0";
       };
       sandbox = [
         "common"
         "offline"
         "noJit"
       ];
+      inherits = "order";
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
@@ -130,6 +132,11 @@ in
           "~@resources"
           "@chown"
         ];
+        Restart = "on-failure";
+        RestartSec = "1s";
+        RestartSteps = "6";
+        RestartMaxDelaySec = "1min";
+        RestartMode = "direct";
       };
       wantedBy = [ "multi-user.target" ];
     };
@@ -159,11 +166,17 @@ in
       ];
       serviceConfig = {
         Type = "oneshot";
-        ExecStart = "${cfg.postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 --dbname=postgres --file=/etc/matrix-authentication-service/database.sql";
+        ExecStart = "${"${cfg.postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 --port=${toString cfg.postgresqlPort} --dbname=postgres --file=/etc/matrix-authentication-service/database.sql"}${
+          if cfg.computed.generate.database then
+            " --file=/etc/matrix-authentication-service/database-password.sql"
+          else
+            ""
+        }";
         Restart = "on-failure";
         RestartSec = "1s";
         RestartSteps = "6";
         RestartMaxDelaySec = "1min";
+        RestartMode = "direct";
         RemainAfterExit = true;
         User = "postgres";
       }
@@ -181,17 +194,17 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
-      ++ cfg.serviceDependencies;
+      ++ cfg.computed.dependencies;
       requires = [
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
-      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
       }
       // lib.optionalAttrs cfg.migration.enable {
-        ConditionFileNotEmpty = "${cfg.migration.directory}/synapse.yaml";
+        ConditionFileNotEmpty = [ "${cfg.migration.directory}/synapse.yaml" ];
       }
       // {
         StartLimitIntervalSec = "0";
@@ -202,21 +215,23 @@ in
         "databaseOnly"
         "noJit"
       ];
+      inherits = "everything";
       serviceConfig = {
         Type = "oneshot";
-        ExecStart = "${cfg.toolsPackage}/bin/mas-service run -- database migrate";
+        ExecStart = "${cfg.toolsPackage}/bin/mas-service run --only database -- database migrate";
         Restart = "on-failure";
         RestartSec = "1s";
         RestartSteps = "6";
         RestartMaxDelaySec = "1min";
-        User = "matrix-authentication-service";
-        Group = "matrix-authentication-service";
+        RestartMode = "direct";
+        User = cfg.computed.user;
+        Group = cfg.computed.group;
         StateDirectory = "matrix-authentication-service";
         StateDirectoryMode = "0700";
         WorkingDirectory = "/var/lib/matrix-authentication-service";
         RuntimeDirectory = "matrix-authentication-service-migrate-database";
         RuntimeDirectoryMode = "0700";
-        LoadCredential = cfg.computed.credentials;
+        LoadCredential = cfg.computed.databaseCredentials;
         RemainAfterExit = true;
       };
     };
@@ -229,7 +244,7 @@ in
             "matrix-authentication-service-secrets.service"
           ]
           ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
-          ++ cfg.serviceDependencies
+          ++ cfg.computed.dependencies
         )
         ++ [ "matrix-authentication-service-migrate-database.service" ]
         ++ lib.optional (
@@ -245,12 +260,12 @@ in
         ++ lib.optional (
           (cfg.socketActivation || matches formats.filePath cfg.listen.public) && cfg.role != "worker"
         ) "matrix-authentication-service.socket";
-      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
       }
       // lib.optionalAttrs cfg.migration.enable {
-        ConditionFileNotEmpty = "${cfg.migration.directory}/synapse.yaml";
+        ConditionFileNotEmpty = [ "${cfg.migration.directory}/synapse.yaml" ];
       }
       // {
         StartLimitIntervalSec = "0";
@@ -262,13 +277,15 @@ in
       ];
       serviceConfig = {
         Type = "notify-reload";
+        NotifyAccess = "all";
+        ExecStartPre = [ "${cfg.toolsPackage}/bin/mas-service prepare" ];
         ExecStart =
           if cfg.role == "worker" then
-            "${cfg.toolsPackage}/bin/mas-service run -- worker"
+            "${"${cfg.package}/bin/mas-cli worker"}${" --config /run/matrix-authentication-service/config.yaml${lib.concatStringsSep "" (map (entry: " --config ${entry}") cfg.computed.extraConfigFiles)}"}"
           else if cfg.role == "server" then
-            "${cfg.toolsPackage}/bin/mas-service run -- server --no-migrate --no-worker"
+            "${"${cfg.package}/bin/mas-cli server --no-migrate --no-worker"}${" --config /run/matrix-authentication-service/config.yaml${lib.concatStringsSep "" (map (entry: " --config ${entry}") cfg.computed.extraConfigFiles)}"}"
           else
-            "${cfg.toolsPackage}/bin/mas-service run -- server --no-migrate";
+            "${"${cfg.package}/bin/mas-cli server --no-migrate"}${" --config /run/matrix-authentication-service/config.yaml${lib.concatStringsSep "" (map (entry: " --config ${entry}") cfg.computed.extraConfigFiles)}"}";
         WatchdogSec = "1min";
         LimitNOFILE = "65536";
         MemoryHigh = "2G";
@@ -297,7 +314,7 @@ in
         "matrix-authentication-service.service"
       ]
       ++ lib.optionals cfg.synapse.enable cfg.synapse.units;
-      requires = [ "matrix-authentication-service.service" ];
+      wants = [ "matrix-authentication-service.service" ];
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
         StartLimitIntervalSec = "0";
@@ -308,6 +325,7 @@ in
         "networked"
         "noJit"
       ];
+      inherits = "everything";
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/mas-service users";
@@ -315,8 +333,9 @@ in
         RestartSec = "1s";
         RestartSteps = "6";
         RestartMaxDelaySec = "1min";
-        User = "matrix-authentication-service";
-        Group = "matrix-authentication-service";
+        RestartMode = "direct";
+        User = cfg.computed.user;
+        Group = cfg.computed.group;
         StateDirectory = "matrix-authentication-service";
         StateDirectoryMode = "0700";
         WorkingDirectory = "/var/lib/matrix-authentication-service";
@@ -338,7 +357,7 @@ in
             "matrix-authentication-service-secrets.service"
           ]
           ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
-          ++ cfg.serviceDependencies
+          ++ cfg.computed.dependencies
         )
         ++ [ "matrix-authentication-service.service" ]
         ++ lib.optionals cfg.synapse.enable cfg.synapse.units;
@@ -346,12 +365,12 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
-      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
       }
       // lib.optionalAttrs cfg.migration.enable {
-        ConditionFileNotEmpty = "${cfg.migration.directory}/synapse.yaml";
+        ConditionFileNotEmpty = [ "${cfg.migration.directory}/synapse.yaml" ];
       };
       sandbox = [
         "common"
@@ -359,11 +378,12 @@ in
         "public"
         "noJit"
       ];
+      inherits = "everything";
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/mas-service doctor";
-        User = "matrix-authentication-service";
-        Group = "matrix-authentication-service";
+        User = cfg.computed.user;
+        Group = cfg.computed.group;
         StateDirectory = "matrix-authentication-service";
         StateDirectoryMode = "0700";
         WorkingDirectory = "/var/lib/matrix-authentication-service";
@@ -382,7 +402,7 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
-      ++ cfg.serviceDependencies
+      ++ cfg.computed.dependencies
       ++ [
         "postgresql.service"
         "postgresql.target"
@@ -391,7 +411,7 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
-      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
       };
@@ -400,6 +420,7 @@ in
         "public"
         "noJit"
       ];
+      inherits = "order";
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/syn2mas inspect";
@@ -419,7 +440,7 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
-      ++ cfg.serviceDependencies
+      ++ cfg.computed.dependencies
       ++ [
         "postgresql.service"
         "postgresql.target"
@@ -428,7 +449,7 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
-      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
         Conflicts = "syn2mas-migrate.service syn2mas-rollback.service";
@@ -438,6 +459,7 @@ in
         "public"
         "noJit"
       ];
+      inherits = "order";
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/syn2mas rehearse";
@@ -461,7 +483,7 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
-      ++ cfg.serviceDependencies
+      ++ cfg.computed.dependencies
       ++ [
         "postgresql.service"
         "postgresql.target"
@@ -470,7 +492,7 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
-      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
         Conflicts = "syn2mas-rehearse.service syn2mas-rollback.service";
@@ -480,6 +502,7 @@ in
         "public"
         "noJit"
       ];
+      inherits = "order";
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/syn2mas migrate --yes";
@@ -504,7 +527,7 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
-      ++ cfg.serviceDependencies
+      ++ cfg.computed.dependencies
       ++ [
         "postgresql.service"
         "postgresql.target"
@@ -513,7 +536,7 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
-      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
       };
@@ -522,6 +545,7 @@ in
         "public"
         "noJit"
       ];
+      inherits = "order";
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/syn2mas verify";
@@ -540,7 +564,7 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
-      ++ cfg.serviceDependencies
+      ++ cfg.computed.dependencies
       ++ [
         "postgresql.service"
         "postgresql.target"
@@ -549,7 +573,7 @@ in
         "matrix-authentication-service-secrets.service"
       ]
       ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
-      wants = [ "network-online.target" ] ++ cfg.serviceDependencies;
+      wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
         Conflicts = "syn2mas-rehearse.service syn2mas-migrate.service";
@@ -559,6 +583,7 @@ in
         "public"
         "noJit"
       ];
+      inherits = "order";
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/syn2mas rollback";
@@ -586,7 +611,7 @@ in
             Documentation = "https://element-hq.github.io/matrix-authentication-service/";
           }
           // lib.optionalAttrs cfg.migration.enable {
-            ConditionFileNotEmpty = "${cfg.migration.directory}/synapse.yaml";
+            ConditionFileNotEmpty = [ "${cfg.migration.directory}/synapse.yaml" ];
           };
           listenStreams = [
             cfg.listen.public

@@ -48,9 +48,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Put MAS's configuration together where MAS's own unit reads it, and let MAS check it. For
+    /// units.
+    #[command(after_help = "Example: mas-service prepare")]
+    Prepare,
     /// Put MAS's configuration together, and become `mas-cli`. For units.
-    #[command(after_help = "Example: mas-service run -- server --no-migrate")]
+    #[command(after_help = "Example: mas-service run --only database -- database migrate")]
     Run {
+        /// Use just this section of the configuration, unchecked.
+        #[arg(long, value_name = "SECTION")]
+        only: Option<String>,
         /// Arguments for `mas-cli`.
         #[arg(last = true, required = true)]
         arguments: Vec<String>,
@@ -130,7 +137,13 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     let manifest = service::manifest(&cli.manifest)?;
     match cli.command {
-        Command::Run { arguments } => Err(prepare::run(&manifest, &arguments).into()),
+        Command::Prepare => {
+            Mas::ready(&manifest)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Run { only, arguments } => {
+            Err(prepare::run(&manifest, only.as_deref(), &arguments).into())
+        }
         Command::Secrets => run_secrets(&manifest),
         Command::CheckSecrets => run_check_secrets(&manifest),
         Command::Users => run_users(&manifest),

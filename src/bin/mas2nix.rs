@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use mas2nix::{
-    check::{self, Problem},
+    check::{self, Problem, Severity},
     compile::{self, docs},
     diff,
     load::{LoadError, Loaded},
@@ -93,8 +93,8 @@ struct Check {
     /// Refuse secrets that stand in the files themselves, as for a file that everyone can read.
     #[arg(long)]
     no_inline_secrets: bool,
-    /// Print the problems as JSON: `{"valid", "problems": [{"id", "path", "value", "reason",
-    /// "fix", "file"}]}`.
+    /// Print the problems as JSON: `{"valid", "problems": [{"id", "severity", "path", "value",
+    /// "reason", "fix", "file"}]}`.
     #[arg(long)]
     json: bool,
 }
@@ -210,15 +210,15 @@ fn run_check(arguments: &Check) -> Result<ExitCode> {
         }
     };
     if arguments.json {
-        let report = serde_json::json!({"valid": problems.is_empty(), "problems": problems});
+        let report = serde_json::json!({"valid": check::is_valid(&problems), "problems": problems});
         writeln!(io::stdout(), "{report:#}")?;
     } else {
         show(&problems, &arguments.files)?;
-        if problems.is_empty() {
+        if check::is_valid(&problems) {
             eprintln!("valid for MAS {}", arguments.mas_version);
         }
     }
-    Ok(verdict(problems.is_empty()))
+    Ok(verdict(check::is_valid(&problems)))
 }
 
 /// The files' content, or what is wrong with their form.
@@ -249,10 +249,21 @@ fn show(problems: &[Problem], files: &[PathBuf]) -> io::Result<()> {
     for problem in problems {
         write!(out, "{}", shown(problem, files))?;
     }
-    match problems.len() {
-        0 => {}
-        1 => eprintln!("1 problem"),
-        count => eprintln!("{count} problems"),
+    let count = |severity: Severity, one: &str| {
+        let same = problems.iter().filter(|it| it.severity == severity).count();
+        match same {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            many => Some(format!("{many} {one}s")),
+        }
+    };
+    let counts = [
+        count(Severity::Error, "problem"),
+        count(Severity::Warning, "warning"),
+    ];
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    if !counts.is_empty() {
+        eprintln!("{}", counts.join(", "));
     }
     Ok(())
 }
@@ -262,8 +273,8 @@ fn run_render(arguments: &Render) -> Result<ExitCode> {
         Ok(loaded) => render::context(&loaded, &arguments.mas_version),
         Err(problem) => Err(vec![problem]),
     };
-    let files = match context {
-        Ok(context) => context.files(),
+    let (files, warnings) = match context {
+        Ok((context, warnings)) => (context.files(), warnings),
         Err(problems) => {
             if arguments.json {
                 let report = serde_json::json!({"valid": false, "problems": problems});
@@ -282,10 +293,13 @@ fn run_render(arguments: &Render) -> Result<ExitCode> {
             |file| serde_json::json!({"path": file.path, "changed": changed.contains(&file.path)}),
         );
         let report = serde_json::json!({
-            "valid": true, "problems": [], "files": files.collect::<Vec<_>>(), "enable": enable,
+            "valid": true, "problems": warnings, "files": files.collect::<Vec<_>>(), "enable": enable,
         });
         writeln!(out, "{report:#}")?;
     } else {
+        drop(out);
+        show(&warnings, &arguments.config)?;
+        let mut out = io::stdout().lock();
         for path in &changed {
             writeln!(out, "{}", arguments.out.join(path).display())?;
         }
@@ -318,8 +332,12 @@ fn shown(problem: &Problem, files: &[PathBuf]) -> String {
         Some(value) => format!(" (it is {value})"),
         None => String::new(),
     };
+    let warning = match problem.severity {
+        Severity::Error => "",
+        Severity::Warning => "warning: ",
+    };
     format!(
-        "{}: {}{value}\n    {}\n",
+        "{}: {warning}{}{value}\n    {}\n",
         places.join(": "),
         problem.reason,
         problem.fix

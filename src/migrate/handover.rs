@@ -67,7 +67,8 @@ impl Handover {
         for (name, file) in &manifest.credentials {
             handover.take(name, file)?;
         }
-        let arguments = prepare(&manifest, &directories).map_err(|error| from_service(&error))?;
+        let arguments =
+            prepare(&manifest, &directories, None).map_err(|error| from_service(&error))?;
         let files = arguments.iter().filter(|argument| *argument != "--config");
         handover.files = files.map(PathBuf::from).collect();
         if let Some(account) = account {

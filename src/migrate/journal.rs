@@ -106,6 +106,21 @@ pub struct Journal {
     pub memory: Memory,
 }
 
+/// Whether a command is writing the journal in this directory.
+///
+/// # Errors
+///
+/// If there is a journal that cannot be opened.
+pub fn is_in_use(directory: &Path) -> Result<bool, MigrateError> {
+    let path = directory.join("journal");
+    let file = match fs::File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(MigrateError::file(&path, error.to_string())),
+    };
+    Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err())
+}
+
 impl Journal {
     /// Opens the journal in a directory, which is made.
     ///

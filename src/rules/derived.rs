@@ -233,13 +233,16 @@ fn versions(place: &Place, name: &str, node: &Node, parent: &Version) -> Vec<Rul
         ));
     }
     if let Some(removed) = &node.removed {
-        rules.push(place.rule(
-            "removed",
-            name,
-            all([not(Expr::OlderThan(removed.clone())), set(&at)]),
-            &format!("MAS {removed} dropped this option and ignores it"),
-            "Remove it.",
-        ));
+        rules.push(Rule {
+            kind: Kind::Ignored,
+            ..place.rule(
+                "removed",
+                name,
+                all([not(Expr::OlderThan(removed.clone())), set(&at)]),
+                &format!("MAS {removed} dropped this option, and every version since ignores it"),
+                "Remove it: that changes nothing.",
+            )
+        });
     }
     if let Shape::Choice(choices) = &node.shape {
         let newer: Vec<_> = choices

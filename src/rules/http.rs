@@ -1,7 +1,10 @@
 //! Rules of the `http` section.
 
 use super::{Rule, each, exclusive, rule};
-use crate::expr::{all, all_missing, any, empty, missing, set};
+use crate::{
+    expr::{all, all_missing, any, empty, missing, option, set},
+    schema::format::WILDCARD_URL,
+};
 
 const LISTENERS: &str = "http.listeners[]";
 
@@ -17,6 +20,8 @@ pub fn rules() -> Vec<Rule> {
             "MAS would start without listening anywhere, because an `http` section replaces its default listeners",
             "Give at least one listener.",
         ),
+        wildcard("http.public_base"),
+        wildcard("http.issuer"),
         // 9, 10
         each(
             LISTENERS,
@@ -58,4 +63,16 @@ pub fn rules() -> Vec<Rule> {
         exclusive(LISTENERS, "tls", "key", "key_file"),
         exclusive(LISTENERS, "tls", "password", "password_file"),
     ]
+}
+
+/// nixpkgs' module has `http://[::]:8080/` for a default, and Element X does not find such a MAS
+/// (<https://github.com/element-hq/matrix-authentication-service/issues/5379>).
+fn wildcard(at: &str) -> Rule {
+    rule(
+        "wildcard-url",
+        at,
+        option(at).matches(&WILDCARD_URL),
+        "this names all addresses of a host, and clients such as Element X do not find MAS by it",
+        "Give the public address of MAS, for instance \"https://auth.example.com/\".",
+    )
 }

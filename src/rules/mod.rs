@@ -54,6 +54,8 @@ pub enum Kind {
     Validity,
     /// A secret that does not belong in a file that everyone can read.
     Secrecy,
+    /// What MAS ignores: the configuration works, and would work the same without it.
+    Ignored,
 }
 
 impl Rule {

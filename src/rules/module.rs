@@ -130,11 +130,24 @@ fn routes() -> Vec<Rule> {
             "Give one, for instance \"/auth/\".",
         ),
         rule(
+            "well-known-without-name",
+            "settings.matrix.homeserver",
+            all([
+                any_proxy(),
+                enabled("routes.wellKnown"),
+                enabled("settingsElsewhere"),
+                not(set("settings.matrix.homeserver")),
+            ]),
+            "the proxy serves documents on the name of the homeserver, and a file that only MAS reads may bring it",
+            "Give it here too, or set `routes.wellKnown` to false.",
+        ),
+        rule(
             "well-known-with-port",
             "routes.wellKnown",
             all([
                 any_proxy(),
                 enabled("routes.wellKnown"),
+                set("settings.matrix.homeserver"),
                 not(option("settings.matrix.homeserver").matches(&DOMAIN_NAME)),
             ]),
             "the name of the homeserver has a port or is an address, so other servers do not look there",

@@ -257,6 +257,16 @@ pub static HTTP_URL: Format = Format {
     also: None,
 };
 
+/// A URL whose host stands for all addresses of a host. A server can listen there; nobody can
+/// connect to it by that name.
+pub static WILDCARD_URL: Format = Format {
+    name: "WildcardUrl",
+    description: "a URL that names all addresses of a host",
+    json: None,
+    pattern: "[Hh][Tt][Tt][Pp][Ss]?://([^/?#@]*@)?(\\[[0:]+]|0+(\\.0+)*)(:[0-9]*)?([/?#].*)?",
+    also: None,
+};
+
 /// The address of a PostgreSQL database on this host.
 pub static LOCAL_DATABASE_URI: Format = Format {
     name: "LocalDatabaseUri",
@@ -307,6 +317,7 @@ static OF_RULES: &[&Format] = &[
     &MAILBOX,
     &URI_WITH_PASSWORD,
     &HTTP_URL,
+    &WILDCARD_URL,
     &LOCAL_DATABASE_URI,
     &LOOPBACK,
     &SOCKET_DATABASE_URI,
@@ -449,6 +460,13 @@ formats! {
         pattern: "/[^%\"'[:cntrl:]]*",
         also: None,
     }
+    /// A configuration file of MAS.
+    ConfigFile = CONFIG_FILE {
+        description: "an absolute path, or one that begins with ${CREDENTIALS_DIRECTORY}/",
+        json: None,
+        pattern: "(\\$CREDENTIALS_DIRECTORY|\\$[{]CREDENTIALS_DIRECTORY})?/[^%\"'[:cntrl:]]*",
+        also: None,
+    }
     /// The name of a systemd unit.
     UnitName = UNIT_NAME {
         description: "the name of a systemd unit, such as matrix-synapse.service",
@@ -461,6 +479,13 @@ formats! {
         description: "a name of letters, digits, -, . and _",
         json: None,
         pattern: "[A-Za-z0-9_][A-Za-z0-9._-]*",
+        also: None,
+    }
+    /// The value of an HTTP header, as reverse proxies take it between quotes.
+    HeaderValue = HEADER_VALUE {
+        description: "the value of an HTTP header, without quotes, \\, $ and braces",
+        json: None,
+        pattern: "[^\"\\${}[:cntrl:]]*",
         also: None,
     }
     /// A version.

@@ -16,12 +16,15 @@ pub struct Matrix {
 
     /// The homeserver's name, `server_name` in Synapse's configuration: what stands behind the
     /// colon in user ids.
-    #[schemars(example = &"example.com", extend("default" = "localhost:8008"))]
+    #[schemars(
+        example = &"example.com",
+        extend("default" = "localhost:8008", "x-unset-if-empty" = true)
+    )]
     pub homeserver: Option<ServerName>,
 
     /// Where MAS reaches the homeserver. Use an internal address: this way leads to an API that
     /// the public must not reach.
-    #[schemars(extend("default" = "http://localhost:8008/"))]
+    #[schemars(extend("default" = "http://localhost:8008/", "x-unset-if-empty" = true))]
     pub endpoint: Option<Url>,
 
     /// Secret shared with the homeserver, `matrix_authentication_service.secret` in Synapse's

@@ -13,6 +13,7 @@
 //! | `x-required-before` | MAS versions before this one refuse to start without the option |
 //! | `x-secret` | never print the value, and never let it into the Nix store |
 //! | `x-read-raw` | MAS uses every byte of the named file, so a final newline must go |
+//! | `x-unset-if-empty` | NixOS takes the empty text for leaving the option out, because nixpkgs' module has it for the default |
 //! | `x-nullable` | whether `null` is accepted, where the rule below does not tell |
 //! | `x-null` | `null` differs from leaving the option out: what it means |
 //! | `x-upstream` | what upstream's schema says instead, for `mas2nix diff` |

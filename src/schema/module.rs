@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::{
     Settings,
     format::{
-        Addresses, CalendarEvent, DomainName, FilePath, ListenAddress, Name, SocketAddress,
-        UnitName, Upstream, Url, UrlPath, Version,
+        Addresses, CalendarEvent, ConfigFile, DomainName, FilePath, HeaderValue, ListenAddress,
+        Name, SocketAddress, UnitName, Upstream, Url, UrlPath, Version,
     },
 };
 
@@ -40,6 +40,13 @@ pub struct Module {
     #[schemars(extend("default" = "/usr"))]
     pub postgresql_package: FilePath,
 
+    /// The port of the PostgreSQL on this host, with which its socket is named, too.
+    #[schemars(extend(
+        "default" = 5432,
+        "x-default-text" = "`services.postgresql.settings.port` on NixOS, otherwise 5432"
+    ))]
+    pub postgresql_port: u16,
+
     /// The configuration of MAS.
     pub settings: Settings,
 
@@ -54,9 +61,10 @@ pub struct Module {
     pub role: Role,
 
     /// Further configuration files, read after the generated one: for secrets that MAS cannot read
-    /// from a file of their own. They are handed to the service as systemd credentials.
+    /// from a file of their own. They are handed to the service as systemd credentials, unless they
+    /// are credentials already or lie in the service's own directories.
     #[schemars(extend("default" = []), example = ["/run/secrets/mas.yaml"])]
-    pub extra_config_files: Vec<FilePath>,
+    pub extra_config_files: Vec<ConfigFile>,
 
     /// Whether secrets may stand in the settings themselves, where every user of this host and
     /// every copy of its system can read them. For tests.
@@ -74,7 +82,8 @@ pub struct Module {
     #[schemars(extend("default" = {}), example = serde_json::json!({"oidc": "/run/secrets/oidc"}))]
     pub credentials: BTreeMap<String, FilePath>,
 
-    /// Units to start before MAS. Synapse needs none of this: it is started after MAS.
+    /// Units to start before MAS. Synapse is none of them: it is started after MAS, so its units are
+    /// left out here where `synapse.enable` is true.
     #[schemars(extend("default" = []), example = ["openldap.service"])]
     pub service_dependencies: Vec<UnitName>,
 
@@ -338,6 +347,15 @@ pub struct Routes {
     /// of the homeserver, by which clients and other servers find it.
     #[schemars(extend("default" = true))]
     pub well_known: bool,
+
+    /// Response headers to add to these two documents, by name. nginx drops the headers that a
+    /// server or `http` block sets wherever a location sets one of its own, as these two do: repeat
+    /// such headers here.
+    #[schemars(
+        extend("default" = {}),
+        example = serde_json::json!({"X-Content-Type-Options": "nosniff"})
+    )]
+    pub well_known_headers: BTreeMap<String, HeaderValue>,
 
     /// An address of this host at which programs on the same host, such as bridges, reach Synapse
     /// and MAS in the way that the public does.

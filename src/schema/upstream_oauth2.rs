@@ -311,6 +311,22 @@ pub struct EmailImport {
     /// Template of the value, over the claims in `user`.
     #[schemars(extend("x-default-text" = "`{{ user.email }}`"))]
     pub template: Option<String>,
+
+    /// When to take the address for verified. MAS 0.13.0 dropped this option and ignores it.
+    #[schemars(extend("x-removed" = "0.13.0"))]
+    pub set_email_verification: Option<SetEmailVerification>,
+}
+
+/// When to take an email address for verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SetEmailVerification {
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+    /// If the provider says so.
+    Import,
 }
 
 /// How to come by the account's name at a provider.

@@ -10,11 +10,21 @@ use std::{
     process::{Command, Output},
 };
 
+use serde_json::Value;
+
 use super::{ServiceError, secret_text};
 use crate::{
     disk,
     manifest::{Copy, CopyKind, Manifest},
+    yaml,
 };
+
+/// Where the configuration of MAS's own unit is while that runs.
+pub const MAIN_RUNTIME_DIRECTORY: &str = "/run/matrix-authentication-service";
+
+/// Where systemd puts the credentials of MAS's own unit. Settings that name this directory are read
+/// by other units too, which have the same credentials in directories of their own.
+const MAIN_CREDENTIALS_DIRECTORY: &str = "/run/credentials/matrix-authentication-service.service";
 
 /// The directories that systemd makes for a unit.
 #[derive(Clone, Debug)]
@@ -42,7 +52,8 @@ impl Directories {
         })
     }
 
-    /// A text with the two variables filled in, in the forms `$NAME` and `${NAME}`.
+    /// A text with the two variables filled in, in the forms `$NAME` and `${NAME}`, and with the
+    /// credentials of MAS's own unit replaced by those at hand.
     #[must_use]
     pub fn fill(&self, text: &str) -> String {
         let fill = |text: String, name: &str, directory: &Path| {
@@ -51,11 +62,18 @@ impl Directories {
                 .replace(&format!("${name}"), &directory)
         };
         let text = fill(text.to_owned(), "CREDENTIALS_DIRECTORY", &self.credentials);
-        fill(text, "RUNTIME_DIRECTORY", &self.runtime)
+        let text = fill(text, "RUNTIME_DIRECTORY", &self.runtime);
+        self.with_own_credentials(&text)
+    }
+
+    fn with_own_credentials(&self, text: &str) -> String {
+        let own = self.credentials.to_string_lossy();
+        text.replace(MAIN_CREDENTIALS_DIRECTORY, &own)
     }
 }
 
-/// Writes MAS's configuration and the copies it needs, and gives the arguments that name it.
+/// Writes MAS's configuration, whole or `only` one section of it, with the copies of files that it
+/// names, and gives the arguments that name it.
 ///
 /// # Errors
 ///
@@ -63,21 +81,57 @@ impl Directories {
 pub fn prepare(
     manifest: &Manifest,
     directories: &Directories,
+    only: Option<&str>,
 ) -> Result<Vec<String>, ServiceError> {
-    for copy in &manifest.copies {
-        make_copy(copy, directories)?;
-    }
     let template = fs::read_to_string(&manifest.config)
         .map_err(ServiceError::file(&manifest.config, "cannot be read"))?;
+    let template = match only {
+        Some(name) => section(&manifest.config, &template, name)?,
+        None => template,
+    };
+    let copies = manifest.copies.iter();
+    for copy in copies.filter(|copy| template.contains(&copy.target)) {
+        make_copy(copy, directories)?;
+    }
     let config = directories.runtime.join("config.yaml");
     write_private(&config, &directories.fill(&template))?;
-    let extra = manifest.extra_config_files.iter();
-    let files = extra.map(|file| directories.fill(file));
-    let mut arguments = Vec::new();
-    for file in std::iter::once(config.display().to_string()).chain(files) {
-        arguments.extend(["--config".to_owned(), file]);
+    let mut files = vec![config];
+    for (i, file) in manifest.extra_config_files.iter().enumerate() {
+        files.push(extra_config(i, &directories.fill(file), directories)?);
     }
-    Ok(arguments)
+    let arguments = files.into_iter().flat_map(|file| {
+        let file = file.display().to_string();
+        ["--config".to_owned(), file]
+    });
+    Ok(arguments.collect())
+}
+
+/// The configuration with just one of its sections.
+fn section(file: &Path, config: &str, name: &str) -> Result<String, ServiceError> {
+    let invalid = |error: serde_yaml_ng::Error| ServiceError::Invalid {
+        path: file.to_owned(),
+        reason: error.to_string(),
+    };
+    let config: Value = serde_yaml_ng::from_str(config).map_err(invalid)?;
+    let mut kept = serde_json::Map::new();
+    if let Some(section) = config.get(name) {
+        kept.insert(name.to_owned(), section.clone());
+    }
+    Ok(yaml::document(&Value::Object(kept)))
+}
+
+/// A configuration file of the administrator's. If it names credentials of MAS's own unit, another
+/// unit gets a copy that names its own.
+fn extra_config(i: usize, file: &str, directories: &Directories) -> Result<PathBuf, ServiceError> {
+    let file = PathBuf::from(file);
+    let content = fs::read_to_string(&file).map_err(ServiceError::file(&file, "cannot be read"))?;
+    let filled = directories.with_own_credentials(&content);
+    if filled == content {
+        return Ok(file);
+    }
+    let copy = directories.runtime.join(format!("config-{i}.yaml"));
+    write_private(&copy, &filled)?;
+    Ok(copy)
 }
 
 fn make_copy(copy: &Copy, directories: &Directories) -> Result<(), ServiceError> {
@@ -136,10 +190,7 @@ impl Mas {
     ///
     /// If the configuration cannot be put together, or MAS refuses it.
     pub fn ready(manifest: &Manifest) -> Result<Self, ServiceError> {
-        let mas = Mas {
-            program: manifest.mas_cli.clone(),
-            arguments: prepare(manifest, &Directories::of_this_unit()?)?,
-        };
+        let mas = Mas::with_section(manifest, None)?;
         if manifest.check_config {
             let mut check = mas.command(&["config", "check"]);
             let status = check
@@ -156,16 +207,20 @@ impl Mas {
         Ok(mas)
     }
 
-    /// A run of a subcommand. Of the environment it gets everything but `MAS_*`, which MAS would
-    /// take for settings.
+    /// Puts the configuration together, whole or only one section of it, which MAS's own check
+    /// would find too little.
+    fn with_section(manifest: &Manifest, only: Option<&str>) -> Result<Self, ServiceError> {
+        Ok(Mas {
+            program: manifest.mas_cli.clone(),
+            arguments: prepare(manifest, &Directories::of_this_unit()?, only)?,
+        })
+    }
+
+    /// A run of a subcommand. It gets this unit's environment, in which `MAS_*` variables stand for
+    /// settings that no file has.
     #[must_use]
     pub fn command(&self, subcommand: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        for (name, _) in env::vars_os() {
-            if name.to_string_lossy().starts_with("MAS_") {
-                command.env_remove(name);
-            }
-        }
         command.args(&self.arguments).args(subcommand);
         command
     }
@@ -182,10 +237,15 @@ impl Mas {
     }
 }
 
-/// Becomes MAS's program with a subcommand. Comes back only with an error.
+/// Becomes MAS's program with a subcommand, and with its whole configuration or `only` one section
+/// of it. Comes back only with an error.
 #[must_use]
-pub fn run(manifest: &Manifest, arguments: &[String]) -> ServiceError {
-    match Mas::ready(manifest) {
+pub fn run(manifest: &Manifest, only: Option<&str>, arguments: &[String]) -> ServiceError {
+    let mas = match only {
+        Some(_) => Mas::with_section(manifest, only),
+        None => Mas::ready(manifest),
+    };
+    match mas {
         Ok(mas) => {
             let error = mas.command(&[]).args(arguments).exec();
             ServiceError::file(&mas.program, "cannot be run")(error)

@@ -33,8 +33,8 @@ pub fn command(
     command.arg(if terminal { "--pty" } else { "--pipe" });
     let runtime = format!("RuntimeDirectory={NAME}-{}", std::process::id());
     let fixed = [
-        &format!("User={NAME}"),
-        &format!("Group={NAME}"),
+        &format!("User={}", manifest.user),
+        &format!("Group={}", manifest.group),
         &format!("StateDirectory={NAME}"),
         "StateDirectoryMode=0700",
         &format!("WorkingDirectory=/var/lib/{NAME}"),
@@ -54,6 +54,9 @@ pub fn command(
     for (name, path) in credentials.filter(|(name, _)| !name.starts_with("user-")) {
         command.arg("--property");
         command.arg(format!("LoadCredential={name}:{}", path.display()));
+    }
+    for property in &manifest.unit_properties {
+        command.args(["--property", property]);
     }
     command.arg("--").arg(program).args(arguments);
     Ok(command)

@@ -1,6 +1,6 @@
 //! The one-shots around `syn2mas`, which move an existing homeserver.
 
-use super::{Kind, Sandbox, Unit, described, service};
+use super::{Inherits, Kind, Sandbox, Unit, described, service};
 use crate::expr::{Entry, enabled, entry, item, items, known, template, texts};
 
 /// All of them.
@@ -74,6 +74,7 @@ fn one_shot(name: &'static str, description: &'static str) -> Unit {
         kind: Kind::Service,
         when: Some(enabled("migration.enable")),
         unit: described(description, unit),
+        inherits: Inherits::Order,
         sandbox: vec![Sandbox::Common, Sandbox::Public, Sandbox::NoJit],
         body: Vec::new(),
         wanted_by: Vec::new(),

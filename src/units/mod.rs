@@ -34,6 +34,8 @@ pub struct Unit {
     pub unit: Vec<Entry>,
     /// What it has in common with other services.
     pub sandbox: Vec<Sandbox>,
+    /// What it takes over of what an administrator adds to MAS's own unit.
+    pub inherits: Inherits,
     /// What is its own of `[Service]`, `[Socket]` or `[Timer]`.
     pub body: Vec<Entry>,
     /// The units that start it, `WantedBy=` in `[Install]`.
@@ -45,6 +47,31 @@ impl Unit {
     #[must_use]
     pub fn file_name(&self) -> String {
         format!("{}.{}", self.name, self.kind.suffix())
+    }
+}
+
+/// What a unit takes over of what an administrator adds to MAS's own unit.
+///
+/// On NixOS the module sees these additions; elsewhere a drop-in has to be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inherits {
+    /// Nothing.
+    Nothing,
+    /// The units that it comes after, wants and requires.
+    Order,
+    /// The same, and its user, groups, environment and credentials.
+    Everything,
+}
+
+impl Inherits {
+    /// What it is called in Nix.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Inherits::Nothing => "nothing",
+            Inherits::Order => "order",
+            Inherits::Everything => "everything",
+        }
     }
 }
 
@@ -122,7 +149,7 @@ pub fn tmpfiles() -> Vec<Item> {
 fn after_cutover() -> Entry {
     entry(
         "ConditionFileNotEmpty",
-        template("{migration.directory}/synapse.yaml"),
+        vec![item(template("{migration.directory}/synapse.yaml"))],
     )
     .when(enabled("migration.enable"))
 }

@@ -1,12 +1,13 @@
 //! The services: MAS itself, and the one-shots before and beside it.
 
-use super::{Kind, NAME, Sandbox, Unit, after_cutover, described, socket};
+use super::{Inherits, Kind, NAME, Sandbox, Unit, after_cutover, described, socket};
 use crate::{
     delegation,
     expr::{
         Entry, Expr, Item, Term, all, any, either, enabled, entry, item, items, known, not,
         template, texts,
     },
+    service::prepare::MAIN_RUNTIME_DIRECTORY,
 };
 
 const SECRETS: &str = "matrix-authentication-service-secrets.service";
@@ -22,7 +23,7 @@ pub const POSTGRESQL: &[&str] = &["postgresql.service", "postgresql.target"];
 /// Makes the secrets that are not there yet, and looks whether the others are.
 pub fn secrets() -> Unit {
     let group = either(delegation::here(), known("synapse.group"), NAME);
-    let body = vec![
+    let mut body = vec![
         entry("Type", "oneshot"),
         entry("RemainAfterExit", true),
         entry(
@@ -44,17 +45,23 @@ pub fn secrets() -> Unit {
             texts(&["@system-service", "~@privileged", "~@resources", "@chown"]),
         ),
     ];
+    // A secret that another unit makes may come a moment later.
+    body.extend(retries());
     Unit {
         name: "matrix-authentication-service-secrets",
         kind: Kind::Service,
         when: None,
         unit: described(
             "Secrets of Matrix Authentication Service",
-            vec![entry(
-                "Before",
-                vec![items(known("synapse.units")).when(delegated())],
-            )],
+            vec![
+                entry(
+                    "Before",
+                    vec![items(known("synapse.units")).when(delegated())],
+                ),
+                retried(),
+            ],
         ),
+        inherits: Inherits::Order,
         sandbox: vec![Sandbox::Common, Sandbox::Offline, Sandbox::NoJit],
         body,
         wanted_by: vec!["multi-user.target"],
@@ -63,11 +70,19 @@ pub fn secrets() -> Unit {
 
 /// Makes the role and the database in the PostgreSQL of this host.
 pub fn database() -> Unit {
-    let mut body = one_shot(
-        "{postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 \
-         --dbname=postgres --file=/etc/matrix-authentication-service/database.sql",
-        true,
-    );
+    let has_password = || enabled("computed.generate.database");
+    let mut body = one_shot(Term::Text(vec![
+        template(
+            "{postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 \
+             --port={#postgresqlPort} --dbname=postgres \
+             --file=/etc/matrix-authentication-service/database.sql",
+        ),
+        either(
+            has_password(),
+            " --file=/etc/matrix-authentication-service/database-password.sql",
+            "",
+        ),
+    ]));
     body.extend([
         entry("RemainAfterExit", true),
         entry("User", "postgres"),
@@ -75,7 +90,7 @@ pub fn database() -> Unit {
             "LoadCredential",
             vec![item(template("password:{secrets.directory}/database"))],
         )
-        .when(enabled("computed.generate.database")),
+        .when(has_password()),
     ]);
     Unit {
         name: "matrix-authentication-service-database",
@@ -90,6 +105,7 @@ pub fn database() -> Unit {
                 retried(),
             ],
         ),
+        inherits: Inherits::Nothing,
         sandbox: vec![
             Sandbox::Common,
             Sandbox::Unprivileged,
@@ -101,13 +117,16 @@ pub fn database() -> Unit {
     }
 }
 
-/// Brings the tables to the state that this MAS expects.
+/// Brings the tables to the state that this MAS expects. That takes the settings of the database
+/// and no others, so it does not depend on secrets that come only with MAS's own unit.
 pub fn migrate_database() -> Unit {
-    let mut body = one_shot(
-        "{toolsPackage}/bin/mas-service run -- database migrate",
-        true,
-    );
-    body.extend(as_mas("matrix-authentication-service-migrate-database"));
+    let mut body = one_shot(template(
+        "{toolsPackage}/bin/mas-service run --only database -- database migrate",
+    ));
+    body.extend(with_credentials(
+        "matrix-authentication-service-migrate-database",
+        known("computed.databaseCredentials"),
+    ));
     body.push(entry("RemainAfterExit", true));
     Unit {
         name: "matrix-authentication-service-migrate-database",
@@ -123,6 +142,7 @@ pub fn migrate_database() -> Unit {
                 retried(),
             ],
         ),
+        inherits: Inherits::Everything,
         sandbox: vec![
             Sandbox::Common,
             Sandbox::Unprivileged,
@@ -138,12 +158,20 @@ pub fn migrate_database() -> Unit {
 pub fn server() -> Unit {
     let is_role = |role: &str| known("role").is(role);
     let command = |arguments: &str| {
-        template(&format!(
-            "{{toolsPackage}}/bin/mas-service run -- {arguments}"
-        ))
+        Term::Text(vec![
+            template(&format!("{{package}}/bin/mas-cli {arguments}")),
+            config_arguments(),
+        ])
     };
     let mut body = vec![
         entry("Type", "notify-reload"),
+        // A shell may stand between systemd and MAS in a command of the administrator's own.
+        entry("NotifyAccess", "all"),
+        // The configuration is there for any command, the administrator's own too.
+        entry(
+            "ExecStartPre",
+            vec![item(template("{toolsPackage}/bin/mas-service prepare"))],
+        ),
         entry(
             "ExecStart",
             either(
@@ -163,7 +191,8 @@ pub fn server() -> Unit {
         entry("TasksMax", "1024"),
     ];
     body.extend(restarts());
-    body.extend(as_mas(NAME));
+    body.extend([entry("User", NAME), entry("Group", NAME)]);
+    body.extend(in_own_directories(NAME, known("computed.credentials")));
     let sockets = || all([socket::activated(), not(is_role("worker"))]);
     Unit {
         name: NAME,
@@ -197,15 +226,30 @@ pub fn server() -> Unit {
                 retried(),
             ],
         ),
+        inherits: Inherits::Nothing,
         sandbox: vec![Sandbox::Common, Sandbox::Unprivileged, Sandbox::Networked],
         body,
         wanted_by: vec!["multi-user.target"],
     }
 }
 
+/// The arguments that name MAS's configuration files, each with a space before it.
+fn config_arguments() -> Term {
+    let extra = Term::Each(
+        Box::new(known("computed.extraConfigFiles")),
+        Box::new(Term::Text(vec![" --config ".into(), Term::Entry])),
+    );
+    Term::Text(vec![
+        format!(" --config {MAIN_RUNTIME_DIRECTORY}/config.yaml")
+            .as_str()
+            .into(),
+        Term::Join(Box::new(extra), ""),
+    ])
+}
+
 /// Creates the users that do not exist yet.
 pub fn users() -> Unit {
-    let mut body = one_shot("{toolsPackage}/bin/mas-service users", true);
+    let mut body = one_shot(template("{toolsPackage}/bin/mas-service users"));
     body.extend(with_credentials(
         "matrix-authentication-service-users",
         vec![
@@ -232,10 +276,11 @@ pub fn users() -> Unit {
             "Users of Matrix Authentication Service",
             vec![
                 entry("After", after),
-                entry("Requires", texts(&[SERVER])),
+                entry("Wants", texts(&[SERVER])),
                 retried(),
             ],
         ),
+        inherits: Inherits::Everything,
         sandbox: vec![
             Sandbox::Common,
             Sandbox::Unprivileged,
@@ -249,7 +294,14 @@ pub fn users() -> Unit {
 
 /// Looks whether MAS, Synapse and the world fit together.
 pub fn doctor() -> Unit {
-    let mut body = one_shot("{toolsPackage}/bin/mas-service doctor", false);
+    // The timer tries again.
+    let mut body = vec![
+        entry("Type", "oneshot"),
+        entry(
+            "ExecStart",
+            template("{toolsPackage}/bin/mas-service doctor"),
+        ),
+    ];
     body.extend(as_mas("matrix-authentication-service-doctor"));
     // Only warnings.
     body.push(entry("SuccessExitStatus", "11"));
@@ -273,6 +325,7 @@ pub fn doctor() -> Unit {
                 after_cutover(),
             ],
         ),
+        inherits: Inherits::Everything,
         sandbox: vec![
             Sandbox::Common,
             Sandbox::Unprivileged,
@@ -294,6 +347,7 @@ pub fn doctor_timer() -> Unit {
             "Regular health check of Matrix Authentication Service and Synapse",
             Vec::new(),
         ),
+        inherits: Inherits::Nothing,
         sandbox: Vec::new(),
         body: vec![
             entry("OnCalendar", known("doctor.schedule")),
@@ -314,7 +368,7 @@ pub fn started_before() -> Vec<Item> {
         item("network-online.target"),
         item(SECRETS),
         item(DATABASE).when(enabled("createDatabase")),
-        items(known("serviceDependencies")),
+        items(known("computed.dependencies")),
     ]
 }
 
@@ -328,18 +382,21 @@ pub fn required() -> Vec<Item> {
 pub fn wanted() -> Vec<Item> {
     vec![
         item("network-online.target"),
-        items(known("serviceDependencies")),
+        items(known("computed.dependencies")),
     ]
 }
 
-fn one_shot(command: &str, again: bool) -> Vec<Entry> {
-    let mut entries = vec![
-        entry("Type", "oneshot"),
-        entry("ExecStart", template(command)),
-    ];
-    if again {
-        entries.extend(restarts());
-    }
+/// A command that is tried until it succeeds. What waits for it goes on waiting meanwhile.
+fn one_shot(command: Term) -> Vec<Entry> {
+    let mut entries = vec![entry("Type", "oneshot"), entry("ExecStart", command)];
+    entries.extend(retries());
+    entries
+}
+
+/// Tries again, like [`restarts`]; units that require this one do not see it fail in between.
+fn retries() -> Vec<Entry> {
+    let mut entries = restarts();
+    entries.push(entry("RestartMode", "direct"));
     entries
 }
 
@@ -363,10 +420,18 @@ fn as_mas(runtime_directory: &str) -> Vec<Entry> {
     with_credentials(runtime_directory, known("computed.credentials"))
 }
 
+/// Runs as the user of MAS's own unit, with credentials in a directory of its own.
 fn with_credentials(runtime_directory: &str, credentials: impl Into<Term>) -> Vec<Entry> {
+    let mut entries = vec![
+        entry("User", known("computed.user")),
+        entry("Group", known("computed.group")),
+    ];
+    entries.extend(in_own_directories(runtime_directory, credentials));
+    entries
+}
+
+fn in_own_directories(runtime_directory: &str, credentials: impl Into<Term>) -> Vec<Entry> {
     vec![
-        entry("User", NAME),
-        entry("Group", NAME),
         entry("StateDirectory", NAME),
         entry("StateDirectoryMode", "0700"),
         entry("WorkingDirectory", "/var/lib/matrix-authentication-service"),

@@ -1,6 +1,6 @@
 //! Sockets that systemd holds for MAS, so that they outlive it.
 
-use super::{Kind, NAME, Unit, after_cutover, described};
+use super::{Inherits, Kind, NAME, Unit, after_cutover, described};
 use crate::{
     expr::{Expr, all, any, enabled, entry, item, known, not},
     schema::format::FILE_PATH,
@@ -28,6 +28,7 @@ pub fn socket() -> Unit {
             "Sockets of Matrix Authentication Service",
             vec![after_cutover()],
         ),
+        inherits: Inherits::Nothing,
         sandbox: Vec::new(),
         body: vec![
             entry(

@@ -24,7 +24,7 @@ types.section {
     defaultText = lib.literalExpression "\"synapse\"";
   };
   homeserver = lib.mkOption {
-    type = types.serverName;
+    type = types.unsetIfEmpty types.serverName;
     description = ''
       The homeserver's name, `server_name` in Synapse's configuration: what stands
       behind the colon in user ids.
@@ -33,7 +33,7 @@ types.section {
     example = "example.com";
   };
   endpoint = lib.mkOption {
-    type = types.url;
+    type = types.unsetIfEmpty types.url;
     description = ''
       Where MAS reaches the homeserver. Use an internal address: this way leads to an
       API that the public must not reach.

@@ -492,6 +492,25 @@ types.section {
                   description = "Template of the value, over the claims in `user`.";
                   defaultText = lib.literalMD "`{{ user.email }}`";
                 };
+                set_email_verification = lib.mkOption {
+                  type = types.unsetOr (
+                    lib.types.enum [
+                      "always"
+                      "never"
+                      "import"
+                    ]
+                  );
+                  description = ''
+                    When to take the address for verified. MAS 0.13.0 dropped this option and
+                    ignores it.
+
+                    - `"always"`: Always.
+                    - `"never"`: Never.
+                    - `"import"`: If the provider says so.
+
+                    Gone since MAS 0.13.0.
+                  '';
+                };
               };
               description = "An email address.";
             };

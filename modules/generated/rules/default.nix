@@ -22,7 +22,6 @@ lib.concatLists [
   (lib.optionals (settings ? clients) (import ./clients.nix arguments))
   (lib.optionals (settings ? account) (import ./account.nix arguments))
   (lib.optionals (settings ? oauth) (import ./oauth.nix arguments))
-  (lib.optionals (settings ? branding) (import ./branding.nix arguments))
   (lib.optionals (settings ? captcha) (import ./captcha.nix arguments))
   (lib.optionals (settings ? policy) (import ./policy.nix arguments))
   (lib.optionals (settings ? rate_limiting) (import ./rate_limiting.nix arguments))

@@ -7,7 +7,12 @@
   older,
 }:
 let
-  inherit (rules) each refuse;
+  inherit (rules)
+    each
+    refuse
+    matches
+    formats
+    ;
 in
 lib.concatLists [
   (refuse "http.listeners"
@@ -18,6 +23,14 @@ lib.concatLists [
         (complete && !(settings ? http.listeners)) || (complete && (settings.http.listeners or null) == [ ])
       )
     )
+  )
+  (refuse "http.public_base"
+    "this names all addresses of a host, and clients such as Element X do not find MAS by it. Give the public address of MAS, for instance \"https://auth.example.com/\"."
+    (matches formats.wildcardUrl (settings.http.public_base or null))
+  )
+  (refuse "http.issuer"
+    "this names all addresses of a host, and clients such as Element X do not find MAS by it. Give the public address of MAS, for instance \"https://auth.example.com/\"."
+    (matches formats.wildcardUrl (settings.http.issuer or null))
   )
   (refuse "http.public_base" "this option has to be there. Set it." (
     settings ? http && (complete && !(settings ? http.public_base))

@@ -5,7 +5,7 @@ mod show;
 use std::{
     fs,
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -18,7 +18,7 @@ use mas2nix::{
         findings::{Finding, Severity},
         guard,
         inputs::Inputs,
-        inspect,
+        inspect, journal,
         migration::{Migration, Options, Outcome},
         rehearse, status,
         translate::{self, Translation},
@@ -136,7 +136,11 @@ enum Command {
     /// Look whether letting MAS authenticate users now would lock them out: exit 10 if it would, 0 if
     /// not, or if Synapse's database cannot be asked. The NixOS module asks before it switches.
     #[command(after_help = "Example: syn2mas guard --mas-database-uri postgresql:///mas")]
-    Guard,
+    Guard {
+        /// Look only whether another syn2mas is at work: exit 10 if one is.
+        #[arg(long)]
+        idle: bool,
+    },
     /// Say where things stand, and the next command to type. Changes nothing.
     #[command(after_help = "Example: syn2mas status --json | jq -r .stage")]
     Status {
@@ -188,6 +192,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<ExitCode> {
+    if let Command::Guard { idle: true } = cli.command {
+        return run_idle(&cli.inputs.state());
+    }
     let inputs = cli.inputs.complete()?;
     match cli.command {
         Command::Inspect { json } => run_inspect(&inputs, json).await,
@@ -223,7 +230,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rollback {
             accept_loss, json, ..
         } => run_rollback(&inputs, accept_loss, json).await,
-        Command::Guard => run_guard(&inputs).await,
+        Command::Guard { .. } => run_guard(&inputs).await,
         Command::Status { json } => run_status(&inputs, json).await,
     }
 }
@@ -353,6 +360,17 @@ async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<
     } else {
         ExitCode::from(BLOCKED)
     })
+}
+
+fn run_idle(state: &Path) -> Result<ExitCode> {
+    if !journal::is_in_use(state)? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!(
+        "syn2mas is at work in {}. Wait until it is done: `syn2mas status` says how far it is.",
+        state.display()
+    );
+    Ok(ExitCode::from(BLOCKED))
 }
 
 async fn run_guard(inputs: &Inputs) -> Result<ExitCode> {

@@ -8,7 +8,7 @@ use crate::{
     manifest,
     routes::{self, Site},
     switch,
-    units::{self, Kind, Sandbox, Unit},
+    units::{self, Inherits, Kind, Sandbox, Unit},
 };
 
 /// The files, each with its path.
@@ -22,6 +22,10 @@ pub fn files() -> Vec<(String, String)> {
         entry("manifest", manifest::section()),
         entry("migration", manifest::migration()),
         entry("databaseSql", lines(manifest::database_sql())),
+        entry(
+            "databasePasswordSql",
+            lines(manifest::database_password_sql()),
+        ),
         entry("tools", tools()),
     ]
     .into();
@@ -140,6 +144,9 @@ fn declaration(unit: Unit) -> Vec<Entry> {
     if !unit.sandbox.is_empty() {
         let names: Vec<&str> = unit.sandbox.iter().map(|part| part.name()).collect();
         entries.push(entry("sandbox", crate::expr::texts(&names)));
+    }
+    if unit.inherits != Inherits::Nothing {
+        entries.push(entry("inherits", unit.inherits.name()));
     }
     let config = match unit.kind {
         Kind::Service => "serviceConfig",

@@ -203,6 +203,7 @@ impl Here {
                 });
                 format!("\"{}\"", parts.collect::<String>())
             }
+            Term::Digits(number) => format!("toString {}", self.term(number)),
             Term::Lines(list) => format!("lib.concatLines {}", self.term(list)),
             Term::Join(list, separator) => {
                 format!(

@@ -35,14 +35,11 @@ pub fn generated(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
     for (name, node) in &root.options {
         files.push((format!("options/{name}.nix"), printer.file(name, node)));
     }
-    let validity: Vec<&Rule> = rules
-        .iter()
-        .filter(|rule| rule.kind == Kind::Validity)
-        .collect();
-    let secrecy: Vec<&Rule> = rules
-        .iter()
-        .filter(|rule| rule.kind == Kind::Secrecy)
-        .collect();
+    let of_kind = |kind: Kind| -> Vec<&Rule> {
+        let rules = rules.iter();
+        rules.filter(|rule| rule.kind == kind).collect()
+    };
+    let validity = of_kind(Kind::Validity);
     files.push(("rules/default.nix".to_owned(), rules::root(root, &validity)));
     for (name, _) in &root.options {
         let own: Vec<&Rule> = validity
@@ -59,7 +56,11 @@ pub fn generated(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
     }
     files.push((
         "secrets.nix".to_owned(),
-        rules::file(&secrecy, "the options marked as secret"),
+        rules::file(&of_kind(Kind::Secrecy), "the options marked as secret"),
+    ));
+    files.push((
+        "warnings.nix".to_owned(),
+        rules::file(&of_kind(Kind::Ignored), "the options that MAS dropped"),
     ));
     files.push(("files.nix".to_owned(), file_options(settings)));
     files.push(("module.nix".to_owned(), printer.module(&tree::module())));

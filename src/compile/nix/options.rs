@@ -80,7 +80,10 @@ impl Options {
     }
 
     fn kind(&self, node: &Node, path: &str) -> String {
-        let plain = self.shape(&node.shape, path);
+        let mut plain = self.shape(&node.shape, path);
+        if node.unset_if_empty {
+            plain = format!("types.unsetIfEmpty {plain}");
+        }
         let kind = match (node.nullable, &node.null_means) {
             (false, _) => plain,
             (true, None) => format!("types.unsetOr {}", parenthesized(&plain)),

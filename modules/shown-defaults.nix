@@ -1,0 +1,27 @@
+# MAS's own defaults that nixpkgs' module declares too, so that other modules read them. They are shown,
+# not written to MAS's configuration.
+{
+  database = {
+    uri = "postgresql:///matrix-authentication-service?host=/run/postgresql";
+    max_connections = 10;
+    min_connections = 0;
+    connect_timeout = 30;
+    idle_timeout = 600;
+    max_lifetime = 1800;
+  };
+  matrix = {
+    homeserver = "localhost:8008";
+    endpoint = "http://localhost:8008/";
+  };
+  passwords = {
+    enabled = true;
+    schemes = [
+      {
+        version = 1;
+        algorithm = "argon2id";
+      }
+    ];
+    minimum_complexity = 3;
+  };
+  upstream_oauth2.providers = [ ];
+}
