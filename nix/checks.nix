@@ -27,20 +27,42 @@ let
     }
   ) (import ./tests { inherit lib; });
 
-  system = lib.nixosSystem {
-    inherit (pkgs.stdenv.hostPlatform) system;
-    modules = [
-      self.nixosModules.default
-      ./template/configuration.nix
-      {
-        boot.loader.grub.enable = false;
-        fileSystems."/" = {
-          device = "none";
-          fsType = "tmpfs";
-        };
+  # `pkgs.lib` has no `nixosSystem`, which is a part of the flake's `lib` alone.
+  nixos =
+    modules:
+    pkgs.nixos (
+      modules
+      ++ [
+        {
+          boot.loader.grub.enable = false;
+          fileSystems."/" = {
+            device = "none";
+            fsType = "tmpfs";
+          };
+        }
+      ]
+    );
+  system = nixos [
+    self.nixosModules.default
+    ./template/configuration.nix
+  ];
+
+  # What NixOS declares of the options that the tests' own declarations have.
+  nixosOptions = pkgs.writeText "nixos-options.tsv" (
+    builtins.unsafeDiscardStringContext (
+      import ./nixos-options.nix {
+        inherit lib;
+        inherit (nixos [ "${pkgs.path}/nixos/modules/virtualisation/qemu-vm.nix" ]) options;
+        declared =
+          (lib.evalModules {
+            modules = [
+              ../tests/nixos
+              { _module.args.pkgs = import ../tests/nixos/pkgs.nix { }; }
+            ];
+          }).options;
       }
-    ];
-  };
+    )
+  );
 in
 homeservers
 // {
@@ -62,6 +84,7 @@ homeservers
         export NIX_STORE_DIR=$TMPDIR/nix/store NIX_STATE_DIR=$TMPDIR/nix/var
         export NIX_LOG_DIR=$TMPDIR/nix/log NIX_CONF_DIR=$TMPDIR/nix/etc
         export SSL_CERT_FILE=${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt
+        export MAS2NIX_NIXOS_OPTIONS=${nixosOptions}
         cargo test --offline
       '';
 

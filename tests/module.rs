@@ -556,7 +556,11 @@ fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() {
     };
     let template = root().join("nix/template/configuration.nix");
     let all = "builtins.toJSON {
-        inherit (config) assertions networking security systemd users;
+        inherit (config) assertions networking security users;
+        systemd = lib.mapAttrs (_: lib.mapAttrs (_: unit:
+          # These have no default.
+          removeAttrs unit [ \"startLimitBurst\" \"startLimitIntervalSec\" ]
+        )) { inherit (config.systemd) services sockets targets timers; };
         synapse = config.services.matrix-synapse.settings;
         nginx = lib.mapAttrs (_: host: host.forceSSL) config.services.nginx.virtualHosts;
       } != \"\"";

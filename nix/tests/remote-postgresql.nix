@@ -5,7 +5,11 @@
     services.postgresql = {
       enable = true;
       enableTCPIP = true;
-      authentication = "host all all 192.168.1.0/24 scram-sha-256";
+      # The machines' names are known with both.
+      authentication = ''
+        host all all 192.168.1.0/24 scram-sha-256
+        host all all 2001:db8:1::/64 scram-sha-256
+      '';
       initialScript = builtins.toFile "databases.sql" ''
         CREATE ROLE synapse WITH LOGIN PASSWORD 'p@ss:of/synapse';
         CREATE DATABASE synapse WITH OWNER synapse

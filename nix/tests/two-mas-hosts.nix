@@ -45,13 +45,21 @@ in
     ];
     services.postgresql = {
       enableTCPIP = true;
-      authentication = "host all all 192.168.1.0/24 scram-sha-256";
+      # The machines' names are known with both.
+      authentication = ''
+        host all all 192.168.1.0/24 scram-sha-256
+        host all all 2001:db8:1::/64 scram-sha-256
+      '';
       settings.password_encryption = "scram-sha-256";
     };
     services.matrix-synapse.settings.listeners = [
       {
         port = 8008;
-        bind_addresses = [ "0.0.0.0" ];
+        # In this order: where the first serves both families, Synapse does without the second.
+        bind_addresses = [
+          "::"
+          "0.0.0.0"
+        ];
         tls = false;
         x_forwarded = true;
         resources = [ { names = [ "client" ]; } ];

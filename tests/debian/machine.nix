@@ -18,40 +18,12 @@ let
     );
   section = header: text: lib.optionalString (text != "") "[${header}]\n${text}";
 
-  relations =
-    unit:
-    lib.mapAttrs (_: toString) (
-      lib.filterAttrs (_: units: units != [ ]) {
-        After = unit.after;
-        Before = unit.before;
-        BindsTo = unit.bindsTo;
-        Conflicts = unit.conflicts;
-        Documentation = unit.documentation;
-        OnFailure = unit.onFailure;
-        PartOf = unit.partOf;
-        Requires = unit.requires;
-        Requisite = unit.requisite;
-        Wants = unit.wants;
-        # So that a change of these is a change of the unit.
-        X-Restart-Triggers = map toString unit.restartTriggers;
-      }
-    );
-  common =
-    unit:
-    section "Unit" (
-      directives (
-        lib.optionalAttrs (unit.description != "") { Description = unit.description; }
-        // relations unit
-        // unit.unitConfig
-      )
-    );
-  # As on NixOS, only a few programs are found without being named.
-  path = unit: lib.concatMapStringsSep ":" (part: "${part}/bin") (unit.path ++ [ "/opt/nixos" ]);
+  common = unit: section "Unit" (directives unit.unitConfig);
   environment =
     unit:
     lib.concatStrings (
       lib.mapAttrsToList (name: value: "Environment=\"${name}=${value}\"\n") (
-        lib.filterAttrs (_: value: value != null) ({ PATH = path unit; } // unit.environment)
+        lib.filterAttrs (_: value: value != null) unit.environment
       )
     );
 

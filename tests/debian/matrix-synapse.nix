@@ -9,20 +9,6 @@ let
   hasWorkers = cfg.workers != { };
   database = lib.optional config.services.postgresql.enable "postgresql.target";
 
-  log = builtins.toJSON {
-    version = 1;
-    formatters.plain.format = "%(name)s: %(levelname)s: %(message)s";
-    handlers.console = {
-      class = "logging.StreamHandler";
-      formatter = "plain";
-    };
-    root = {
-      level = "WARNING";
-      handlers = [ "console" ];
-    };
-    disable_existing_loggers = false;
-  };
-
   files = configs: lib.concatMapStringsSep " " (file: "--config-path ${file}") configs;
   service = {
     serviceConfig = {
@@ -82,11 +68,7 @@ let
   worker =
     name: settings:
     let
-      file = pkgs.writeText "worker-${name}.yaml" (
-        builtins.toJSON (
-          lib.filterAttrsRecursive (_: value: value != null) settings // { worker_name = name; }
-        )
-      );
+      file = pkgs.writeText "worker-${name}.yaml" (builtins.toJSON (settings // { worker_name = name; }));
     in
     lib.nameValuePair "matrix-synapse-worker-${name}" (
       lib.mkMerge [
@@ -109,7 +91,20 @@ let
     );
 in
 lib.mkIf cfg.enable {
-  services.matrix-synapse.settings.log_config = "${pkgs.writeText "log.yaml" log}";
+  # Synapse from PyPI cannot write to the journal itself.
+  services.matrix-synapse.log = lib.mkForce {
+    version = 1;
+    formatters.plain.format = "%(name)s: %(levelname)s: %(message)s";
+    handlers.console = {
+      class = "logging.StreamHandler";
+      formatter = "plain";
+    };
+    root = {
+      level = "WARNING";
+      handlers = [ "console" ];
+    };
+    disable_existing_loggers = false;
+  };
 
   services.redis.servers.matrix-synapse = lib.mkIf cfg.configureRedisLocally {
     enable = true;

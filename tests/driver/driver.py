@@ -121,7 +121,7 @@ class Test:
 
     def install(self) -> None:
         for node, description in self.nodes.items():
-            namespace = self.network.add(node, description["address"])
+            namespace = self.network.add(node, description["addresses"])
             machine = Machine(self.image, node, namespace)
             machine.out_dir = self.out / self.name
             self.machines.append(machine)

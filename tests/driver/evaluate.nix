@@ -23,6 +23,11 @@ let
               type = lib.types.deferredModule;
               default = { };
             };
+            # In containers nothing takes that long.
+            globalTimeout = lib.mkOption {
+              type = lib.types.int;
+              default = 60 * 60;
+            };
             nodes = lib.mkOption { type = lib.types.lazyAttrsOf lib.types.deferredModule; };
             testScript = lib.mkOption { type = lib.types.str; };
           };
@@ -31,10 +36,17 @@ let
       ];
     }).config;
   names = builtins.attrNames test.nodes;
-  # As NixOS's test framework gives them.
-  address = lib.listToAttrs (
-    lib.imap1 (number: node: lib.nameValuePair node "192.168.1.${toString number}") names
+  # As NixOS's test framework gives them: an address of each family, under the same name.
+  addresses = lib.listToAttrs (
+    lib.imap1 (
+      number: node:
+      lib.nameValuePair node [
+        "192.168.1.${toString number}"
+        "2001:db8:1::${toString number}"
+      ]
+    ) names
   );
+  hosts = lib.concatMapAttrs (node: at: lib.genAttrs at (_: [ node ])) addresses;
 in
 {
   inherit (test) testScript;
@@ -47,13 +59,13 @@ in
         test.defaults
         {
           networking.hostName = lib.mkDefault node;
-          networking.hosts = lib.mapAttrs' (other: at: lib.nameValuePair at [ other ]) address;
+          networking = { inherit hosts; };
         }
         module
       ];
     }
     // {
-      address = address.${node};
+      addresses = addresses.${node};
     }
   ) test.nodes;
 }

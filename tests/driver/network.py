@@ -1,6 +1,10 @@
 """A network of machines, cut off from every other: a bridge in a network namespace of its own."""
 
 import subprocess
+import sys
+from pathlib import Path
+
+HAS_IPV6 = Path("/proc/net/if_inet6").exists()
 
 
 def ip(*arguments: str) -> None:
@@ -17,8 +21,8 @@ class Network:
         ip("-n", self.namespaces[0], "link", "add", "bridge", "type", "bridge")
         ip("-n", self.namespaces[0], "link", "set", "bridge", "up")
 
-    def add(self, machine: str, address: str) -> str:
-        """The namespace of a machine, with an address; it outlives the machine's reboots."""
+    def add(self, machine: str, addresses: list[str]) -> str:
+        """The namespace of a machine, with its addresses; it outlives the machine's reboots."""
         namespace, port = f"{self.name}-{machine}", f"port{len(self.namespaces)}"
         self.namespaces.append(namespace)
         ip("netns", "add", namespace)
@@ -26,9 +30,19 @@ class Network:
         peer = ["peer", "name", port, "netns", self.namespaces[0]]
         ip("-n", namespace, "link", "add", "eth1", "type", "veth", *peer)
         ip("-n", self.namespaces[0], "link", "set", port, "master", "bridge", "up")
-        ip("-n", namespace, "addr", "add", f"{address}/24", "dev", "eth1")
+        for address in addresses:
+            self._add_address(namespace, address)
         ip("-n", namespace, "link", "set", "eth1", "up")
         return namespace
+
+    def _add_address(self, namespace: str, address: str) -> None:
+        if ":" not in address:
+            ip("-n", namespace, "addr", "add", f"{address}/24", "dev", "eth1")
+        elif HAS_IPV6:
+            # Nobody else has it; without looking, it is there at once.
+            ip("-n", namespace, "addr", "add", f"{address}/64", "dev", "eth1", "nodad")
+        else:
+            print("left out: IPv6: this host's kernel has none", file=sys.stderr)
 
     def remove(self) -> None:
         for namespace in self.namespaces:

@@ -1,20 +1,11 @@
-"""Writes the script of every test with the names that it sees, each with its type, as NixOS's test
-driver does before it checks types."""
+"""Writes the script of every test after what NixOS's test driver puts before it to check its types."""
 
 import sys
 from pathlib import Path
 
-from driver import evaluate, names
+from driver import HERE, evaluate, names
 
-PRELUDE = """from collections.abc import Callable
-from contextlib import AbstractContextManager
-
-from machine import Machine
-
-start_all: Callable[[], None]
-subtest: Callable[[str], AbstractContextManager[None]]
-machines: list[Machine]
-"""
+PROLOGUE = (HERE / "prologue.py").read_text()
 
 
 def main() -> None:
@@ -23,8 +14,8 @@ def main() -> None:
     for name in names():
         test = evaluate(name)
         nodes = list(test["nodes"]) + (["machine"] if len(test["nodes"]) == 1 else [])
-        declared = "".join(f"{node}: Machine\n" for node in dict.fromkeys(nodes))
-        script = f"{PRELUDE}{declared}\n{test['testScript']}"
+        declared = "".join(f"{node}: QemuMachine\n" for node in dict.fromkeys(nodes))
+        script = f"{PROLOGUE}\n\n{declared}\n{test['testScript']}"
         (out / f"{name.replace('-', '_')}.py").write_text(script)
 
 

@@ -39,18 +39,7 @@ let
   directives = values: lib.concatStrings (lib.concatLists (lib.mapAttrsToList lines values));
   section = header: text: lib.optional (text != "") "[${header}]\n${text}";
 
-  unitSection =
-    unit:
-    let
-      joined = {
-        After = unit.after;
-        Before = unit.before;
-        Requires = unit.requires;
-        Wants = unit.wants;
-      };
-      given = lib.mapAttrs (_: toString) (lib.filterAttrs (_: units: units != [ ]) joined);
-    in
-    directives ({ Description = unit.description; } // given // unit.unitConfig);
+  unitSection = unit: directives (removeAttrs unit.unitConfig [ "X-Restart-Triggers" ]);
 
   install =
     unit:

@@ -8,7 +8,12 @@ in
     default = { };
     type = types.attrsOf (
       types.submodule (
-        { name, config, ... }:
+        {
+          config,
+          name,
+          options,
+          ...
+        }:
         {
           options = {
             enable = mkOption {
@@ -44,8 +49,9 @@ in
           };
           config = {
             target = lib.mkDefault name;
+            # With the priority of the text: whoever gives both contradicts himself.
             source = lib.mkIf (config.text != null) (
-              lib.mkDefault (pkgs.writeText ("etc-" + baseNameOf name) config.text)
+              lib.mkDerivedConfig options.text (pkgs.writeText "etc-${lib.replaceStrings [ "/" ] [ "-" ] name}")
             );
           };
         }

@@ -9,95 +9,155 @@ let
   inherit (lib) mkEnableOption mkOption types;
   json = import ./json.nix { inherit lib; };
   cfg = config.services.matrix-synapse;
+  hasWorkers = cfg.workers != { };
+  isPostgresql = cfg.settings.database.name == "psycopg2";
 
-  listener = types.submodule (
-    { config, ... }:
-    {
-      options = {
-        port = mkOption {
-          type = types.nullOr types.port;
-          default = null;
-        };
-        bind_addresses = mkOption {
-          type = types.nullOr (types.listOf types.str);
-          default =
-            if config.path != null then
-              null
-            else
-              [
-                "::1"
-                "127.0.0.1"
-              ];
-        };
-        path = mkOption {
-          type = types.nullOr types.path;
-          default = null;
-        };
-        type = mkOption {
-          type = types.enum [
-            "http"
-            "manhole"
-            "metrics"
-            "replication"
-          ];
-          default = "http";
-        };
-        tls = mkOption {
-          type = types.nullOr types.bool;
-          default = if config.path != null then null else true;
-        };
-        x_forwarded = mkOption {
-          type = types.bool;
-          default = config.path != null;
-        };
-        resources = mkOption {
-          default = [ ];
-          type = types.listOf (
-            types.submodule {
-              options = {
-                names = mkOption {
-                  type = types.listOf (
-                    types.enum [
-                      "client"
-                      "consent"
-                      "federation"
-                      "health"
-                      "keys"
-                      "media"
-                      "metrics"
-                      "openid"
-                      "replication"
-                      "static"
-                    ]
-                  );
+  # Settings that are null are left out, those in lists as well.
+  withoutNulls =
+    value:
+    if lib.isAttrs value then
+      lib.mapAttrs (_: withoutNulls) (lib.filterAttrs (_: item: item != null) value)
+    else if lib.isList value then
+      map withoutNulls (lib.filter (item: item != null) value)
+    else
+      value;
+  write = name: value: pkgs.writeText name (builtins.toJSON value);
+
+  log = {
+    version = 1;
+    formatters.journal_fmt.format = "%(name)s: [%(request)s] %(message)s";
+    handlers.journal = {
+      class = "systemd.journal.JournalHandler";
+      formatter = "journal_fmt";
+    };
+    root = {
+      level = "INFO";
+      handlers = [ "journal" ];
+    };
+    disable_existing_loggers = false;
+  };
+  logConfig =
+    name:
+    write "synapse-log-${name}.yaml" (
+      lib.recursiveUpdate cfg.log (
+        lib.optionalAttrs (cfg.log ? handlers.journal) {
+          handlers.journal.SYSLOG_IDENTIFIER = name;
+        }
+      )
+    );
+
+  switch =
+    default:
+    mkOption {
+      type = types.bool;
+      inherit default;
+    };
+  optionalText = mkOption {
+    type = types.nullOr types.str;
+    default = null;
+  };
+  text =
+    default:
+    mkOption {
+      type = types.str;
+      inherit default;
+    };
+
+  octal = lib.foldl (sum: digit: sum * 8 + lib.toInt digit) 0;
+  listenerOf =
+    isWorker:
+    types.submodule (
+      { config, ... }:
+      {
+        options = {
+          mode = mkOption {
+            type = types.nullOr (types.strMatching "^[0,2-7]{3,4}$");
+            default = if config.path != null then "660" else null;
+            apply = mode: if mode == null then null else octal (lib.stringToCharacters mode);
+          };
+          port = mkOption {
+            type = types.nullOr types.port;
+            default = null;
+          };
+          bind_addresses = mkOption {
+            type = types.nullOr (types.listOf types.str);
+            default =
+              if config.path != null then
+                null
+              else
+                [
+                  "::1"
+                  "127.0.0.1"
+                ];
+          };
+          path = mkOption {
+            type = types.nullOr types.path;
+            default = null;
+          };
+          type = mkOption {
+            type = types.enum [
+              "http"
+              "manhole"
+              "metrics"
+              "replication"
+            ];
+            default = "http";
+          };
+          tls = mkOption {
+            type = types.nullOr types.bool;
+            default = if config.path != null then null else !isWorker;
+          };
+          x_forwarded = mkOption {
+            type = types.bool;
+            default = config.path != null;
+          };
+          resources = mkOption {
+            type = types.listOf (
+              types.submodule {
+                options = {
+                  names = mkOption {
+                    type = types.listOf (
+                      types.enum [
+                        "client"
+                        "consent"
+                        "federation"
+                        "health"
+                        "keys"
+                        "media"
+                        "metrics"
+                        "openid"
+                        "replication"
+                        "static"
+                      ]
+                    );
+                  };
+                  compress = mkOption {
+                    type = types.bool;
+                    default = false;
+                  };
                 };
-                compress = mkOption {
-                  type = types.bool;
-                  default = false;
-                };
-              };
-            }
-          );
+              }
+            );
+          };
         };
-      };
-    }
-  );
+      }
+    );
 in
 {
   options.services.matrix-synapse = {
     enable = mkEnableOption "Synapse";
+    # Set below, and only where Synapse is enabled.
     package = mkOption {
       type = types.package;
       readOnly = true;
-      default = pkgs.matrix-synapse;
     };
     configFile = mkOption {
       type = types.path;
       readOnly = true;
-      # Values that are null are left out, as nixpkgs does.
-      default = pkgs.writeText "homeserver.yaml" (
-        builtins.toJSON (lib.filterAttrsRecursive (_: value: value != null) cfg.settings)
-      );
+    };
+    serviceUnit = mkOption {
+      type = types.str;
+      readOnly = true;
     };
     dataDir = mkOption {
       type = types.str;
@@ -111,10 +171,7 @@ in
       type = types.bool;
       default = false;
     };
-    log = mkOption {
-      type = types.attrsOf json;
-      default = { };
-    };
+    log = mkOption { type = types.attrsOf json; };
     settings = mkOption {
       default = { };
       type = types.submodule {
@@ -124,21 +181,42 @@ in
             type = types.str;
             default = config.networking.hostName;
           };
-          enable_registration = mkOption {
-            type = types.bool;
-            default = false;
+          enable_metrics = switch false;
+          enable_registration = switch false;
+          dynamic_thumbnails = switch false;
+          presence.enabled = switch true;
+          report_stats = switch false;
+          registration_shared_secret = optionalText;
+          macaroon_secret_key = optionalText;
+          public_baseurl = optionalText;
+          tls_certificate_path = optionalText;
+          tls_private_key_path = optionalText;
+          max_image_pixels = text "32M";
+          max_upload_size = text "50M";
+          turn_shared_secret = text "";
+          turn_uris = mkOption {
+            type = types.listOf types.str;
+            default = [ ];
           };
-          registration_shared_secret = mkOption {
-            type = types.nullOr types.str;
-            default = null;
+          app_service_config_files = mkOption {
+            type = types.listOf types.path;
+            default = [ ];
           };
-          macaroon_secret_key = mkOption {
-            type = types.nullOr types.str;
-            default = null;
+          redis = mkOption {
+            type = types.submodule {
+              freeformType = json;
+              options.enabled = switch false;
+            };
+            default = { };
           };
-          report_stats = mkOption {
-            type = types.bool;
-            default = false;
+          pid_file = mkOption {
+            type = types.path;
+            readOnly = true;
+            default = "/run/matrix-synapse.pid";
+          };
+          log_config = mkOption {
+            type = types.path;
+            default = logConfig "synapse";
           };
           signing_key_path = mkOption {
             type = types.path;
@@ -148,16 +226,13 @@ in
             type = types.path;
             default = "${cfg.dataDir}/media_store";
           };
-          public_baseurl = mkOption {
-            type = types.nullOr types.str;
-            default = null;
-          };
           listeners = mkOption {
-            type = types.listOf listener;
+            type = types.listOf (listenerOf false);
             default = [
               {
                 port = 8008;
                 bind_addresses = [ "127.0.0.1" ];
+                type = "http";
                 tls = false;
                 x_forwarded = true;
                 resources = [
@@ -165,37 +240,54 @@ in
                     names = [ "client" ];
                     compress = true;
                   }
-                  { names = [ "federation" ]; }
+                  {
+                    names = [ "federation" ];
+                    compress = false;
+                  }
                 ];
               }
             ]
-            ++ lib.optional (cfg.workers != { }) {
+            ++ lib.optional hasWorkers {
               path = "/run/matrix-synapse/main_replication.sock";
-              resources = [ { names = [ "replication" ]; } ];
+              type = "http";
+              resources = [
+                {
+                  names = [ "replication" ];
+                  compress = false;
+                }
+              ];
             };
           };
           database = {
             name = mkOption {
               type = types.enum [
-                "psycopg2"
                 "sqlite3"
+                "psycopg2"
               ];
               default = "psycopg2";
             };
             args = {
-              database = mkOption {
-                type = types.str;
-                default = "matrix-synapse";
-              };
+              database = text (if isPostgresql then "matrix-synapse" else "${cfg.dataDir}/homeserver.db");
               user = mkOption {
                 type = types.nullOr types.str;
-                default = "matrix-synapse";
+                default = if isPostgresql then "matrix-synapse" else null;
               };
             };
           };
           trusted_key_servers = mkOption {
-            type = types.listOf json;
-            default = [ { server_name = "matrix.org"; } ];
+            type = types.listOf (
+              types.submodule {
+                freeformType = json;
+                options.server_name = mkOption { type = types.str; };
+              }
+            );
+            default = [
+              {
+                server_name = "matrix.org";
+                # Public, and the same on every NixOS.
+                verify_keys."ed25519:auto" = "Noi6WqcDj0QmPxCNQqgezwTlBKrfqehY1u2FyWP9uYw";
+              }
+            ];
           };
         };
       };
@@ -203,33 +295,46 @@ in
     workers = mkOption {
       default = { };
       type = types.attrsOf (
-        types.submodule {
-          freeformType = json;
-          options = {
-            worker_app = mkOption {
-              type = types.enum [
-                "synapse.app.generic_worker"
-                "synapse.app.media_repository"
-              ];
-              default = "synapse.app.generic_worker";
+        types.submodule (
+          { name, ... }:
+          {
+            freeformType = json;
+            options = {
+              worker_app = mkOption {
+                type = types.enum [
+                  "synapse.app.generic_worker"
+                  "synapse.app.media_repository"
+                ];
+                default = "synapse.app.generic_worker";
+              };
+              worker_listeners = mkOption {
+                type = types.listOf (listenerOf true);
+                default = [ ];
+              };
+              worker_log_config = mkOption {
+                type = types.path;
+                default = logConfig "synapse-${name}";
+              };
             };
-            worker_listeners = mkOption {
-              type = types.listOf listener;
-              default = [ ];
-            };
-          };
-        }
+          }
+        )
       );
     };
   };
 
-  config.services.matrix-synapse.settings = {
-    redis = lib.mkIf cfg.configureRedisLocally {
-      enabled = true;
-      path = config.services.redis.servers.matrix-synapse.unixSocket;
+  config.services.matrix-synapse = lib.mkIf cfg.enable {
+    package = pkgs.matrix-synapse;
+    configFile = write "homeserver.yaml" (withoutNulls cfg.settings);
+    serviceUnit = if hasWorkers then "matrix-synapse.target" else "matrix-synapse.service";
+    log = lib.mapAttrsRecursive (_: lib.mkDefault) log;
+    settings = {
+      redis = lib.mkIf cfg.configureRedisLocally {
+        enabled = true;
+        path = config.services.redis.servers.matrix-synapse.unixSocket;
+      };
+      instance_map.main = lib.mkIf hasWorkers (
+        lib.mkDefault { path = "/run/matrix-synapse/main_replication.sock"; }
+      );
     };
-    instance_map.main = lib.mkIf (cfg.workers != { }) (
-      lib.mkDefault { path = "/run/matrix-synapse/main_replication.sock"; }
-    );
   };
 }

@@ -19,7 +19,7 @@ in
     recommendedProxySettings = switch;
     recommendedTlsSettings = switch;
     virtualHosts = mkOption {
-      default = { };
+      default.localhost = { };
       type = types.attrsOf (
         types.submodule {
           options = {

@@ -37,6 +37,12 @@ in
   callPackage = _: _: package tools;
   cacert.outPath = "/nix/store/00000000000000000000000000000000-cacert";
   chromium = package "/usr";
+  # What every service of NixOS finds; on a machine they have a directory of their own.
+  coreutils = package "/opt/nixos";
+  findutils = package "/opt/nixos";
+  gnugrep = package "/opt/nixos";
+  gnused = package "/opt/nixos";
+  systemd = package "/opt/nixos";
   python3 = package "/usr";
   postgresql = package postgresql;
   runtimeShell = "/bin/sh";

@@ -33,15 +33,10 @@ in
         default = { };
       };
       # nixos/modules/services/networking/firewall.nix
-      firewall = {
-        enable = mkOption {
-          type = types.bool;
-          default = true;
-        };
-        allowedTCPPorts = mkOption {
-          type = types.listOf types.port;
-          default = [ ];
-        };
+      firewall.allowedTCPPorts = mkOption {
+        type = types.listOf types.port;
+        default = [ ];
+        apply = ports: lib.unique (lib.sort builtins.lessThan ports);
       };
     };
 
@@ -90,7 +85,10 @@ in
         default = { };
       };
       # nixos/modules/misc/version.nix
-      stateVersion = mkOption { type = types.str; };
+      stateVersion = mkOption {
+        type = types.str;
+        default = lib.trivial.release;
+      };
       nixos.release = mkOption {
         type = types.str;
         readOnly = true;

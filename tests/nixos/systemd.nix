@@ -1,4 +1,4 @@
-# nixpkgs nixos/lib/systemd-unit-options.nix and systemd-types.nix; tmpfiles:
+# nixpkgs nixos/lib/systemd-unit-options.nix, systemd-types.nix and systemd-lib.nix; tmpfiles:
 # nixos/modules/system/boot/systemd/tmpfiles.nix.
 { lib, pkgs, ... }:
 let
@@ -13,58 +13,162 @@ let
     type = types.lines;
     default = "";
   };
+  strings = mkOption {
+    type = types.listOf types.str;
+    default = [ ];
+  };
+  switch =
+    default:
+    mkOption {
+      type = types.bool;
+      inherit default;
+    };
 
-  # Lists are joined; other values have to be the same.
+  # One list makes a list of the whole; otherwise all values have to be the same.
   directive = lib.mkOptionType {
     name = "systemd option";
     merge =
       loc: defs:
-      if lib.all (def: builtins.isList def.value) defs then
-        lib.concatMap (def: def.value) defs
-      else if lib.any (def: builtins.isList def.value) defs then
-        throw "The definitions of `${lib.showOption loc}' are a mix of lists and other values."
+      let
+        highest = lib.filterOverrides defs;
+      in
+      if lib.any (def: lib.isList def.value) highest then
+        lib.concatMap (def: lib.toList def.value) highest
       else
-        lib.mergeEqualOption loc defs;
+        lib.mergeEqualOption loc highest;
   };
   directives = mkOption {
     type = types.attrsOf directive;
     default = { };
   };
+  # Checked where they are set, before they are merged.
+  serviceDirectives =
+    let
+      known = {
+        Type = [
+          "dbus"
+          "exec"
+          "forking"
+          "idle"
+          "notify"
+          "notify-reload"
+          "oneshot"
+          "simple"
+        ];
+        Restart = [
+          "always"
+          "no"
+          "on-abnormal"
+          "on-abort"
+          "on-failure"
+          "on-success"
+        ];
+      };
+      content =
+        value:
+        if
+          lib.elem (value._type or "") [
+            "if"
+            "override"
+          ]
+        then
+          value.content
+        else
+          value;
+      isKnown =
+        values: name: allowed:
+        !values ? ${name} || lib.elem (content values.${name}) allowed;
+    in
+    mkOption {
+      type = types.addCheck (types.attrsOf directive) (
+        values: lib.all lib.id (lib.mapAttrsToList (isKnown values) known)
+      );
+      default = { };
+    };
 
   unit.options = {
-    enable = mkOption {
-      type = types.bool;
-      default = true;
-    };
+    name = mkOption { type = types.str; };
     description = mkOption {
       type = types.singleLineStr;
       default = "";
     };
-    documentation = mkOption {
-      type = types.listOf types.str;
-      default = [ ];
-    };
+    documentation = strings;
     after = units;
     before = units;
     bindsTo = units;
     conflicts = units;
     onFailure = units;
+    onSuccess = units;
     partOf = units;
     requiredBy = units;
     requires = units;
     requisite = units;
+    upholds = units;
     wantedBy = units;
     wants = units;
+    startLimitBurst = mkOption { type = types.int; };
+    startLimitIntervalSec = mkOption { type = types.int; };
     unitConfig = directives;
     restartTriggers = mkOption {
       type = types.listOf types.unspecified;
       default = [ ];
     };
+    reloadTriggers = mkOption {
+      type = types.listOf directive;
+      default = [ ];
+    };
   };
 
-  script = text: "${pkgs.runtimeShell} ${pkgs.writeText "script" "set -e\n${text}"}";
+  # What the options of any unit come to in its section [Unit]: plain definitions, which one of
+  # `unitConfig` by somebody else contradicts.
+  inUnitSection =
+    {
+      config,
+      name,
+      options,
+      ...
+    }:
+    let
+      triggers =
+        kind: items:
+        "${pkgs.writeText "X-${kind}-Triggers-${name}" (
+          toString (map (item: if lib.isPath item then "${item}" else item) (lib.flatten items))
+        )}";
+      given = {
+        After = config.after;
+        Before = config.before;
+        BindsTo = config.bindsTo;
+        Conflicts = config.conflicts;
+        Documentation = config.documentation;
+        OnFailure = config.onFailure;
+        OnSuccess = config.onSuccess;
+        PartOf = config.partOf;
+        Requires = config.requires;
+        Requisite = config.requisite;
+        Upholds = config.upholds;
+        Wants = config.wants;
+      };
+    in
+    {
+      config.unitConfig =
+        lib.mapAttrs (_: toString) (lib.filterAttrs (_: units: units != [ ]) given)
+        // lib.optionalAttrs (config.description != "") { Description = config.description; }
+        // lib.optionalAttrs (config.restartTriggers != [ ]) {
+          X-Restart-Triggers = triggers "Restart" config.restartTriggers;
+        }
+        // lib.optionalAttrs (config.reloadTriggers != [ ]) {
+          X-Reload-Triggers = triggers "Reload" config.reloadTriggers;
+        }
+        // lib.optionalAttrs options.startLimitIntervalSec.isDefined {
+          StartLimitIntervalSec = toString config.startLimitIntervalSec;
+        }
+        // lib.optionalAttrs options.startLimitBurst.isDefined {
+          StartLimitBurst = toString config.startLimitBurst;
+        };
+    };
+
   service =
-    { config, ... }:
+    { config, name, ... }:
     {
       options = {
         environment = mkOption {
@@ -89,51 +193,96 @@ let
           default = [ ];
         };
         script = lines;
+        scriptArgs = mkOption {
+          type = types.str;
+          default = "";
+        };
         preStart = lines;
         postStart = lines;
-        restartIfChanged = mkOption {
-          type = types.bool;
-          default = true;
+        reload = lines;
+        preStop = lines;
+        postStop = lines;
+        jobScripts = mkOption {
+          type = types.coercedTo types.path lib.singleton (types.listOf types.path);
+          default = [ ];
         };
-        stopIfChanged = mkOption {
-          type = types.bool;
-          default = true;
-        };
-        serviceConfig = directives;
+        restartIfChanged = switch true;
+        stopIfChanged = switch true;
+        serviceConfig = serviceDirectives;
       };
-      config.serviceConfig = lib.mkMerge [
-        (lib.mkIf (config.preStart != "") { ExecStartPre = [ (script config.preStart) ]; })
-        (lib.mkIf (config.script != "") { ExecStart = script config.script; })
-        (lib.mkIf (config.postStart != "") { ExecStartPost = [ (script config.postStart) ]; })
-      ];
+      # `ExecStartPre` and `ExecStartPost` are lists, to which others add; the rest are single commands.
+      config =
+        let
+          # A file that Nix writes by itself cannot be run but by its interpreter.
+          job =
+            suffix: text: directive: asCommand:
+            let
+              file = "${pkgs.writeText "unit-script-${name}-${suffix}" "set -e\n\n${text}\n"}";
+            in
+            lib.mkIf (text != "") {
+              jobScripts = file;
+              serviceConfig.${directive} = asCommand "${pkgs.runtimeShell} ${file}";
+            };
+        in
+        lib.mkMerge [
+          (job "pre-start" config.preStart "ExecStartPre" lib.singleton)
+          (job "start" config.script "ExecStart" (command: "${command} ${config.scriptArgs}"))
+          (job "post-start" config.postStart "ExecStartPost" lib.singleton)
+          (job "reload" config.reload "ExecReload" lib.id)
+          (job "pre-stop" config.preStop "ExecStop" lib.id)
+          (job "post-stop" config.postStop "ExecStopPost" lib.id)
+        ];
+    };
+  # Only these programs are found without being named.
+  servicePath =
+    { config, ... }:
+    {
+      config = {
+        path = lib.mkAfter [
+          pkgs.coreutils
+          pkgs.findutils
+          pkgs.gnugrep
+          pkgs.gnused
+          pkgs.systemd
+        ];
+        environment.PATH =
+          lib.mkIf (config.path != [ ])
+            "${lib.makeBinPath config.path}:${lib.makeSearchPathOutput "bin" "sbin" config.path}";
+      };
     };
 
   of =
-    modules:
+    kind: modules:
     mkOption {
       default = { };
-      type = types.attrsOf (types.submodule ([ unit ] ++ modules));
+      type = types.attrsOf (
+        types.submodule (
+          [ unit ]
+          ++ modules
+          ++ [
+            inUnitSection
+            ({ name, ... }: { config.name = "${name}.${kind}"; })
+          ]
+        )
+      );
     };
 in
 {
   options.systemd = {
-    services = of [ service ];
-    sockets = of [
+    services = of "service" [
+      service
+      servicePath
+    ];
+    sockets = of "socket" [
       {
         options = {
-          listenStreams = mkOption {
-            type = types.listOf types.str;
-            default = [ ];
-          };
+          listenStreams = strings;
           socketConfig = directives;
         };
       }
     ];
-    targets = of [ ];
-    timers = of [ { options.timerConfig = directives; } ];
-    tmpfiles.rules = mkOption {
-      type = types.listOf types.str;
-      default = [ ];
-    };
+    targets = of "target" [ ];
+    timers = of "timer" [ { options.timerConfig = directives; } ];
+    tmpfiles.rules = strings;
   };
 }

@@ -3,17 +3,20 @@ under ours."""
 
 import json
 import shlex
-from typing import Any, Protocol
+import typing
 
 PASSWORD = "correct horse battery"
 MATRIX = "https://matrix.example.com"
 AUTH = "https://auth.example.com"
 WHOAMI = f"{MATRIX}/_matrix/client/v3/account/whoami"
-MAS = "matrix-authentication-service.service"
+SERVICE = "matrix-authentication-service"
+MAS = f"{SERVICE}.service"
 SYNAPSE = "matrix-synapse.service"
 
 
-class Host(Protocol):
+# Not by its own name: what NixOS's test driver puts before a script to check its types has one of that
+# name, from another module.
+class Host(typing.Protocol):
     """A machine, as far as these functions use it."""
 
     def execute(self, command: str) -> tuple[int, str]: ...
@@ -24,10 +27,10 @@ class Host(Protocol):
     def copy_from_machine(self, source: str, target_dir: str = "") -> None: ...
 
 
-def client(host: Host, *arguments: str) -> dict[str, Any]:
+def client(host: Host, *arguments: str) -> dict[str, typing.Any]:
     """The answer of the Matrix client."""
     command = shlex.join(["python3", "/etc/matrix-client.py", *arguments])
-    answer: dict[str, Any] = json.loads(host.succeed(f"{command} 2>&1"))
+    answer: dict[str, typing.Any] = json.loads(host.succeed(f"{command} 2>&1"))
     return answer
 
 
@@ -78,11 +81,11 @@ class Person:
         members = [f"@{other}:example.com" for other in others]
         self.room = client(host, "start-encrypting", token, *members)["room_id"]
         self.seen = [self.user, *members]
-        self.since, self.devices = "", dict[str, Any]()
+        self.since, self.devices = "", dict[str, typing.Any]()
         self.catch_up()
 
-    def see_devices(self) -> dict[str, Any]:
-        keys: dict[str, Any] = client(self.host, "devices", self.token, *self.seen)["keys"]
+    def see_devices(self) -> dict[str, typing.Any]:
+        keys: dict[str, typing.Any] = client(self.host, "devices", self.token, *self.seen)["keys"]
         return keys
 
     def notices_nothing(self) -> None:

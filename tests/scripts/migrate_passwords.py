@@ -19,12 +19,14 @@ with subtest("inspect and rehearse, while it runs"):
     assert "Everything would arrive as it should." in said, said
     legacy(machine)
 with subtest("systemd finds nothing to complain about in the one-shots"):
-    units = " ".join(
-        f"/etc/systemd/system/syn2mas-{name}.service"
-        for name in ("inspect", "rehearse", "migrate", "verify", "rollback")
-    )
-    said = machine.succeed(f"systemd-analyze verify --man=no {units} 2>&1")
-    assert said.strip() == "", said
+    units = [
+        f"syn2mas-{name}.service" for name in ("inspect", "rehearse", "migrate", "verify", "rollback")
+    ]
+    paths = " ".join(f"/etc/systemd/system/{unit}" for unit in units)
+    code, said = machine.execute(f"systemd-analyze verify --man=no {paths} 2>&1")
+    # It loads what these name as well, and on NixOS there may be something to say of other units.
+    ours = [line for line in said.splitlines() if "syn2mas" in line or SERVICE in line]
+    assert code in (0, 1) and ours == [], said
 with subtest("a unit that does not exist is named"):
     said = machine.fail("syn2mas inspect --synapse-unit matrix-synapse-worker-absent 2>&1")
     assert "unit-missing" in said and "matrix-synapse-worker-absent.service" in said, said
