@@ -74,7 +74,18 @@ lib.mkIf cfg.enable {
         ${bin}/psql -XAtc "SELECT FROM pg_database WHERE datname = '${database}'" postgres | grep -q . ||
           ${bin}/createdb ${database}
       '') cfg.ensureDatabases
+      + lib.concatMapStrings (
+        { name, ensureDBOwnership }:
+        ''
+          ${bin}/psql -XAtc "SELECT FROM pg_roles WHERE rolname = '${name}'" postgres | grep -q . ||
+            ${bin}/psql -X --command='CREATE USER "${name}"' postgres
+        ''
+        + lib.optionalString ensureDBOwnership ''
+          ${bin}/psql -X --command='ALTER DATABASE "${name}" OWNER TO "${name}"' postgres
+        ''
+      ) cfg.ensureUsers
       + "rm -f ${data}/.first_startup\n";
+    environment.PGPORT = toString cfg.settings.port;
     serviceConfig = {
       Type = "oneshot";
       RemainAfterExit = true;

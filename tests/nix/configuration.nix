@@ -2,10 +2,31 @@
 { name }:
 let
   lib = import <nixpkgs/lib>;
+  # What these configurations use of nixpkgs, by name only: nothing of it is run.
+  program = name: {
+    type = "derivation";
+    inherit name;
+    outPath = "/nix/store/00000000000000000000000000000000-${name}";
+    meta.mainProgram = name;
+  };
+  text =
+    name: content:
+    program name
+    // {
+      text = if lib.isString content then content else builtins.toJSON content;
+    };
+  packages = lib.genAttrs [ "coreutils" "envsubst" "gettext" "openssl" ] program // {
+    formats.yaml = _: { generate = text; };
+    writeShellScriptBin = text;
+  };
+
   evaluated = import ./module.nix {
+    inherit packages;
     modules = [
       (../configurations + "/${name}.nix")
-      { networking.hostName = "host"; }
+      {
+        networking.hostName = "host";
+      }
     ];
   };
   inherit (evaluated) config;

@@ -6,6 +6,8 @@
   version ? "1.22.0",
   masCli ? "/nix/store/00000000000000000000000000000000-matrix-authentication-service",
   tools ? "/usr/local",
+  # Further packages that the modules use.
+  packages ? { },
 }:
 let
   lib = import <nixpkgs/lib>;
@@ -15,11 +17,13 @@ lib.evalModules {
     module
     ../nixos
     {
-      _module.args.pkgs = import ../nixos/pkgs.nix {
-        inherit tools;
-        mas = masCli;
-        masVersion = version;
-      };
+      _module.args.pkgs =
+        import ../nixos/pkgs.nix {
+          inherit tools;
+          mas = masCli;
+          masVersion = version;
+        }
+        // packages;
       services.matrix-authentication-service.enable = lib.mkDefault true;
     }
   ]

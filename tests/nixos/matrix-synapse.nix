@@ -167,6 +167,14 @@ in
       type = types.listOf types.path;
       default = [ ];
     };
+    extras = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+    };
+    plugins = mkOption {
+      type = types.listOf types.package;
+      default = [ ];
+    };
     configureRedisLocally = mkOption {
       type = types.bool;
       default = false;

@@ -54,6 +54,6 @@ in
   writeTextFile = { name, text, ... }@arguments: file name text // arguments;
   runCommand =
     name:
-    { yaml, ... }:
-    command: file name yaml // { inherit command; };
+    { config, ... }:
+    command: file name config.text // { inherit command; };
 }

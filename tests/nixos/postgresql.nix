@@ -30,6 +30,20 @@ in
       type = types.listOf types.str;
       default = [ ];
     };
+    ensureUsers = mkOption {
+      default = [ ];
+      type = types.listOf (
+        types.submodule {
+          options = {
+            name = mkOption { type = types.str; };
+            ensureDBOwnership = mkOption {
+              type = types.bool;
+              default = false;
+            };
+          };
+        }
+      );
+    };
     settings = mkOption {
       default = { };
       type = types.submodule {
