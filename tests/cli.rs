@@ -44,13 +44,11 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
 const MINIMAL: &str =
     "matrix: {secret_file: /run/secrets/m}\nsecrets: {encryption_file: /run/secrets/e}\n";
 
-#[test]
 fn what_is_committed_is_what_the_compiler_writes() {
     let output = mas2nix(root(), &["compile", "--check"]);
     assert_eq!(code(&output), 0, "{}", out(&output));
 }
 
-#[test]
 fn compile_writes_once_and_check_shows_what_is_stale() {
     let directory = TempDir::new().unwrap();
     let here = directory.path();
@@ -84,7 +82,6 @@ fn compile_writes_once_and_check_shows_what_is_stale() {
     assert_eq!(code(&mas2nix(here, &["compile", "--check"])), 0);
 }
 
-#[test]
 fn compile_says_where_it_cannot_write() {
     let directory = directory(&[("modules", "a file")]);
     let output = mas2nix(directory.path(), &["compile"]);
@@ -92,7 +89,6 @@ fn compile_says_where_it_cannot_write() {
     assert!(err(&output).contains("modules"), "{}", err(&output));
 }
 
-#[test]
 fn check_merges_files_as_mas_does_and_names_them() {
     let files = [
         ("base.yaml", MINIMAL),
@@ -128,7 +124,6 @@ fn check_merges_files_as_mas_does_and_names_them() {
     assert_eq!(problems[0]["file"], "b.json");
 }
 
-#[test]
 fn check_tells_valid_invalid_and_wrong_usage_apart() {
     let files = [
         ("good.yaml", MINIMAL),
@@ -170,7 +165,6 @@ fn check_tells_valid_invalid_and_wrong_usage_apart() {
     }
 }
 
-#[test]
 fn check_knows_versions_and_secrets() {
     let files = [
         ("m.yaml", MINIMAL),
@@ -211,7 +205,6 @@ fn check_knows_versions_and_secrets() {
     }
 }
 
-#[test]
 fn explain_finds_an_option_however_it_is_written() {
     let here = root();
     for path in [
@@ -237,7 +230,6 @@ fn explain_finds_an_option_however_it_is_written() {
     );
 }
 
-#[test]
 fn options_lists_all() {
     let list: Vec<Value> =
         serde_json::from_str(&out(&mas2nix(root(), &["options", "--json"]))).unwrap();
@@ -256,7 +248,6 @@ fn options_lists_all() {
     assert!(out(&mas2nix(root(), &["options"])).contains("matrix.homeserver"));
 }
 
-#[test]
 fn diff_sees_what_upstream_changed() {
     let schema = |change: fn(&mut Value)| {
         let mut schema = json!({
@@ -348,7 +339,6 @@ fn diff_sees_what_upstream_changed() {
     );
 }
 
-#[test]
 fn every_command_helps_with_an_example() {
     for command in ["compile", "check", "explain", "options", "diff"] {
         let output = mas2nix(root(), &[command, "--help"]);
@@ -356,7 +346,6 @@ fn every_command_helps_with_an_example() {
     }
 }
 
-#[test]
 fn render_writes_everything_or_nothing() {
     let directory = TempDir::new().unwrap();
     let here = directory.path();
@@ -412,3 +401,17 @@ fn render_writes_everything_or_nothing() {
     let output = mas2nix(here, &["render", "--config", "absent", "--out", "host"]);
     assert_eq!(code(&output), 2);
 }
+
+common::harness::tests![
+    what_is_committed_is_what_the_compiler_writes,
+    compile_writes_once_and_check_shows_what_is_stale,
+    compile_says_where_it_cannot_write,
+    check_merges_files_as_mas_does_and_names_them,
+    check_tells_valid_invalid_and_wrong_usage_apart,
+    check_knows_versions_and_secrets,
+    explain_finds_an_option_however_it_is_written,
+    options_lists_all,
+    diff_sees_what_upstream_changed,
+    every_command_helps_with_an_example,
+    render_writes_everything_or_nothing,
+];

@@ -5,7 +5,7 @@ mod common;
 
 use std::{fs, path::Path, process::Command};
 
-use common::{MasCli, Nix, data, postgres::Postgres, root};
+use common::{MasCli, Nix, data, harness::TestResult, postgres::Postgres, root, synapse_python};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -78,15 +78,9 @@ json.dump({name: plain(vars(value)) for name, value in sections.items()}, sys.st
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-#[test]
-fn the_static_form_comes_to_the_same() {
-    let what = "the static form beside the overlay";
-    let Some(nix) = Nix::find(what) else { return };
-    let python = root().join("target/synapse/bin/python");
-    if !python.exists() {
-        common::leave_out(what, "Synapse is not in target/synapse: run tests/synapse");
-        return;
-    }
+fn the_static_form_comes_to_the_same() -> TestResult {
+    let nix = Nix::find()?;
+    let python = synapse_python()?;
     let directory = TempDir::new().unwrap();
     let secret = directory.path().join("secret");
     fs::write(&secret, "of the test").unwrap();
@@ -184,13 +178,11 @@ fn the_static_form_comes_to_the_same() {
         .collect();
     assert!(differing.is_empty(), "{differing:#?}");
     assert_ne!(effective(&python, &[&before])["auth"], left["auth"]);
+    Ok(())
 }
 
-#[test]
-fn what_would_lock_people_out_is_not_switched_to() {
-    let Some(nix) = Nix::find("what is refused before a switch") else {
-        return;
-    };
+fn what_would_lock_people_out_is_not_switched_to() -> TestResult {
+    let nix = Nix::find()?;
     let directory = TempDir::new().unwrap();
     let migration = |more: Value| {
         let mut migration = json!({"directory": directory.path()});
@@ -243,14 +235,11 @@ fn what_would_lock_people_out_is_not_switched_to() {
         }));
         assert_eq!(checks, json!({}));
     }
+    Ok(())
 }
 
-#[test]
-fn delegating_a_homeserver_that_was_never_moved_is_refused() {
-    let what = "refusing to delegate without a migration";
-    let (Some(server), Some(mas)) = (Postgres::start(what), MasCli::find(what)) else {
-        return;
-    };
+fn delegating_a_homeserver_that_was_never_moved_is_refused() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
     server.create_synapse("synapse");
     let migration = common::postgres::Migration::new(&server, &mas, "synapse", "mas");
     let guard = |extra: &[&str]| {
@@ -283,4 +272,11 @@ fn delegating_a_homeserver_that_was_never_moved_is_refused() {
         Some(0)
     );
     assert_eq!(guard(&["--synapse-database-uri", &absent]).0, Some(0));
+    Ok(())
 }
+
+common::harness::tests![
+    the_static_form_comes_to_the_same,
+    what_would_lock_people_out_is_not_switched_to,
+    delegating_a_homeserver_that_was_never_moved_is_refused,
+];

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Nix, generate::draw};
+use common::{Nix, generate::draw, harness::TestResult};
 use mas2nix::{
     compile::nix,
     expr::{Expr, Scope, Term, option, option_or},
@@ -72,11 +72,8 @@ fn expression(depth: u32) -> BoxedStrategy<Expr> {
     .boxed()
 }
 
-#[test]
-fn rust_and_nix_evaluate_alike() {
-    let Some(nix) = Nix::find("expressions in Nix") else {
-        return;
-    };
+fn rust_and_nix_evaluate_alike() -> TestResult {
+    let nix = Nix::find()?;
     let version = Version::new(1, 2, 0);
     let mut runner = TestRunner::deterministic();
     let mut expected = Vec::new();
@@ -117,4 +114,7 @@ fn rust_and_nix_evaluate_alike() {
     {
         assert_eq!(found, expected, "{printed}");
     }
+    Ok(())
 }
+
+common::harness::tests![rust_and_nix_evaluate_alike,];

@@ -13,7 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{MasCli, homeserver::Homeserver, postgres::Postgres};
+use common::{
+    Disk, MasCli, harness::TestResult, homeserver::Homeserver, need_root, postgres::Postgres,
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -99,7 +101,6 @@ fn faults() -> Vec<(Fault, Next)> {
         (Fault::KilledGoingBack("undo", "noted", 0), Next::Rollback),
         (Fault::PostgresRestarts, Next::Migrate),
         (Fault::Vacuum, Next::Migrate),
-        (Fault::DiskFull, Next::Migrate),
         (Fault::MasCli("exit 1"), Next::Migrate),
         (
             Fault::MasCli("timeout --signal=KILL 0.2 mas-cli \"$@\""),
@@ -148,6 +149,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
     const MIGRATE: &[&str] = &["migrate", "--yes"];
     let mut command = homeserver.syn2mas(MIGRATE);
     let state = homeserver.directory.join("state");
+    let mut disk = None;
     match fault {
         Fault::MasCli(script) => {
             let path = homeserver.directory.join("mas-cli");
@@ -162,7 +164,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
             common::script(&path, &script);
             command = homeserver.syn2mas_with(&path, MIGRATE);
         }
-        Fault::DiskFull => common::mount(&state, "2m"),
+        Fault::DiskFull => disk = Some(Disk::mount(&state, "2m")),
         Fault::OverlayRefused => {
             let source = homeserver.directory.join("overlay.source");
             let good = fs::read_to_string(&source).unwrap();
@@ -214,9 +216,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
         _ => {}
     }
     let status = child.wait().unwrap();
-    if let Fault::DiskFull = fault {
-        common::unmount(&state);
-    }
+    drop(disk);
     match status.code() {
         None => "killed".to_owned(),
         Some(code) => format!("exit {code}"),
@@ -318,32 +318,21 @@ fn try_fault(
     (wrong.is_none(), row)
 }
 
-#[test]
-fn whatever_goes_wrong_nothing_is_lost() {
-    let what = "faults during a migration";
-
-    let Some(mas) = MasCli::find(what) else {
-        return;
-    };
-    let mut faults = faults();
-    if !nix::unistd::Uid::effective().is_root() {
-        common::leave_out("a full disk", "only root can make one");
-        faults.retain(|(fault, _)| !matches!(fault, Fault::DiskFull));
-    }
+/// Tries faults on two homeservers at a time, and prints what came of each.
+fn try_faults(faults: Vec<(Fault, Next)>) -> TestResult {
+    let mas = MasCli::find_with_pages()?;
+    let servers = [Postgres::start()?, Postgres::start()?];
     let rows = Mutex::new(Vec::new());
     let queue = Mutex::new(faults.into_iter().enumerate());
     thread::scope(|scope| {
-        for _ in 0..2 {
+        for server in &servers {
             scope.spawn(|| {
-                let Some(server) = Postgres::start(what) else {
-                    return;
-                };
-                Homeserver::template(&server);
+                Homeserver::template(server);
                 loop {
                     let Some((i, (fault, next))) = queue.lock().unwrap().next() else {
                         return;
                     };
-                    let (good, row) = try_fault(&server, &mas, i, fault, next);
+                    let (good, row) = try_fault(server, &mas, i, fault, next);
                     rows.lock().unwrap().push((i, good, row));
                 }
             });
@@ -360,4 +349,19 @@ fn whatever_goes_wrong_nothing_is_lost() {
     }
     let _ = std::io::stderr().write_all(table.as_bytes());
     assert!(rows.iter().all(|(_, good, _)| *good), "{table}");
+    Ok(())
 }
+
+fn whatever_goes_wrong_nothing_is_lost() -> TestResult {
+    try_faults(faults())
+}
+
+fn on_a_full_disk_nothing_is_lost() -> TestResult {
+    need_root("mount a disk")?;
+    try_faults(vec![(Fault::DiskFull, Next::Migrate)])
+}
+
+common::harness::tests![
+    whatever_goes_wrong_nothing_is_lost,
+    on_a_full_disk_nothing_is_lost,
+];

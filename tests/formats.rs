@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Case, MasCli, Nix, data, edit, problems};
+use common::{Case, MasCli, Nix, data, edit, harness::TestResult, problems};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -57,7 +57,6 @@ fn samples() -> Vec<Sample> {
     samples
 }
 
-#[test]
 fn the_checker_knows_the_forms() {
     for sample in samples() {
         let problems = problems(&sample.config);
@@ -70,11 +69,8 @@ fn the_checker_knows_the_forms() {
     }
 }
 
-#[test]
-fn the_module_knows_the_forms() {
-    let Some(nix) = Nix::find("the module's verdict on forms of text") else {
-        return;
-    };
+fn the_module_knows_the_forms() -> TestResult {
+    let nix = Nix::find()?;
     let samples = samples();
     let cases: Vec<Case> = samples
         .iter()
@@ -87,15 +83,20 @@ fn the_module_knows_the_forms() {
             sample.name, module.messages
         );
     }
+    Ok(())
 }
 
-#[test]
-fn mas_knows_the_forms() {
-    let Some(mas) = MasCli::find("MAS's verdict on forms of text") else {
-        return;
-    };
+fn mas_knows_the_forms() -> TestResult {
+    let mas = MasCli::find()?;
     for sample in samples() {
         let (accepted, said) = mas.check(&sample.config);
         assert_eq!(accepted, sample.mas, "{}: {said}", sample.name);
     }
+    Ok(())
 }
+
+common::harness::tests![
+    the_checker_knows_the_forms,
+    the_module_knows_the_forms,
+    mas_knows_the_forms,
+];

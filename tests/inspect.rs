@@ -11,7 +11,9 @@ use std::{
 };
 
 use common::{
-    MasCli, homeserver,
+    Disk, MasCli,
+    harness::{Skip, TestResult},
+    homeserver, need_root,
     postgres::{Migration, Postgres},
     root,
 };
@@ -361,22 +363,19 @@ fn ids(migration: &Migration, extra: &[&str]) -> Vec<String> {
     ids.map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
-fn prepared(what: &str) -> Option<(Postgres, MasCli)> {
-    prepared_in(what, &std::env::temp_dir())
+fn prepared() -> Result<(Postgres, MasCli), Skip> {
+    prepared_in(&std::env::temp_dir())
 }
 
-fn prepared_in(what: &str, directory: &Path) -> Option<(Postgres, MasCli)> {
-    let (server, mas) = (Postgres::start_in(what, directory)?, MasCli::find(what)?);
+fn prepared_in(directory: &Path) -> Result<(Postgres, MasCli), Skip> {
+    let (mas, server) = (MasCli::find()?, Postgres::start_in(directory)?);
     server.create_synapse("synapse");
     server.sql("synapse", READY);
-    Some((server, mas))
+    Ok((server, mas))
 }
 
-#[test]
-fn every_kind_of_row_is_counted() {
-    let Some((server, mas)) = prepared("findings in the database") else {
-        return;
-    };
+fn every_kind_of_row_is_counted() -> TestResult {
+    let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     assert_eq!(inspect(&migration, &[]), (Some(0), vec![]));
     let empty = Migration::new(&server, &mas, "synapse", "empty_mas");
@@ -414,13 +413,11 @@ fn every_kind_of_row_is_counted() {
             server.sql("postgres", &format!("DROP DATABASE {database}"));
         }
     }
+    Ok(())
 }
 
-#[test]
-fn every_setting_is_named() {
-    let Some((server, mas)) = prepared("findings in the configurations") else {
-        return;
-    };
+fn every_setting_is_named() -> TestResult {
+    let (server, mas) = prepared()?;
     let mut migration = Migration::new(&server, &mas, "synapse", "mas");
     let texts = [&migration.mas_config, &migration.synapse_config]
         .map(|file| fs::read_to_string(file).unwrap());
@@ -482,13 +479,11 @@ fn every_setting_is_named() {
     migration.synapse_config = "/nonexistent".into();
     let output = migration.syn2mas(&["inspect"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent: cannot be read"));
+    Ok(())
 }
 
-#[test]
-fn the_state_of_mas_is_told() {
-    let Some((server, mas)) = prepared("the state of MAS's database") else {
-        return;
-    };
+fn the_state_of_mas_is_told() -> TestResult {
+    let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let first = |extra: &[&str]| {
         let (_, findings) = inspect(&migration, extra);
@@ -525,13 +520,11 @@ fn the_state_of_mas_is_told() {
         first(&["--mas-database-uri", &partial]).unwrap(),
         "import-interrupted"
     );
+    Ok(())
 }
 
-#[test]
-fn the_server_lets_the_import_in() {
-    let Some((server, mas)) = prepared("what the server allows") else {
-        return;
-    };
+fn the_server_lets_the_import_in() -> TestResult {
+    let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let ids = |extra: &[&str]| ids(&migration, extra);
     server.sql(
@@ -560,13 +553,6 @@ fn the_server_lets_the_import_in() {
     let admin = as_reader.replace("/synapse", "/postgres");
     assert_eq!(ids(&["--admin-database-uri", &admin]), ["no-superuser"]);
     assert_eq!(ids(&["--mas-cli", "/nonexistent"]), ["mas-cli"]);
-    if nix::unistd::Uid::effective().is_root() {
-        let disk = server.path().join("disk");
-        common::mount(&disk, "64k");
-        let found = ids(&["--state-dir", &disk.join("state").display().to_string()]);
-        common::unmount(&disk);
-        assert_eq!(found, ["disk-space"]);
-    }
     // MAS is asked too, once it has its tables, and what it says is told once.
     migration.migrate_database();
     assert_eq!(ids(&[]), Vec::<String>::new());
@@ -585,13 +571,11 @@ fn the_server_lets_the_import_in() {
         ids(&["--synapse-database-uri", &server.uri("no_synapse")]),
         ["synapse-too-old"]
     );
+    Ok(())
 }
 
-#[test]
-fn a_transaction_that_stays_open_is_named() {
-    let Some((server, mas)) = prepared("transactions that stay open") else {
-        return;
-    };
+fn a_transaction_that_stays_open_is_named() -> TestResult {
+    let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let open = |statement: &str| {
         let statements = format!("BEGIN; {statement}; SELECT pg_sleep(100)");
@@ -607,13 +591,11 @@ fn a_transaction_that_stays_open_is_named() {
     assert_eq!(code, Some(11));
     assert_eq!(findings[0]["id"], "open-transaction");
     assert_eq!(findings[0]["count"], 1, "{findings:#?}");
+    Ok(())
 }
 
-#[test]
-fn a_server_without_room_is_named() {
-    let Some((server, mas)) = prepared("a server that is almost full") else {
-        return;
-    };
+fn a_server_without_room_is_named() -> TestResult {
+    let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     server.sql(
         "postgres",
@@ -626,40 +608,49 @@ fn a_server_without_room_is_named() {
         "ALTER SYSTEM RESET superuser_reserved_connections",
     );
     server.restart();
+    Ok(())
 }
 
-#[test]
-fn a_full_disk_of_the_server_is_named() {
-    let what = "a full disk of PostgreSQL";
-    if !nix::unistd::Uid::effective().is_root() {
-        return common::leave_out(what, "only root can mount one");
-    }
-    let disk = tempfile::tempdir().unwrap();
-    common::mount(disk.path(), "256m");
-    if let Some((server, mas)) = prepared_in(what, disk.path()) {
-        let migration = Migration::new(&server, &mas, "synapse", "mas");
-        let admin = ["--admin-database-uri", &server.uri("postgres")];
-        assert_eq!(ids(&migration, &admin), Vec::<String>::new());
-        let free = nix::sys::statvfs::statvfs(disk.path()).unwrap();
-        let free = free.blocks_available() * free.fragment_size();
-        let filling = vec![0; usize::try_from(free - 100_000).unwrap()];
-        fs::write(disk.path().join("filling"), filling).unwrap();
-        assert_eq!(ids(&migration, &admin), ["disk-space-of-postgresql"]);
-    }
-    common::unmount(disk.path());
+fn a_full_disk_of_the_server_is_named() -> TestResult {
+    need_root("mount a disk")?;
+    let directory = tempfile::tempdir().unwrap();
+    let _disk = Disk::mount(directory.path(), "256m");
+    let (server, mas) = prepared_in(directory.path())?;
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let admin = ["--admin-database-uri", &server.uri("postgres")];
+    assert_eq!(ids(&migration, &admin), Vec::<String>::new());
+    let free = nix::sys::statvfs::statvfs(directory.path()).unwrap();
+    let free = free.blocks_available() * free.fragment_size();
+    let filling = vec![0; usize::try_from(free - 100_000).unwrap()];
+    fs::write(directory.path().join("filling"), filling).unwrap();
+    assert_eq!(ids(&migration, &admin), ["disk-space-of-postgresql"]);
+    Ok(())
 }
 
-#[test]
-fn programs_that_are_too_old_are_named() {
-    let Some((server, mas)) = prepared("programs that are too old") else {
-        return;
-    };
+fn a_full_disk_for_the_backup_is_named() -> TestResult {
+    need_root("mount a disk")?;
+    let (server, mas) = prepared()?;
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let directory = server.path().join("disk");
+    let _disk = Disk::mount(&directory, "64k");
+    let state = directory.join("state").display().to_string();
+    assert_eq!(ids(&migration, &["--state-dir", &state]), ["disk-space"]);
+    Ok(())
+}
+
+fn a_mas_that_is_too_old_is_named() -> TestResult {
+    let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let old = server.path().join("old-mas-cli");
     common::script(&old, "echo mas-cli v0.20.0");
     let old = old.display().to_string();
     assert_eq!(ids(&migration, &["--mas-cli", &old]), ["mas-version"]);
+    Ok(())
+}
 
+fn a_synapse_that_is_too_old_is_named() -> TestResult {
+    let (server, mas) = prepared()?;
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
     let synapse = root().join("target/synapse");
     let directory = server.path().join("old");
     fs::create_dir(&directory).unwrap();
@@ -693,6 +684,7 @@ fn programs_that_are_too_old_are_named() {
         (Some(10), &"synapse-version".into())
     );
     assert!(findings[0]["meaning"].as_str().unwrap().contains("1.135.2"));
+    Ok(())
 }
 
 /// A configuration of Synapse 1.135, which `tests/synapse` installs beside the newest.
@@ -721,3 +713,16 @@ impl Drop for Gone {
         let _ = self.0.wait();
     }
 }
+
+common::harness::tests![
+    every_kind_of_row_is_counted,
+    every_setting_is_named,
+    the_state_of_mas_is_told,
+    the_server_lets_the_import_in,
+    a_transaction_that_stays_open_is_named,
+    a_server_without_room_is_named,
+    a_full_disk_of_the_server_is_named,
+    a_full_disk_for_the_backup_is_named,
+    a_mas_that_is_too_old_is_named,
+    a_synapse_that_is_too_old_is_named,
+];

@@ -4,7 +4,7 @@ mod common;
 
 use std::{num::ParseIntError, str::FromStr};
 
-use common::{Case, MasCli, Nix, SETTINGS, generate, problems};
+use common::{Case, MasCli, Nix, SETTINGS, generate, harness::TestResult, problems};
 use mas2nix::{
     check::{self, Problem},
     schema,
@@ -140,10 +140,9 @@ fn runner() -> TestRunner {
     TestRunner::new_with_rng(Config::default(), rng)
 }
 
-#[test]
-fn the_judges_agree() {
-    let mas = MasCli::find("the_judges_agree, MAS's verdict");
-    let nix = Nix::find("the_judges_agree, the module's verdict");
+fn the_judges_agree() -> TestResult {
+    // Each agrees with us, also where the other is missing.
+    let (mas, nix) = (MasCli::find(), Nix::find());
     let mut runner = runner();
     let mut configs: Vec<Value> = Vec::new();
     for _ in 0..number("MAS2NIX_JUDGES_CASES", 150) {
@@ -168,7 +167,7 @@ fn the_judges_agree() {
             let typed = serde_json::from_value::<schema::Settings>(config.clone());
             typed.unwrap_or_else(|error| panic!("the Rust types say {error} of {config}"));
         }
-        if let Some(modules) = &modules {
+        if let Ok(modules) = &modules {
             // The module gives listeners where a configuration leaves them out.
             let completed = problems.iter().all(|p| {
                 p.id == "no-listener" || p.path == "http.public_base" && p.id == "required"
@@ -180,7 +179,7 @@ fn the_judges_agree() {
                 ));
             }
         }
-        if let Some(mas) = &mas {
+        if let Ok(mas) = &mas {
             let (accepted, said) = mas.check(config);
             let excused = problems.iter().any(deliberately_stricter);
             match (verdict, accepted) {
@@ -200,4 +199,7 @@ fn the_judges_agree() {
         disagreements.len(),
         disagreements[..disagreements.len().min(10)].join("\n\n")
     );
+    mas.map(drop).and(modules.map(drop))
 }
+
+common::harness::tests![the_judges_agree,];

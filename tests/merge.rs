@@ -2,16 +2,13 @@
 
 mod common;
 
-use common::{MasCli, data};
+use common::{MasCli, data, harness::TestResult};
 use mas2nix::load::Loaded;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-#[test]
-fn mas_merges_files_the_same_way() {
-    let Some(mas) = MasCli::find("how MAS merges files") else {
-        return;
-    };
+fn mas_merges_files_the_same_way() -> TestResult {
+    let mas = MasCli::find()?;
     let later = json!({
         "http": {
             "public_base": "https://other.example.com/",
@@ -70,4 +67,7 @@ fn mas_merges_files_the_same_way() {
     }
     assert_eq!(ours["branding"]["imprint"], Value::Null);
     assert!(theirs["branding"].get("imprint").is_none_or(Value::is_null));
+    Ok(())
 }
+
+common::harness::tests![mas_merges_files_the_same_way,];

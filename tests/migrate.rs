@@ -10,6 +10,7 @@ use std::{
 
 use common::{
     MasCli,
+    harness::{Skip, TestResult},
     homeserver::{Homeserver, REFRESH_TOKEN, password},
     postgres::Postgres,
 };
@@ -18,15 +19,10 @@ use nix::{
     unistd::Pid,
 };
 
-fn prepared(what: &str) -> Option<(Postgres, MasCli)> {
-    let (server, mas) = (Postgres::start(what)?, MasCli::find(what)?);
-    let manifest = "share/matrix-authentication-service/manifest.json";
-    if !mas.prefix().join(manifest).exists() {
-        common::leave_out(what, &format!("MAS has no {manifest} beside its bin"));
-        return None;
-    }
+fn prepared() -> Result<(Postgres, MasCli), Skip> {
+    let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
     Homeserver::template(&server);
-    Some((server, mas))
+    Ok((server, mas))
 }
 
 /// Whether everybody finds things as they were, whoever authenticates them.
@@ -112,11 +108,8 @@ fn rehearse(homeserver: &Homeserver) {
     assert_eq!(homeserver.whoami("syt_alice_phone").0, 200);
 }
 
-#[test]
-fn everybody_is_served_before_and_after_and_after_going_back() {
-    let Some((server, mas)) = prepared("a whole migration") else {
-        return;
-    };
+fn everybody_is_served_before_and_after_and_after_going_back() -> TestResult {
+    let (server, mas) = prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "path");
     homeserver.run("start");
     everybody_is_served(&homeserver);
@@ -207,4 +200,7 @@ fn everybody_is_served_before_and_after_and_after_going_back() {
     assert_eq!(status["stage"], "not-begun", "{status:#}");
     // As it was when it was backed up, after the dry run.
     assert_eq!(status["masDatabase"], "empty");
+    Ok(())
 }
+
+common::harness::tests![everybody_is_served_before_and_after_and_after_going_back,];

@@ -5,9 +5,8 @@ mod common;
 
 use std::{fs, path::Path, process::Command};
 
-use common::Nix;
+use common::{Nix, harness::TestResult};
 
-#[test]
 fn the_checker_explains() {
     insta::glob!("mistakes/*.yaml", |path| {
         let name = path.file_name().unwrap();
@@ -17,23 +16,21 @@ fn the_checker_explains() {
             .arg(name)
             .output()
             .unwrap();
-        assert_eq!(output.status.code(), Some(1), "{name:?}");
+        assert_eq!(output.status.code(), Some(1), "{}", name.display());
         assert_no_secret(&output.stdout);
         let said = String::from_utf8(output.stdout).unwrap();
         insta::assert_snapshot!("check", said);
     });
 }
 
-#[test]
-fn the_module_explains() {
-    let Some(nix) = Nix::find("what the module says of mistakes") else {
-        return;
-    };
+fn the_module_explains() -> TestResult {
+    let nix = Nix::find()?;
     insta::glob!("mistakes/*.yaml", |path| {
         let said = module_says(&nix, path);
         assert_no_secret(said.as_bytes());
         insta::assert_snapshot!("module", said);
     });
+    Ok(())
 }
 
 fn assert_no_secret(said: &[u8]) {
@@ -87,3 +84,5 @@ fn module_says(nix: &Nix, path: &Path) -> String {
         }
     }
 }
+
+common::harness::tests![the_checker_explains, the_module_explains,];

@@ -4,7 +4,7 @@ mod common;
 
 use std::{collections::BTreeMap, fs, process::Command};
 
-use common::{Case, MasCli, Nix, data, root};
+use common::{Case, MasCli, Nix, data, harness::TestResult, root};
 use mas2nix::tree::{self, Node, Shape, steps};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -42,11 +42,8 @@ fn evaluate_with(
     ))
 }
 
-#[test]
-fn every_path_is_an_option_of_the_right_type() {
-    let Some(nix) = Nix::find("the module's options") else {
-        return;
-    };
+fn every_path_is_an_option_of_the_right_type() -> TestResult {
+    let nix = Nix::find()?;
     let list = evaluate(
         &nix,
         &[],
@@ -93,6 +90,7 @@ fn every_path_is_an_option_of_the_right_type() {
         covered, 270,
         "269 options of MAS 1.22.0, and `branding.logo_uri`"
     );
+    Ok(())
 }
 
 /// What nixpkgs calls the type of an option.
@@ -140,11 +138,8 @@ fn nix_type(node: &Node) -> String {
     }
 }
 
-#[test]
-fn what_is_written_is_what_was_set() {
-    let Some(nix) = Nix::find("what the module writes") else {
-        return;
-    };
+fn what_is_written_is_what_was_set() -> TestResult {
+    let nix = Nix::find()?;
     let configs = ["files", "inline"].map(data);
     let cases: Vec<Case> = configs
         .iter()
@@ -154,13 +149,11 @@ fn what_is_written_is_what_was_set() {
         assert_eq!(module.messages, Vec::<String>::new());
         assert_eq!(&module.settings, config);
     }
+    Ok(())
 }
 
-#[test]
-fn unset_options_are_absent_and_listeners_are_local() {
-    let Some(nix) = Nix::find("the module's defaults") else {
-        return;
-    };
+fn unset_options_are_absent_and_listeners_are_local() -> TestResult {
+    let nix = Nix::find()?;
     let minimal = json!({"settings": {
         "matrix": {"secret_file": "/run/secrets/m", "kind": "synapse"},
         "secrets": {"encryption_file": "/run/secrets/e"},
@@ -176,13 +169,11 @@ fn unset_options_are_absent_and_listeners_are_local() {
             assert!(bind["address"].as_str().unwrap().starts_with("127.0.0.1:"));
         }
     }
+    Ok(())
 }
 
-#[test]
-fn files_become_credentials() {
-    let Some(nix) = Nix::find("credentials") else {
-        return;
-    };
+fn files_become_credentials() -> TestResult {
+    let nix = Nix::find()?;
     let module = Case::module(
         "files",
         json!({"settings": data("files"), "allowInlineSecrets": true}),
@@ -209,16 +200,11 @@ fn files_become_credentials() {
     );
     let raw = &module.r#final["passwords"]["schemes"][0]["secret_file"];
     assert_eq!(raw, "${RUNTIME_DIRECTORY}/passwords.schemes.0.secret_file");
+    Ok(())
 }
 
-#[test]
-fn mas_checks_the_configuration_when_the_system_is_built() {
-    let (Some(nix), Some(mas)) = (
-        Nix::find("the check at build time"),
-        MasCli::find("the check at build time"),
-    ) else {
-        return;
-    };
+fn mas_checks_the_configuration_when_the_system_is_built() -> TestResult {
+    let (nix, mas) = (Nix::find()?, MasCli::find()?);
     let build = |module: &str| {
         let module = format!(
             "{{ {SERVICE} = {{
@@ -253,13 +239,11 @@ fn mas_checks_the_configuration_when_the_system_is_built() {
         build("extraConfigFiles = [ \"/run/mas.yaml\" ];")["command"],
         Value::Null
     );
+    Ok(())
 }
 
-#[test]
-fn definitions_from_several_modules_merge() {
-    let Some(nix) = Nix::find("merging modules") else {
-        return;
-    };
+fn definitions_from_several_modules_merge() -> TestResult {
+    let nix = Nix::find()?;
     let provider = |id: char| {
         format!(
             "{{ id = \"01HFVBY12TMNTYTBV8W921M5F{id}\"; client_id = \"mas\"; issuer = \"https://{id}\";
@@ -294,14 +278,11 @@ fn definitions_from_several_modules_merge() {
     assert_eq!(settings["http"]["listeners"], json!([]));
     assert_eq!(settings["matrix"], json!({"secret_file": "/m"}));
     assert!(settings.get("branding").is_none(), "{settings}");
+    Ok(())
 }
 
-#[test]
-fn extra_settings_come_last_and_merge_as_mas_merges_files() {
-    let (Some(nix), Some(mas)) = (Nix::find("extra settings"), MasCli::find("extra settings"))
-    else {
-        return;
-    };
+fn extra_settings_come_last_and_merge_as_mas_merges_files() -> TestResult {
+    let (nix, mas) = (Nix::find()?, MasCli::find()?);
     let extra = json!({
         "experimental": {"of_the_future": true},
         "account": {"email_change_allowed": false},
@@ -337,13 +318,11 @@ fn extra_settings_come_last_and_merge_as_mas_merges_files() {
     assert_eq!(written["passwords"]["schemes"].as_array().unwrap().len(), 3);
     assert_eq!(written["of_the_future"], json!([1]));
     assert!(mas.check(written).0);
+    Ok(())
 }
 
-#[test]
-fn what_other_files_may_bring_is_not_missed() {
-    let Some(nix) = Nix::find("extra configuration files") else {
-        return;
-    };
+fn what_other_files_may_bring_is_not_missed() -> TestResult {
+    let nix = Nix::find()?;
     let settings = json!({
         "http": {"public_base": "https://a/", "listeners": [{"resources": [{"name": "human"}]}]},
         "email": {"transport": "smtp", "username": "mas"},
@@ -355,13 +334,11 @@ fn what_other_files_may_bring_is_not_missed() {
     assert_eq!(modules[0].messages.len(), 1, "{:?}", modules[0].messages);
     assert!(modules[0].messages[0].contains("settings.http.listeners[0].binds"));
     assert!(modules[1].messages.len() > 5, "{:?}", modules[1].messages);
+    Ok(())
 }
 
-#[test]
-fn secrets_do_not_enter_the_store() {
-    let Some(nix) = Nix::find("secrets in the store") else {
-        return;
-    };
+fn secrets_do_not_enter_the_store() -> TestResult {
+    let nix = Nix::find()?;
     let settings = tree::settings();
     let mut config = data("inline");
     config["captcha"] = json!({"service": "hcaptcha", "site_key": "a", "secret_key": "hunter2"});
@@ -432,13 +409,11 @@ fn secrets_do_not_enter_the_store() {
         error.contains("conflicting") && !error.contains("hunter2"),
         "{error}"
     );
+    Ok(())
 }
 
-#[test]
-fn a_configuration_of_nixpkgs_module_works() {
-    let Some(nix) = Nix::find("a configuration for nixpkgs' module") else {
-        return;
-    };
+fn a_configuration_of_nixpkgs_module_works() -> TestResult {
+    let nix = Nix::find()?;
     let settings = |tls: &str| {
         format!(
             r#"{{
@@ -523,13 +498,11 @@ fn a_configuration_of_nixpkgs_module_works() {
 
     let error = evaluate(&nix, &[&settings("tls.key_file = \"/x\";")], result).unwrap_err();
     assert!(error.contains("http.tls' does not exist"), "{error}");
+    Ok(())
 }
 
-#[test]
-fn what_we_show_people_evaluates() {
-    let Some(nix) = Nix::find("the example and the template") else {
-        return;
-    };
+fn what_we_show_people_evaluates() -> TestResult {
+    let nix = Nix::find()?;
     // The template sets options of NixOS itself.
     let nixos = "{ config._module.freeformType = lib.types.lazyAttrsOf lib.types.anything; }";
     for file in ["docs/example.nix", "nix/template/configuration.nix"] {
@@ -547,13 +520,11 @@ fn what_we_show_people_evaluates() {
             "{file}"
         );
     }
+    Ok(())
 }
 
-#[test]
-fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() {
-    let Some(nix) = Nix::find("the options of NixOS") else {
-        return;
-    };
+fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() -> TestResult {
+    let nix = Nix::find()?;
     let template = root().join("nix/template/configuration.nix");
     let all = "builtins.toJSON {
         inherit (config) assertions networking security users;
@@ -585,4 +556,20 @@ fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() {
         let error = with(&format!("{{ {wrong} }}")).unwrap_err();
         assert!(error.contains(said), "{wrong}\n{error}");
     }
+    Ok(())
 }
+
+common::harness::tests![
+    every_path_is_an_option_of_the_right_type,
+    what_is_written_is_what_was_set,
+    unset_options_are_absent_and_listeners_are_local,
+    files_become_credentials,
+    mas_checks_the_configuration_when_the_system_is_built,
+    definitions_from_several_modules_merge,
+    extra_settings_come_last_and_merge_as_mas_merges_files,
+    what_other_files_may_bring_is_not_missed,
+    secrets_do_not_enter_the_store,
+    a_configuration_of_nixpkgs_module_works,
+    what_we_show_people_evaluates,
+    an_option_of_nixos_that_is_misspelled_or_mistyped_is_found,
+];

@@ -5,7 +5,7 @@ mod common;
 
 use std::{collections::BTreeSet, fs};
 
-use common::{Nix, root};
+use common::{Nix, harness::TestResult, root};
 use mas2nix::{
     check::{self, Options},
     load::Loaded,
@@ -80,9 +80,8 @@ fn module_says(
     serde_json::from_value(said.unwrap_or_else(|error| panic!("{error}"))).unwrap()
 }
 
-#[test]
-fn options_that_do_not_fit_together() {
-    let nix = Nix::find("rules of the module's own options");
+fn options_that_do_not_fit_together() -> TestResult {
+    let nix = Nix::find();
     let mut broken = BTreeSet::new();
     for case in cases::<Module>("module") {
         let mut config = json!({"settings": {"matrix": {"homeserver": "example.com"}}});
@@ -104,7 +103,7 @@ fn options_that_do_not_fit_together() {
         let expected = case.rule.as_deref().zip(case.at.as_deref());
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{config}");
         broken.extend(case.rule);
-        let Some(nix) = &nix else { continue };
+        let Ok(nix) = &nix else { continue };
         let said: BTreeSet<String> = module_says(nix, &version, &config, None)
             .into_iter()
             .collect();
@@ -120,11 +119,11 @@ fn options_that_do_not_fit_together() {
     let over = json!({"package": "/usr/local", "settings": {"matrix": {"homeserver": "a"}}});
     let problems = render::context(&Loaded::from(over), &NEWEST).unwrap_err();
     assert_eq!(problems[0].id, "wrapper-over-mas");
+    nix.map(drop)
 }
 
-#[test]
-fn settings_of_synapse_that_conflict_with_delegation() {
-    let nix = Nix::find("conflicts in Synapse's settings");
+fn settings_of_synapse_that_conflict_with_delegation() -> TestResult {
+    let nix = Nix::find();
     let options = Options {
         version: NEWEST,
         no_inline_secrets: true,
@@ -145,7 +144,7 @@ fn settings_of_synapse_that_conflict_with_delegation() {
             case.settings
         );
         broken.extend(case.rule);
-        let Some(nix) = &nix else { continue };
+        let Ok(nix) = &nix else { continue };
         let module = json!({"synapse": {"enable": true}});
         let said = module_says(nix, &NEWEST, &module, Some(&case.settings));
         let expected = problems.iter().map(|problem| {
@@ -156,13 +155,11 @@ fn settings_of_synapse_that_conflict_with_delegation() {
         assert!(!said.concat().contains("hunter2"));
     }
     assert_all_broken(&rules::synapse(), &broken);
+    nix.map(drop)
 }
 
-#[test]
-fn synapse_on_this_host_is_set_up() {
-    let Some(nix) = Nix::find("delegation") else {
-        return;
-    };
+fn synapse_on_this_host_is_set_up() -> TestResult {
+    let nix = Nix::find()?;
     let found = nix
         .json(&format!(
             "let
@@ -250,4 +247,11 @@ fn synapse_on_this_host_is_set_up() {
     ] {
         assert!(warning.contains(part), "{warning}");
     }
+    Ok(())
 }
+
+common::harness::tests![
+    options_that_do_not_fit_together,
+    settings_of_synapse_that_conflict_with_delegation,
+    synapse_on_this_host_is_set_up,
+];

@@ -4,7 +4,7 @@ mod common;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{Nix, data, root};
+use common::{Nix, data, harness::TestResult, root};
 use mas2nix::{check::Problem, load::Loaded, render, schema::NEWEST};
 use semver::Version;
 use serde_json::{Value, json};
@@ -124,7 +124,6 @@ fn configurations() -> Vec<(&'static str, Value)> {
     ]
 }
 
-#[test]
 fn keys_are_named_as_mas_can_read_them() {
     let config = json!({"settings": {"matrix": {"homeserver": "example.com"}}});
     let text = |version: &str| {
@@ -138,11 +137,8 @@ fn keys_are_named_as_mas_can_read_them() {
     assert!(text("1.1.0").contains("kid: \"p256\"") && !text("1.6.0").contains("kid:"));
 }
 
-#[test]
-fn the_examples_are_the_same() {
-    let Some(nix) = Nix::find("the examples") else {
-        return;
-    };
+fn the_examples_are_the_same() -> TestResult {
+    let nix = Nix::find()?;
     let evaluated = nix.json(&format!(
         "(import {} {{ modules = [ {} ]; masCli = \"/opt/mas\"; }})
            .config.environment.etc.\"matrix-authentication-service/config.yaml\".source.text",
@@ -153,6 +149,7 @@ fn the_examples_are_the_same() {
     let rendered = files(&loaded.value, &NEWEST).unwrap();
     let config = &rendered["etc/matrix-authentication-service/config.yaml"];
     assert_eq!(evaluated.unwrap(), config.as_str());
+    Ok(())
 }
 
 fn files(config: &Value, version: &Version) -> Result<BTreeMap<String, String>, Vec<Problem>> {
@@ -163,11 +160,8 @@ fn files(config: &Value, version: &Version) -> Result<BTreeMap<String, String>, 
         .collect())
 }
 
-#[test]
-fn both_targets_are_equal() {
-    let Some(nix) = Nix::find("the two targets") else {
-        return;
-    };
+fn both_targets_are_equal() -> TestResult {
+    let nix = Nix::find()?;
     let directory = TempDir::new().unwrap();
     let old = json!({
         "package": "/opt/mas", "toolsPackage": "/usr/local", "synapse": {"enable": true},
@@ -195,6 +189,7 @@ fn both_targets_are_equal() {
             similar_asserts(text, &evaluated[path], &format!("{name}: {path}"));
         }
     }
+    Ok(())
 }
 
 fn similar_asserts(rendered: &str, evaluated: &str, what: &str) {
@@ -235,3 +230,9 @@ fn by_host(config: &Value, files: BTreeMap<String, String>) -> BTreeMap<String, 
     }
     merged
 }
+
+common::harness::tests![
+    keys_are_named_as_mas_can_read_them,
+    the_examples_are_the_same,
+    both_targets_are_equal,
+];

@@ -5,7 +5,9 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Case, MasCli, Nix, RULES, SETTINGS, data, edit, problems, problems_with};
+use common::{
+    Case, MasCli, Nix, RULES, SETTINGS, data, edit, harness::TestResult, problems, problems_with,
+};
 use mas2nix::{
     check::{self, Problem},
     rules::Kind,
@@ -71,7 +73,6 @@ fn messages(problems: &[Problem]) -> BTreeSet<String> {
     messages.collect()
 }
 
-#[test]
 fn every_rule_is_broken_once() {
     let tried: BTreeSet<(String, String)> = broken()
         .into_iter()
@@ -88,8 +89,7 @@ fn every_rule_is_broken_once() {
     assert!(untried.is_empty(), "no configuration breaks {untried:?}");
 }
 
-#[test]
-fn the_checker_and_the_module_name_what_is_broken() {
+fn the_checker_and_the_module_name_what_is_broken() -> TestResult {
     let all = broken();
     for broken in &all {
         let problems = problems(&broken.config());
@@ -98,9 +98,7 @@ fn the_checker_and_the_module_name_what_is_broken() {
             .any(|p| p.id == broken.rule && p.path == broken.at);
         assert!(found, "{} at {}: {problems:?}", broken.rule, broken.at);
     }
-    let Some(nix) = Nix::find("what the module says of broken rules") else {
-        return;
-    };
+    let nix = Nix::find()?;
     let cases: Vec<Case> = all
         .iter()
         .map(|broken| Case::settings(&broken.rule, &broken.config()))
@@ -110,13 +108,11 @@ fn the_checker_and_the_module_name_what_is_broken() {
         let said: BTreeSet<String> = module.messages.into_iter().collect();
         assert_eq!(said, expected, "{} at {}", broken.rule, broken.at);
     }
+    Ok(())
 }
 
-#[test]
-fn mas_agrees_or_breaks_later() {
-    let Some(mas) = MasCli::find("MAS's verdict on broken rules") else {
-        return;
-    };
+fn mas_agrees_or_breaks_later() -> TestResult {
+    let mas = MasCli::find()?;
     for broken in broken() {
         let (accepted, said) = mas.check(&broken.config());
         assert_eq!(
@@ -125,10 +121,10 @@ fn mas_agrees_or_breaks_later() {
             broken.rule, broken.at
         );
     }
+    Ok(())
 }
 
-#[test]
-fn what_is_required_is_missed() {
+fn what_is_required_is_missed() -> TestResult {
     let mut cases = Vec::new();
     for (path, node) in SETTINGS.descendants() {
         if !node.required || !node.variants.is_empty() || path.ends_with("[]") {
@@ -155,12 +151,13 @@ fn what_is_required_is_missed() {
         cases.push((concrete, config));
     }
     assert!(cases.len() >= 40, "only {} required options", cases.len());
-    if let Some(mas) = MasCli::find("MAS's verdict on missing options") {
+    let (mas, nix) = (MasCli::find(), Nix::find());
+    if let Ok(mas) = &mas {
         for (path, config) in &cases {
             assert!(!mas.check(config).0, "MAS does not miss {path}");
         }
     }
-    if let Some(nix) = Nix::find("the module's verdict on missing options") {
+    if let Ok(nix) = &nix {
         let cases: Vec<Case> = cases
             .iter()
             .map(|(path, config)| Case::settings(path, config))
@@ -174,10 +171,10 @@ fn what_is_required_is_missed() {
             );
         }
     }
+    mas.map(drop).and(nix.map(drop))
 }
 
-#[test]
-fn every_version_knows_its_options() {
+fn every_version_knows_its_options() -> TestResult {
     let mut versions: BTreeSet<Version> = BTreeSet::from([OLDEST, NEWEST, Version::new(1, 20, 0)]);
     for (_, node) in SETTINGS.descendants() {
         versions.insert(node.since.clone());
@@ -226,9 +223,7 @@ fn every_version_knows_its_options() {
             }
         }
     }
-    let Some(nix) = Nix::find("what the module says of each version") else {
-        return;
-    };
+    let nix = Nix::find()?;
     let modules: Vec<Case> = cases
         .iter()
         .map(|(version, config)| Case {
@@ -242,13 +237,11 @@ fn every_version_knows_its_options() {
         let differing: Vec<_> = said.symmetric_difference(&expected).collect();
         assert!(differing.is_empty(), "{version}: {differing:#?}");
     }
+    Ok(())
 }
 
-#[test]
-fn inline_secrets_are_named_alike() {
-    let Some(nix) = Nix::find("what the module says of inline secrets") else {
-        return;
-    };
+fn inline_secrets_are_named_alike() -> TestResult {
+    let nix = Nix::find()?;
     let strict = check::Options {
         version: NEWEST,
         no_inline_secrets: true,
@@ -270,4 +263,14 @@ fn inline_secrets_are_named_alike() {
         assert!(!expected.is_empty());
         assert_eq!(BTreeSet::from_iter(module.messages), expected);
     }
+    Ok(())
 }
+
+common::harness::tests![
+    every_rule_is_broken_once,
+    the_checker_and_the_module_name_what_is_broken,
+    mas_agrees_or_breaks_later,
+    what_is_required_is_missed,
+    every_version_knows_its_options,
+    inline_secrets_are_named_alike,
+];

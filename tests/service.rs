@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-use common::{MasCli, data};
+use common::{MasCli, data, harness::TestResult};
 use mas2nix::{load::Loaded, render, schema::NEWEST};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -89,11 +89,8 @@ fn succeed(output: &Output) -> String {
     text(&output.stdout)
 }
 
-#[test]
-fn mas_takes_the_secrets_that_are_made() {
-    let Some(mas) = MasCli::find("secrets made on first boot") else {
-        return;
-    };
+fn mas_takes_the_secrets_that_are_made() -> TestResult {
+    let mas = MasCli::find()?;
     let host = Host::new(
         &mas,
         json!({"localMailRelay": true, "metrics": true, "settings": {"matrix": {"homeserver": "a"}}}),
@@ -109,13 +106,11 @@ fn mas_takes_the_secrets_that_are_made() {
         .unwrap()
         .collect();
     assert_eq!(keys.len(), 2);
+    Ok(())
 }
 
-#[test]
-fn final_newlines_go_where_mas_would_keep_them() {
-    let Some(mas) = MasCli::find("copies of secrets") else {
-        return;
-    };
+fn final_newlines_go_where_mas_would_keep_them() -> TestResult {
+    let mas = MasCli::find()?;
     let host = Host::new(
         &mas,
         json!({"settings": data("files"), "allowInlineSecrets": true, "checkConfig": false}),
@@ -148,13 +143,11 @@ fn final_newlines_go_where_mas_would_keep_them() {
         !output.status.success() && said.contains("secrets.encryption_file"),
         "{said}"
     );
+    Ok(())
 }
 
-#[test]
-fn mas_has_its_say_before_it_starts() {
-    let Some(mas) = MasCli::find("the check before the start") else {
-        return;
-    };
+fn mas_has_its_say_before_it_starts() -> TestResult {
+    let mas = MasCli::find()?;
     let host = Host::new(
         &mas,
         json!({
@@ -171,13 +164,11 @@ fn mas_has_its_say_before_it_starts() {
         said.contains("max_connections") && said.contains("MAS refuses"),
         "{said}"
     );
+    Ok(())
 }
 
-#[test]
-fn files_that_are_not_there_are_named() {
-    let Some(mas) = MasCli::find("files that are not there") else {
-        return;
-    };
+fn files_that_are_not_there_are_named() -> TestResult {
+    let mas = MasCli::find()?;
     let host = Host::new(
         &mas,
         json!({
@@ -199,13 +190,11 @@ fn files_that_are_not_there_are_named() {
     ] {
         assert!(said.contains(part), "{part}\n{said}");
     }
+    Ok(())
 }
 
-#[test]
-fn outside_a_unit_it_says_so() {
-    let Some(mas) = MasCli::find("runs outside a unit") else {
-        return;
-    };
+fn outside_a_unit_it_says_so() -> TestResult {
+    let mas = MasCli::find()?;
     let host = Host::new(&mas, json!({"settings": {"matrix": {"homeserver": "a"}}}));
     let output = Command::new(env!("CARGO_BIN_EXE_mas-service"))
         .arg("--manifest")
@@ -220,4 +209,13 @@ fn outside_a_unit_it_says_so() {
         .output()
         .unwrap();
     assert!(text(&output.stderr).contains("/nonexistent: cannot be read"));
+    Ok(())
 }
+
+common::harness::tests![
+    mas_takes_the_secrets_that_are_made,
+    final_newlines_go_where_mas_would_keep_them,
+    mas_has_its_say_before_it_starts,
+    files_that_are_not_there_are_named,
+    outside_a_unit_it_says_so,
+];

@@ -4,7 +4,6 @@ mod common;
 
 use std::{fs, path::Path};
 
-#[test]
 fn nix_files_are_formatted() {
     let mut checked = usize::from(is_formatted(&common::root().join("flake.nix")));
     for directory in ["docs", "modules", "nix", "tests"] {
@@ -37,3 +36,5 @@ fn is_formatted(path: &Path) -> bool {
     }
     is_nix
 }
+
+common::harness::tests![nix_files_are_formatted,];

@@ -3,9 +3,9 @@
 
 mod common;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use common::{Case, MasCli, Nix, root};
+use common::{Case, MasCli, Nix, harness::TestResult, root, synapse_python};
 use mas2nix::check;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -40,7 +40,6 @@ fn provider(settings: &Value, id: &str) -> Value {
         .clone()
 }
 
-#[test]
 fn everything_that_mas_has_comes_over() {
     let settings = settings();
     for (path, expected) in [
@@ -136,7 +135,6 @@ fn everything_that_mas_has_comes_over() {
     );
 }
 
-#[test]
 fn who_may_not_log_in_has_no_subject() {
     let template = provider(&settings(), "oidc-corporate");
     let template = template["claims_imports"]["subject"]["template"]
@@ -165,7 +163,6 @@ fn who_may_not_log_in_has_no_subject() {
     assert_eq!(subject(json!({"employee": "7", "groups": ["matrix"]})), "");
 }
 
-#[test]
 fn what_does_not_come_over_is_listed() {
     let (out, _) = translate(&["--json"]);
     let translation: Value = serde_json::from_str(&out).unwrap();
@@ -196,7 +193,6 @@ fn what_does_not_come_over_is_listed() {
     );
 }
 
-#[test]
 fn no_secret_is_shown_and_all_are_written() {
     let directory = TempDir::new().unwrap();
     let secrets = directory.path().join("secrets");
@@ -249,8 +245,7 @@ fn no_secret_is_shown_and_all_are_written() {
     );
 }
 
-#[test]
-fn mas_and_our_checker_accept_it() {
+fn mas_and_our_checker_accept_it() -> TestResult {
     let mut settings = settings();
     settings["matrix"]["secret_file"] = "/run/secrets/matrix".into();
     settings["secrets"] =
@@ -262,19 +257,15 @@ fn mas_and_our_checker_accept_it() {
     };
     let problems = common::problems_with(&settings, &options);
     assert!(problems.is_empty(), "{problems:#?}");
-    let Some(mas) = MasCli::find("whether MAS accepts a translated configuration") else {
-        return;
-    };
+    let mas = MasCli::find()?;
     settings["captcha"]["secret_key"] = "a".into();
     let (accepted, said) = mas.check(&settings);
     assert!(accepted, "{said}");
+    Ok(())
 }
 
-#[test]
-fn the_module_takes_it() {
-    let Some(nix) = Nix::find("whether the module takes a translated configuration") else {
-        return;
-    };
+fn the_module_takes_it() -> TestResult {
+    let nix = Nix::find()?;
     let (text, _) = translate(&[]);
     let module = nix.json(&text).unwrap_or_else(|error| panic!("{error}"));
     let mut module = module["services"]["matrix-authentication-service"].clone();
@@ -287,15 +278,11 @@ fn the_module_takes_it() {
     let schemes = &evaluated.r#final["passwords"]["schemes"];
     assert_eq!(schemes[0]["cost"], 10, "{schemes}");
     assert_eq!(schemes[1]["algorithm"], "argon2id");
+    Ok(())
 }
 
-#[test]
-fn synapse_itself_accepts_what_is_translated() {
-    let python = root().join("target/synapse/bin/python");
-    if !Path::new(&python).exists() {
-        common::leave_out("whether Synapse accepts it", "run tests/synapse");
-        return;
-    }
+fn synapse_itself_accepts_what_is_translated() -> TestResult {
+    let python = synapse_python()?;
     // SAML has a library of its own, which is not there.
     let directory = TempDir::new().unwrap();
     let text = fs::read_to_string(root().join(LEGACY)).unwrap();
@@ -318,4 +305,15 @@ fn synapse_itself_accepts_what_is_translated() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+    Ok(())
 }
+
+common::harness::tests![
+    everything_that_mas_has_comes_over,
+    who_may_not_log_in_has_no_subject,
+    what_does_not_come_over_is_listed,
+    no_secret_is_shown_and_all_are_written,
+    mas_and_our_checker_accept_it,
+    the_module_takes_it,
+    synapse_itself_accepts_what_is_translated,
+];

@@ -5,6 +5,7 @@ mod common;
 
 use common::{
     MasCli,
+    harness::TestResult,
     postgres::{Migration, Postgres},
 };
 use serde_json::Value;
@@ -279,14 +280,8 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-#[test]
-fn every_changed_row_is_found() {
-    let (Some(server), Some(mas)) = (
-        Postgres::start("the proof of a migration"),
-        MasCli::find("the proof of a migration"),
-    ) else {
-        return;
-    };
+fn every_changed_row_is_found() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
     server.create_synapse("synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     migration.import();
@@ -337,16 +332,11 @@ fn every_changed_row_is_found() {
         );
         server.sql("postgres", &format!("DROP DATABASE {copy}"));
     }
+    Ok(())
 }
 
-#[test]
-fn what_cannot_be_told_is_not_called_identical() {
-    let (Some(server), Some(mas)) = (
-        Postgres::start("verify without a database"),
-        MasCli::find("verify without a database"),
-    ) else {
-        return;
-    };
+fn what_cannot_be_told_is_not_called_identical() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
     server.create_synapse("synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     for uri in [
@@ -363,4 +353,10 @@ fn what_cannot_be_told_is_not_called_identical() {
             "{said}"
         );
     }
+    Ok(())
 }
+
+common::harness::tests![
+    every_changed_row_is_found,
+    what_cannot_be_told_is_not_called_identical,
+];

@@ -50,8 +50,7 @@ pub async fn versions(inputs: &Inputs, config: &synapse::Config) -> Vec<Finding>
     findings.extend(match program::output(command.arg("--version")).await {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            let version = said.rsplit(' ').next().unwrap_or_default();
-            older(version, &OLDEST_MAS).then(|| {
+            older(last_word(&said), &OLDEST_MAS).then(|| {
                 Finding::one(
                     "mas-version",
                     Blocker,
@@ -68,6 +67,11 @@ pub async fn versions(inputs: &Inputs, config: &synapse::Config) -> Vec<Finding>
         )),
     });
     findings
+}
+
+/// The version in what `mas-cli --version` prints: `mas-cli v1.22.0`, without the `v` in nixpkgs.
+fn last_word(said: &str) -> &str {
+    said.rsplit(' ').next().unwrap_or_default()
 }
 
 fn older(version: &str, than: &Version) -> bool {
@@ -335,7 +339,12 @@ mod tests {
     #[test]
     fn versions_are_compared_whatever_is_added_to_them() {
         assert!(older("1.135.2", &OLDEST_SYNAPSE));
-        assert!(older("v0.20.0", &OLDEST_MAS));
+        for old in ["mas-cli v0.20.0", "mas-cli 0.20.0"] {
+            assert!(older(last_word(old), &OLDEST_MAS), "{old}");
+        }
+        for new in ["mas-cli v1.22.0", "mas-cli 1.22.0"] {
+            assert!(!older(last_word(new), &OLDEST_MAS), "{new}");
+        }
         assert!(!older("1.163.2 (b=develop)", &OLDEST_SYNAPSE));
         assert!(!older("v1.22.0-5-gabcdef", &OLDEST_MAS));
         assert!(!older("unknown", &OLDEST_MAS));

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{MasCli, homeserver::Homeserver, postgres::Postgres};
+use common::{MasCli, harness::TestResult, homeserver::Homeserver, postgres::Postgres};
 use serde_json::Value;
 
 /// Seconds, peak memory in MB, and output of a command that has to succeed.
@@ -96,8 +96,7 @@ fn measure(server: &Postgres, mas: &MasCli, users: u32) {
     );
 }
 
-fn main() {
-    let what = "the bench of migrations";
+fn main() -> TestResult {
     let given: Vec<u32> = std::env::args()
         .filter_map(|argument| argument.parse().ok())
         .collect();
@@ -106,9 +105,7 @@ fn main() {
     } else {
         given
     };
-    let (Some(server), Some(mas)) = (Postgres::start(what), MasCli::find(what)) else {
-        return;
-    };
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
     println!(
         "{:>9}{:>11}{:>11}{:>10}{:>10}{:>10}{:>9}{:>9}",
         "users", "import, s", "inspect", "verify", "rehearse", "downtime", "backup,s", "MB"
@@ -116,4 +113,5 @@ fn main() {
     for users in sizes {
         measure(&server, &mas, users);
     }
+    Ok(())
 }

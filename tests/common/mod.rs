@@ -4,11 +4,12 @@
 
 pub mod edit;
 pub mod generate;
+pub mod harness;
 pub mod homeserver;
 pub mod postgres;
 
 use std::{
-    io::Write,
+    io::Write as _,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -26,16 +27,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use harness::{Skip, TestResult, skip};
+
 /// Where a program of that name is, as the shell would find it.
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let mut candidates = std::env::split_paths(&path).map(|directory| directory.join(name));
     candidates.find(|candidate| candidate.is_file())
-}
-
-/// Says on one line that a test is left out, past the test runner's capture.
-pub fn leave_out(what: &str, why: &str) {
-    let _ = writeln!(std::io::stderr(), "left out: {what}: {why}");
 }
 
 pub static SETTINGS: LazyLock<Node> = LazyLock::new(tree::settings);
@@ -59,21 +57,28 @@ pub fn problems_with(config: &Value, options: &check::Options) -> Vec<Problem> {
 pub struct MasCli(PathBuf);
 
 impl MasCli {
-    /// MAS in the version that the schema describes, or nothing and a line that says what is left
-    /// out.
-    pub fn find(what: &str) -> Option<Self> {
+    /// MAS in the version that the schema describes.
+    pub fn find() -> Result<Self, Skip> {
         let Some(program) = program("mas-cli") else {
-            leave_out(what, "mas-cli is not on PATH");
-            return None;
+            return skip("mas-cli is not on PATH");
         };
         let mas = MasCli(program);
         let output = mas.command("--version").output().unwrap();
-        let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        if !version.ends_with(&format!("v{NEWEST}")) {
-            leave_out(what, &format!("it is for MAS {NEWEST}, not {version}"));
-            return None;
+        let version = String::from_utf8_lossy(&output.stdout);
+        if !is_newest(&version) {
+            return skip(format!("mas-cli is not MAS {NEWEST}: {}", version.trim()));
         }
-        Some(mas)
+        Ok(mas)
+    }
+
+    /// MAS with its pages, which it needs to answer requests.
+    pub fn find_with_pages() -> Result<Self, Skip> {
+        let mas = Self::find()?;
+        let manifest = "share/matrix-authentication-service/manifest.json";
+        if !mas.prefix().join(manifest).exists() {
+            return skip(format!("mas-cli has no {manifest} beside its bin"));
+        }
+        Ok(mas)
     }
 
     /// MAS with some arguments, and nothing of the environment that it would read settings from.
@@ -114,6 +119,34 @@ impl MasCli {
             output.status.success(),
             String::from_utf8_lossy(&text).into_owned(),
         )
+    }
+}
+
+/// Whether `mas-cli --version` names the version that the schema describes. Upstream's build writes
+/// a `v` before it, that of nixpkgs does not.
+pub fn is_newest(version: &str) -> bool {
+    let number = version.split_whitespace().last();
+    number.is_some_and(|number| number.trim_start_matches('v') == NEWEST.to_string())
+}
+
+/// Skips a test that only root can run.
+pub fn need_root(why: &str) -> TestResult {
+    if nix::unistd::Uid::effective().is_root() {
+        Ok(())
+    } else {
+        skip(format!("only root can {why}"))
+    }
+}
+
+const NO_SYNAPSE: &str = "Synapse is not in target/synapse, where tests/synapse installs it";
+
+/// The Python of the Synapse that `tests/synapse` installs.
+pub fn synapse_python() -> Result<PathBuf, Skip> {
+    let python = root().join("target/synapse/bin/python");
+    if python.exists() {
+        Ok(python)
+    } else {
+        skip(NO_SYNAPSE)
     }
 }
 
@@ -166,18 +199,15 @@ pub struct Nix {
 }
 
 impl Nix {
-    /// Nix, or nothing and a line that says what is left out.
-    pub fn find(what: &str) -> Option<Self> {
+    pub fn find() -> Result<Self, Skip> {
         let Some(program) = program("nix-instantiate") else {
-            leave_out(what, "nix-instantiate is not on PATH");
-            return None;
+            return skip("nix-instantiate is not on PATH");
         };
         let nix = Nix { program };
         if nix.json("(import <nixpkgs/lib>).version").is_err() {
-            leave_out(what, "Nix does not find <nixpkgs/lib>");
-            return None;
+            return skip("Nix does not find <nixpkgs/lib>");
         }
-        Some(nix)
+        Ok(nix)
     }
 
     /// Evaluates an expression to JSON; the error is what Nix says.
@@ -222,23 +252,30 @@ pub fn data(name: &str) -> Value {
 
 /// Writes a shell script that can be run.
 pub fn script(path: &Path, content: &str) {
-    std::fs::write(path, format!("#!/bin/bash\n{content}\n")).unwrap();
+    let bash = program("bash").expect("bash is on PATH");
+    std::fs::write(path, format!("#!{}\n{content}\n", bash.display())).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Mounts a small disk, which is empty. Only root can.
-pub fn mount(at: &Path, size: &str) {
-    std::fs::create_dir_all(at).unwrap();
-    let options = format!("size={size}");
-    let mut command = Command::new("mount");
-    command
-        .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-        .arg(at);
-    assert!(command.status().unwrap().success());
+/// A small disk, which is empty at first. It is unmounted when this is dropped.
+pub struct Disk(PathBuf);
+
+impl Disk {
+    /// Only root can mount one.
+    pub fn mount(at: &Path, size: &str) -> Self {
+        std::fs::create_dir_all(at).unwrap();
+        let options = format!("size={size}");
+        let mut command = Command::new("mount");
+        command
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(at);
+        assert!(command.status().unwrap().success());
+        Disk(at.to_owned())
+    }
 }
 
-/// Takes it away again.
-pub fn unmount(at: &Path) {
-    let mut command = Command::new("umount");
-    assert!(command.arg("--lazy").arg(at).status().unwrap().success());
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
 }

@@ -6,9 +6,14 @@ use std::{
     process::{Command, Stdio},
 };
 
+use nix::unistd::User;
 use tempfile::TempDir;
 
-use super::{MasCli, leave_out, root};
+use super::{
+    MasCli, NO_SYNAPSE,
+    harness::{Skip, skip},
+    program, root,
+};
 
 /// A server that is gone when this is dropped.
 pub struct Postgres {
@@ -18,22 +23,23 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// A new server, or nothing and a line that says what is left out.
-    pub fn start(what: &str) -> Option<Self> {
-        Self::start_in(what, &std::env::temp_dir())
+    /// A new server.
+    pub fn start() -> Result<Self, Skip> {
+        Self::start_in(&std::env::temp_dir())
     }
 
     /// The same, with all its files below a directory.
-    pub fn start_in(what: &str, below: &Path) -> Option<Self> {
+    pub fn start_in(below: &Path) -> Result<Self, Skip> {
+        let Some(bin) = installed() else {
+            return skip("PostgreSQL is not installed");
+        };
         let synapse = root().join("target/synapse");
         if !synapse.join("schema.sql").exists() {
-            leave_out(what, "Synapse is not in target/synapse: run tests/synapse");
-            return None;
+            return skip(NO_SYNAPSE);
         }
-        let Some(bin) = installed() else {
-            leave_out(what, "PostgreSQL is not installed");
-            return None;
-        };
+        if is_root() && User::from_name("postgres").unwrap().is_none() {
+            return skip("there is no user postgres, as whom root runs PostgreSQL");
+        }
         let directory = TempDir::new_in(below).unwrap();
         let server = Postgres {
             directory,
@@ -58,7 +64,7 @@ impl Postgres {
             .as_postgres("pg_ctl")
             .args(["-D", "data", "-w", "-l", "log", "-o", &options, "start"])
             .stdout(Stdio::null()));
-        Some(server)
+        Ok(server)
     }
 
     /// The directory of its socket.
@@ -176,21 +182,14 @@ impl Drop for Postgres {
     }
 }
 
-/// Where the newest PostgreSQL has its programs.
+/// Where the newest PostgreSQL has its programs: Debian keeps them off PATH.
 fn installed() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
-    let newest = versions
-        .filter_map(|entry| {
-            entry
-                .ok()?
-                .file_name()
-                .into_string()
-                .ok()?
-                .parse::<u32>()
-                .ok()
-        })
-        .max()?;
-    Some(format!("/usr/lib/postgresql/{newest}/bin").into())
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let versions = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    match versions.max() {
+        Some::<u32>(newest) => Some(format!("/usr/lib/postgresql/{newest}/bin").into()),
+        None => Some(program("initdb")?.parent()?.to_owned()),
+    }
 }
 
 fn is_root() -> bool {
