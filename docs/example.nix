@@ -10,7 +10,6 @@
       matrixHost = "matrix.example.com";
     };
     settings = {
-      matrix.homeserver = "example.com";
       upstream_oauth2.providers = [
         {
           id = "01HFVBY12TMNTYTBV8W921M5FA";
@@ -27,5 +26,10 @@
         }
       ];
     };
+  };
+
+  services.matrix-synapse = {
+    enable = true;
+    settings.server_name = "example.com";
   };
 }

@@ -476,7 +476,7 @@ in
         );
         default = { };
         # Other modules read what nixpkgs' module has defaults for.
-        apply = _: lib.recursiveUpdate (import ./shown-defaults.nix) settings;
+        apply = _: lib.recursiveUpdate (import ./shown-defaults.nix settings) settings;
         description = ''
           The configuration of MAS. Only what is set here reaches MAS, and what follows from the
           other options: the listeners, the secrets that are made on this host, its database. Read

@@ -62,6 +62,12 @@ let
     { path, value }:
     let
       name = lib.concatMapStringsSep "." toString path;
+      # As rules name it.
+      option = lib.removePrefix "." (
+        lib.concatMapStrings (
+          step: if builtins.isInt step then "[${toString step}]" else ".${step}"
+        ) path
+      );
       file = withBraces value;
       foreign =
         lib.hasPrefix "/" file && !isOwn file && !lib.hasPrefix "${builtins.storeDir}/" file;
@@ -74,7 +80,7 @@ let
       credential = lib.optionalAttrs foreign { ${name} = value; };
       # The name of the credential that has to be there already.
       needs = lib.optional (startsWith credentials file) {
-        option = name;
+        inherit option;
         credential = credentialName file;
       };
       copy = lib.optional copied { inherit kind source target; };

@@ -1,8 +1,13 @@
 # MAS's own defaults that nixpkgs' module declares too, so that other modules read them. They are shown,
 # not written to MAS's configuration.
+settings:
+let
+  database = settings.database or { };
+in
 {
   database = {
-    uri = "postgresql:///matrix-authentication-service?host=/run/postgresql";
+    ${if database ? host || database ? socket then null else "uri"} =
+      "postgresql:///matrix-authentication-service?host=/run/postgresql";
     max_connections = 10;
     min_connections = 0;
     connect_timeout = 30;

@@ -77,6 +77,10 @@ let
       accepts = value: value == null || accepts type value;
     };
 
+  # The same under the name of the type, for any option that has none of `null` by itself.
+  withNull =
+    type: if type.unset or false then type else unsetOr type // { inherit (type) description; };
+
   # Whether a merged value says anything: `null` does where it has a meaning of its own.
   isSaid =
     type: value:
@@ -116,7 +120,7 @@ mapAttrs (_: text) formats
                 if length defs == 1 && isPlain first && (first == null || accepts type first) then
                   { value = first; }
                 else
-                  (mergeDefinitions (loc ++ [ name ]) (unsetOr type) defs).optionalValue
+                  (mergeDefinitions (loc ++ [ name ]) (withNull type) defs).optionalValue
               )
               (
                 map (

@@ -146,7 +146,6 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
     let line = |(name, file): (&String, &String)| format!("{name}:{file}");
     let lines: Vec<String> = credentials.iter().map(line).collect();
     let user_lines: Vec<String> = passwords.iter().map(|(n, f)| line((n, f))).collect();
-    credentials.extend(passwords);
     let for_database =
         |name: &str| name.starts_with("database.") || !placed.credentials.contains_key(name);
     let database_lines: Vec<String> = credentials
@@ -154,6 +153,7 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
         .filter(|(name, _)| for_database(name))
         .map(line)
         .collect();
+    credentials.extend(passwords);
     let own = json!({
         "user": NAME,
         "group": NAME,

@@ -233,7 +233,7 @@ fn explain_finds_an_option_however_it_is_written() {
 fn options_lists_all() {
     let list: Vec<Value> =
         serde_json::from_str(&out(&mas2nix(root(), &["options", "--json"]))).unwrap();
-    assert_eq!(list.len(), 270);
+    assert_eq!(list.len(), 271);
     let secret = list
         .iter()
         .find(|option| option["path"] == "matrix.secret")

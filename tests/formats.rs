@@ -71,7 +71,12 @@ fn the_checker_knows_the_forms() {
 
 fn the_module_knows_the_forms() -> TestResult {
     let nix = Nix::find()?;
-    let samples = samples();
+    let mut samples = samples();
+    // nixpkgs' module has an empty text for the default of these.
+    let unset = ["matrix.endpoint = \"\"", "matrix.homeserver = \"\""];
+    for sample in &mut samples {
+        sample.valid |= unset.contains(&sample.name.as_str());
+    }
     let cases: Vec<Case> = samples
         .iter()
         .map(|sample| Case::settings(&sample.name, &sample.config))

@@ -16,9 +16,11 @@ fn the_checker_explains() {
             .arg(name)
             .output()
             .unwrap();
-        assert_eq!(output.status.code(), Some(1), "{}", name.display());
         assert_no_secret(&output.stdout);
         let said = String::from_utf8(output.stdout).unwrap();
+        // What MAS ignores does no harm.
+        let harm = i32::from(!said.contains(": warning: "));
+        assert_eq!(output.status.code(), Some(harm), "{}", name.display());
         insta::assert_snapshot!("check", said);
     });
 }

@@ -5,7 +5,7 @@ mod common;
 
 use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
-use common::{Nix, root};
+use common::{Nix, harness::TestResult, root};
 use serde_json::{Value, json};
 
 /// Options that we declare and that `tests/nixos/options.tsv` leaves out, each with the file of nixpkgs
@@ -175,11 +175,8 @@ fn is_same_default(ours: &str, nixos: &str) -> bool {
     }
 }
 
-#[test]
-fn options_are_declared_as_in_nixos() {
-    let Some(nix) = Nix::find("the options of NixOS") else {
-        return;
-    };
+fn options_are_declared_as_in_nixos() -> TestResult {
+    let nix = Nix::find()?;
     let ours = ours(&nix);
     assert!(ours.len() > 200, "only {} options", ours.len());
     let found = differences(&ours, &nixos());
@@ -187,10 +184,10 @@ fn options_are_declared_as_in_nixos() {
     for (name, file) in NOT_IN_THE_TABLE {
         assert!(ours.contains_key(name), "{name} of {file} is not declared");
     }
+    Ok(())
 }
 
-#[test]
-fn every_kind_of_difference_is_found() {
+fn every_kind_of_difference_is_found() -> TestResult {
     let row = |kind: &str, default: &str, read_only: &str| {
         table(&format!(
             "name\ttype\tdefault\treadOnly\na\t{kind}\t{default}\t{read_only}"
@@ -228,14 +225,12 @@ fn every_kind_of_difference_is_found() {
     ] {
         assert_eq!(differences(&list, &nixos).is_empty(), is_same, "{nixos:?}");
     }
+    Ok(())
 }
 
 /// The table that `nix flake check` makes has what both have, with everything below.
-#[test]
-fn the_table_of_another_system_has_what_we_declare() {
-    let Some(nix) = Nix::find("a table of options") else {
-        return;
-    };
+fn the_table_of_another_system_has_what_we_declare() -> TestResult {
+    let nix = Nix::find()?;
     let system = "(lib.evalModules {
         modules = [ {
           options.services.nginx = {
@@ -270,6 +265,7 @@ fn the_table_of_another_system_has_what_we_declare() {
             is_read_only: false,
         }
     );
+    Ok(())
 }
 
 /// Evaluates a service, and gives something of it.
@@ -286,11 +282,8 @@ fn service(nix: &Nix, definitions: &[&str], result: &str) -> Result<Value, Strin
     )
 }
 
-#[test]
-fn directives_of_units_are_merged_as_in_nixos() {
-    let Some(nix) = Nix::find("how NixOS merges directives") else {
-        return;
-    };
+fn directives_of_units_are_merged_as_in_nixos() -> TestResult {
+    let nix = Nix::find()?;
     let exec = |first: &str, second: &str| {
         let definitions =
             [first, second].map(|value| format!("{{ serviceConfig.ExecStop = {value}; }}"));
@@ -321,13 +314,11 @@ fn directives_of_units_are_merged_as_in_nixos() {
         let error = service(&nix, &[&wrong], "service.serviceConfig").unwrap_err();
         assert!(error.contains("is not of type"), "{error}");
     }
+    Ok(())
 }
 
-#[test]
-fn options_of_units_become_directives_as_in_nixos() {
-    let Some(nix) = Nix::find("what NixOS makes of a unit's options") else {
-        return;
-    };
+fn options_of_units_become_directives_as_in_nixos() -> TestResult {
+    let nix = Nix::find()?;
     let found = service(
         &nix,
         &["{
@@ -355,13 +346,11 @@ fn options_of_units_become_directives_as_in_nixos() {
     let twice = "{ description = \"A\"; unitConfig.Description = \"B\"; }";
     let error = service(&nix, &[twice], "service.unitConfig").unwrap_err();
     assert!(error.contains("conflicting definition values"), "{error}");
+    Ok(())
 }
 
-#[test]
-fn scripts_of_services_are_run_as_in_nixos() {
-    let Some(nix) = Nix::find("what NixOS makes of a service's scripts") else {
-        return;
-    };
+fn scripts_of_services_are_run_as_in_nixos() -> TestResult {
+    let nix = Nix::find()?;
     let found = service(
         &nix,
         &["{
@@ -402,13 +391,11 @@ fn scripts_of_services_are_run_as_in_nixos() {
     )
     .unwrap_err();
     assert!(error.contains("conflicting definition values"), "{error}");
+    Ok(())
 }
 
-#[test]
-fn synapse_is_described_only_where_it_is_enabled() {
-    let Some(nix) = Nix::find("the options of Synapse") else {
-        return;
-    };
+fn synapse_is_described_only_where_it_is_enabled() -> TestResult {
+    let nix = Nix::find()?;
     let synapse = |configuration: &str, result: &str| {
         let configuration = format!("{{ services.matrix-synapse = {configuration}; }}");
         evaluate(
@@ -449,13 +436,11 @@ fn synapse_is_described_only_where_it_is_enabled() {
         "x_forwarded": true,
     });
     assert_eq!(found["listeners"][1], replication);
+    Ok(())
 }
 
-#[test]
-fn a_file_below_etc_has_one_content() {
-    let Some(nix) = Nix::find("files below /etc") else {
-        return;
-    };
+fn a_file_below_etc_has_one_content() -> TestResult {
+    let nix = Nix::find()?;
     let etc = |file: &str| {
         evaluate(
             &nix,
@@ -467,4 +452,16 @@ fn a_file_below_etc_has_one_content() {
     assert!(written.as_str().unwrap().ends_with("-etc-a-b"), "{written}");
     let error = etc("{ text = \"x\"; source = \"/y\"; }").unwrap_err();
     assert!(error.contains("conflicting definition values"), "{error}");
+    Ok(())
 }
+
+common::harness::tests![
+    options_are_declared_as_in_nixos,
+    every_kind_of_difference_is_found,
+    the_table_of_another_system_has_what_we_declare,
+    directives_of_units_are_merged_as_in_nixos,
+    options_of_units_become_directives_as_in_nixos,
+    scripts_of_services_are_run_as_in_nixos,
+    synapse_is_described_only_where_it_is_enabled,
+    a_file_below_etc_has_one_content,
+];

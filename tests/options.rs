@@ -65,6 +65,7 @@ fn module_says(
              version = \"{version}\";
              modules = [
                {{ services.matrix-authentication-service = read {}; }}
+               {{ users.groups.matrix-synapse = {{ }}; }}
                {{ services.matrix-synapse = {{
                  enable = {};
                  settings = read {} // {{ server_name = \"example.com\"; }};

@@ -153,7 +153,7 @@ fn the_examples_are_the_same() -> TestResult {
 }
 
 fn files(config: &Value, version: &Version) -> Result<BTreeMap<String, String>, Vec<Problem>> {
-    let context = render::context(&Loaded::from(config.clone()), version)?;
+    let (context, _) = render::context(&Loaded::from(config.clone()), version)?;
     let files = context.files().into_iter();
     Ok(files
         .map(|file| (file.path.display().to_string(), file.content))

@@ -27,7 +27,7 @@ impl Host {
             fs::create_dir(path(name)).unwrap();
         }
         config["secrets"]["directory"] = path("secrets").display().to_string().into();
-        let context = render::context(&Loaded::from(config), &NEWEST).unwrap();
+        let (context, _) = render::context(&Loaded::from(config), &NEWEST).unwrap();
         let text = |name: &str| {
             let files = context.files();
             let file = files.iter().find(|file| file.path.ends_with(name)).unwrap();

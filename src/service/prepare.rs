@@ -97,7 +97,11 @@ pub fn prepare(
     write_private(&config, &directories.fill(&template))?;
     let mut files = vec![config];
     for (i, file) in manifest.extra_config_files.iter().enumerate() {
-        files.push(extra_config(i, &directories.fill(file), directories)?);
+        let file = PathBuf::from(directories.fill(file));
+        // One that MAS's own unit makes may not be there yet.
+        if only.is_none() || file.exists() {
+            files.push(extra_config(i, file, directories)?);
+        }
     }
     let arguments = files.into_iter().flat_map(|file| {
         let file = file.display().to_string();
@@ -122,8 +126,11 @@ fn section(file: &Path, config: &str, name: &str) -> Result<String, ServiceError
 
 /// A configuration file of the administrator's. If it names credentials of MAS's own unit, another
 /// unit gets a copy that names its own.
-fn extra_config(i: usize, file: &str, directories: &Directories) -> Result<PathBuf, ServiceError> {
-    let file = PathBuf::from(file);
+fn extra_config(
+    i: usize,
+    file: PathBuf,
+    directories: &Directories,
+) -> Result<PathBuf, ServiceError> {
     let content = fs::read_to_string(&file).map_err(ServiceError::file(&file, "cannot be read"))?;
     let filled = directories.with_own_credentials(&content);
     if filled == content {

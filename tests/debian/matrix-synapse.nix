@@ -123,14 +123,6 @@ lib.mkIf cfg.enable {
     })
   ];
 
-  users.users.matrix-synapse = {
-    isSystemUser = true;
-    group = "matrix-synapse";
-    home = cfg.dataDir;
-    createHome = true;
-  };
-  users.groups.matrix-synapse = { };
-
   systemd.targets.matrix-synapse = lib.mkIf hasWorkers {
     description = "Synapse Matrix parent target";
     wants = [ "network-online.target" ];

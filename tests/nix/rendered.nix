@@ -23,6 +23,8 @@ let
           "toolsPackage"
         ];
       }
+      # Debian has Synapse's group without a module of Synapse's.
+      { users.groups.matrix-synapse = { }; }
       # On NixOS it is in the store.
       {
         services.${name}.migration.synapseConfig = lib.mkOverride 900 [
@@ -63,7 +65,9 @@ in
 if problems != [ ] then
   throw (lib.concatStringsSep "\n" problems)
 else
-  print "service" "Service" (unit: unit.serviceConfig) system.systemd.services
+  print "service" "Service" (unit: unit.serviceConfig) (
+    lib.filterAttrs (unit: _: lib.hasPrefix name unit || lib.hasPrefix "syn2mas-" unit) system.systemd.services
+  )
   // print "socket" "Socket" (
     unit: unit.socketConfig // { ListenStream = unit.listenStreams; }
   ) system.systemd.sockets

@@ -330,6 +330,15 @@ in
     };
   };
 
+  config.users = lib.mkIf cfg.enable {
+    users.matrix-synapse = {
+      group = "matrix-synapse";
+      home = cfg.dataDir;
+      createHome = true;
+    };
+    groups.matrix-synapse = { };
+  };
+
   config.services.matrix-synapse = lib.mkIf cfg.enable {
     package = pkgs.matrix-synapse;
     configFile = write "homeserver.yaml" (withoutNulls cfg.settings);
