@@ -1,7 +1,7 @@
 # Power is lost in every step of a migration.
 {
-  # Nine boots, and a migration or two after each: in a virtual machine three to five minutes a step, which
-  # may be more than the hour that NixOS gives a test.
+  # There are nine boots, with a migration or two after each. In a virtual machine that is three to five
+  # minutes a step, too close to the hour that a test has by default.
   globalTimeout = 3 * 60 * 60;
 
   nodes.machine.imports = [

@@ -5,7 +5,7 @@
     services.postgresql = {
       enable = true;
       enableTCPIP = true;
-      # The machines' names are known with both.
+      # Names resolve to addresses of both families, IPv6 first.
       authentication = ''
         host all all 192.168.1.0/24 scram-sha-256
         host all all 2001:db8:1::/64 scram-sha-256

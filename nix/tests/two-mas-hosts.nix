@@ -45,7 +45,7 @@ in
     ];
     services.postgresql = {
       enableTCPIP = true;
-      # The machines' names are known with both.
+      # Names resolve to addresses of both families, IPv6 first.
       authentication = ''
         host all all 192.168.1.0/24 scram-sha-256
         host all all 2001:db8:1::/64 scram-sha-256
@@ -55,7 +55,8 @@ in
     services.matrix-synapse.settings.listeners = [
       {
         port = 8008;
-        # In this order: where the first serves both families, Synapse does without the second.
+        # `::` serves both families where it can. Synapse accepts that `0.0.0.0` is taken then, but only
+        # in this order.
         bind_addresses = [
           "::"
           "0.0.0.0"

@@ -22,7 +22,7 @@ let
   environment =
     unit:
     lib.concatStrings (
-      lib.mapAttrsToList (name: value: "Environment=\"${name}=${value}\"\n") (
+      lib.mapAttrsToList (name: value: "Environment=${builtins.toJSON "${name}=${value}"}\n") (
         lib.filterAttrs (_: value: value != null) unit.environment
       )
     );

@@ -39,7 +39,7 @@ class Network:
         if ":" not in address:
             ip("-n", namespace, "addr", "add", f"{address}/24", "dev", "eth1")
         elif HAS_IPV6:
-            # Nobody else has it; without looking, it is there at once.
+            # Looking for duplicates would take a second, in which the address cannot be used.
             ip("-n", namespace, "addr", "add", f"{address}/64", "dev", "eth1", "nodad")
         else:
             print("left out: IPv6: this host's kernel has none", file=sys.stderr)

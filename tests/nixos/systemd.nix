@@ -24,7 +24,7 @@ let
       inherit default;
     };
 
-  # One list makes a list of the whole; otherwise all values have to be the same.
+  # If one definition is a list, all are joined; otherwise they must be equal.
   directive = lib.mkOptionType {
     name = "systemd option";
     merge =
@@ -41,7 +41,7 @@ let
     type = types.attrsOf directive;
     default = { };
   };
-  # Checked where they are set, before they are merged.
+  # Each definition is checked by itself, before they are merged.
   serviceDirectives =
     let
       known = {
@@ -119,8 +119,8 @@ let
     };
   };
 
-  # What the options of any unit come to in its section [Unit]: plain definitions, which one of
-  # `unitConfig` by somebody else contradicts.
+  # The section [Unit] that follows from a unit's options. These are ordinary definitions, so setting such a
+  # directive in `unitConfig` as well is a conflict.
   inUnitSection =
     {
       config,
@@ -213,7 +213,7 @@ let
       # `ExecStartPre` and `ExecStartPost` are lists, to which others add; the rest are single commands.
       config =
         let
-          # A file that Nix writes by itself cannot be run but by its interpreter.
+          # nixpkgs builds a program of each script. Without building, there is a file for the shell.
           job =
             suffix: text: directive: asCommand:
             let
@@ -233,7 +233,7 @@ let
           (job "post-stop" config.postStop "ExecStopPost" lib.id)
         ];
     };
-  # Only these programs are found without being named.
+  # The path that every service has.
   servicePath =
     { config, ... }:
     {

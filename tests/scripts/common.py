@@ -14,8 +14,8 @@ MAS = f"{SERVICE}.service"
 SYNAPSE = "matrix-synapse.service"
 
 
-# Not by its own name: what NixOS's test driver puts before a script to check its types has one of that
-# name, from another module.
+# Not imported as `Protocol`: to check types, NixOS's test driver prepends an import of that name from
+# another module.
 class Host(typing.Protocol):
     """A machine, as far as these functions use it."""
 
