@@ -38,6 +38,10 @@ let
       if close != [ ] then "Did you mean ${quoted close}?" else "There are ${quoted (attrNames options)}."
     }";
 
+  mistyped =
+    loc: type: defs:
+    throw "A definition for option `${showOption loc}' is not of type `${type.description}'. Definition values:${lib.options.showDefs defs}";
+
   text =
     format:
     lib.types.str
@@ -119,6 +123,8 @@ mapAttrs (_: text) formats
                 in
                 if length defs == 1 && isPlain first && (first == null || accepts type first) then
                   { value = first; }
+                else if length defs == 1 && isPlain first && !type.check first then
+                  mistyped (loc ++ [ name ]) type defs
                 else
                   (mergeDefinitions (loc ++ [ name ]) (withNull type) defs).optionalValue
               )

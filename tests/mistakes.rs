@@ -61,7 +61,10 @@ fn module_says(nix: &Nix, path: &Path) -> String {
                }};
              }} ];
            }};
-           problems = map (problem: problem.message) evaluated.config.assertions;
+           inherit (evaluated) config;
+           problems =
+             map (problem: problem.message) config.assertions
+             ++ map (warning: \"warning: ${{warning}}\") config.warnings;
          in builtins.deepSeq evaluated.config.services.matrix-authentication-service.settings problems",
         common::root().join("tests/nix/module.nix").display(),
         file.display()

@@ -20,9 +20,10 @@ let
       };
       inherit (evaluated) config;
       cfg = config.services.matrix-authentication-service;
-      messages = builtins.filter (
+      errors = builtins.filter (
         message: !lib.hasInfix "settings.matrix.homeserver: MAS would" message
       ) (map (problem: problem.message) config.assertions);
+      messages = errors ++ config.warnings;
       forced = builtins.tryEval (
         builtins.deepSeq [
           messages
@@ -33,7 +34,7 @@ let
     in
     {
       inherit (case) name;
-      valid = forced.success && messages == [ ];
+      valid = forced.success && errors == [ ];
     }
     // lib.optionalAttrs forced.success {
       inherit messages;
