@@ -346,8 +346,11 @@ impl<'a> Start<'a> {
         };
         fs::create_dir_all(&runtime).unwrap();
         let user = self.unit("").directive("User").concat();
+        // systemd sets the variable only where there are credentials.
+        if !self.unit(suffix).directive("LoadCredential").is_empty() {
+            command.env("CREDENTIALS_DIRECTORY", self.credentials(suffix));
+        }
         let output = command
-            .env("CREDENTIALS_DIRECTORY", self.credentials(suffix))
             .env("RUNTIME_DIRECTORY", runtime)
             .env("PGUSER", user)
             .env("PGHOST", self.postgres.path())

@@ -203,7 +203,7 @@ fn outside_a_unit_it_says_so() -> TestResult {
         .env_remove("CREDENTIALS_DIRECTORY")
         .output()
         .unwrap();
-    assert!(text(&output.stderr).contains("$CREDENTIALS_DIRECTORY is not set"));
+    assert!(text(&output.stderr).contains("$RUNTIME_DIRECTORY is not set"));
     let output = Command::new(env!("CARGO_BIN_EXE_mas-service"))
         .args(["--manifest", "/nonexistent", "secrets"])
         .output()

@@ -61,7 +61,7 @@ impl Handover {
         let mut handover = Handover::new(account)?;
         let manifest = service::manifest(manifest).map_err(|error| from_service(&error))?;
         let directories = Directories {
-            credentials: handover.directory.path().to_owned(),
+            credentials: Some(handover.directory.path().to_owned()),
             runtime: handover.directory.path().to_owned(),
         };
         for (name, file) in &manifest.credentials {

@@ -57,7 +57,9 @@ pub fn run(manifest: &Manifest) -> Result<Vec<Finding>, ServiceError> {
 
 /// Everything among the credentials that is a text.
 fn secrets(directories: &Directories) -> Result<Vec<String>, ServiceError> {
-    let directory = &directories.credentials;
+    let Some(directory) = &directories.credentials else {
+        return Ok(Vec::new());
+    };
     let failed = || ServiceError::file(directory, "cannot be read");
     let mut secrets = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed())? {

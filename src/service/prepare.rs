@@ -29,8 +29,8 @@ const MAIN_CREDENTIALS_DIRECTORY: &str = "/run/credentials/matrix-authentication
 /// The directories that systemd makes for a unit.
 #[derive(Clone, Debug)]
 pub struct Directories {
-    /// Where the credentials are.
-    pub credentials: PathBuf,
+    /// Where the credentials are, if there is any.
+    pub credentials: Option<PathBuf>,
     /// Where the configuration goes, which nobody else may read.
     pub runtime: PathBuf,
 }
@@ -42,13 +42,11 @@ impl Directories {
     ///
     /// If the process belongs to no unit that has them.
     pub fn of_this_unit() -> Result<Self, ServiceError> {
-        let directory = |name| {
-            let value = env::var_os(name).ok_or(ServiceError::NotAService(name))?;
-            Ok(PathBuf::from(value))
-        };
+        let directory = |name| env::var_os(name).map(PathBuf::from);
+        let runtime = "RUNTIME_DIRECTORY";
         Ok(Directories {
-            credentials: directory("CREDENTIALS_DIRECTORY")?,
-            runtime: directory("RUNTIME_DIRECTORY")?,
+            credentials: directory("CREDENTIALS_DIRECTORY"),
+            runtime: directory(runtime).ok_or(ServiceError::NotAService(runtime))?,
         })
     }
 
@@ -61,14 +59,19 @@ impl Directories {
             text.replace(&format!("${{{name}}}"), &directory)
                 .replace(&format!("${name}"), &directory)
         };
-        let text = fill(text.to_owned(), "CREDENTIALS_DIRECTORY", &self.credentials);
-        let text = fill(text, "RUNTIME_DIRECTORY", &self.runtime);
+        let text = fill(text.to_owned(), "RUNTIME_DIRECTORY", &self.runtime);
+        let text = match &self.credentials {
+            Some(credentials) => fill(text, "CREDENTIALS_DIRECTORY", credentials),
+            None => text,
+        };
         self.with_own_credentials(&text)
     }
 
     fn with_own_credentials(&self, text: &str) -> String {
-        let own = self.credentials.to_string_lossy();
-        text.replace(MAIN_CREDENTIALS_DIRECTORY, &own)
+        match &self.credentials {
+            Some(own) => text.replace(MAIN_CREDENTIALS_DIRECTORY, &own.to_string_lossy()),
+            None => text.to_owned(),
+        }
     }
 }
 

@@ -46,7 +46,7 @@ pub fn create(
         return Ok(());
     }
     let mas = Mas::ready(manifest)?;
-    let credentials = Directories::of_this_unit()?.credentials;
+    let credentials = Directories::of_this_unit()?.credentials.unwrap_or_default();
     for (name, user) in users {
         let password = match &user.password_file {
             Some(_) => Some(password(&credentials.join(format!("user-{name}")))?),

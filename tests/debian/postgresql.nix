@@ -71,13 +71,13 @@ lib.mkIf cfg.enable {
         fi
       ''
       + lib.concatMapStrings (database: ''
-        ${bin}/psql -XAtc "SELECT FROM pg_database WHERE datname = '${database}'" postgres | grep -q . ||
+        ${bin}/psql -XAtc "SELECT 1 FROM pg_database WHERE datname = '${database}'" postgres | grep -q . ||
           ${bin}/createdb ${database}
       '') cfg.ensureDatabases
       + lib.concatMapStrings (
         { name, ensureDBOwnership }:
         ''
-          ${bin}/psql -XAtc "SELECT FROM pg_roles WHERE rolname = '${name}'" postgres | grep -q . ||
+          ${bin}/psql -XAtc "SELECT 1 FROM pg_roles WHERE rolname = '${name}'" postgres | grep -q . ||
             ${bin}/psql -X --command='CREATE USER "${name}"' postgres
         ''
         + lib.optionalString ensureDBOwnership ''

@@ -14,6 +14,8 @@ from pathlib import Path
 
 # Virtual machines may take longer, in seconds; here nothing does that ends well.
 PATIENCE = 120
+# Where the kernel's cgroups that systemd uses may be mounted: on their own, or beside the older ones.
+CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -50,8 +52,27 @@ class Machine:
             stdout=(self.directory / "console").open("ab"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=self._enter_cgroup,
         )
         self.wait_until_succeeds("systemctl show-environment", 60)
+
+    def _cgroups(self) -> list[Path]:
+        there = [Path(cgroups) for cgroups in CGROUPS if Path(cgroups, "cgroup.procs").exists()]
+        return [cgroups / self.directory.name for cgroups in there]
+
+    def _enter_cgroup(self) -> None:
+        """Gives the container a cgroup of its own. In one that they share, one systemd removes what
+        another has made."""
+        for cgroup in self._cgroups():
+            with contextlib.suppress(OSError):
+                cgroup.mkdir(exist_ok=True)
+                (cgroup / "cgroup.procs").write_text(str(os.getpid()))
+
+    def _remove_cgroup(self) -> None:
+        for cgroup in self._cgroups():
+            for directory, _, _ in os.walk(cgroup, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(directory)
 
     def is_up(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -213,5 +234,6 @@ class Machine:
         """Ends, and leaves nothing behind."""
         with contextlib.suppress(Exception):
             self.crash()
+        self._remove_cgroup()
         subprocess.run(["umount", "--lazy", self.root], check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
