@@ -35,6 +35,7 @@ in
     name = "matrix-synapse-wrapped-1.163.2";
   };
   callPackage = _: _: package tools;
+  openssl = package "/usr";
   cacert.outPath = "/nix/store/00000000000000000000000000000000-cacert";
   chromium = package "/usr";
   # What every service of NixOS finds; on a machine they have a directory of their own.
