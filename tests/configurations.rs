@@ -174,7 +174,10 @@ impl<'a> Start<'a> {
             ("/var/lib/matrix-authentication-service", here("state")),
             ("/run/matrix-authentication-service/", here("main/")),
             ("/etc/matrix-authentication-service/", here("")),
-            ("/run/postgresql", self.postgres.path().display().to_string()),
+            (
+                "/run/postgresql",
+                self.postgres.path().display().to_string(),
+            ),
             ("/run/secrets/", here("managed/")),
             ("/run/agenix/", here("managed/")),
         ]
@@ -299,7 +302,10 @@ impl<'a> Start<'a> {
                 "/run/credentials/matrix-authentication-service.service",
                 "${CREDENTIALS_DIRECTORY}",
             )
-            .replace("${CREDENTIALS_DIRECTORY}", &credentials.display().to_string());
+            .replace(
+                "${CREDENTIALS_DIRECTORY}",
+                &credentials.display().to_string(),
+            );
         let words: Vec<&str> = command.split_whitespace().collect();
         assert!(words.contains(&"server"), "{}: {command}", self.name);
         let mut sync = Command::new(self.mas.program());
@@ -399,7 +405,10 @@ fn secret_for(credential: &str, source: &str) -> String {
     let is = |part: &str| credential.contains(part) || source.contains(part);
     if is("encryption") {
         HEX.to_owned()
-    } else if ["rsa", "key_ec", "key-ec", "kid"].iter().any(|part| is(part)) {
+    } else if ["rsa", "key_ec", "key-ec", "kid"]
+        .iter()
+        .any(|part| is(part))
+    {
         "key".to_owned()
     } else {
         "secret".to_owned()

@@ -155,7 +155,9 @@ fn what_is_written_is_what_was_set() -> TestResult {
         let (written, set) = (paths("", &module.r#final), paths("", config));
         let added: Vec<&String> = written.difference(&set).collect();
         assert!(
-            added.iter().all(|path| path.starts_with(".http.trusted_proxies")),
+            added
+                .iter()
+                .all(|path| path.starts_with(".http.trusted_proxies")),
             "{added:?}"
         );
     }

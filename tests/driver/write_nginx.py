@@ -1,5 +1,5 @@
-"""Writes nginx's configurations: those of the tests' nodes, and one of what `mas2nix render` wrote; each
-as it is, and with a header that an administrator sets for everything or for every server."""
+"""Writes nginx's configurations: those of the tests' nodes, and those of what `mas2nix render` wrote; the
+latter as they are, and with a header that an administrator sets for everything or for every server."""
 
 import re
 import sys
@@ -44,21 +44,22 @@ def of_rendered(directory: Path) -> str:
     return f"events {{ }}\nhttp {{\n{common}{servers}}}\n"
 
 
-def write(out: Path, name: str, text: str) -> None:
-    (out / f"{name}.conf").write_text(text)
+def with_headers(out: Path, name: str, text: str) -> None:
     for block in ("http", "server"):
         with_header = re.sub(rf"^\s*{block} {{", rf"\g<0>\n{HEADER}", text, flags=re.MULTILINE)
         assert with_header != text, f"{name} has no {block}"
-        (out / f"{name}-with-headers-in-{block}.conf").write_text(with_header)
+        (out / f"{name}-in-{block}.conf").write_text(with_header)
 
 
 def main() -> None:
-    rendered, out = Path(sys.argv[1]), Path(sys.argv[2])
-    write(out, "rendered", of_rendered(rendered))
+    plain, repeated, out = (Path(argument) for argument in sys.argv[1:])
+    (out / "rendered.conf").write_text(of_rendered(plain))
+    with_headers(out, "headers-not-repeated", of_rendered(plain))
+    with_headers(out, "headers-repeated", of_rendered(repeated))
     seen = set()
     for name, text in of_tests():
         if text not in seen:
-            write(out, name, text)
+            (out / f"{name}.conf").write_text(text)
         seen.add(text)
     assert seen, "no node has nginx"
 
