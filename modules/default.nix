@@ -37,10 +37,14 @@ let
 
   # What is set, without the defaults that `settings` shows.
   settingsOption = options.services.${name}.settings;
-  ownSettings =
+  setSettings =
     (lib.modules.mergeDefinitions settingsOption.loc settingsOption.type
       settingsOption.definitionsWithLocations
     ).mergedValue;
+  # nixpkgs' module has `providers = null`, and MAS does not take the section without them.
+  ownSettings = removeAttrs setSettings (
+    lib.optional (setSettings.upstream_oauth2 or null == { }) "upstream_oauth2"
+  );
   derived = import ./generated/defaults.nix {
     inherit lib older;
     cfg = cfg // {

@@ -85,6 +85,11 @@ let
   withNull =
     type: if type.unset or false then type else unsetOr type // { inherit (type) description; };
 
+  isSection = type: type.name == "section";
+  isNull =
+    value:
+    value == null || (isAttrs value && value._type or "" == "override" && isNull value.content);
+
   # Whether a merged value says anything: `null` does where it has a meaning of its own.
   isSaid =
     type: value:
@@ -121,7 +126,9 @@ mapAttrs (_: text) formats
                   inherit (options.${name} or (unknown options loc name defs)) type;
                   first = (head defs).value;
                 in
-                if length defs == 1 && isPlain first && (first == null || accepts type first) then
+                if isSection type && all (def: isNull def.value) defs then
+                  { }
+                else if length defs == 1 && isPlain first && (first == null || accepts type first) then
                   { value = first; }
                 else if length defs == 1 && isPlain first && !type.check first then
                   mistyped (loc ++ [ name ]) type defs
@@ -137,7 +144,14 @@ mapAttrs (_: text) formats
                   }) def.value
                 ) defs
               );
-          isSet = name: option: option ? value && isSaid options.${name}.type option.value;
+          # Whether a section is there follows from its definitions: to look into it would be too early,
+          # since what is in it may refer to another section.
+          isSet =
+            name: option:
+            let
+              inherit (options.${name}) type;
+            in
+            option ? value && (isSection type || isSaid type option.value);
         in
         mapAttrs (_: option: option.value) (lib.filterAttrs isSet merged);
       getSubOptions =
