@@ -55,7 +55,7 @@ impl Host {
             .args(arguments.split(' '))
             .env("CREDENTIALS_DIRECTORY", self.path("credentials"))
             .env("RUNTIME_DIRECTORY", self.path("run"))
-            .env("MAS_HTTP_PUBLIC_BASE", "this is not for MAS")
+            .env("MAS_BRANDING_IMPRINT", "of the environment")
             .output()
             .unwrap()
     }
@@ -100,6 +100,8 @@ fn mas_takes_the_secrets_that_are_made() -> TestResult {
     host.load_credentials();
     let said = succeed(&host.run("run -- config dump"));
     assert!(said.contains("keys_dir"), "{said}");
+    // Variables of the unit are settings, too.
+    assert!(said.contains("imprint: of the environment"), "{said}");
     let key = fs::read_to_string(host.path("run/secrets.encryption_file")).unwrap();
     assert_eq!(key.len(), 64);
     let keys: Vec<_> = fs::read_dir(host.path("run/secrets.keys_dir"))
@@ -193,6 +195,32 @@ fn files_that_are_not_there_are_named() -> TestResult {
     Ok(())
 }
 
+fn one_section_needs_no_other_ones_secrets() -> TestResult {
+    let mas = MasCli::find()?;
+    let host = Host::new(
+        &mas,
+        json!({
+            "settings": {
+                "matrix": {"homeserver": "a", "secret_file": "/nonexistent/secret"},
+                "database": {"uri": "postgresql:///mas?host=/nonexistent"},
+            },
+            // One is there only when MAS's own unit has made it.
+            "extraConfigFiles": ["/var/lib/matrix-authentication-service/nonexistent.yaml"],
+        }),
+    );
+    let output = host.run("run --only database -- database migrate");
+    let said = text(&output.stderr);
+    assert!(!said.contains("/nonexistent/secret"), "{said}");
+    let config = fs::read_to_string(host.path("run/config.yaml")).unwrap();
+    assert_eq!(
+        config,
+        "database:\n  uri: \"postgresql:///mas?host=/nonexistent\"\n"
+    );
+    let output = host.run("run -- database migrate");
+    assert!(text(&output.stderr).contains("matrix.secret_file"));
+    Ok(())
+}
+
 fn outside_a_unit_it_says_so() -> TestResult {
     let mas = MasCli::find()?;
     let host = Host::new(&mas, json!({"settings": {"matrix": {"homeserver": "a"}}}));
@@ -217,5 +245,6 @@ common::harness::tests![
     final_newlines_go_where_mas_would_keep_them,
     mas_has_its_say_before_it_starts,
     files_that_are_not_there_are_named,
+    one_section_needs_no_other_ones_secrets,
     outside_a_unit_it_says_so,
 ];

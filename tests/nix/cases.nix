@@ -16,6 +16,8 @@ let
         modules = [
           { services.matrix-authentication-service = case.module; }
           { services.matrix-authentication-service.secrets.generate = lib.mkDefault false; }
+          # As if Synapse were here.
+          { users.groups.matrix-synapse = { }; }
         ];
       };
       inherit (evaluated) config;
