@@ -132,9 +132,7 @@ let
       ++ lib.optionals (!cfg.allowInlineSecrets) (import ./generated/secrets.nix ruleArguments)
     )
     ++ below "services.matrix-authentication-service" (
-      import ./generated/module-rules.nix (
-        ruleArguments // { settings = context; }
-      )
+      import ./generated/module-rules.nix (ruleArguments // { settings = context; })
     )
     ++ lib.optionals (delegated && !migration.enable) (
       below "services.matrix-synapse.settings" (
@@ -468,16 +466,19 @@ in
       };
 
       settings = mkOption {
-        type = settingsTypes.module {
-          inherit lib options pkgs;
-          config = cfg.settings;
-          name = "settings";
-        } (
-          import ./generated/options {
-            inherit lib;
-            types = settingsTypes;
-          }
-        );
+        type =
+          settingsTypes.module
+            {
+              inherit lib options pkgs;
+              config = cfg.settings;
+              name = "settings";
+            }
+            (
+              import ./generated/options {
+                inherit lib;
+                types = settingsTypes;
+              }
+            );
         default = { };
         # Other modules read what nixpkgs' module has defaults for.
         apply = _: lib.recursiveUpdate (import ./shown-defaults.nix settings) settings;

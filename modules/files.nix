@@ -64,13 +64,10 @@ let
       name = lib.concatMapStringsSep "." toString path;
       # As rules name it.
       option = lib.removePrefix "." (
-        lib.concatMapStrings (
-          step: if builtins.isInt step then "[${toString step}]" else ".${step}"
-        ) path
+        lib.concatMapStrings (step: if builtins.isInt step then "[${toString step}]" else ".${step}") path
       );
       file = withBraces value;
-      foreign =
-        lib.hasPrefix "/" file && !isOwn file && !lib.hasPrefix "${builtins.storeDir}/" file;
+      foreign = lib.hasPrefix "/" file && !isOwn file && !lib.hasPrefix "${builtins.storeDir}/" file;
       source = if foreign then "\${CREDENTIALS_DIRECTORY}/${name}" else file;
       copied = kind == "raw" || (kind == "directory" && (foreign || startsWith credentials file));
       target = if copied then "\${RUNTIME_DIRECTORY}/${name}" else source;

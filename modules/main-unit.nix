@@ -43,7 +43,9 @@ let
         "sockets"
         "timers"
       ];
-  addedOrder = relation: lib.subtractLists (ourUnits ++ units.services.${name}.${relation} or [ ]) main.${relation};
+  addedOrder =
+    relation:
+    lib.subtractLists (ourUnits ++ units.services.${name}.${relation} or [ ]) main.${relation};
   addedCredentials = lib.subtractLists credentials (list "LoadCredential");
 
   # Directives that decide what a process can read, beside its credentials.
@@ -69,7 +71,9 @@ in
   # Whether variables of the environment may bring settings.
   bringsSettings =
     lib.any (config: config ? EnvironmentFile) (said "serviceConfig")
-    || lib.any (config: lib.any (lib.hasInfix "MAS_") (lib.toList config.Environment or [ ])) (said "serviceConfig")
+    || lib.any (config: lib.any (lib.hasInfix "MAS_") (lib.toList config.Environment or [ ])) (
+      said "serviceConfig"
+    )
     || lib.any (variables: lib.any isSetting (lib.attrNames variables)) (said "environment");
 
   user = toString serviceConfig.User;
@@ -89,7 +93,9 @@ in
 
   # The same for `systemd-run`, without the credentials that are files.
   properties =
-    lib.concatMap (directive: map (value: "${directive}=${toString value}") (list directive)) (given environment)
+    lib.concatMap (directive: map (value: "${directive}=${toString value}") (list directive)) (
+      given environment
+    )
     ++ lib.mapAttrsToList (variable: value: "Environment=${variable}=${toString value}") (
       lib.filterAttrs (_: value: value != null) variables
     );

@@ -87,13 +87,15 @@ let
 
   isSection = type: type.name == "section";
   isNull =
-    value:
-    value == null || (isAttrs value && value._type or "" == "override" && isNull value.content);
+    value: value == null || (isAttrs value && value._type or "" == "override" && isNull value.content);
 
   # Whether a merged value says anything: `null` does where it has a meaning of its own.
   isSaid =
     type: value:
-    if value == null then accepts type null && !(type.unset or false) else value != "" || !(type.unsetIfEmpty or false);
+    if value == null then
+      accepts type null && !(type.unset or false)
+    else
+      value != "" || !(type.unsetIfEmpty or false);
 
   # What is there at all of a list's entries.
   isEntry =

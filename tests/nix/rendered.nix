@@ -66,7 +66,9 @@ if problems != [ ] then
   throw (lib.concatStringsSep "\n" problems)
 else
   print "service" "Service" (unit: unit.serviceConfig) (
-    lib.filterAttrs (unit: _: lib.hasPrefix name unit || lib.hasPrefix "syn2mas-" unit) system.systemd.services
+    lib.filterAttrs (
+      unit: _: lib.hasPrefix name unit || lib.hasPrefix "syn2mas-" unit
+    ) system.systemd.services
   )
   // print "socket" "Socket" (
     unit: unit.socketConfig // { ListenStream = unit.listenStreams; }
