@@ -35,32 +35,51 @@ let
 
   older = version: lib.versionOlder (cfg.package.version or version) version;
 
-  # What is set, without the defaults that `settings` shows.
+  # What is set, without the defaults that `settings` shows: as it was said, of which a value is looked at
+  # only when it is needed, since it may refer to another one; and without what says nothing.
   settingsOption = options.services.${name}.settings;
-  setSettings =
+  saidSettings =
     (lib.modules.mergeDefinitions settingsOption.loc settingsOption.type
       settingsOption.definitionsWithLocations
     ).mergedValue;
+  prunedSettings = settingsTypes.prune settingsOption.type saidSettings;
   # nixpkgs' module has `providers = null`, and MAS does not take the section without them.
-  ownSettings = removeAttrs setSettings (
-    lib.optional (setSettings.upstream_oauth2 or null == { }) "upstream_oauth2"
+  ownSettings = removeAttrs prunedSettings (
+    lib.optional (prunedSettings.upstream_oauth2 or null == { }) "upstream_oauth2"
   );
   derived = import ./generated/defaults.nix {
     inherit lib older;
     cfg = cfg // {
       inherit settingsElsewhere;
-      settings = ownSettings;
+      settings = saidSettings;
     };
   };
   settings = join (lib.recursiveUpdate derived.settings ownSettings) cfg.extraSettings;
   files = import ./files.nix { inherit lib settings; };
 
-  # Files and variables that are read only when MAS starts may bring any setting.
-  settingsElsewhere = cfg.extraConfigFiles != [ ] || mainUnit.bringsSettings;
+  # What is shown of the settings.
+  fill =
+    defaults: said:
+    defaults
+    // lib.mapAttrs (
+      option: value:
+      if settingsTypes.isMissing value then
+        defaults.${option} or null
+      else if lib.isAttrs value && lib.isAttrs (defaults.${option} or null) then
+        fill defaults.${option} value
+      else
+        value
+    ) said;
+  shownDefaults = lib.recursiveUpdate (import ./shown-defaults.nix saidSettings) derived.settings;
+  shownSettings = join (fill shownDefaults saidSettings) cfg.extraSettings;
+
+  # Files that are read only when MAS starts may bring any setting, and so may variables. The latter are
+  # asked for in rules alone: all units of a host may depend on the settings, which must not depend on them.
+  settingsElsewhere = cfg.extraConfigFiles != [ ];
+  complete = !settingsElsewhere && !mainUnit.bringsSettings;
   mainUnit = import ./main-unit.nix {
     inherit lib name units;
     inherit (config.systemd) services;
-    option = options.systemd.services;
     credentials = lines credentials;
   };
 
@@ -123,7 +142,7 @@ let
   ruleArguments = {
     inherit lib settings older;
     rules = import ./rules.nix { inherit lib; };
-    complete = !settingsElsewhere;
+    inherit complete;
   };
   below = path: map (problem: "${path}.${problem}");
   problems =
@@ -132,7 +151,14 @@ let
       ++ lib.optionals (!cfg.allowInlineSecrets) (import ./generated/secrets.nix ruleArguments)
     )
     ++ below "services.matrix-authentication-service" (
-      import ./generated/module-rules.nix (ruleArguments // { settings = context; })
+      import ./generated/module-rules.nix (
+        ruleArguments
+        // {
+          settings = context // {
+            settingsElsewhere = !complete;
+          };
+        }
+      )
     )
     ++ lib.optionals (delegated && !migration.enable) (
       below "services.matrix-synapse.settings" (
@@ -334,7 +360,9 @@ let
     }) (problems ++ below "services.${name}" hostProblems ++ orderProblems);
 
     warnings =
-      below "services.${name}.settings" (import ./generated/warnings.nix ruleArguments)
+      lib.optional (mainUnit.bringsSettings && derived.isolated && cfg.addresses == null)
+        "services.${name}.addresses: MAS may talk to this host only, as far as its settings say. If variables of its environment name other hosts, list these here, or set it to [ \"any\" ]."
+      ++ below "services.${name}.settings" (import ./generated/warnings.nix ruleArguments)
       ++ lib.optionals cfg.synapse.enable (import ./bridges.nix { inherit lib config; });
 
     services.matrix-synapse = mkIf delegated {
@@ -481,7 +509,7 @@ in
             );
         default = { };
         # Other modules read what nixpkgs' module has defaults for.
-        apply = _: lib.recursiveUpdate (import ./shown-defaults.nix settings) settings;
+        apply = _: shownSettings;
         description = ''
           The configuration of MAS. Only what is set here reaches MAS, and what follows from the
           other options: the listeners, the secrets that are made on this host, its database. Read

@@ -3,9 +3,8 @@
 {
   lib,
   name,
-  # The services of NixOS: as they come out, and the option.
+  # The services of NixOS.
   services,
-  option,
   # Our own declarations of all units, and the credentials of MAS's unit among them.
   units,
   credentials,
@@ -15,21 +14,6 @@ let
   main = services.${name};
   inherit (main) serviceConfig;
 
-  # The values behind mkIf, mkMerge and mkOverride.
-  plain =
-    value:
-    {
-      merge = lib.concatMap plain value.contents;
-      "if" = lib.optionals value.condition (plain value.content);
-      override = plain value.content;
-      order = plain value.content;
-    }
-    .${value._type or ""} or [ value ];
-  # What every module says of MAS's unit. The unit as a whole depends on what is asked below.
-  definitions = lib.concatMap (
-    definition: lib.concatMap plain (plain (definition.value.${name} or { }))
-  ) option.definitionsWithLocations;
-  said = attribute: lib.concatMap (definition: plain (definition.${attribute} or { })) definitions;
   isSetting = hasPrefix "MAS_";
 
   list = directive: lib.toList serviceConfig.${directive} or [ ];
@@ -70,11 +54,9 @@ in
 {
   # Whether variables of the environment may bring settings.
   bringsSettings =
-    lib.any (config: config ? EnvironmentFile) (said "serviceConfig")
-    || lib.any (config: lib.any (lib.hasInfix "MAS_") (lib.toList config.Environment or [ ])) (
-      said "serviceConfig"
-    )
-    || lib.any (variables: lib.any isSetting (lib.attrNames variables)) (said "environment");
+    serviceConfig ? EnvironmentFile
+    || lib.any (lib.hasInfix "MAS_") (map toString (list "Environment"))
+    || lib.any isSetting (lib.attrNames main.environment);
 
   user = toString serviceConfig.User;
   group = toString serviceConfig.Group;

@@ -6,13 +6,14 @@ let
 in
 {
   database = {
-    ${if database ? host || database ? socket then null else "uri"} =
+    ${if (database.host or null) != null || (database.socket or null) != null then null else "uri"} =
       "postgresql:///matrix-authentication-service?host=/run/postgresql";
     max_connections = 10;
     min_connections = 0;
     connect_timeout = 30;
-    idle_timeout = 600;
-    max_lifetime = 1800;
+    # `null` means "no limit" here.
+    ${if database ? idle_timeout then null else "idle_timeout"} = 600;
+    ${if database ? max_lifetime then null else "max_lifetime"} = 1800;
   };
   matrix = {
     homeserver = "localhost:8008";

@@ -79,15 +79,19 @@ let
     // {
       unset = true;
       accepts = value: value == null || accepts type value;
+      prune = prune type;
     };
 
   # The same under the name of the type, for any option that has none of `null` by itself.
   withNull =
     type: if type.unset or false then type else unsetOr type // { inherit (type) description; };
 
-  isSection = type: type.name == "section";
-  isNull =
-    value: value == null || (isAttrs value && value._type or "" == "override" && isNull value.content);
+  # Where every definition is switched off. It is told from `null`, which may have a meaning.
+  absent._type = "absent";
+  isMissing = value: value == null || (isAttrs value && value._type or "" == "absent");
+
+  # The value without what says nothing.
+  prune = type: value: if isMissing value then value else (type.prune or lib.id) value;
 
   # Whether a merged value says anything: `null` does where it has a meaning of its own.
   isSaid =
@@ -95,7 +99,7 @@ let
     if value == null then
       accepts type null && !(type.unset or false)
     else
-      value != "" || !(type.unsetIfEmpty or false);
+      !isMissing value && (value != "" || !(type.unsetIfEmpty or false));
 
   # What is there at all of a list's entries.
   isEntry =
@@ -111,62 +115,68 @@ mapAttrs (_: text) formats
   # would do the same at several times the cost, because it evaluates every option that it declares.
   section =
     options:
-    hide (mkOptionType {
-      name = "section";
-      description = "section";
-      descriptionClass = "noun";
-      check = isAttrs;
-      emptyValue.value = { };
-      merge =
-        loc: defs:
-        let
-          merged =
-            zipAttrsWith
-              (
-                name: defs:
-                let
-                  inherit (options.${name} or (unknown options loc name defs)) type;
-                  first = (head defs).value;
-                in
-                if isSection type && all (def: isNull def.value) defs then
-                  { }
-                else if length defs == 1 && isPlain first && (first == null || accepts type first) then
-                  { value = first; }
-                else if length defs == 1 && isPlain first && !type.check first then
-                  mistyped (loc ++ [ name ]) type defs
-                else
-                  (mergeDefinitions (loc ++ [ name ]) (withNull type) defs).optionalValue
-              )
-              (
-                map (
-                  def:
-                  mapAttrs (_: value: {
-                    inherit (def) file;
-                    inherit value;
-                  }) def.value
-                ) defs
-              );
-          # Whether a section is there follows from its definitions: to look into it would be too early,
-          # since what is in it may refer to another section.
-          isSet =
+    hide (
+      mkOptionType {
+        name = "section";
+        description = "section";
+        descriptionClass = "noun";
+        check = isAttrs;
+        emptyValue.value = { };
+        merge =
+          loc: defs:
+          let
+            merged =
+              zipAttrsWith
+                (
+                  name: defs:
+                  let
+                    inherit (options.${name} or (unknown options loc name defs)) type;
+                    first = (head defs).value;
+                  in
+                  if length defs == 1 && isPlain first && (first == null || accepts type first) then
+                    { value = first; }
+                  else if length defs == 1 && isPlain first && !type.check first then
+                    mistyped (loc ++ [ name ]) type defs
+                  else
+                    (mergeDefinitions (loc ++ [ name ]) (withNull type) defs).optionalValue
+                )
+                (
+                  map (
+                    def:
+                    mapAttrs (_: value: {
+                      inherit (def) file;
+                      inherit value;
+                    }) def.value
+                  ) defs
+                );
+          in
+          # Whether an option says anything is not asked here: its value may refer to another one.
+          mapAttrs (_: option: option.value or absent) merged;
+        getSubOptions =
+          prefix:
+          mapAttrs (
             name: option:
-            let
-              inherit (options.${name}) type;
-            in
-            option ? value && (isSection type || isSaid type option.value);
-        in
-        mapAttrs (_: option: option.value) (lib.filterAttrs isSet merged);
-      getSubOptions =
-        prefix:
-        mapAttrs (
-          name: option:
-          option
-          // {
-            loc = prefix ++ [ name ];
-            declarations = [ (builtins.unsafeGetAttrPos name options).file ];
-          }
-        ) options;
-    });
+            option
+            // {
+              loc = prefix ++ [ name ];
+              declarations = [ (builtins.unsafeGetAttrPos name options).file ];
+            }
+          ) options;
+      }
+      // {
+        # An unknown option has an error for its value.
+        prune =
+          value:
+          lib.filterAttrs
+            (
+              name: value:
+              if options ? ${name} then isSaid options.${name}.type value else builtins.seq value true
+            )
+            (
+              mapAttrs (name: value: if options ? ${name} then prune options.${name}.type value else value) value
+            );
+      }
+    );
 
   # A list whose entries go by their index in it. A `null` among them is left out, as nixpkgs' module
   # does.
@@ -189,10 +199,11 @@ mapAttrs (_: text) formats
           lib.imap0 (i: entry: (mergeDefinitions (loc ++ [ "[${toString i}]" ]) item [ entry ]).mergedValue) (
             builtins.filter isEntry entries
           );
+        prune = map (prune item);
       }
     );
 
-  inherit unsetOr;
+  inherit isMissing prune unsetOr;
 
   # nixpkgs' module has an empty text for the default: the same as leaving the option out.
   unsetIfEmpty =

@@ -320,8 +320,6 @@ fn variables_may_bring_settings() -> TestResult {
     ] {
         let found = with(unit);
         assert_eq!(found["problems"], json!([]), "{unit}");
-        // They may bring secrets too, and MAS takes a secret only once.
-        assert!(found["settings"].get("secrets").is_none(), "{unit}");
     }
     let found = with("{ environment.LANG = \"C\"; }");
     assert_ne!(found["problems"], json!([]));
@@ -427,6 +425,38 @@ fn settings_may_be_a_module() -> TestResult {
     Ok(())
 }
 
+/// Settings that all units depend on must not depend on the units, as NixOS's module for certificates
+/// shows: it declares units if there are virtual hosts, whose names may come from the settings.
+fn settings_and_the_rest_of_a_host_may_refer_to_each_other() -> TestResult {
+    let nix = Nix::find()?;
+    let shown = format!("config.{SERVICE}.settings");
+    let host =
+        format!("lib.removePrefix \"https://\" (lib.removeSuffix \"/\" {shown}.http.public_base)");
+    let when = format!("lib.mkIf {shown}.passwords.enabled");
+    for module in [
+        format!("{{ systemd.services = lib.mkIf (config.services.nginx.virtualHosts != {{ }}) {{ a.script = \"\"; }};
+                    services.nginx = {{ enable = true; virtualHosts.${{{host}}} = {{ }}; }};
+                    {SERVICE}.routes = {{ nginx = true; host = \"a.example\"; matrixHost = \"b.example\"; }}; }}"),
+        format!("{{ systemd.services = lib.listToAttrs (
+                      map (l: lib.nameValuePair \"fw-${{l.name}}\" {{ script = \"\"; }}) {shown}.http.listeners); }}"),
+        format!("{{ {UNIT} = {{ environment.A = {shown}.http.public_base;
+                      serviceConfig = {when} {{ MemoryMax = \"1G\"; EnvironmentFile = {when} \"/e\"; }}; }}; }}"),
+        format!("{{ {UNIT} = {{ config, ... }}: {{ serviceConfig.EnvironmentFile = \"/e\"; }}; }}"),
+        format!("{{ {UNIT}.serviceConfig = {{ EnvironmentFile = lib.mkIf false \"/e\";
+                      Environment = [ \"A=${{{shown}.http.public_base}}\" ]; }}; }}"),
+        format!("{{ {SERVICE}.settings.http = {{ public_base = \"https://a.example/\"; issuer = {shown}.http.public_base; }}; }}"),
+        format!("{{ {SERVICE}.settings = {{ config, ... }}: {{
+                      matrix.endpoint = \"http://${{config.matrix.homeserver}}:8008/\"; }}; }}"),
+    ] {
+        let module = format!("{{ config, lib, ... }}: {module}");
+        let result = "builtins.seq (builtins.toJSON (map (name: (unit name).serviceConfig) [ \"\" \"-doctor\" ]))
+            { inherit problems; file = text \"config.yaml\"; }";
+        let found = evaluate(&nix, &module, result).unwrap_or_else(|error| panic!("{module}\n{error}"));
+        assert_eq!(found["problems"], json!([]), "{module}");
+    }
+    Ok(())
+}
+
 fn the_place_in_a_list_is_named() -> TestResult {
     let nix = Nix::find()?;
     let provider = |more: &str| {
@@ -466,5 +496,6 @@ common::harness::tests![
     settings_are_read_back_as_from_nixpkgs_module,
     what_nixpkgs_leaves_out_is_left_out,
     settings_may_be_a_module,
+    settings_and_the_rest_of_a_host_may_refer_to_each_other,
     the_place_in_a_list_is_named,
 ];

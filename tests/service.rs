@@ -49,15 +49,19 @@ impl Host {
     }
 
     fn run(&self, arguments: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_mas-service"))
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mas-service"));
+        command
             .arg("--manifest")
             .arg(self.path("service.yaml"))
             .args(arguments.split(' '))
             .env("CREDENTIALS_DIRECTORY", self.path("credentials"))
             .env("RUNTIME_DIRECTORY", self.path("run"))
-            .env("MAS_BRANDING_IMPRINT", "of the environment")
-            .output()
-            .unwrap()
+            .env("MAS_BRANDING_IMPRINT", "of the environment");
+        command
     }
 
     /// What systemd does with `LoadCredential=`.
@@ -195,6 +199,25 @@ fn files_that_are_not_there_are_named() -> TestResult {
     Ok(())
 }
 
+fn a_secret_in_the_environment_counts() -> TestResult {
+    let mas = MasCli::find()?;
+    let host = Host::new(&mas, json!({"settings": {"matrix": {"homeserver": "a"}}}));
+    succeed(&host.run("secrets"));
+    host.load_credentials();
+    let mut command = host.command("run -- config dump");
+    let secret = "0123456789abcdef".repeat(4);
+    command
+        .env("MAS_SECRETS_ENCRYPTION", &secret)
+        .env("MAS_MATRIX_SECRET", "shared");
+    let said = succeed(&command.output().unwrap());
+    assert!(
+        said.contains(&secret) && said.contains("secret: shared"),
+        "{said}"
+    );
+    assert!(!said.contains("secret_file"), "{said}");
+    Ok(())
+}
+
 fn one_section_needs_no_other_ones_secrets() -> TestResult {
     let mas = MasCli::find()?;
     let host = Host::new(
@@ -245,6 +268,7 @@ common::harness::tests![
     final_newlines_go_where_mas_would_keep_them,
     mas_has_its_say_before_it_starts,
     files_that_are_not_there_are_named,
+    a_secret_in_the_environment_counts,
     one_section_needs_no_other_ones_secrets,
     outside_a_unit_it_says_so,
 ];

@@ -80,7 +80,9 @@ in
           (cfg.secrets.generate == null && !cfg.settingsElsewhere)
           || (cfg.secrets.generate != null && cfg.secrets.generate)
         )
-        && !(cfg ? settings.matrix.secret || cfg ? settings.matrix.secret_file)
+        && !(
+          (cfg.settings.matrix.secret or null) != null || (cfg.settings.matrix.secret_file or null) != null
+        )
       )
       {
         matrix = {
@@ -95,14 +97,17 @@ in
             (cfg.secrets.generate == null && !cfg.settingsElsewhere)
             || (cfg.secrets.generate != null && cfg.secrets.generate)
           )
-          && !(cfg ? settings.secrets.encryption || cfg ? settings.secrets.encryption_file)
+          && !(
+            (cfg.settings.secrets.encryption or null) != null
+            || (cfg.settings.secrets.encryption_file or null) != null
+          )
         )
         || (
           (
             (cfg.secrets.generate == null && !cfg.settingsElsewhere)
             || (cfg.secrets.generate != null && cfg.secrets.generate)
           )
-          && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
+          && !((cfg.settings.secrets.keys or null) != null || (cfg.settings.secrets.keys_dir or null) != null)
         )
       )
       {
@@ -112,7 +117,10 @@ in
               (cfg.secrets.generate == null && !cfg.settingsElsewhere)
               || (cfg.secrets.generate != null && cfg.secrets.generate)
             )
-            && !(cfg ? settings.secrets.encryption || cfg ? settings.secrets.encryption_file)
+            && !(
+              (cfg.settings.secrets.encryption or null) != null
+              || (cfg.settings.secrets.encryption_file or null) != null
+            )
           ) { encryption_file = "${cfg.secrets.directory}/encryption"; }
           // lib.optionalAttrs (
             (
@@ -120,7 +128,7 @@ in
                 (cfg.secrets.generate == null && !cfg.settingsElsewhere)
                 || (cfg.secrets.generate != null && cfg.secrets.generate)
               )
-              && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
+              && !((cfg.settings.secrets.keys or null) != null || (cfg.settings.secrets.keys_dir or null) != null)
             )
             && !(older "1.7.0")
           ) { keys_dir = "${cfg.secrets.directory}/keys"; }
@@ -132,7 +140,7 @@ in
                     (cfg.secrets.generate == null && !cfg.settingsElsewhere)
                     || (cfg.secrets.generate != null && cfg.secrets.generate)
                   )
-                  && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
+                  && !((cfg.settings.secrets.keys or null) != null || (cfg.settings.secrets.keys_dir or null) != null)
                 )
                 && older "1.7.0"
               )
@@ -174,7 +182,13 @@ in
   // lib.optionalAttrs cfg.createDatabase {
     database =
       lib.optionalAttrs
-        (!(cfg ? settings.database.uri || cfg ? settings.database.host || cfg ? settings.database.socket))
+        (
+          !(
+            (cfg.settings.database.uri or null) != null
+            || (cfg.settings.database.host or null) != null
+            || (cfg.settings.database.socket or null) != null
+          )
+        )
         {
           uri =
             if cfg.postgresqlPort == 5432 then
@@ -183,31 +197,43 @@ in
               "postgresql:///matrix-authentication-service?host=/run/postgresql&port=${toString cfg.postgresqlPort}";
         }
       // lib.optionalAttrs (
-        (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
+        (
+          (cfg.settings.database.host or null) != null
+          && !(matches formats.filePath (cfg.settings.database.host or "/"))
+        )
         && cfg.postgresqlPort != 5432
       ) { port = cfg.postgresqlPort; }
       //
         lib.optionalAttrs
-          (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
+          (
+            (cfg.settings.database.host or null) != null
+            && !(matches formats.filePath (cfg.settings.database.host or "/"))
+          )
           {
             username = "matrix-authentication-service";
             database = "matrix-authentication-service";
           }
       // lib.optionalAttrs (
         cfg.createDatabase
-        && (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
+        && (
+          (cfg.settings.database.host or null) != null
+          && !(matches formats.filePath (cfg.settings.database.host or "/"))
+        )
         && (
           (
             (cfg.secrets.generate == null && !cfg.settingsElsewhere)
             || (cfg.secrets.generate != null && cfg.secrets.generate)
           )
-          && !(cfg ? settings.database.password || cfg ? settings.database.password_file)
+          && !(
+            (cfg.settings.database.password or null) != null
+            || (cfg.settings.database.password_file or null) != null
+          )
         )
       ) { password_file = "${cfg.secrets.directory}/database"; };
   }
   // lib.optionalAttrs cfg.localMailRelay {
     email =
-      lib.optionalAttrs (cfg ? settings.matrix.homeserver) {
+      lib.optionalAttrs ((cfg.settings.matrix.homeserver or null) != null) {
         from = "Authentication Service <no-reply@${cfg.settings.matrix.homeserver}>";
       }
       // {
@@ -243,7 +269,10 @@ in
           (cfg.secrets.generate == null && !cfg.settingsElsewhere)
           || (cfg.secrets.generate != null && cfg.secrets.generate)
         )
-        && !(cfg ? settings.secrets.encryption || cfg ? settings.secrets.encryption_file)
+        && !(
+          (cfg.settings.secrets.encryption or null) != null
+          || (cfg.settings.secrets.encryption_file or null) != null
+        )
       then
         true
       else
@@ -254,7 +283,7 @@ in
           (cfg.secrets.generate == null && !cfg.settingsElsewhere)
           || (cfg.secrets.generate != null && cfg.secrets.generate)
         )
-        && !(cfg ? settings.secrets.keys || cfg ? settings.secrets.keys_dir)
+        && !((cfg.settings.secrets.keys or null) != null || (cfg.settings.secrets.keys_dir or null) != null)
       then
         true
       else
@@ -265,7 +294,9 @@ in
           (cfg.secrets.generate == null && !cfg.settingsElsewhere)
           || (cfg.secrets.generate != null && cfg.secrets.generate)
         )
-        && !(cfg ? settings.matrix.secret || cfg ? settings.matrix.secret_file)
+        && !(
+          (cfg.settings.matrix.secret or null) != null || (cfg.settings.matrix.secret_file or null) != null
+        )
       then
         true
       else
@@ -273,13 +304,19 @@ in
     database =
       if
         cfg.createDatabase
-        && (cfg ? settings.database.host && !(matches formats.filePath (cfg.settings.database.host or "/")))
+        && (
+          (cfg.settings.database.host or null) != null
+          && !(matches formats.filePath (cfg.settings.database.host or "/"))
+        )
         && (
           (
             (cfg.secrets.generate == null && !cfg.settingsElsewhere)
             || (cfg.secrets.generate != null && cfg.secrets.generate)
           )
-          && !(cfg ? settings.database.password || cfg ? settings.database.password_file)
+          && !(
+            (cfg.settings.database.password or null) != null
+            || (cfg.settings.database.password_file or null) != null
+          )
         )
       then
         true
@@ -289,26 +326,32 @@ in
   isolated =
     if
       !(
-        cfg ? settings.captcha
-        || cfg ? settings.clients
-        || cfg ? settings.email
-        || cfg ? settings.http.listeners
-        || cfg ? settings.telemetry
-        || cfg ? settings.upstream_oauth2
+        (cfg.settings.captcha or null) != null
+        || (cfg.settings.clients or null) != null
+        || (cfg.settings.email or null) != null
+        || (cfg.settings.http.listeners or null) != null
+        || (cfg.settings.telemetry or null) != null
+        || (cfg.settings.upstream_oauth2 or null) != null
       )
       && !cfg.settingsElsewhere
       && cfg.extraSettings == { }
       && matches formats.loopback (cfg.settings.matrix.endpoint or "http://localhost")
       && (matches formats.loopback cfg.listen.public || matches formats.filePath cfg.listen.public)
       && matches formats.loopback cfg.listen.internal
-      && (cfg.createDatabase && !(cfg ? settings.database.uri || cfg ? settings.database.host))
+      && (
+        cfg.createDatabase
+        && !((cfg.settings.database.uri or null) != null || (cfg.settings.database.host or null) != null)
+      )
     then
       true
     else
       false;
   databaseBehindSocket =
     if
-      (cfg.createDatabase && !(cfg ? settings.database.uri || cfg ? settings.database.host))
+      (
+        cfg.createDatabase
+        && !((cfg.settings.database.uri or null) != null || (cfg.settings.database.host or null) != null)
+      )
       || matches formats.filePath (cfg.settings.database.host or null)
       || matches formats.socketDatabaseUri (cfg.settings.database.uri or null)
     then

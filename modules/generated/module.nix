@@ -92,7 +92,7 @@
     generate = lib.mkOption {
       type = lib.types.nullOr lib.types.bool;
       default = null;
-      defaultText = lib.literalMD "whether nothing else may bring secrets: no `extraConfigFiles`, and on NixOS no `EnvironmentFile` and no `MAS_*` variables of MAS's unit";
+      defaultText = lib.literalMD "whether `extraConfigFiles` is empty: such a file may bring secrets";
       description = ''
         Whether to make the secrets that the settings do not name, before MAS starts for
         the first time: the encryption key, signing keys, the secret shared with

@@ -77,7 +77,7 @@ in
                 entry: "    add_header ${entry.name} \"${entry.value}\" always;"
               ) cfg.computed.wellKnownHeaders)
               ++ [
-                "    return 200 '${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}';"
+                "    return 200 '${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if (cfg.settings.http.issuer or null) != null then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}';"
                 "}"
                 "location = /.well-known/matrix/server {"
                 "    default_type application/json;"
@@ -211,7 +211,7 @@ in
               ]
               ++ (map (entry: "\t\theader ${entry.name} \"${entry.value}\"") cfg.computed.wellKnownHeaders)
               ++ [
-                "\t\trespond `${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if cfg ? settings.http.issuer then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}`"
+                "\t\trespond `${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if (cfg.settings.http.issuer or null) != null then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}`"
                 "\t}"
                 "\thandle /.well-known/matrix/server {"
                 "\t\theader Content-Type application/json"

@@ -192,7 +192,7 @@ pub struct Secrets {
     /// time: the encryption key, signing keys, the secret shared with Synapse. What is there is
     /// never touched.
     #[schemars(extend(
-        "x-default-text" = "whether nothing else may bring secrets: no `extraConfigFiles`, and on NixOS no `EnvironmentFile` and no `MAS_*` variables of MAS's unit"
+        "x-default-text" = "whether `extraConfigFiles` is empty: such a file may bring secrets"
     ))]
     pub generate: Option<bool>,
 

@@ -89,8 +89,12 @@ pub fn prepare(
     let template = fs::read_to_string(&manifest.config)
         .map_err(ServiceError::file(&manifest.config, "cannot be read"))?;
     let template = match only {
-        Some(name) => section(&manifest.config, &template, name)?,
+        Some(name) => edited(manifest, &template, |config| keep(config, name))?,
         None => template,
+    };
+    let template = match brought(manifest).as_slice() {
+        [] => template,
+        brought => edited(manifest, &template, |config| give_way(config, brought))?,
     };
     let copies = manifest.copies.iter();
     for copy in copies.filter(|copy| template.contains(&copy.target)) {
@@ -113,18 +117,58 @@ pub fn prepare(
     Ok(arguments.collect())
 }
 
-/// The configuration with just one of its sections.
-fn section(file: &Path, config: &str, name: &str) -> Result<String, ServiceError> {
-    let invalid = |error: serde_yaml_ng::Error| ServiceError::Invalid {
-        path: file.to_owned(),
-        reason: error.to_string(),
-    };
-    let config: Value = serde_yaml_ng::from_str(config).map_err(invalid)?;
-    let mut kept = serde_json::Map::new();
-    if let Some(section) = config.get(name) {
-        kept.insert(name.to_owned(), section.clone());
+/// The configuration after a change.
+fn edited(
+    manifest: &Manifest,
+    config: &str,
+    change: impl FnOnce(&mut Value),
+) -> Result<String, ServiceError> {
+    let mut config: Value =
+        serde_yaml_ng::from_str(config).map_err(|error| ServiceError::Invalid {
+            path: manifest.config.clone(),
+            reason: error.to_string(),
+        })?;
+    change(&mut config);
+    Ok(yaml::document(&config))
+}
+
+/// Drops all sections but one.
+fn keep(config: &mut Value, section: &str) {
+    if let Value::Object(sections) = config {
+        sections.retain(|name, _| name == section);
     }
-    Ok(yaml::document(&Value::Object(kept)))
+}
+
+/// The options for secrets that are made on this host, and that a variable of the environment brings
+/// too: section and name.
+fn brought(manifest: &Manifest) -> Vec<(&'static str, &'static str)> {
+    let made = &manifest.secrets;
+    let options = [
+        (
+            made.encryption,
+            "MAS_SECRETS_ENCRYPTION",
+            ("secrets", "encryption_file"),
+        ),
+        (made.synapse, "MAS_MATRIX_SECRET", ("matrix", "secret_file")),
+        (
+            made.database,
+            "MAS_DATABASE_PASSWORD",
+            ("database", "password_file"),
+        ),
+    ];
+    let brought = options
+        .into_iter()
+        .filter(|(made, variable, _)| *made && env::var_os(variable).is_some());
+    brought.map(|(_, _, option)| option).collect()
+}
+
+/// Removes options, because MAS takes a secret only once.
+fn give_way(config: &mut Value, options: &[(&str, &str)]) {
+    for (section, option) in options {
+        if let Some(Value::Object(entries)) = config.get_mut(section) {
+            entries.shift_remove(*option);
+        }
+    }
 }
 
 /// A configuration file of the administrator's. If it names credentials of MAS's own unit, another

@@ -55,6 +55,11 @@ in
   writeTextFile = { name, text, ... }@arguments: file name text // arguments;
   runCommand =
     name:
-    { config, ... }:
+    {
+      config ? {
+        text = "";
+      },
+      ...
+    }:
     command: file name config.text // { inherit command; };
 }

@@ -18,6 +18,8 @@ pub struct Here {
     pub variable: String,
     /// Whether later configuration files may add to them.
     root: bool,
+    /// Whether options that say nothing may be there as `null`.
+    may_be_null: bool,
 }
 
 impl Here {
@@ -26,6 +28,7 @@ impl Here {
         Here {
             variable: "settings".to_owned(),
             root: true,
+            may_be_null: false,
         }
     }
 
@@ -35,6 +38,7 @@ impl Here {
         Here {
             variable: name.trim_end_matches('s').to_owned(),
             root: false,
+            may_be_null: false,
         }
     }
 
@@ -43,6 +47,7 @@ impl Here {
         Here {
             variable: "cfg".to_owned(),
             root: false,
+            may_be_null: true,
         }
     }
 
@@ -65,6 +70,13 @@ impl Here {
             }
         };
         match condition {
+            Expr::IsSet(path) if self.may_be_null => {
+                format!(
+                    "({}.{} or null) != null",
+                    self.variable,
+                    attribute_path(path)
+                )
+            }
             Expr::IsSet(path) => format!("{} ? {}", self.variable, attribute_path(path)),
             Expr::Missing(path) => {
                 absent(format!("!({} ? {})", self.variable, attribute_path(path)))
@@ -97,6 +109,7 @@ impl Here {
                 let other = Here {
                     variable: "other".to_owned(),
                     root: false,
+                    may_be_null: false,
                 };
                 format!(
                     "builtins.any (other: {} == {}) earlier",
@@ -109,6 +122,7 @@ impl Here {
                 let entry = Here {
                     variable: "entry".to_owned(),
                     root: false,
+                    may_be_null: false,
                 };
                 format!(
                     "builtins.any (entry: {}) ({}.{} or [ ])",
@@ -224,6 +238,7 @@ impl Here {
                 let entry = Here {
                     variable: "entry".to_owned(),
                     root: false,
+                    may_be_null: false,
                 };
                 format!(
                     "map (entry: {}) {}",
