@@ -543,13 +543,20 @@ fn a_configuration_of_nixpkgs_module_works() -> TestResult {
 
 fn what_we_show_people_evaluates() -> TestResult {
     let nix = Nix::find()?;
-    // The template sets options of NixOS itself.
-    let nixos = "{ config._module.freeformType = lib.types.lazyAttrsOf lib.types.anything; }";
-    for file in ["docs/example.nix", "nix/template/configuration.nix"] {
-        let path = root().join(file).display().to_string();
+    let directory = TempDir::new().unwrap();
+    let snippet = directory.path().join("readme.nix");
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("```nix\n").unwrap();
+    fs::write(&snippet, rest.split_once("```").unwrap().0).unwrap();
+    for path in [
+        snippet,
+        root().join("docs/example.nix"),
+        root().join("nix/template/configuration.nix"),
+    ] {
+        let file = path.display().to_string();
         let result =
             "{ problems = map (p: p.message) config.assertions; inherit (cfg) finalSettings; }";
-        let found = evaluate(&nix, &[nixos, &path], result).unwrap();
+        let found = evaluate(&nix, &[&file], result).unwrap();
         assert_eq!(found["problems"], json!([]), "{file}");
         assert_eq!(
             found["finalSettings"]["matrix"]["homeserver"], "example.com",
