@@ -177,6 +177,11 @@ let
     lib.optional (delegatedHere && !config.users.groups ? ${cfg.synapse.group})
       "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, name the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
     ++ lib.concatMap (
+      credential:
+      lib.optional (!mainUnit.hasCredential credential)
+        "settings: systemd.services.${name}.serviceConfig.LoadCredential leaves `${credential}` out, which MAS reads. Give it a plain list, which is joined with the module's own, in place of a forced one."
+    ) (lib.attrNames credentials)
+    ++ lib.concatMap (
       { option, credential }:
       lib.optional (!mainUnit.hasCredential credential)
         "${option}: MAS's unit has no credential `${credential}`. Name the file itself, or set `services.matrix-authentication-service.credentials.${credential}` to it."

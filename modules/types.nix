@@ -103,7 +103,14 @@ let
 
   # What is there at all of a list's entries.
   isEntry =
-    { value, ... }: value != null && !(isAttrs value && value._type or "" == "if" && !value.condition);
+    entry:
+    if isAttrs entry.value && entry.value ? _type then
+      let
+        merged = mergeDefinitions [ ] lib.types.raw [ entry ];
+      in
+      merged.isDefined && merged.mergedValue != null
+    else
+      entry.value != null;
 in
 mapAttrs (_: text) formats
 // {
@@ -224,22 +231,32 @@ mapAttrs (_: text) formats
           wanted = lib.functionArgs function;
         in
         function (if wanted == { } then arguments else builtins.intersectAttrs wanted arguments);
+      # The sets that a definition comes to.
       plain =
         value:
         if lib.isFunction value then
           plain (call value)
         else if builtins.isPath value then
           plain (import value)
+        else if isModule value then
+          lib.concatMap plain (value.imports or [ ])
+          ++ plain (value.config or (removeAttrs value [ "imports" ]))
         else
-          value;
-      isModule = value: lib.isFunction value || builtins.isPath value;
+          [ value ];
+      isModule =
+        value:
+        lib.isFunction value
+        || builtins.isPath value
+        || (isAttrs value && (value ? imports || value ? config));
     in
     type
     // {
       check = value: isModule value || type.check value;
       merge =
         loc: defs:
-        (mergeDefinitions loc type (map (def: def // { value = plain def.value; }) defs)).mergedValue;
+        (mergeDefinitions loc type (
+          lib.concatMap (def: map (value: def // { inherit value; }) (plain def.value)) defs
+        )).mergedValue;
     };
 
   # Like the type, but no message shows the value.

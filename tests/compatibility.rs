@@ -414,13 +414,18 @@ fn settings_may_be_a_module() -> TestResult {
               {{ {SERVICE}.settings = {{ lib, config, ... }}: {{
                    branding.service_name = lib.mkForce \"of ${{config.http.public_base}}\"; }}; }}
               {{ {SERVICE}.settings.branding.service_name = \"other\"; }}
+              {{ {SERVICE}.settings = {{ ... }}: {{
+                   imports = [ {{ account.email_change_allowed = false; }} ];
+                   config.branding.tos_uri = \"https://a/\"; }}; }}
             ]; }}",
         file.display()
     );
     let found = get(&nix, &module, "cfg.settings.branding");
     assert_eq!(
         found,
-        json!({"imprint": "HERE", "service_name": "of http://localhost:8080/"})
+        json!({
+            "imprint": "HERE", "service_name": "of http://localhost:8080/", "tos_uri": "https://a/",
+        })
     );
     Ok(())
 }
@@ -457,6 +462,26 @@ fn settings_and_the_rest_of_a_host_may_refer_to_each_other() -> TestResult {
     Ok(())
 }
 
+fn a_forced_list_of_credentials_is_held_against_the_settings() -> TestResult {
+    let nix = Nix::find()?;
+    let said = |list: &str| {
+        let module = format!(
+            "{{ {SERVICE} = {{ secrets.generate = false; settings = {{
+                  matrix.secret_file = \"/run/agenix/mas\"; secrets.encryption_file = \"/run/agenix/key\"; }}; }};
+               {UNIT}.serviceConfig.LoadCredential = {list}; }}"
+        );
+        get(&nix, &module, "problems")
+    };
+    assert_eq!(said("[ \"x:/x\" ]"), json!([]));
+    let forced = said("lib.mkForce [ \"matrix.secret_file:/run/agenix/mas\" ]");
+    let forced = texts(&forced);
+    assert!(
+        forced.len() == 1 && forced[0].contains("leaves `secrets.encryption_file` out"),
+        "{forced:?}"
+    );
+    Ok(())
+}
+
 fn the_place_in_a_list_is_named() -> TestResult {
     let nix = Nix::find()?;
     let provider = |more: &str| {
@@ -469,7 +494,7 @@ fn the_place_in_a_list_is_named() -> TestResult {
         |module: String| evaluate(&nix, &module, "builtins.toJSON cfg.finalSettings").unwrap_err();
     let module = format!(
         "{{ imports = [
-              {{ {SERVICE}.settings.upstream_oauth2.providers = [ (lib.mkIf false {{ }}) {} ]; }}
+              {{ {SERVICE}.settings.upstream_oauth2.providers = [ (lib.mkIf true (lib.mkIf false {{ }})) {} ]; }}
               {{ {SERVICE}.settings.upstream_oauth2.providers = lib.mkAfter [ {} ]; }}
             ]; }}",
         provider(""),
@@ -497,5 +522,6 @@ common::harness::tests![
     what_nixpkgs_leaves_out_is_left_out,
     settings_may_be_a_module,
     settings_and_the_rest_of_a_host_may_refer_to_each_other,
+    a_forced_list_of_credentials_is_held_against_the_settings,
     the_place_in_a_list_is_named,
 ];
