@@ -112,6 +112,15 @@ let
   ) (lib.filterAttrs (_: user: user ? passwordFile) cfg.users);
   lines = lib.mapAttrsToList (credential: file: "${credential}:${file}");
 
+  # The file that MAS reads the shared secret from, which Synapse can read as well: for a credential, the
+  # file behind it, if `credentials` says which.
+  sharedSecretFile =
+    let
+      file = settings.matrix.secret_file or null;
+      path = files.withBraces (toString file);
+    in
+    if files.isCredential path then cfg.credentials.${files.credentialName path} or null else file;
+
   # What generated files see of the options.
   context = cfg // {
     inherit settings settingsElsewhere;
@@ -119,7 +128,10 @@ let
       inherit (files) copies;
       inherit (mainUnit) user group;
       unitProperties = mainUnit.properties;
-      dependencies = lib.subtractLists (lib.optionals cfg.synapse.enable cfg.synapse.units) cfg.serviceDependencies;
+      inherit sharedSecretFile;
+      dependencies = lib.subtractLists (lib.optionals cfg.synapse.enable (
+        cfg.synapse.units ++ [ "matrix-synapse.target" ]
+      )) cfg.serviceDependencies;
       credentials = lines credentials;
       databaseCredentials = lines (forDatabase credentials);
       userCredentials = lines passwords;
@@ -176,6 +188,24 @@ let
   hostProblems =
     lib.optional (delegatedHere && !config.users.groups ? ${cfg.synapse.group})
       "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, name the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
+    ++
+      lib.concatMap
+        (
+          option:
+          lib.optional
+            (
+              mainUnit.makesFiles
+              && files.isOwn (toString (settings.database.${option} or ""))
+              && !files.isCredential (toString settings.database.${option})
+            )
+            "settings.database.${option}: the tables are brought up to date before the `preStart` of MAS's unit can make this file. Let a unit of its own make it, and put that into `systemd.services.${name}.after` and `wants`."
+        )
+        [
+          "password_file"
+          "ssl_ca_file"
+          "ssl_certificate_file"
+          "ssl_key_file"
+        ]
     ++ lib.concatMap (
       credential:
       lib.optional (!mainUnit.hasCredential credential)
@@ -195,6 +225,52 @@ let
       }
     ) extraConfigFiles
   );
+  # nginx has no place twice. Which of ours there are, their text says.
+  nginxProblems = lib.optionals cfg.routes.nginx (
+    lib.concatMap (
+      site:
+      let
+        ours = lib.concatMap (line: lib.toList (builtins.match "location (.*) [{]" line)) (
+          lib.splitString "\n" site.text
+        );
+        theirs = lib.attrNames config.services.nginx.virtualHosts.${site.host}.locations;
+      in
+      map (
+        place:
+        "services.nginx.virtualHosts.\"${site.host}\".locations.\"${place}\": `services.${name}.routes` makes this place too, and nginx does not start with two. Remove it, or set `routes.nginx` to false."
+      ) (lib.intersectLists ours theirs)
+    ) (lib.attrValues routes.nginx)
+  );
+  headers = config.services.nginx.commonHttpConfig + config.services.nginx.appendHttpConfig;
+  nginxWarnings =
+    lib.optional
+      (
+        cfg.routes.nginx
+        && cfg.routes.wellKnown
+        && cfg.routes.wellKnownHeaders == { }
+        && lib.hasInfix "add_header" headers
+      )
+      "services.${name}.routes.wellKnownHeaders: nginx's configuration sets headers for every server, and forgets them for the well-known documents, which NixOS does not build. Repeat them here.";
+
+  # Where the proxy and Synapse look for MAS, as long as listeners are not the module's own.
+  listenerProblems =
+    let
+      portOf = address: lib.last (lib.splitString ":" address);
+      ports = lib.concatMap (
+        listener: map (bind: toString (bind.port or (portOf (bind.address or "")))) (listener.binds or [ ])
+      ) (settings.http.listeners or [ ]);
+      isOwn = !settingsTypes.isMissing (saidSettings.http.listeners or null) && complete;
+      missing =
+        option: who:
+        lib.optional
+          (isOwn && !lib.hasPrefix "/" cfg.listen.${option} && !lib.elem (portOf cfg.listen.${option}) ports)
+          "listen.${option}: ${who} connects to ${cfg.listen.${option}}, where none of `settings.http.listeners` listens. Give the address of one, or leave the listeners out.";
+    in
+    lib.optionals (cfg.routes.nginx || cfg.routes.caddy) (missing "public" "the reverse proxy")
+    ++ lib.optionals (
+      delegatedHere && lib.hasSuffix ":${portOf cfg.listen.internal}/" cfg.synapse.endpoint
+    ) (missing "internal" "Synapse");
+
   orderProblems = map (
     unit:
     "systemd.services.${name}.after: ${unit} is started after MAS, and cannot be started before it too. Remove it here."
@@ -312,6 +388,10 @@ let
       # Commands of the administrator's own come first: they may make files that the configuration names.
       serviceConfig =
         serviceConfig
+        # Joined with ours, a list of addresses would allow more than either.
+        // lib.mapAttrs (_: mkDefault) (
+          lib.filterAttrs (directive: _: directive == "IPAddressAllow") serviceConfig
+        )
         // lib.optionalAttrs (serviceConfig ? ExecStartPre) {
           ExecStartPre = mkAfter serviceConfig.ExecStartPre;
         };
@@ -359,19 +439,31 @@ let
       };
     };
 
-    assertions = map (message: {
-      assertion = false;
-      inherit message;
-    }) (problems ++ below "services.${name}" hostProblems ++ orderProblems);
+    assertions =
+      map
+        (message: {
+          assertion = false;
+          inherit message;
+        })
+        (
+          problems
+          ++ below "services.${name}" (hostProblems ++ listenerProblems)
+          ++ orderProblems
+          ++ mainUnit.problems
+          ++ nginxProblems
+        );
 
     warnings =
       lib.optional (mainUnit.bringsSettings && derived.isolated && cfg.addresses == null)
         "services.${name}.addresses: MAS may talk to this host only, as far as its settings say. If variables of its environment name other hosts, list these here, or set it to [ \"any\" ]."
+      ++ nginxWarnings
       ++ below "services.${name}.settings" (import ./generated/warnings.nix ruleArguments)
       ++ lib.optionals cfg.synapse.enable (import ./bridges.nix { inherit lib config; });
 
     services.matrix-synapse = mkIf delegated {
-      settings.matrix_authentication_service = mkIf (!migration.enable) synapse.section;
+      settings.matrix_authentication_service = mkIf (!migration.enable) (
+        lib.mapAttrs (_: mkDefault) synapse.section
+      );
       extraConfigFiles = mkIf migration.enable (lib.mkAfter [ service.migration.overlay.file ]);
     };
 

@@ -14,7 +14,7 @@ let
   main = services.${name};
   inherit (main) serviceConfig;
 
-  isSetting = hasPrefix "MAS_";
+  isSetting = variable: hasPrefix "MAS_" variable && variable != "MAS_CONFIG";
 
   list = directive: lib.toList serviceConfig.${directive} or [ ];
   given = lib.filter (directive: serviceConfig ? ${directive});
@@ -50,24 +50,53 @@ let
     "PATH"
     "TZDIR"
   ];
+  # Other units have the same credentials in directories of their own.
+  inOwnDirectory =
+    value:
+    if lib.isString value then
+      lib.replaceStrings [ "/run/credentials/${name}.service" ] [ "%d" ] value
+    else
+      value;
+  isFile = line: builtins.match "[^:]+:/.*" line != null && !lib.hasInfix "%" line;
 in
 {
   # Whether variables of the environment may bring settings.
   bringsSettings =
-    serviceConfig ? EnvironmentFile
+    list "EnvironmentFile" != [ ]
     || lib.any (lib.hasInfix "MAS_") (map toString (list "Environment"))
-    || lib.any isSetting (lib.attrNames main.environment);
+    || lib.any isSetting (lib.attrNames (lib.filterAttrs (_: value: value != null) main.environment));
 
   user = toString serviceConfig.User;
   group = toString serviceConfig.Group;
 
-  # Units that are said to be started both before and after MAS.
-  cycles = lib.intersectLists main.after main.before;
+  problems =
+    # The capability counts for nothing in a user namespace.
+    lib.optional
+      (
+        list "AmbientCapabilities" != [ ]
+        && list "AmbientCapabilities" != [ "" ]
+        && serviceConfig.PrivateUsers == true
+      )
+      "systemd.services.${name}.serviceConfig.AmbientCapabilities: they have no effect while `PrivateUsers` is true. Set that to false beside them."
+    # Variables that MAS cannot start with: it makes `http.public.base` of this one.
+    ++ map (
+      variable:
+      "systemd.services.${name}.environment.${variable}: MAS takes it for `http.public.base` and does not start. Set `services.${name}.settings.http.public_base`."
+    ) (lib.filter (variable: variable == "MAS_HTTP_PUBLIC_BASE") (lib.attrNames main.environment));
+
+  # Units that are said to be started both before and after MAS; Synapse's target comes after its units.
+  cycles = lib.intersectLists main.after (
+    main.before
+    ++ lib.optional (lib.any (hasPrefix "matrix-synapse") main.before) "matrix-synapse.target"
+  );
+
+  # Whether commands of MAS's own unit may make files before it starts.
+  makesFiles = main.preStart != "";
 
   # For a unit that inherits "order" or "everything".
   order = lib.genAttrs [ "after" "requires" "wants" ] addedOrder;
   everything = {
-    environment = lib.mapAttrs (_: lib.mkDefault) variables;
+    environment = lib.mapAttrs (_: value: lib.mkDefault (inOwnDirectory value)) variables;
     serviceConfig = lib.getAttrs (given environment) serviceConfig // {
       LoadCredential = addedCredentials;
     };
@@ -75,12 +104,13 @@ in
 
   # The same for `systemd-run`, without the credentials that are files.
   properties =
-    lib.concatMap (directive: map (value: "${directive}=${toString value}") (list directive)) (
+    map (line: "LoadCredential=${line}") (lib.filter (line: !isFile line) addedCredentials)
+    ++ lib.concatMap (directive: map (value: "${directive}=${toString value}") (list directive)) (
       given environment
     )
-    ++ lib.mapAttrsToList (variable: value: "Environment=${variable}=${toString value}") (
-      lib.filterAttrs (_: value: value != null) variables
-    );
+    ++ lib.mapAttrsToList (
+      variable: value: "Environment=${builtins.toJSON "${variable}=${toString value}"}"
+    ) (lib.filterAttrs (_: value: value != null) variables);
 
   # The files among the added credentials, by name.
   credentialFiles = lib.listToAttrs (
@@ -89,7 +119,7 @@ in
       let
         parts = builtins.match "([^:]+):(/.*)" line;
       in
-      lib.optional (parts != null) (lib.nameValuePair (lib.head parts) (lib.last parts))
+      lib.optional (parts != null && isFile line) (lib.nameValuePair (lib.head parts) (lib.last parts))
     ) addedCredentials
   );
 

@@ -175,10 +175,7 @@ mapAttrs (_: text) formats
         prune =
           value:
           lib.filterAttrs
-            (
-              name: value:
-              if options ? ${name} then isSaid options.${name}.type value else builtins.seq value true
-            )
+            (name: value: if options ? ${name} then isSaid options.${name}.type value else !isMissing value)
             (
               mapAttrs (name: value: if options ? ${name} then prune options.${name}.type value else value) value
             );

@@ -227,6 +227,11 @@ fn database() -> Vec<Entry> {
         "settings.database.uri",
         "settings.database.host",
         "settings.database.socket",
+        "settings.database.port",
+        "settings.database.username",
+        "settings.database.password",
+        "settings.database.password_file",
+        "settings.database.database",
     ]);
     vec![
         entry(
@@ -285,10 +290,13 @@ fn isolated() -> Expr {
 /// Whether MAS connects to its database through a Unix socket.
 fn database_behind_socket() -> Expr {
     let option = |path: &str| Term::Option(path.into(), Value::Null);
-    any([
-        own_database(),
-        option("settings.database.host").matches(&FILE_PATH),
-        option("settings.database.uri").matches(&SOCKET_DATABASE_URI),
+    all([
+        not(enabled("settingsElsewhere")),
+        any([
+            own_database(),
+            option("settings.database.host").matches(&FILE_PATH),
+            option("settings.database.uri").matches(&SOCKET_DATABASE_URI),
+        ]),
     ])
 }
 

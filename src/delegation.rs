@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::expr::{
-    Entry, Expr, Term, all, either, enabled, entry, given, known, not, option, template,
-};
+use crate::expr::{Entry, Expr, Term, all, either, enabled, entry, given, known, not, template};
 
 /// Whether Synapse runs on this host, and delegates.
 #[must_use]
@@ -34,7 +32,7 @@ pub fn secret_path() -> Term {
         either(
             enabled("computed.generate.synapse"),
             template("{secrets.directory}/synapse"),
-            option("settings.matrix.secret_file"),
+            known("computed.sharedSecretFile"),
         ),
     )
 }

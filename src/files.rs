@@ -87,6 +87,18 @@ pub fn is_own(path: &str) -> bool {
     prefixes.clone().any(|own| path.starts_with(own))
 }
 
+/// The name of the credential that a path stands for: `b` of `${CREDENTIALS_DIRECTORY}/b`, and of
+/// `/run/credentials/a.service/b`.
+#[must_use]
+pub fn credential(path: &str) -> Option<&str> {
+    let mut steps = path.split('/');
+    match steps.next()? {
+        "${CREDENTIALS_DIRECTORY}" => steps.next(),
+        _ if is_credential(path) => steps.nth(3),
+        _ => None,
+    }
+}
+
 /// The path with its variable in the form that systemd replaces within a word.
 #[must_use]
 pub fn with_braces(path: &str) -> String {

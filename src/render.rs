@@ -159,6 +159,7 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
         "group": NAME,
         "unitProperties": [],
         "dependencies": dependencies(options),
+        "sharedSecretFile": shared_secret_file(options),
         "databaseCredentials": database_lines,
         "wellKnownHeaders": headers,
         "credentials": lines,
@@ -170,12 +171,24 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
     merged(derived.clone(), own, false)
 }
 
+/// The file that MAS reads the shared secret from, which Synapse can read as well: for a credential, the
+/// file behind it, if `credentials` says which.
+fn shared_secret_file(options: &Value) -> Value {
+    let file = &options["settings"]["matrix"]["secret_file"];
+    let path = files::with_braces(file.as_str().unwrap_or_default());
+    match files::credential(&path) {
+        Some(name) => options["credentials"][name].clone(),
+        None => file.clone(),
+    }
+}
+
 /// The units that MAS waits for: not Synapse's, which wait for MAS.
 fn dependencies(options: &Value) -> Vec<Value> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut dependencies = list(&options["serviceDependencies"]);
     if options["synapse"]["enable"] == true {
-        let later = list(&options["synapse"]["units"]);
+        let mut later = list(&options["synapse"]["units"]);
+        later.push("matrix-synapse.target".into());
         dependencies.retain(|unit| !later.contains(unit));
     }
     dependencies

@@ -286,7 +286,7 @@ fn helper_units_have_what_mas_own_unit_has() -> TestResult {
         "EnvironmentFile=/run/environment",
         "ImportCredential=mas.*",
         "SupplementaryGroups=keys",
-        "Environment=PGOPTIONS=-c work_mem=4MB",
+        "Environment=\"PGOPTIONS=-c work_mem=4MB\"",
     ] {
         assert!(
             texts(&manifest["unitProperties"]).contains(&property),

@@ -27,6 +27,7 @@ fn deliberately_stricter(problem: &Problem) -> bool {
         | "client-id-twice"
         | "captcha-without-key"
         | "wildcard-url"
+        | "endpoint-without-scheme"
         | "undiscovered-endpoint"
         | "wrong-variant"
         | "wrong-choice" => true,
@@ -141,7 +142,8 @@ fn runner() -> TestRunner {
     TestRunner::new_with_rng(Config::default(), rng)
 }
 
-/// Drops every null that has no meaning of its own, as NixOS does.
+/// Drops every null that has no meaning of its own, and empty texts that nixpkgs' module has for defaults,
+/// as NixOS does.
 fn drop_nulls(node: &Node, value: &mut Value) {
     match (&node.shape, value) {
         (Shape::Section(section), Value::Object(entries)) => {
@@ -150,7 +152,8 @@ fn drop_nulls(node: &Node, value: &mut Value) {
                 let keeps = |option: &Node| {
                     option.null_means.is_some() || matches!(option.shape, Shape::Any)
                 };
-                !value.is_null() || option.is_none_or(keeps)
+                let unset = |option: &Node| option.unset_if_empty && value == "";
+                (!value.is_null() || option.is_none_or(keeps)) && !option.is_some_and(unset)
             });
             for (name, value) in entries {
                 if let Some(option) = section.get(name) {

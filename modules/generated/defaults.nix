@@ -187,6 +187,11 @@ in
             (cfg.settings.database.uri or null) != null
             || (cfg.settings.database.host or null) != null
             || (cfg.settings.database.socket or null) != null
+            || (cfg.settings.database.port or null) != null
+            || (cfg.settings.database.username or null) != null
+            || (cfg.settings.database.password or null) != null
+            || (cfg.settings.database.password_file or null) != null
+            || (cfg.settings.database.database or null) != null
           )
         )
         {
@@ -348,12 +353,15 @@ in
       false;
   databaseBehindSocket =
     if
-      (
-        cfg.createDatabase
-        && !((cfg.settings.database.uri or null) != null || (cfg.settings.database.host or null) != null)
+      !cfg.settingsElsewhere
+      && (
+        (
+          cfg.createDatabase
+          && !((cfg.settings.database.uri or null) != null || (cfg.settings.database.host or null) != null)
+        )
+        || matches formats.filePath (cfg.settings.database.host or null)
+        || matches formats.socketDatabaseUri (cfg.settings.database.uri or null)
       )
-      || matches formats.filePath (cfg.settings.database.host or null)
-      || matches formats.socketDatabaseUri (cfg.settings.database.uri or null)
     then
       true
     else

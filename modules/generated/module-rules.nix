@@ -47,12 +47,12 @@ lib.concatLists [
     (settings.synapse.enable && older "1.0.0")
   )
   (refuse "synapse.secretPath"
-    "Synapse has nowhere to read the shared secret from. Name a file with it, which Synapse's group can read."
+    "Synapse has nowhere to read the shared secret from: it cannot read MAS's credentials, and no file is named. Name a file with it, which Synapse's group can read."
     (
       settings.synapse.enable
       && settings.synapse.secretPath == null
       && !settings.computed.generate.synapse
-      && !(settings ? settings.matrix.secret_file)
+      && settings.computed.sharedSecretFile == null
     )
   )
   (refuse "migration.enable"

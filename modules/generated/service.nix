@@ -29,7 +29,7 @@ in
         else if cfg.computed.generate.synapse then
           "${cfg.secrets.directory}/synapse"
         else
-          cfg.settings.matrix.secret_file or null
+          cfg.computed.sharedSecretFile
       else
         null;
     users = cfg.users;

@@ -9,7 +9,7 @@
       else if cfg.computed.generate.synapse then
         "${cfg.secrets.directory}/synapse"
       else
-        cfg.settings.matrix.secret_file or null;
+        cfg.computed.sharedSecretFile;
   }
   // lib.optionalAttrs cfg.synapse.forceHttp2 { force_http2 = true; };
   overlay = {
@@ -22,7 +22,7 @@
         else if cfg.computed.generate.synapse then
           "${cfg.secrets.directory}/synapse"
         else
-          cfg.settings.matrix.secret_file or null;
+          cfg.computed.sharedSecretFile;
     }
     // lib.optionalAttrs cfg.synapse.forceHttp2 { force_http2 = true; };
     password_config = {

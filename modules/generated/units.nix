@@ -301,8 +301,8 @@ in
         StateDirectoryMode = "0700";
         WorkingDirectory = "/var/lib/matrix-authentication-service";
         RuntimeDirectory = "matrix-authentication-service";
-        RuntimeDirectoryMode = "0700";
         LoadCredential = cfg.computed.credentials;
+        RuntimeDirectoryMode = "0755";
       };
       wantedBy = [ "multi-user.target" ];
     };

@@ -1,7 +1,10 @@
 //! Rules of the `matrix` section.
 
 use super::{Rule, exclusive, rule};
-use crate::expr::{all, all_missing, set};
+use crate::{
+    expr::{all, all_missing, not, option, set},
+    schema::format::HTTP_URL,
+};
 
 pub fn rules() -> Vec<Rule> {
     vec![
@@ -17,5 +20,15 @@ pub fn rules() -> Vec<Rule> {
             "Set `matrix.secret_file`.",
         ),
         exclusive("", "matrix", "secret", "secret_file"),
+        rule(
+            "endpoint-without-scheme",
+            "matrix.endpoint",
+            all([
+                set("matrix.endpoint"),
+                not(option("matrix.endpoint").matches(&HTTP_URL)),
+            ]),
+            "MAS reaches the homeserver over HTTP, and this address is none of HTTP",
+            "Begin it with http:// or https://.",
+        ),
     ]
 }

@@ -61,9 +61,9 @@ fn homeserver() -> Vec<Rule> {
                 enabled("synapse.enable"),
                 known("synapse.secretPath").is(Value::Null),
                 not(enabled("computed.generate.synapse")),
-                not(set("settings.matrix.secret_file")),
+                known("computed.sharedSecretFile").is(Value::Null),
             ]),
-            "Synapse has nowhere to read the shared secret from",
+            "Synapse has nowhere to read the shared secret from: it cannot read MAS's credentials, and no file is named",
             "Name a file with it, which Synapse's group can read.",
         ),
         rule(

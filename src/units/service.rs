@@ -193,6 +193,9 @@ pub fn server() -> Unit {
     body.extend(restarts());
     body.extend([entry("User", NAME), entry("Group", NAME)]);
     body.extend(in_own_directories(NAME, known("computed.credentials")));
+    // A socket may lie in this directory; configuration and secrets have modes of their own.
+    body.retain(|entry| entry.name != "RuntimeDirectoryMode");
+    body.push(entry("RuntimeDirectoryMode", "0755"));
     let sockets = || all([socket::activated(), not(is_role("worker"))]);
     Unit {
         name: NAME,

@@ -54,6 +54,7 @@ let
       fastcgi_temp_path /var/cache/nginx/fastcgi;
       uwsgi_temp_path /var/cache/nginx/uwsgi;
       scgi_temp_path /var/cache/nginx/scgi;
+      ${cfg.commonHttpConfig}
       ${lib.concatStrings (lib.mapAttrsToList server cfg.virtualHosts)}
       ${cfg.appendHttpConfig}
     }

@@ -16,6 +16,7 @@ in
   options.services.nginx = {
     enable = mkEnableOption "nginx";
     appendHttpConfig = text;
+    commonHttpConfig = text;
     recommendedProxySettings = switch;
     recommendedTlsSettings = switch;
     virtualHosts = mkOption {

@@ -7,7 +7,12 @@
   older,
 }:
 let
-  inherit (rules) each refuse;
+  inherit (rules)
+    each
+    refuse
+    matches
+    formats
+    ;
 in
 lib.concatLists [
   (refuse "matrix.secret_file"
@@ -20,6 +25,10 @@ lib.concatLists [
   (refuse "matrix.secret_file" "`secret` and `secret_file` exclude each other. Keep one of the two." (
     settings ? matrix.secret && settings ? matrix.secret_file
   ))
+  (refuse "matrix.endpoint"
+    "MAS reaches the homeserver over HTTP, and this address is none of HTTP. Begin it with http:// or https://."
+    (settings ? matrix.endpoint && !(matches formats.httpUrl (settings.matrix.endpoint or null)))
+  )
   (refuse "matrix.kind" "this option needs MAS 0.15.0 or newer. Remove it, or use a newer MAS." (
     older "0.15.0" && settings ? matrix.kind
   ))
