@@ -42,7 +42,7 @@
       checks = forEach linux (pkgs: import ./nix/checks.nix { inherit self pkgs; });
 
       devShells = forEach (linux ++ darwin) (pkgs: {
-        default = pkgs.callPackage ./nix/shell.nix { };
+        default = pkgs.callPackage ./nix/shell.nix { nixpkgsPath = nixpkgs.outPath; };
       });
 
       formatter = forEach (linux ++ darwin) (pkgs: pkgs.nixfmt-tree);
