@@ -17,13 +17,20 @@
     in
     {
       packages = forEach (linux ++ darwin) (pkgs: rec {
-        mas2nix = pkgs.callPackage ./nix/package.nix { };
+        mas2nix = pkgs.callPackage ./nix/package.nix {
+          # Without the package itself, which is one of them.
+          flakeChecks = removeAttrs self.checks.${pkgs.stdenv.hostPlatform.system} or { } [ "build" ];
+        };
         default = mas2nix;
+        options-doc = pkgs.callPackage ./nix/options-doc.nix { };
       });
 
       overlays.default = final: _: { mas2nix = final.callPackage ./nix/package.nix { }; };
 
-      nixosModules.default = ./modules;
+      nixosModules = {
+        default = ./modules;
+        matrix-authentication-service = ./modules;
+      };
 
       apps = forEach (linux ++ darwin) (pkgs: rec {
         mas2nix = {

@@ -82,6 +82,8 @@ homeservers
 // {
   build = package;
 
+  options-doc = self.packages.${pkgs.stdenv.hostPlatform.system}.options-doc;
+
   clippy = cargo "clippy" [ pkgs.clippy ] "cargo clippy --offline --all-targets -- -D warnings";
 
   fmt = cargo "fmt" [ pkgs.rustfmt ] "cargo fmt --check";
