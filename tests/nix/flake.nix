@@ -44,8 +44,8 @@ let
         testers.runNixOSTest = test: named (lib.head test.imports).name test;
         nixosOptionsDoc = arguments: {
           optionsCommonMark = named "options.md" {
-            names = map (option: (arguments.transformOptions option).name) (
-              lib.optionAttrSetToDocList arguments.options
+            shown = lib.filter (option: option.visible && !option.internal) (
+              map arguments.transformOptions (lib.optionAttrSetToDocList arguments.options)
             );
           };
         };
@@ -124,13 +124,17 @@ let
     ) perSystem;
 
   system = "x86_64-linux";
-  options = self.packages.${system}.options-doc.names;
+  options = self.packages.${system}.options-doc.shown;
+  optionNames = map (option: option.name) options;
   tests = self.packages.${system}.mas2nix.tests;
 in
 assert lib.attrNames self.packages == lib.sort lib.lessThan systems;
 assert tests ? rollback && tests ? clippy && !(tests ? build);
-assert lib.elem "services.matrix-authentication-service.settings.http.public_base" options;
-assert lib.all (lib.hasPrefix "services.matrix-authentication-service.") options;
+assert lib.elem "services.matrix-authentication-service.settings.http.public_base" optionNames;
+assert lib.all (lib.hasPrefix "services.matrix-authentication-service.") optionNames;
+assert lib.all (option: option ? description && option.declarations == [ ]) options;
+# nixpkgs writes them as JSON.
+assert builtins.stringLength (builtins.toJSON options) > 100000;
 assert lib.all builtins.pathExists (lib.attrValues self.nixosModules);
 assert builtins.pathExists (self.templates.default.path + "/flake.nix");
 assert (self.overlays.default (pkgsFor system) { }).mas2nix.meta.mainProgram == "mas2nix";
