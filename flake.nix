@@ -17,13 +17,20 @@
     in
     {
       packages = forEach (linux ++ darwin) (pkgs: rec {
-        mas2nix = pkgs.callPackage ./nix/package.nix { };
+        mas2nix = pkgs.callPackage ./nix/package.nix {
+          # Without the package itself, which is one of them.
+          flakeChecks = removeAttrs self.checks.${pkgs.stdenv.hostPlatform.system} or { } [ "build" ];
+        };
         default = mas2nix;
+        options-doc = pkgs.callPackage ./nix/options-doc.nix { };
       });
 
       overlays.default = final: _: { mas2nix = final.callPackage ./nix/package.nix { }; };
 
-      nixosModules.default = ./modules;
+      nixosModules = {
+        default = ./modules;
+        matrix-authentication-service = ./modules;
+      };
 
       apps = forEach (linux ++ darwin) (pkgs: rec {
         mas2nix = {
@@ -42,7 +49,7 @@
       checks = forEach linux (pkgs: import ./nix/checks.nix { inherit self pkgs; });
 
       devShells = forEach (linux ++ darwin) (pkgs: {
-        default = pkgs.callPackage ./nix/shell.nix { };
+        default = pkgs.callPackage ./nix/shell.nix { nixpkgsPath = nixpkgs.outPath; };
       });
 
       formatter = forEach (linux ++ darwin) (pkgs: pkgs.nixfmt-tree);

@@ -5,12 +5,16 @@ let
   # As a string, which is not copied to the store once more, as the path `pkgs.path` would be.
   nixpkgs = self.inputs.nixpkgs.outPath;
   package = self.packages.${pkgs.stdenv.hostPlatform.system}.mas2nix;
+  source = (import ./source.nix { inherit lib; }).test;
 
-  # The package's own build environment, with another command.
+  # The package's own build environment, with tests and documents, and another command.
   cargo =
     name: inputs: command:
     package.overrideAttrs (old: {
       pname = "mas2nix-${name}";
+      src = source;
+      # The whole Cargo.toml is there.
+      postPatch = "";
       nativeBuildInputs = old.nativeBuildInputs ++ inputs;
       buildPhase = ''
         runHook preBuild
@@ -78,6 +82,8 @@ homeservers
 // {
   build = package;
 
+  options-doc = self.packages.${pkgs.stdenv.hostPlatform.system}.options-doc;
+
   clippy = cargo "clippy" [ pkgs.clippy ] "cargo clippy --offline --all-targets -- -D warnings";
 
   fmt = cargo "fmt" [ pkgs.rustfmt ] "cargo fmt --check";
@@ -108,7 +114,7 @@ homeservers
 
   # What the compiler would write is what is committed.
   drift = pkgs.runCommand "mas2nix-drift" { } ''
-    cd ${import ./source.nix { inherit lib; }}
+    cd ${source}
     ${lib.getExe package} compile --check
     touch $out
   '';

@@ -11,12 +11,13 @@
   matrix-authentication-service,
   nix,
   nixfmt-tree,
-  path,
   postgresql,
   python3,
   rustc,
   rustfmt,
   util-linux,
+  # The path of nixpkgs, as a string: a path value would be copied to the store.
+  nixpkgsPath,
 }:
 mkShell {
   packages = [
@@ -39,5 +40,5 @@ mkShell {
     util-linux
   ];
   # The tests evaluate the module with <nixpkgs/lib>.
-  NIX_PATH = "nixpkgs=${path}";
+  NIX_PATH = "nixpkgs=${nixpkgsPath}";
 }

@@ -3,14 +3,14 @@
 { lib }:
 let
   scripts = ../../tests/scripts;
-  script = name: "${scripts}/${lib.replaceStrings [ "-" ] [ "_" ] name}.py";
+  script = name: builtins.readFile (scripts + "/${lib.replaceStrings [ "-" ] [ "_" ] name}.py");
   named =
     name:
     lib.nameValuePair name {
       inherit name;
       imports = [ (./. + "/${name}.nix") ];
       defaults = ./common/machine.nix;
-      testScript = builtins.readFile "${scripts}/common.py" + "\n\n" + builtins.readFile (script name);
+      testScript = script "common" + "\n\n" + script name;
     };
   isTest = file: kind: kind == "regular" && lib.hasSuffix ".nix" file && file != "default.nix";
   files = lib.attrNames (lib.filterAttrs isTest (builtins.readDir ./.));
