@@ -462,6 +462,123 @@ fn settings_and_the_rest_of_a_host_may_refer_to_each_other() -> TestResult {
     Ok(())
 }
 
+fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
+    let nix = Nix::find()?;
+    let here =
+        "services.matrix-synapse = { enable = true; settings.server_name = \"example.com\"; };";
+    let listener = "[ { binds = [ { address = \"127.0.0.1:8090\"; } ]; resources = [ { name = \"human\"; } ]; } ]";
+    let proxy = |settings: &str| {
+        format!(
+            "{SERVICE} = {{ synapse.enable = true; {settings}
+               routes = {{ nginx = true; host = \"a.example.com\"; matrixHost = \"m.example.com\"; }}; }}; {here}"
+        )
+    };
+    for (module, said) in [
+        (
+            format!(
+                "{SERVICE} = {{ synapse.enable = true; credentials.b = \"/b\";
+                       settings.matrix.secret_file = \"\\${{CREDENTIALS_DIRECTORY}}/a\"; }}; {here}
+                     {UNIT}.serviceConfig.SetCredential = \"a:b\";"
+            ),
+            "synapse.secretPath: Synapse has nowhere to read the shared secret from",
+        ),
+        (
+            format!(
+                "{} services.nginx.virtualHosts.\"a.example.com\".locations.\"/\" = {{ }};",
+                proxy("")
+            ),
+            "services.nginx.virtualHosts.\"a.example.com\".locations.\"/\": ",
+        ),
+        (
+            proxy(&format!("settings.http.listeners = {listener};")),
+            "listen.public: the reverse proxy connects to 127.0.0.1:8080",
+        ),
+        (
+            format!("{UNIT}.environment.MAS_HTTP_PUBLIC_BASE = \"https://a\";"),
+            "environment.MAS_HTTP_PUBLIC_BASE: MAS takes it for `http.public.base`",
+        ),
+        (
+            format!(
+                "{UNIT}.serviceConfig = {{ AmbientCapabilities = \"CAP_NET_BIND_SERVICE\"; }};"
+            ),
+            "serviceConfig.AmbientCapabilities: they have no effect while `PrivateUsers`",
+        ),
+        (
+            format!(
+                "{UNIT}.preStart = \"true\"; {SERVICE}.settings.database.ssl_ca_file =
+                       \"/var/lib/matrix-authentication-service/ca.pem\";"
+            ),
+            "settings.database.ssl_ca_file: the tables are brought up to date before",
+        ),
+        (
+            format!(
+                "{SERVICE} = {{ synapse.enable = true; }}; {here}
+                     {UNIT}.after = [ \"matrix-synapse.target\" ];"
+            ),
+            "after: matrix-synapse.target is started after MAS",
+        ),
+    ] {
+        let problems = get(&nix, &format!("{{ {module} }}"), "problems");
+        let problems = texts(&problems);
+        assert!(
+            problems.iter().any(|problem| problem.contains(said)),
+            "{module}\n{problems:?}"
+        );
+    }
+    Ok(())
+}
+
+fn what_an_administrator_says_reaches_where_it_belongs() -> TestResult {
+    let nix = Nix::find()?;
+    // Synapse reads the file behind MAS's credential.
+    for form in [
+        "\\${CREDENTIALS_DIRECTORY}/a",
+        "/run/credentials/matrix-authentication-service.service/a",
+    ] {
+        let module = format!(
+            "{{ {SERVICE} = {{ synapse.enable = true; credentials.a = \"/run/agenix/a\";
+                  settings.matrix.secret_file = \"{form}\"; }};
+                services.matrix-synapse = {{ enable = true; settings = {{ server_name = \"example.com\";
+                  matrix_authentication_service.endpoint = \"http://127.0.0.1:9/\"; }}; }}; }}"
+        );
+        let found = get(
+            &nix,
+            &module,
+            "{ inherit problems;
+               inherit (config.services.matrix-synapse.settings) matrix_authentication_service; }",
+        );
+        assert_eq!(found["problems"], json!([]), "{form}");
+        let section = &found["matrix_authentication_service"];
+        assert_eq!(section["secret_path"], "/run/agenix/a", "{form}");
+        // What Synapse is told already is left.
+        assert_eq!(section["endpoint"], "http://127.0.0.1:9/");
+    }
+    let module = format!(
+        "{{ {UNIT} = {{
+              environment.PGPASSFILE = \"/run/credentials/matrix-authentication-service.service/pgpass\";
+              serviceConfig = {{ IPAddressAllow = [ \"10.0.0.0/8\" ]; LoadCredential = [ \"pgpass\" ]; }}; }}; }}"
+    );
+    let found = get(
+        &nix,
+        &module,
+        "{ inherit (unit \"\") serviceConfig; inherit (unit \"-migrate-database\") environment;
+           manifest = text \"service.yaml\"; }",
+    );
+    assert_eq!(
+        found["serviceConfig"]["IPAddressAllow"],
+        json!(["10.0.0.0/8"])
+    );
+    assert_eq!(found["serviceConfig"]["RuntimeDirectoryMode"], "0755");
+    assert_eq!(found["environment"]["PGPASSFILE"], "%d/pgpass");
+    assert!(
+        found["manifest"]
+            .as_str()
+            .unwrap()
+            .contains("LoadCredential=pgpass")
+    );
+    Ok(())
+}
+
 fn a_forced_list_of_credentials_is_held_against_the_settings() -> TestResult {
     let nix = Nix::find()?;
     let said = |list: &str| {
@@ -522,6 +639,8 @@ common::harness::tests![
     what_nixpkgs_leaves_out_is_left_out,
     settings_may_be_a_module,
     settings_and_the_rest_of_a_host_may_refer_to_each_other,
+    what_would_not_work_is_refused_before_it_is_tried,
+    what_an_administrator_says_reaches_where_it_belongs,
     a_forced_list_of_credentials_is_held_against_the_settings,
     the_place_in_a_list_is_named,
 ];
