@@ -277,7 +277,6 @@ in
       ];
       serviceConfig = {
         Type = "notify-reload";
-        NotifyAccess = "all";
         ExecStartPre = [ "${cfg.toolsPackage}/bin/mas-service prepare" ];
         ExecStart =
           if cfg.role == "worker" then

@@ -165,8 +165,6 @@ pub fn server() -> Unit {
     };
     let mut body = vec![
         entry("Type", "notify-reload"),
-        // A shell may stand between systemd and MAS in a command of the administrator's own.
-        entry("NotifyAccess", "all"),
         // The configuration is there for any command, the administrator's own too.
         entry(
             "ExecStartPre",

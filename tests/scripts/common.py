@@ -118,12 +118,17 @@ def legacy(host: Host) -> None:
     assert "m.login.password" in [flow["type"] for flow in flows], flows
 
 
-def delegated(host: Host) -> None:
-    """MAS authenticates Synapse's users, and says so."""
+def delegates(host: Host) -> None:
+    """Synapse lets MAS authenticate its users."""
     wait_for_synapse(host)
     host.wait_for_unit(MAS)
     metadata = client(host, "request", f"{MATRIX}/_matrix/client/v1/auth_metadata")
     assert metadata["body"]["issuer"] == f"{AUTH}/", metadata
+
+
+def delegated(host: Host) -> None:
+    """MAS authenticates Synapse's users, and the proxy sends logins to it."""
+    delegates(host)
     flows = client(host, "request", f"{MATRIX}/_matrix/client/v3/login")["body"]["flows"]
     assert any(flow.get("oauth_aware_preferred") for flow in flows), flows
 

@@ -336,11 +336,12 @@ def missing_secret(server: Homeserver) -> None:
     config = config.replace("    homeserver: example.com", "    homeserver: example.com\n    secret_file: /root/absent")
     machine.copy_from_host(server.render(config, "missing"), "/")
     machine.succeed("systemctl daemon-reload")
-    machine.fail(f"systemctl restart {SERVICE}-secrets")
-    said = machine.journal(f"{SERVICE}-secrets")
-    assert "settings.matrix.secret_file: /root/absent: No such file" in said, said
+    # It tries again until the file is there.
+    machine.succeed(f"systemctl restart --no-block {SERVICE}-secrets")
+    missing = "settings.matrix.secret_file: /root/absent: No such file"
+    machine.wait_until_succeeds(f"journalctl --boot --unit={SERVICE}-secrets | grep -F '{missing}'", 30)
     machine.succeed("echo secret >/root/absent && chmod 400 /root/absent")
-    machine.succeed(f"systemctl restart {SERVICE}-secrets")
+    machine.wait_for_unit(f"{SERVICE}-secrets.service")
     said = machine.journal(f"{SERVICE}-secrets")
     assert "synapse.secretPath: /root/absent: it seems that Synapse cannot read it" in said, said
     machine.copy_from_host(server.work / "rendered", "/")
