@@ -389,9 +389,9 @@ let
       serviceConfig =
         serviceConfig
         # Joined with ours, a list of addresses would allow more than either.
-        // lib.mapAttrs (_: mkDefault) (
-          lib.filterAttrs (directive: _: directive == "IPAddressAllow") serviceConfig
-        )
+        // lib.optionalAttrs (serviceConfig ? IPAddressAllow) {
+          IPAddressAllow = mkDefault serviceConfig.IPAddressAllow;
+        }
         // lib.optionalAttrs (serviceConfig ? ExecStartPre) {
           ExecStartPre = mkAfter serviceConfig.ExecStartPre;
         };

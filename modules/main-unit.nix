@@ -57,7 +57,8 @@ let
       lib.replaceStrings [ "/run/credentials/${name}.service" ] [ "%d" ] value
     else
       value;
-  isFile = line: builtins.match "[^:]+:/.*" line != null && !lib.hasInfix "%" line;
+  # Name and path, where a credential is a file.
+  fileParts = line: if lib.hasInfix "%" line then null else builtins.match "([^:]+):(/.*)" line;
 in
 {
   # Whether variables of the environment may bring settings.
@@ -104,7 +105,7 @@ in
 
   # The same for `systemd-run`, without the credentials that are files.
   properties =
-    map (line: "LoadCredential=${line}") (lib.filter (line: !isFile line) addedCredentials)
+    map (line: "LoadCredential=${line}") (lib.filter (line: fileParts line == null) addedCredentials)
     ++ lib.concatMap (directive: map (value: "${directive}=${toString value}") (list directive)) (
       given environment
     )
@@ -114,13 +115,9 @@ in
 
   # The files among the added credentials, by name.
   credentialFiles = lib.listToAttrs (
-    lib.concatMap (
-      line:
-      let
-        parts = builtins.match "([^:]+):(/.*)" line;
-      in
-      lib.optional (parts != null && isFile line) (lib.nameValuePair (lib.head parts) (lib.last parts))
-    ) addedCredentials
+    map (parts: lib.nameValuePair (lib.head parts) (lib.last parts)) (
+      lib.filter (parts: parts != null) (map fileParts addedCredentials)
+    )
   );
 
   # Whether MAS's unit has a credential of this name. One that is a directory becomes files with its

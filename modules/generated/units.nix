@@ -300,8 +300,8 @@ in
         StateDirectoryMode = "0700";
         WorkingDirectory = "/var/lib/matrix-authentication-service";
         RuntimeDirectory = "matrix-authentication-service";
-        LoadCredential = cfg.computed.credentials;
         RuntimeDirectoryMode = "0755";
+        LoadCredential = cfg.computed.credentials;
       };
       wantedBy = [ "multi-user.target" ];
     };

@@ -88,13 +88,16 @@ pub fn prepare(
 ) -> Result<Vec<String>, ServiceError> {
     let template = fs::read_to_string(&manifest.config)
         .map_err(ServiceError::file(&manifest.config, "cannot be read"))?;
-    let template = match only {
-        Some(name) => edited(manifest, &template, |config| keep(config, name))?,
-        None => template,
-    };
-    let template = match brought(manifest).as_slice() {
-        [] => template,
-        brought => edited(manifest, &template, |config| give_way(config, brought))?,
+    let brought = brought(manifest);
+    let template = if only.is_none() && brought.is_empty() {
+        template
+    } else {
+        edited(manifest, &template, |config| {
+            if let Some(section) = only {
+                keep(config, section);
+            }
+            give_way(config, &brought);
+        })?
     };
     let copies = manifest.copies.iter();
     for copy in copies.filter(|copy| template.contains(&copy.target)) {

@@ -190,10 +190,12 @@ pub fn server() -> Unit {
     ];
     body.extend(restarts());
     body.extend([entry("User", NAME), entry("Group", NAME)]);
-    body.extend(in_own_directories(NAME, known("computed.credentials")));
     // A socket may lie in this directory; configuration and secrets have modes of their own.
-    body.retain(|entry| entry.name != "RuntimeDirectoryMode");
-    body.push(entry("RuntimeDirectoryMode", "0755"));
+    body.extend(in_own_directories(
+        NAME,
+        "0755",
+        known("computed.credentials"),
+    ));
     let sockets = || all([socket::activated(), not(is_role("worker"))]);
     Unit {
         name: NAME,
@@ -427,17 +429,21 @@ fn with_credentials(runtime_directory: &str, credentials: impl Into<Term>) -> Ve
         entry("User", known("computed.user")),
         entry("Group", known("computed.group")),
     ];
-    entries.extend(in_own_directories(runtime_directory, credentials));
+    entries.extend(in_own_directories(runtime_directory, "0700", credentials));
     entries
 }
 
-fn in_own_directories(runtime_directory: &str, credentials: impl Into<Term>) -> Vec<Entry> {
+fn in_own_directories(
+    runtime_directory: &str,
+    runtime_mode: &str,
+    credentials: impl Into<Term>,
+) -> Vec<Entry> {
     vec![
         entry("StateDirectory", NAME),
         entry("StateDirectoryMode", "0700"),
         entry("WorkingDirectory", "/var/lib/matrix-authentication-service"),
         entry("RuntimeDirectory", runtime_directory),
-        entry("RuntimeDirectoryMode", "0700"),
+        entry("RuntimeDirectoryMode", runtime_mode),
         entry("LoadCredential", credentials),
     ]
 }

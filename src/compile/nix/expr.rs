@@ -26,17 +26,21 @@ impl Here {
     /// At the root of the settings.
     pub fn root() -> Self {
         Here {
-            variable: "settings".to_owned(),
             root: true,
-            may_be_null: false,
+            ..Here::named("settings")
         }
     }
 
     /// Within an entry of a list.
     pub fn entry(list: &str) -> Self {
         let name = list.rsplit('.').next().unwrap_or(list);
+        Here::named(name.trim_end_matches('s'))
+    }
+
+    /// Among the options that a variable holds.
+    fn named(variable: &str) -> Self {
         Here {
-            variable: name.trim_end_matches('s').to_owned(),
+            variable: variable.to_owned(),
             root: false,
             may_be_null: false,
         }
@@ -45,9 +49,8 @@ impl Here {
     /// Among the options of the module.
     pub fn module() -> Self {
         Here {
-            variable: "cfg".to_owned(),
-            root: false,
             may_be_null: true,
+            ..Here::named("cfg")
         }
     }
 
@@ -106,11 +109,7 @@ impl Here {
             }
             Expr::Less(left, right) => format!("less {} {}", self.term(left), self.term(right)),
             Expr::Repeated(term) => {
-                let other = Here {
-                    variable: "other".to_owned(),
-                    root: false,
-                    may_be_null: false,
-                };
+                let other = Here::named("other");
                 format!(
                     "builtins.any (other: {} == {}) earlier",
                     other.term(term),
@@ -119,11 +118,7 @@ impl Here {
             }
             Expr::Global(condition) => Here::root().condition(condition),
             Expr::Exists(path, condition) => {
-                let entry = Here {
-                    variable: "entry".to_owned(),
-                    root: false,
-                    may_be_null: false,
-                };
+                let entry = Here::named("entry");
                 format!(
                     "builtins.any (entry: {}) ({}.{} or [ ])",
                     entry.condition(condition),
@@ -235,11 +230,7 @@ impl Here {
             Term::List(items) => self.list(items),
             Term::Section(entries) => self.section(entries),
             Term::Each(list, body) => {
-                let entry = Here {
-                    variable: "entry".to_owned(),
-                    root: false,
-                    may_be_null: false,
-                };
+                let entry = Here::named("entry");
                 format!(
                     "map (entry: {}) {}",
                     entry.expression(body),
