@@ -15,7 +15,9 @@ use mas2nix::{
     compile::{self, docs},
     diff,
     load::{LoadError, Loaded},
-    logging, render, rules,
+    logging,
+    migrate::catalogue::CHAPTERS,
+    render, rules,
     schema::NEWEST,
     tree,
 };
@@ -172,7 +174,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 fn run_compile(arguments: &Compile) -> Result<ExitCode> {
     let settings = tree::settings();
-    let artifacts = compile::artifacts(&settings, &rules::all(&settings))?;
+    let mut artifacts = compile::artifacts(&settings, &rules::all(&settings))?;
+    artifacts.push(compile::Artifact {
+        path: "docs/findings.md".into(),
+        content: docs::findings(CHAPTERS)?,
+    });
     let mut out = io::stdout().lock();
     if !arguments.check {
         let changed = compile::write(&arguments.out, &artifacts)?;

@@ -191,6 +191,18 @@ pub fn module(module: &Node) -> Result<String, minijinja::Error> {
     render(include_str!("templates/module.md.j2"), context! { entries })
 }
 
+/// The reference of what can be found before a migration, by chapter.
+///
+/// # Errors
+///
+/// If the template is wrong.
+pub fn findings(chapters: impl Serialize) -> Result<String, minijinja::Error> {
+    render(
+        include_str!("templates/findings.md.j2"),
+        context! { chapters => minijinja::Value::from_serialize(chapters) },
+    )
+}
+
 fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_trim_blocks(true);

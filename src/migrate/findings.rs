@@ -1,4 +1,5 @@
-//! What `syn2mas inspect` finds, and how much it matters.
+//! What `syn2mas inspect` finds, and how much it matters. The list of all of it stands in
+//! [`catalogue`](super::catalogue).
 
 use serde::Serialize;
 
@@ -17,52 +18,82 @@ pub enum Severity {
     Blocker,
 }
 
-/// Something found before a migration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Stable name.
+/// A kind of finding, as the catalogue describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct FindingKind {
+    /// Stable name, such as `absent-user`.
     pub id: &'static str,
     /// How much it matters.
     pub severity: Severity,
-    /// How many rows, users or options it is about.
-    pub count: i64,
-    /// Up to five of them.
-    pub samples: Vec<String>,
     /// What it means for these users.
-    pub meaning: String,
+    pub meaning: &'static str,
     /// What to do about it.
-    pub fix: String,
+    pub fix: &'static str,
 }
 
-/// A finding, and the query for what it is about: a text for each row.
+/// Something found before a migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What is found.
+    #[serde(flatten)]
+    pub kind: FindingKind,
+    /// How many rows, users or options it is about.
+    pub count: i64,
+    /// Up to five of them, or what was found exactly.
+    pub samples: Vec<String>,
+}
+
+/// A kind of finding, and the query for what it is about: a text for each row.
 #[derive(Clone, Debug)]
 pub struct Check {
     /// What is found if the query gives rows.
-    pub finding: Finding,
+    pub kind: FindingKind,
     /// The query.
     pub query: String,
 }
 
-impl Finding {
+impl FindingKind {
     /// A finding about one thing, such as an option.
     #[must_use]
-    pub fn one(id: &'static str, severity: Severity, meaning: &str, fix: &str) -> Self {
+    pub fn found(self) -> Finding {
         Finding {
-            id,
-            severity,
+            kind: self,
             count: 1,
             samples: Vec::new(),
-            meaning: meaning.to_owned(),
-            fix: fix.to_owned(),
         }
     }
 
-    /// The same, with what it is about.
+    /// A finding, if something is so.
     #[must_use]
-    pub fn about(mut self, samples: Vec<String>) -> Self {
-        self.count = samples.len().try_into().unwrap_or(i64::MAX);
-        self.samples = samples;
-        self.samples.truncate(SAMPLES);
-        self
+    pub fn found_if(self, so: bool) -> Option<Finding> {
+        so.then(|| self.found())
+    }
+
+    /// A finding about these, if there are any.
+    #[must_use]
+    pub fn found_in(self, samples: Vec<String>) -> Option<Finding> {
+        (!samples.is_empty()).then(|| Finding {
+            kind: self,
+            count: samples.len().try_into().unwrap_or(i64::MAX),
+            samples: samples.into_iter().take(SAMPLES).collect(),
+        })
+    }
+
+    /// A finding about one thing, with what was found exactly.
+    #[must_use]
+    pub fn because(self, what: impl Into<String>) -> Finding {
+        Finding {
+            samples: vec![what.into()],
+            ..self.found()
+        }
+    }
+
+    /// A check of rows.
+    #[must_use]
+    pub fn check(self, query: impl Into<String>) -> Check {
+        Check {
+            kind: self,
+            query: query.into(),
+        }
     }
 }

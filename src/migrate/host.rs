@@ -11,16 +11,15 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::{
-    MigrateError,
+    MigrateError, catalogue,
     database::Database,
-    findings::{Finding, Severity},
+    findings::{Finding, FindingKind},
     import::{MasCli, Said},
     inputs::Inputs,
     probe, program,
     services::Services,
     synapse,
 };
-use Severity::{Blocker, Note, Warning};
 
 /// The first Synapse that knows `matrix_authentication_service`.
 const OLDEST_SYNAPSE: Version = Version::new(1, 136, 0);
@@ -33,38 +32,16 @@ pub async fn versions(inputs: &Inputs, config: &synapse::Config) -> Vec<Finding>
     let url = inputs.synapse_url.clone().or_else(|| config.url());
     if let Some(url) = url {
         let running = probe::synapse_version(url.trim_end_matches('/')).await;
-        findings.extend(
-            running
-                .filter(|version| older(version, &OLDEST_SYNAPSE))
-                .map(|version| {
-                    Finding::one(
-                        "synapse-version",
-                        Blocker,
-                        &format!("Synapse {version} cannot delegate to MAS."),
-                        "Update Synapse, to 1.136.0 at least.",
-                    )
-                }),
-        );
+        let old = running.filter(|version| older(version, &OLDEST_SYNAPSE));
+        findings.extend(old.map(|version| catalogue::SYNAPSE_VERSION.because(version)));
     }
     let mut command = program::command(&inputs.mas_cli(), None);
     findings.extend(match program::output(command.arg("--version")).await {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            older(last_word(&said), &OLDEST_MAS).then(|| {
-                Finding::one(
-                    "mas-version",
-                    Blocker,
-                    &format!("{said} is too old: Synapse cannot delegate to it."),
-                    "Update MAS, to 1.0.0 at least.",
-                )
-            })
+            older(last_word(&said), &OLDEST_MAS).then(|| catalogue::MAS_VERSION.because(said))
         }
-        Err(error) => Some(Finding::one(
-            "mas-cli",
-            Note,
-            &format!("MAS's own program, which imports, cannot be asked for its version: {error}."),
-            "Install MAS before you migrate, or name the program with `--mas-cli`.",
-        )),
+        Err(error) => Some(catalogue::MAS_CLI.because(error.to_string())),
     });
     findings
 }
@@ -84,15 +61,7 @@ fn older(version: &str, than: &Version) -> bool {
 /// Units that do not exist.
 pub async fn units(inputs: &Inputs) -> Option<Finding> {
     let missing = Services::of(inputs).ok()?.missing().await.ok()?;
-    (!missing.is_empty()).then(|| {
-        Finding::one(
-            "unit-missing",
-            Blocker,
-            "systemd does not know these units, so they cannot be stopped and started.",
-            "Name them as `systemctl list-units` does.",
-        )
-        .about(missing)
-    })
+    catalogue::UNIT_MISSING.found_in(missing)
 }
 
 /// Whether there is room for the backups, and for what is imported, as far as that can be told.
@@ -115,32 +84,17 @@ pub async fn room(
     let size = u64::try_from(size).unwrap_or_default();
     // What is left is for the journal and the log.
     let backups = size + 1_000_000;
-    let mut needs = vec![(
-        "disk-space",
-        inputs.state(),
-        backups,
-        "The backups",
-        "Make room, or name another directory with `--state-dir`.",
-    )];
+    let mut needs = vec![(catalogue::DISK_SPACE, inputs.state(), backups)];
     if let Some(directory) = data_directory(inputs).await? {
         // MAS's rows, their indexes, and the log of both.
-        needs.push((
-            "disk-space-of-postgresql",
-            directory,
-            3 * size,
-            "What is imported",
-            "Make room where PostgreSQL keeps its databases.",
-        ));
+        needs.push((catalogue::DISK_SPACE_OF_POSTGRESQL, directory, 3 * size));
     }
-    let findings = needs
-        .into_iter()
-        .filter_map(|(id, place, needed, what, fix)| {
-            let free = free(&place).filter(|free| *free < needed)?;
-            let (needed, free) = (indicatif::HumanBytes(needed), indicatif::HumanBytes(free));
-            let place = place.display();
-            let meaning = format!("{what} may take {needed}, and {place} has {free} left.");
-            Some(Finding::one(id, Blocker, &meaning, fix))
-        });
+    let findings = needs.into_iter().filter_map(|(kind, place, needed)| {
+        let free = free(&place).filter(|free| *free < needed)?;
+        let (needed, free) = (indicatif::HumanBytes(needed), indicatif::HumanBytes(free));
+        let place = place.display();
+        Some(kind.because(format!("{place} has {free} left, and may need {needed}")))
+    });
     Ok(findings.collect())
 }
 
@@ -187,14 +141,7 @@ pub async fn superuser(inputs: &Inputs) -> Result<Option<Finding>, MigrateError>
         .fetch_one(&mut connection)
         .await
         .map_err(admin.failed("cannot tell its role"))?;
-    Ok((!is).then(|| {
-        Finding::one(
-            "no-superuser",
-            Blocker,
-            "The role of `--admin-database-uri` is no superuser, so it cannot lend MAS's role Synapse's.",
-            "Name a superuser, or leave it out if Synapse's database takes a password.",
-        )
-    }))
+    Ok(catalogue::NO_SUPERUSER.found_if(!is))
 }
 
 /// Application services whose bots encrypt, and log in as MAS does not let them.
@@ -216,33 +163,11 @@ pub fn bridges(config: &synapse::Config) -> Vec<Finding> {
             encrypted.push(registration["id"].as_str().unwrap_or(file).to_owned());
         }
     }
-    let mut findings = Vec::new();
-    if !encrypted.is_empty() {
-        findings.push(
-            Finding::one(
-                "encrypted-bridge",
-                Warning,
-                "These application services encrypt, and make devices for their users by logging in, \
-                 which MAS does not let them.",
-                "Turn MSC4190 on in the application service, and `io.element.msc4190` in its \
-                 registration.",
-            )
-            .about(encrypted),
-        );
-    }
-    if !unreadable.is_empty() {
-        findings.push(
-            Finding::one(
-                "bridge-unreadable",
-                Note,
-                "These registrations of application services cannot be read, so it is not known whether \
-                 they encrypt.",
-                "Look whether MSC4190 is on in those that do.",
-            )
-            .about(unreadable),
-        );
-    }
-    findings
+    let found = [
+        catalogue::ENCRYPTED_BRIDGE.found_in(encrypted),
+        catalogue::BRIDGE_UNREADABLE.found_in(unreadable),
+    ];
+    found.into_iter().flatten().collect()
 }
 
 /// What `mas-cli syn2mas check` finds besides what is known already.
@@ -254,13 +179,7 @@ pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) ->
     let said = match said {
         Ok(said) => said,
         Err(error) => {
-            return vec![Finding::one(
-                "mas-check-left-out",
-                Note,
-                &format!("`mas-cli syn2mas check` could not be asked: {error}"),
-                "Nothing, if its user cannot read Synapse's database now; `syn2mas rehearse --dry-run` \
-                 asks it with the rights that it will have.",
-            )];
+            return vec![catalogue::MAS_CHECK_LEFT_OUT.because(error.to_string())];
         }
     };
     fold(&said, known)
@@ -269,63 +188,75 @@ pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) ->
 /// Sentences of `mas-cli syn2mas check` (MAS's `crates/syn2mas/src/synapse_reader/checks.rs`), by words
 /// in them, and what they are called here. Without a name it is nothing that has to be done: the
 /// overlay does it.
-const SENTENCES: &[(&str, Option<&str>)] = &[
-    ("missing a password hashing scheme", Some("password-scheme")),
-    ("must use the Bcrypt algorithm", Some("password-scheme")),
-    ("must have the same secret", Some("pepper")),
-    ("Guest support is enabled", Some("guest-access")),
-    ("`enable_3pid_changes`", Some("third-party-id-changes")),
+const SENTENCES: &[(&str, Option<FindingKind>)] = &[
+    (
+        "missing a password hashing scheme",
+        Some(catalogue::PASSWORD_SCHEME),
+    ),
+    (
+        "must use the Bcrypt algorithm",
+        Some(catalogue::PASSWORD_SCHEME),
+    ),
+    ("must have the same secret", Some(catalogue::PEPPER)),
+    ("Guest support is enabled", Some(catalogue::GUEST_ACCESS)),
+    (
+        "`enable_3pid_changes`",
+        Some(catalogue::THIRD_PARTY_ID_CHANGES),
+    ),
     (
         "`login_via_existing_session.enabled`",
-        Some("login-via-existing-session"),
+        Some(catalogue::LOGIN_VIA_EXISTING_SESSION),
     ),
-    ("wrong `matrix.homeserver`", Some("server-name")),
+    ("wrong `matrix.homeserver`", Some(catalogue::SERVER_NAME)),
     (
         "previously-configured MAS instance",
-        Some("delegated-before"),
+        Some(catalogue::DELEGATED_BEFORE),
     ),
     (
         "does not contain this provider",
-        Some("provider-not-in-synapse"),
+        Some(catalogue::PROVIDER_NOT_IN_SYNAPSE),
     ),
     (
         "must also be configured in the MAS",
-        Some("provider-not-in-mas"),
+        Some(catalogue::PROVIDER_NOT_IN_MAS),
     ),
     ("registration enabled", None),
     ("should be disabled after migration", None),
-    ("terms of service", Some("consent")),
-    ("registration CAPTCHA", Some("captcha")),
-    ("auth configuration", Some("external-login")),
-    ("non-standard password provider", Some("password-provider")),
-    ("guests which will be migrated", Some("guests")),
-    ("non-email 3PIDs", Some("third-party-ids")),
+    ("terms of service", Some(catalogue::CONSENT)),
+    ("registration CAPTCHA", Some(catalogue::CAPTCHA)),
+    ("auth configuration", Some(catalogue::EXTERNAL_LOGIN)),
+    (
+        "non-standard password provider",
+        Some(catalogue::PASSWORD_PROVIDER),
+    ),
+    ("guests which will be migrated", Some(catalogue::GUESTS)),
+    ("non-email 3PIDs", Some(catalogue::THIRD_PARTY_IDS)),
 ];
 
+/// What MAS says, without what is known already.
 fn fold(said: &Said, known: &[Finding]) -> Vec<Finding> {
-    let lists = [(&said.errors, Blocker), (&said.warnings, Warning)];
+    let lists = [
+        (&said.errors, catalogue::MAS_CHECK),
+        (&said.warnings, catalogue::MAS_CHECK_WARNING),
+    ];
     let mut findings = Vec::new();
-    for (sentences, severity) in lists {
+    for (sentences, unknown) in lists {
         for sentence in sentences {
             let sense = SENTENCES.iter().find(|(words, _)| sentence.contains(words));
-            let id = match sense {
+            let kind = match sense {
                 Some((_, None)) => continue,
-                Some((_, Some(id))) => *id,
-                None => "mas-check",
+                Some((_, Some(kind))) => *kind,
+                None => unknown,
             };
-            // Whatever stands in its way stands in the way, whatever we think of it.
-            let told = known
-                .iter()
-                .any(|finding| finding.id == id && finding.severity >= severity);
-            if !told {
-                let mut finding = Finding::one(
-                    id,
-                    severity,
-                    "MAS says this, and the import refuses to begin on what it calls an error.",
-                    "Do what it says.",
-                );
-                finding.samples = vec![sentence.clone()];
-                findings.push(finding);
+            let told = known.iter().any(|finding| finding.kind == kind);
+            // What stands in its way stands in the way, whatever we think of it.
+            let kind = if kind.severity < unknown.severity {
+                unknown
+            } else {
+                kind
+            };
+            if !told || kind == unknown {
+                findings.push(kind.because(sentence.clone()));
             }
         }
     }
@@ -359,12 +290,12 @@ mod tests {
             ],
             warnings: vec!["… registration enabled …".into()],
         };
-        let known = [Finding::one("guest-access", Blocker, "", "")];
+        let known = [catalogue::GUEST_ACCESS.found()];
         let found = fold(&said, &known);
         assert_eq!(found.len(), 1);
         assert_eq!(
-            (found[0].id, &*found[0].samples[0]),
-            ("mas-check", "something new")
+            (found[0].kind, &*found[0].samples[0]),
+            (catalogue::MAS_CHECK, "something new")
         );
     }
 }

@@ -7,14 +7,9 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, Row};
 
 use super::{
-    MigrateError,
-    database::Database,
-    findings::{Finding, Severity},
-    host,
-    inputs::Inputs,
-    rows, server, synapse,
+    MigrateError, catalogue, database::Database, findings::Finding, host, inputs::Inputs, rows,
+    server, synapse,
 };
-use Severity::{Blocker, Note, Warning};
 
 /// Everything found, what matters most first.
 ///
@@ -31,7 +26,7 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
     findings.extend(host::units(inputs).await);
     findings.extend(host::superuser(inputs).await?);
     if inputs.synapse_database_uri.is_none() && synapse.is_sqlite() {
-        findings.push(sqlite());
+        findings.push(catalogue::SQLITE.found());
         return Ok(sorted(findings));
     }
 
@@ -48,12 +43,7 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
         findings.extend(providers(&mut reader, &of_synapse, &synapse, &mas).await?);
     }
     if identity(&mut reader, &of_synapse).await? == identity(&mut writer, &of_mas).await? {
-        findings.push(Finding::one(
-            "same-database",
-            Blocker,
-            "Both configurations lead to the same database, and both have a table named `users`.",
-            "Make a database of MAS's own.",
-        ));
+        findings.push(catalogue::SAME_DATABASE.found());
     } else {
         let state = mas_state(&mut writer, &of_mas).await?;
         if state == MasState::Empty && is_readable {
@@ -68,17 +58,8 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
 
 /// What matters most first.
 fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.kind.severity), finding.kind.id));
     findings
-}
-
-fn sqlite() -> Finding {
-    Finding::one(
-        "sqlite",
-        Blocker,
-        "Synapse's database is SQLite, and MAS can take over from PostgreSQL only.",
-        "Move Synapse's data with `synapse_port_db` first.",
-    )
 }
 
 fn on(config: &synapse::Config, path: &str) -> bool {
@@ -87,120 +68,74 @@ fn on(config: &synapse::Config, path: &str) -> bool {
 
 /// What the two configurations say.
 fn settings(config: &synapse::Config, mas: &Value, server_name: &str) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut add = |found: bool, id, severity, meaning: &str, fix: &str| {
-        findings.extend(found.then(|| Finding::one(id, severity, meaning, fix)));
-    };
     let homeserver = mas["matrix"]["homeserver"]
         .as_str()
         .unwrap_or("localhost:8008");
-    add(
-        homeserver != server_name,
-        "server-name",
-        Blocker,
-        &format!("MAS is for {homeserver}, and Synapse is {server_name}."),
-        "Set `matrix.homeserver` of MAS to Synapse's `server_name`.",
-    );
-    add(
-        on(config, "allow_guest_access"),
-        "guest-access",
-        Blocker,
-        "MAS knows no new guests, and the import refuses to begin.",
-        "Set `allow_guest_access` to false.",
-    );
-    add(
-        on(config, "enable_3pid_changes"),
-        "third-party-id-changes",
-        Blocker,
-        "The import refuses to begin while `enable_3pid_changes` is written out as true.",
-        "Remove it.",
-    );
-    add(
-        on(config, "login_via_existing_session.enabled"),
-        "login-via-existing-session",
-        Blocker,
-        "The import refuses to begin while `login_via_existing_session` is enabled.",
-        "Disable it. MAS has a device code grant for the same purpose.",
-    );
-    add(
-        on(config, "enable_registration")
-            && mas["account"]["password_registration_enabled"] != true,
-        "registration",
-        Warning,
-        "People can register now, and will not be able to.",
-        "Set `account.password_registration_enabled` of MAS, if they should.",
-    );
-    add(
-        config.get("user_consent").is_some() && mas["branding"]["tos_uri"].is_null(),
-        "consent",
-        Warning,
-        "Synapse asks for consent to terms, and MAS will show none.",
-        "Set `branding.tos_uri` of MAS.",
-    );
-    add(
-        on(config, "enable_registration_captcha") && mas["captcha"]["service"].is_null(),
-        "captcha",
-        Warning,
-        "Registration has a CAPTCHA now, and will have none.",
-        "Configure `captcha` of MAS.",
-    );
+    let other_name = (homeserver != server_name).then(|| {
+        catalogue::SERVER_NAME.because(format!("MAS: {homeserver}, Synapse: {server_name}"))
+    });
+    let found = [
+        (catalogue::GUEST_ACCESS, on(config, "allow_guest_access")),
+        (
+            catalogue::THIRD_PARTY_ID_CHANGES,
+            on(config, "enable_3pid_changes"),
+        ),
+        (
+            catalogue::LOGIN_VIA_EXISTING_SESSION,
+            on(config, "login_via_existing_session.enabled"),
+        ),
+        (
+            catalogue::REGISTRATION,
+            on(config, "enable_registration")
+                && mas["account"]["password_registration_enabled"] != true,
+        ),
+        (
+            catalogue::CONSENT,
+            config.get("user_consent").is_some() && mas["branding"]["tos_uri"].is_null(),
+        ),
+        (
+            catalogue::CAPTCHA,
+            on(config, "enable_registration_captcha") && mas["captcha"]["service"].is_null(),
+        ),
+    ];
+    let mut findings: Vec<Finding> = other_name.into_iter().collect();
+    findings.extend(found.into_iter().filter_map(|(kind, so)| kind.found_if(so)));
     findings.extend(elsewhere(config));
-    findings.extend(nulls(config));
+    findings.extend(catalogue::EMPTY_SECTION.found_in(nulls(config)));
     findings
 }
 
 /// Who else logs people in.
 fn elsewhere(config: &synapse::Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut add = |found: bool, id, meaning: &str, fix: &str| {
-        findings.extend(found.then(|| Finding::one(id, Warning, meaning, fix)));
-    };
-    for (section, name) in [("cas_config", "CAS"), ("jwt_config", "JWT")] {
-        add(
-            on(config, &format!("{section}.enabled")),
-            "external-login",
-            &format!("People log in by {name}, which MAS does not know."),
-            "Put a provider such as Dex between it and `upstream_oauth2.providers` of MAS.",
-        );
-    }
     let saml = ["sp_config", "config_path"].map(|key| format!("saml2_config.{key}"));
-    add(
-        saml.iter().any(|path| config.get(path).is_some())
-            && config.get("saml2_config.enabled") != Some(&json!(false)),
-        "external-login",
-        "People log in by SAML, which MAS does not know.",
-        "Put a provider such as Dex between it and `upstream_oauth2.providers` of MAS.",
-    );
+    let protocols = [
+        ("CAS", on(config, "cas_config.enabled")),
+        ("JWT", on(config, "jwt_config.enabled")),
+        (
+            "SAML",
+            saml.iter().any(|path| config.get(path).is_some())
+                && config.get("saml2_config.enabled") != Some(&json!(false)),
+        ),
+    ];
+    let protocols = protocols.into_iter().filter(|(_, used)| *used);
+    let protocols = protocols.map(|(name, _)| name.to_owned()).collect();
     let custom = config.get("password_providers").and_then(Value::as_array);
-    add(
-        custom.is_some_and(|providers| !providers.is_empty())
-            || config.get("password_config.localdb_enabled") == Some(&json!(false)),
-        "password-provider",
-        "Passwords are checked by something that MAS cannot ask, such as LDAP.",
-        "Put a provider such as Dex in front of it, in `upstream_oauth2.providers` of MAS.",
-    );
     let modules = config.get("modules").and_then(Value::as_array);
     let modules = modules.into_iter().flatten();
-    let modules: Vec<String> = modules
-        .filter_map(|module| module["module"].as_str().map(str::to_owned))
-        .collect();
-    if !modules.is_empty() {
-        findings.push(
-            Finding::one(
-                "modules",
-                Note,
-                "Synapse loads these modules. Those that check passwords or decide on registrations and \
-                 logins are not asked any more, and Synapse refuses to start with the former.",
-                "Look what they do, and remove those that MAS takes the place of.",
-            )
-            .about(modules),
-        );
-    }
-    findings
+    let modules = modules.filter_map(|module| module["module"].as_str().map(str::to_owned));
+    let found = [
+        catalogue::EXTERNAL_LOGIN.found_in(protocols),
+        catalogue::PASSWORD_PROVIDER.found_if(
+            custom.is_some_and(|providers| !providers.is_empty())
+                || config.get("password_config.localdb_enabled") == Some(&json!(false)),
+        ),
+        catalogue::MODULES.found_in(modules.collect()),
+    ];
+    found.into_iter().flatten().collect()
 }
 
 /// Sections that Synapse takes for absent, and on which the import stumbles.
-fn nulls(config: &synapse::Config) -> Option<Finding> {
+fn nulls(config: &synapse::Config) -> Vec<String> {
     const SECTIONS: &[&str] = &[
         "cas_config",
         "jwt_config",
@@ -209,26 +144,15 @@ fn nulls(config: &synapse::Config) -> Option<Finding> {
         "saml2_config",
     ];
     let empty = |name: &&&str| config.value.get(**name).is_some_and(Value::is_null);
-    let found: Vec<String> = SECTIONS
+    SECTIONS
         .iter()
         .filter(empty)
         .map(|name| (*name).to_owned())
-        .collect();
-    (!found.is_empty()).then(|| {
-        Finding::one(
-            "empty-section",
-            Note,
-            "These sections of Synapse's configuration are empty. Synapse does not mind; mas-cli cannot \
-             read such a file. `syn2mas` hands it one without them.",
-            "Nothing, unless you run mas-cli yourself.",
-        )
-        .about(found)
-    })
+        .collect()
 }
 
 /// Whether MAS will take the passwords that Synapse takes.
 fn passwords(config: &synapse::Config, mas: &Value) -> Result<Vec<Finding>, MigrateError> {
-    let blocker = |id, meaning: &str, fix: &str| Finding::one(id, Blocker, meaning, fix);
     let written = config.get("password_config.pepper").and_then(Value::as_str);
     let schemes = mas["passwords"]["schemes"].as_array();
     let scheme = schemes
@@ -236,23 +160,8 @@ fn passwords(config: &synapse::Config, mas: &Value) -> Result<Vec<Finding>, Migr
         .flatten()
         .find(|scheme| scheme["version"] == 1);
     let Some(scheme) = scheme.filter(|scheme| scheme["algorithm"] == "bcrypt") else {
-        return Ok(vec![blocker(
-            "password-scheme",
-            "Passwords come over with version 1, which has to be bcrypt in MAS.",
-            "Set `passwords.schemes` of MAS to [ { version = 1; algorithm = \"bcrypt\"; \
-             unicode_normalization = true; } { version = 2; algorithm = \"argon2id\"; } ], with \
-             Synapse's pepper as `secret_file` of the first.",
-        )]);
+        return Ok(vec![catalogue::PASSWORD_SCHEME.found()]);
     };
-    let mut findings = Vec::new();
-    if scheme["unicode_normalization"] != true {
-        findings.push(blocker(
-            "unicode-normalization",
-            "Synapse normalizes passwords before it hashes them. Without the same in MAS, passwords \
-             with letters such as ä will be wrong.",
-            "Set `unicode_normalization` of the password scheme with version 1 to true.",
-        ));
-    }
     let expected = config.pepper();
     let found = match scheme["secret_file"].as_str() {
         Some(file) => Some(fs::read(file).map_err(|error| {
@@ -267,30 +176,18 @@ fn passwords(config: &synapse::Config, mas: &Value) -> Result<Vec<Finding>, Migr
     };
     let same = found.as_deref() == expected.map(str::as_bytes);
     let trimmed = found.as_deref().map(<[u8]>::trim_ascii_end);
-    if written == Some("") {
-        findings.push(Finding::one(
-            "empty-pepper",
-            Note,
-            "Synapse's pepper is the empty text, which is none for Synapse and one for mas-cli. `syn2mas` \
-             hands it a configuration without it.",
-            "Nothing, unless you run mas-cli yourself.",
-        ));
-    }
-    if !same && trimmed == expected.map(str::as_bytes) {
-        findings.push(blocker(
-            "pepper-newline",
-            "The file with the pepper ends with a newline, which MAS takes for a part of it.",
-            "Write the file without a newline.",
-        ));
-    } else if !same {
-        findings.push(blocker(
-            "pepper",
-            "MAS's pepper is not Synapse's, so no password would be right.",
-            "Put Synapse's `password_config.pepper` into the file that `secret_file` of the password \
-             scheme with version 1 names.",
-        ));
-    }
-    Ok(findings)
+    let newline = !same && trimmed == expected.map(str::as_bytes);
+    let found = [
+        (
+            catalogue::UNICODE_NORMALIZATION,
+            scheme["unicode_normalization"] != true,
+        ),
+        (catalogue::EMPTY_PEPPER, written == Some("")),
+        (catalogue::PEPPER_NEWLINE, newline),
+        (catalogue::PEPPER, !same && !newline),
+    ];
+    let found = found.into_iter().filter_map(|(kind, so)| kind.found_if(so));
+    Ok(found.collect())
 }
 
 /// Whether MAS knows the providers by which people log in.
@@ -319,32 +216,15 @@ async fn providers(
             .flatten()
             .find(|provider| provider["synapse_idp_id"] == name.as_str());
         let found = match mapped {
-            Some(provider) if provider["enabled"] == false => Some((
-                "provider-disabled",
-                "The provider that takes this one's place is disabled in MAS. The import fails at its \
-                 very end.",
-                "Enable it.",
-            )),
+            Some(provider) if provider["enabled"] == false => Some(catalogue::PROVIDER_DISABLED),
             Some(_) if known.contains(&name) => None,
-            Some(_) => Some((
-                "provider-not-in-synapse",
-                "People have accounts at a provider that Synapse's configuration does not have, so the \
-                 import refuses to begin.",
-                "Give the import Synapse's configuration as it was with the provider.",
-            )),
-            None => Some((
-                "provider-not-in-mas",
-                "People log in by this provider, and MAS has none that takes its place.",
-                "Give a provider in `upstream_oauth2.providers` of MAS this name as `synapse_idp_id`.",
-            )),
+            Some(_) => Some(catalogue::PROVIDER_NOT_IN_SYNAPSE),
+            None => Some(catalogue::PROVIDER_NOT_IN_MAS),
         };
-        if let Some((id, meaning, fix)) = found {
-            findings.push(Finding {
-                count: users,
-                samples: vec![name],
-                ..Finding::one(id, Blocker, meaning, fix)
-            });
-        }
+        findings.extend(found.map(|kind| Finding {
+            count: users,
+            ..kind.because(name)
+        }));
     }
     Ok(findings)
 }
@@ -463,27 +343,8 @@ pub async fn mas_state(
 fn of_state(state: MasState) -> Option<Finding> {
     match state {
         MasState::New | MasState::Empty => None,
-        MasState::Partial => Some(Finding::one(
-            "import-interrupted",
-            Note,
-            "An import into this database was interrupted. The next one begins anew.",
-            "Do not take another version of MAS before it is done.",
-        )),
-        MasState::Inconsistent => Some(Finding::one(
-            "mas-inconsistent",
-            Blocker,
-            "An import into this database was interrupted in a way that cannot be undone.",
-            "Drop MAS's database and make it anew.",
-        )),
-        MasState::Populated(tables) => Some(
-            Finding::one(
-                "mas-not-empty",
-                Blocker,
-                "MAS's database has users or sessions already, and the import refuses to begin.",
-                "If they are not needed, make the database anew. If this homeserver was migrated \
-                 before, there is nothing to do.",
-            )
-            .about(tables),
-        ),
+        MasState::Partial => Some(catalogue::IMPORT_INTERRUPTED.found()),
+        MasState::Inconsistent => Some(catalogue::MAS_INCONSISTENT.found()),
+        MasState::Populated(tables) => catalogue::MAS_NOT_EMPTY.found_in(tables),
     }
 }

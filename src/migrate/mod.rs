@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod backup;
+pub mod catalogue;
 pub mod database;
 pub mod findings;
 pub mod grant;

@@ -3,12 +3,7 @@
 
 use sqlx::PgConnection;
 
-use super::{
-    MigrateError,
-    database::Database,
-    findings::{Check, Finding, Severity},
-};
-use Severity::{Blocker, Note, Warning};
+use super::{MigrateError, catalogue, database::Database, findings::Finding};
 
 /// The tables that the import locks and reads.
 pub const TABLES: [&str; 6] = [
@@ -35,88 +30,32 @@ pub async fn findings(
         TABLES.join("', '")
     );
     let checks = [
-        Check {
-            finding: Finding::one(
-                "replica",
-                Blocker,
-                "This server is a replica, on which nothing can be locked.",
-                "Name the primary.",
-            ),
-            query: "SELECT 'recovery' WHERE pg_is_in_recovery()".to_owned(),
-        },
-        Check {
-            finding: Finding::one(
-                "privileges",
-                Blocker,
-                "The role may not lock these tables, which needs UPDATE besides SELECT. A rehearsal \
-                 would not notice.",
-                "GRANT SELECT, UPDATE ON users, user_threepids, user_external_ids, devices, \
-                 access_tokens, refresh_tokens TO the role; or use Synapse's own.",
-            ),
-            query: format!(
+        catalogue::REPLICA.check("SELECT 'recovery' WHERE pg_is_in_recovery()"),
+        catalogue::PRIVILEGES.check(format!(
                 "SELECT relname::text FROM ({tables}) t
                  WHERE NOT has_table_privilege(oid, 'SELECT')
                    OR NOT has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE')"
-            ),
-        },
-        Check {
-            finding: Finding::one(
-                "vacuum",
-                Note,
-                "These tables are being vacuumed. The import does not wait for that.",
-                "If it is still so then, begin the import again.",
-            ),
-            query: format!(
+            )),
+        catalogue::VACUUM.check(format!(
                 "SELECT relname::text FROM ({tables}) t JOIN pg_locks l ON l.relation = t.oid
                  WHERE l.mode = 'ShareUpdateExclusiveLock' AND l.granted"
-            ),
-        },
-        Check {
-            finding: Finding::one(
-                "open-transaction",
-                Warning,
-                "These have held a transaction open for more than a minute in which they wrote. If they \
-                 do so after Synapse was stopped, the import refuses to begin.",
-                "Find out what they are, and end them before you migrate.",
-            ),
-            query: "SELECT coalesce(nullif(application_name, ''), 'somebody') || ' (process ' || pid || ')'
+            )),
+        catalogue::OPEN_TRANSACTION.check("SELECT coalesce(nullif(application_name, ''), 'somebody') || ' (process ' || pid || ')'
                     FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL
-                      AND xact_start < now() - interval '1 minute' ORDER BY 1"
-                .to_owned(),
-        },
-        Check {
-            finding: Finding::one(
-                "connections",
-                Warning,
-                "The server has few connections left, and the import takes ten.",
-                "Raise `max_connections` of PostgreSQL, or stop what else uses it.",
-            ),
-            query: "SELECT 'left: ' || n FROM (SELECT current_setting('max_connections')::integer
+                      AND xact_start < now() - interval '1 minute' ORDER BY 1"),
+        catalogue::CONNECTIONS.check("SELECT 'left: ' || n FROM (SELECT current_setting('max_connections')::integer
                       - current_setting('superuser_reserved_connections')::integer
                       - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS n) t
-                    WHERE n < 12"
-                .to_owned(),
-        },
-        Check {
-            finding: Finding::one(
-                "prepared-transactions",
-                Warning,
-                "Prepared transactions hold their locks until somebody ends them.",
-                "COMMIT PREPARED or ROLLBACK PREPARED each of them.",
-            ),
-            query: "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
-                .to_owned(),
-        },
+                    WHERE n < 12"),
+        catalogue::PREPARED_TRANSACTIONS.check("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"),
     ];
     let mut findings = Vec::new();
     for check in checks {
         let samples: Vec<String> = sqlx::query_scalar(&check.query)
             .fetch_all(&mut *connection)
             .await
-            .map_err(database.failed(&format!("cannot look for {}", check.finding.id)))?;
-        if !samples.is_empty() {
-            findings.push(check.finding.about(samples));
-        }
+            .map_err(database.failed(&format!("cannot look for {}", check.kind.id)))?;
+        findings.extend(check.kind.found_in(samples));
     }
     Ok(findings)
 }
@@ -137,14 +76,7 @@ pub async fn outdated(
     .fetch_one(connection)
     .await
     .map_err(database.failed("cannot look at its schema"))?;
-    Ok((!locked).then(|| {
-        Finding::one(
-            "synapse-too-old",
-            Blocker,
-            "This is no database of Synapse, or of one before 1.91.0, which the import cannot read.",
-            "Update Synapse, to 1.136.0 at least, and let it run once.",
-        )
-    }))
+    Ok(catalogue::SYNAPSE_TOO_OLD.found_if(!locked))
 }
 
 /// Waits until nothing stands in the way of locking the tables, as the import does without waiting: an

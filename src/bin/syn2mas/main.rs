@@ -245,7 +245,7 @@ async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
         show::findings(&mut out, &findings)?;
     }
     Ok(
-        match findings.iter().map(|finding| finding.severity).max() {
+        match findings.iter().map(|finding| finding.kind.severity).max() {
             Some(Severity::Blocker) => ExitCode::from(BLOCKED),
             Some(Severity::Warning) => ExitCode::from(WARNINGS),
             Some(Severity::Note) | None => {

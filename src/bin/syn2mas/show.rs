@@ -21,17 +21,17 @@ use serde_json::{Value, json};
 /// Shows findings, what matters most first.
 pub fn findings(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
     for finding in findings {
-        let severity = match finding.severity {
+        let severity = match finding.kind.severity {
             Severity::Blocker => "BLOCKER",
             Severity::Warning => "warning",
             Severity::Note => "note",
         };
-        writeln!(out, "{severity}: {} ({})", finding.id, finding.count)?;
+        writeln!(out, "{severity}: {} ({})", finding.kind.id, finding.count)?;
         for sample in &finding.samples {
             writeln!(out, "      {sample}")?;
         }
-        writeln!(out, "{}", wrapped(&finding.meaning, "    "))?;
-        writeln!(out, "{}\n", wrapped(&finding.fix, "    -> "))?;
+        writeln!(out, "{}", wrapped(finding.kind.meaning, "    "))?;
+        writeln!(out, "{}\n", wrapped(finding.kind.fix, "    -> "))?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ impl Migration<'_> {
                 let findings = inspect::inspect(self.inputs).await?;
                 let blocked = findings
                     .iter()
-                    .any(|finding| finding.severity == Severity::Blocker);
+                    .any(|finding| finding.kind.severity == Severity::Blocker);
                 if blocked {
                     return Ok(Done::Blocked(findings));
                 }
