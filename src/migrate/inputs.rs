@@ -12,8 +12,8 @@ use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::{
-    MigrateError, account::Account, database::Database, handover::Handover, mapping::Provider,
-    switch::Switch, synapse,
+    MigrateError, account::Account, database::Database, handover::Handover, switch::Switch,
+    synapse, verify::Provider,
 };
 use crate::load::{LoadError, Loaded};
 

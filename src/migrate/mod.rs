@@ -15,7 +15,6 @@ pub mod inspect;
 pub mod interrupt;
 pub mod journal;
 pub mod losses;
-pub mod mapping;
 pub mod migration;
 pub mod probe;
 pub mod program;

@@ -13,11 +13,10 @@ use super::{
     inputs::Inputs,
     interrupt::Interruptions,
     journal::Journal,
-    mapping,
     scratch::{self, Scratch},
     server,
     services::{Services, Side},
-    verify::{self, Report},
+    verify::{Comparison, Report},
 };
 
 /// A part of a rehearsal.
@@ -140,8 +139,12 @@ async fn on_scratch(
     done(Part::Import, &mut tell);
 
     tell(Told::Begun(Part::Verify));
-    let entities = mapping::entities(&inputs.providers()?);
-    let entities = verify::verify(synapse, mas, &entities, None, |_| {}).await?;
+    let comparison = Comparison {
+        providers: inputs.providers()?,
+        every_row: true,
+        ..Comparison::default()
+    };
+    let entities = comparison.run(synapse, mas, |_| {}).await?;
     done(Part::Verify, &mut tell);
 
     let start = match Services::of(inputs) {

@@ -1,6 +1,6 @@
 //! What is wrong or noteworthy with rows of Synapse's database, found by one query each.
 //!
-//! The import reads the rows that [`mapping`](super::mapping) tells of, and stops at the first one
+//! The import reads the rows that [`verify`](super::verify) tells of, and stops at the first one
 //! that it cannot take, or takes it and harms somebody. Each query gives a text that names a row.
 
 use std::sync::Mutex;

@@ -11,11 +11,11 @@ use super::{
         findings::Severity,
         grant::Grant,
         import::MasCli,
-        inspect, journal, mapping,
+        inspect, journal,
         probe::Addresses,
         server,
         services::{self, Side},
-        verify,
+        verify::Comparison,
     },
     Done, Migration, Step, Told,
 };
@@ -145,8 +145,11 @@ impl Migration<'_> {
     }
 
     async fn verify(&mut self) -> Result<String, MigrateError> {
-        let entities = mapping::entities(&self.inputs.providers()?);
-        let reports = verify::verify(&self.synapse, &self.mas, &entities, None, |_| {}).await?;
+        let comparison = Comparison {
+            providers: self.inputs.providers()?,
+            ..Comparison::default()
+        };
+        let reports = comparison.run(&self.synapse, &self.mas, |_| {}).await?;
         let rows: i64 = reports.iter().map(|report| report.expected).sum();
         let differing = reports.iter().find(|report| !report.is_identical());
         let differs = differing.map(|report| report.entity);

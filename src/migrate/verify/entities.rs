@@ -1,0 +1,625 @@
+//! What MAS has to contain after the import, computed from Synapse's tables, and what it does
+//! contain: the same rows in the same form, one query for each side.
+//!
+//! The rules are those of `mas-cli syn2mas migrate` (MAS's `crates/syn2mas/src/migration.rs` and
+//! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). Left out is what the import takes from its clock or from
+//! chance: ids, and the creation times of sessions and tokens that Synapse does not know.
+
+use ulid::Ulid;
+
+use super::digest::Hasher;
+
+/// A kind of row that is compared.
+#[derive(Clone, Debug)]
+pub struct Entity {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// Its columns; the first ones are the key.
+    pub columns: Vec<Column>,
+    /// How many columns make the key.
+    pub key: usize,
+    /// What stands behind FROM on Synapse's side.
+    expected: String,
+    /// What stands behind FROM on MAS's side.
+    actual: String,
+    /// When a row came into MAS's database.
+    created: &'static str,
+}
+
+/// A column of compared rows.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Its name, as in MAS's table.
+    pub name: &'static str,
+    /// How its values are compared and shown.
+    pub content: Content,
+    expected: Value,
+    actual: Value,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A value that is there exactly as expected.
+    Exact,
+    /// The same, and nobody may see it.
+    Secret,
+    /// A time that Synapse knows, or else one that the import's clock gave.
+    KnownTime,
+    /// One of the times that Synapse knows, or else one that the import's clock gave.
+    OneOfTimes,
+    /// An address, expected as Synapse has written it down, in whatever spelling, with nothing in its
+    /// place if it is none.
+    Address,
+}
+
+/// A side of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What follows from Synapse's database.
+    Expected,
+    /// What MAS's database contains.
+    Actual,
+}
+
+/// An expression of SQL, by what it gives.
+#[derive(Clone, Debug)]
+enum Value {
+    /// Something that both sides have in the same type.
+    Same(String),
+    /// Seconds since 1970, as Synapse counts when users are created.
+    Seconds(String),
+    /// Milliseconds since 1970, as Synapse counts everything else.
+    Milliseconds(String),
+    /// A time of PostgreSQL.
+    Time(String),
+}
+
+/// From 1970 to 2000, where PostgreSQL counts from, in microseconds.
+const EPOCH: &str = "946684800000000";
+
+impl Value {
+    /// In a form that is hashed with all its bits, and the same on both sides.
+    fn hashed(&self) -> String {
+        match self {
+            Value::Same(sql) => sql.clone(),
+            Value::Seconds(sql) => in_range(
+                sql,
+                1_000_000_000,
+                &format!("int8send(({sql}) * 1000000 - {EPOCH})"),
+                "timestamptz_send('infinity')",
+            ),
+            Value::Milliseconds(sql) => in_range(
+                sql,
+                1_000_000,
+                &format!("int8send(({sql}) * 1000 - {EPOCH})"),
+                "timestamptz_send('infinity')",
+            ),
+            Value::Time(sql) => format!("timestamptz_send({sql})"),
+        }
+    }
+
+    /// As a text, for people and for a comparison of single rows.
+    fn shown(&self) -> String {
+        let since_1970 = |sql: &str, unit: &str, nanoseconds: i64| {
+            let time = format!("('epoch'::timestamptz + ({sql}) * interval '1 {unit}')::text");
+            in_range(sql, nanoseconds, &time, "'infinity'")
+        };
+        match self {
+            Value::Same(sql) | Value::Time(sql) => format!("({sql})::text"),
+            Value::Seconds(sql) => since_1970(sql, "second", 1_000_000_000),
+            Value::Milliseconds(sql) => since_1970(sql, "millisecond", 1_000_000),
+        }
+    }
+}
+
+/// One thing if a number of units, each so many nanoseconds, can be told in 64 bits of nanoseconds, as
+/// the import does, and else another one.
+fn in_range(sql: &str, nanoseconds: i64, then: &str, otherwise: &str) -> String {
+    let most = i64::MAX / nanoseconds;
+    format!(
+        "CASE WHEN ({sql}) BETWEEN -{most} AND {most} THEN {then}
+           WHEN ({sql}) IS NOT NULL THEN {otherwise} END"
+    )
+}
+
+impl Column {
+    fn new(name: &'static str, content: Content, expected: Value, actual: Value) -> Self {
+        Column {
+            name,
+            content,
+            expected,
+            actual,
+        }
+    }
+
+    /// The same expression of SQL gives the same value on both sides.
+    fn exact(name: &'static str, expected: &str, actual: &str) -> Self {
+        let same = |sql: &str| Value::Same(sql.to_owned());
+        Column::new(name, Content::Exact, same(expected), same(actual))
+    }
+
+    fn secret(name: &'static str, expected: &str, actual: &str) -> Self {
+        Column {
+            content: Content::Secret,
+            ..Column::exact(name, expected, actual)
+        }
+    }
+
+    fn time(name: &'static str, expected: Value, actual: &str) -> Self {
+        let actual = Value::Time(actual.to_owned());
+        Column::new(name, Content::Exact, expected, actual)
+    }
+
+    /// When a token was made: Synapse counts milliseconds, and the import's clock more than that.
+    fn made(expected: &str, actual: &str) -> Self {
+        let milliseconds =
+            format!("CASE WHEN {actual} = {actual}::timestamptz(3) THEN {actual} END");
+        Column::new(
+            "created_at",
+            Content::KnownTime,
+            Value::Milliseconds(expected.to_owned()),
+            Value::Time(milliseconds),
+        )
+    }
+
+    /// In a form that is hashed with all its bits, and the same on both sides.
+    #[must_use]
+    pub fn hashed(&self, side: Side) -> String {
+        self.value(side).hashed()
+    }
+
+    fn value(&self, side: Side) -> &Value {
+        match side {
+            Side::Expected => &self.expected,
+            Side::Actual => &self.actual,
+        }
+    }
+}
+
+impl Entity {
+    fn source(&self, side: Side) -> &str {
+        match side {
+            Side::Expected => &self.expected,
+            Side::Actual => &self.actual,
+        }
+    }
+
+    /// What stands behind FROM, of MAS's side only what was there at a time (RFC 3339) if one is given.
+    fn rows(&self, side: Side, until: Option<&str>) -> String {
+        let source = self.source(side);
+        match until {
+            Some(time) if side == Side::Actual => {
+                let time = time.replace('\'', "");
+                format!("{source} WHERE {} <= '{time}'::timestamptz", self.created)
+            }
+            _ => source.to_owned(),
+        }
+    }
+
+    fn hashed(&self, side: Side) -> Vec<String> {
+        let columns = self.columns.iter();
+        columns.map(|column| column.hashed(side)).collect()
+    }
+
+    /// The query of how many rows there are.
+    #[must_use]
+    pub fn count(&self, side: Side, until: Option<&str>) -> String {
+        format!("SELECT count(*) FROM {}", self.rows(side, until))
+    }
+
+    /// The query of the digest of all rows.
+    #[must_use]
+    pub fn digest(&self, side: Side, hasher: &Hasher) -> String {
+        format!(
+            "SELECT {} FROM (SELECT {} AS x FROM {}) rows",
+            hasher.digest(),
+            hasher.row(&self.hashed(side)),
+            self.rows(side, None)
+        )
+    }
+
+    /// The query of the digests of all rows by bucket, in the order of the buckets.
+    #[must_use]
+    pub fn digests(
+        &self,
+        side: Side,
+        hasher: &Hasher,
+        buckets: i64,
+        until: Option<&str>,
+    ) -> String {
+        format!(
+            "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS x FROM {}) rows
+             GROUP BY bucket ORDER BY bucket",
+            hasher.digest(),
+            self.bucket(side, buckets),
+            hasher.row(&self.hashed(side)),
+            self.rows(side, until)
+        )
+    }
+
+    /// The query of the rows in the buckets of an array, `$1`, in the order of the buckets: first the
+    /// bucket, then all columns as texts.
+    #[must_use]
+    pub fn fetch(&self, side: Side, buckets: i64, until: Option<&str>) -> String {
+        let columns = self.columns.iter();
+        let columns: Vec<String> = columns.map(|column| column.value(side).shown()).collect();
+        format!(
+            "SELECT * FROM (SELECT {} AS bucket, {} FROM {}) rows WHERE bucket = ANY($1) ORDER BY bucket",
+            self.bucket(side, buckets),
+            columns.join(", "),
+            self.rows(side, until)
+        )
+    }
+
+    /// The bucket of a row, by its key.
+    fn bucket(&self, side: Side, buckets: i64) -> String {
+        let key = self.columns.iter().take(self.key);
+        let key: Vec<String> = key
+            .map(|column| format!("coalesce({}, '')", column.value(side).shown()))
+            .collect();
+        format!(
+            "((hashtextextended({}, 0) & 9223372036854775807) % {buckets})::integer",
+            key.join(" || chr(1) || ")
+        )
+    }
+}
+
+/// A provider of Synapse and the one of MAS that takes its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// `auth_provider` in Synapse's `user_external_ids`, `synapse_idp_id` in MAS's configuration.
+    pub synapse_id: String,
+    /// `id` in MAS's configuration.
+    pub mas_id: Ulid,
+}
+
+/// The localpart in a column with a user id.
+pub fn localpart(column: &str) -> String {
+    format!("split_part(substr({column}, 2), ':', 1)")
+}
+
+/// Whether the user in a column is a person's.
+fn person(column: &str) -> String {
+    // Of those who are not, there may be few: so a join with all users, which costs more than all the
+    // rest, is not needed.
+    format!(
+        "NOT EXISTS (SELECT FROM users x WHERE x.name = {column} AND x.appservice_id IS NOT NULL)"
+    )
+}
+
+/// The users of whose sessions there is something to say, joined as `x` to a column with a user id:
+/// whether they are administrators, and whether their sessions end.
+pub fn special(column: &str) -> String {
+    const INACTIVE: &str = "(appservice_id IS NOT NULL OR deactivated <> 0 OR is_guest <> 0)";
+    format!(
+        "LEFT JOIN (SELECT name, admin <> 0 AS admin, {INACTIVE} AS inactive FROM users
+           WHERE admin <> 0 OR {INACTIVE}) x ON x.name = {column}"
+    )
+}
+
+/// Whether the sessions of the user `x` go on.
+pub const ACTIVE: &str = "x.inactive IS NOT TRUE";
+
+/// All entities, those that others depend on first.
+#[must_use]
+pub fn entities(providers: &[Provider]) -> Vec<Entity> {
+    vec![
+        users(),
+        passwords(),
+        emails(),
+        third_party_ids(),
+        upstream_links(providers),
+        sessions(),
+        access_tokens(),
+        refresh_tokens(),
+    ]
+}
+
+/// When a user was created, on Synapse's side.
+fn creation(column: &str) -> Value {
+    Value::Seconds(column.to_owned())
+}
+
+fn users() -> Entity {
+    let if_so = |condition: &str| creation(&format!("CASE WHEN {condition} THEN creation_ts END"));
+    Entity {
+        name: "users",
+        key: 1,
+        columns: vec![
+            Column::exact("username", &localpart("name"), "username"),
+            Column::time("created_at", creation("creation_ts"), "created_at"),
+            Column::time("locked_at", if_so("locked"), "locked_at"),
+            Column::time(
+                "deactivated_at",
+                if_so("deactivated <> 0"),
+                "deactivated_at",
+            ),
+            Column::exact("can_request_admin", "admin <> 0", "can_request_admin"),
+            Column::exact("is_guest", "is_guest <> 0", "is_guest"),
+        ],
+        expected: "(SELECT * FROM users WHERE appservice_id IS NULL) u".to_owned(),
+        actual: "users".to_owned(),
+        created: "created_at",
+    }
+}
+
+fn passwords() -> Entity {
+    Entity {
+        name: "passwords",
+        key: 1,
+        columns: vec![
+            Column::exact("username", &localpart("name"), "u.username"),
+            Column::exact("version", "1", "p.version"),
+            Column::secret("hashed_password", "password_hash", "p.hashed_password"),
+            Column::time("created_at", creation("creation_ts"), "p.created_at"),
+            Column::exact("upgraded_from_id", "NULL::uuid", "p.upgraded_from_id"),
+        ],
+        expected: "(SELECT * FROM users
+            WHERE appservice_id IS NULL AND password_hash IS NOT NULL) u"
+            .to_owned(),
+        actual: "user_passwords p LEFT JOIN users u USING (user_id)".to_owned(),
+        created: "p.created_at",
+    }
+}
+
+fn emails() -> Entity {
+    let added = Value::Milliseconds("t.added_at".to_owned());
+    Entity {
+        name: "emails",
+        key: 2,
+        columns: vec![
+            Column::exact("username", &localpart("t.user_id"), "u.username"),
+            Column::exact("email", "t.address", "e.email"),
+            Column::time("created_at", added, "e.created_at"),
+        ],
+        expected: format!(
+            "(SELECT * FROM user_threepids t WHERE t.medium = 'email' AND {}) t",
+            person("t.user_id")
+        ),
+        actual: "user_emails e LEFT JOIN users u USING (user_id)".to_owned(),
+        created: "e.created_at",
+    }
+}
+
+fn third_party_ids() -> Entity {
+    let added = Value::Milliseconds("t.added_at".to_owned());
+    Entity {
+        name: "third-party ids",
+        key: 3,
+        columns: vec![
+            Column::exact("username", &localpart("t.user_id"), "u.username"),
+            Column::exact("medium", "t.medium", "t.medium"),
+            Column::exact("address", "t.address", "t.address"),
+            Column::time("created_at", added, "t.created_at"),
+        ],
+        expected: format!(
+            "(SELECT * FROM user_threepids t WHERE t.medium <> 'email' AND {}) t",
+            person("t.user_id")
+        ),
+        actual: "user_unsupported_third_party_ids t LEFT JOIN users u USING (user_id)".to_owned(),
+        created: "t.created_at",
+    }
+}
+
+fn upstream_links(providers: &[Provider]) -> Entity {
+    // Of several that claim the same provider of Synapse, the import takes the last one.
+    let mut last: Vec<&Provider> = Vec::new();
+    for provider in providers {
+        last.retain(|other| other.synapse_id != provider.synapse_id);
+        last.push(provider);
+    }
+    let mut pairs: Vec<String> = last
+        .iter()
+        .map(|provider| {
+            let synapse_id = provider.synapse_id.replace('\'', "''");
+            format!("('{synapse_id}', '{}')", uuid(provider.mas_id))
+        })
+        .collect();
+    // A table without rows has to have columns all the same.
+    pairs.push("(NULL, NULL)".to_owned());
+    // The import reads the time from the user's id, which begins in 1970.
+    let created = creation("greatest(u.creation_ts, 0)");
+    Entity {
+        name: "upstream links",
+        key: 2,
+        columns: vec![
+            Column::exact(
+                "upstream_oauth_provider_id",
+                "m.mas_id::uuid",
+                "l.upstream_oauth_provider_id",
+            ),
+            Column::exact("subject", "e.external_id", "l.subject"),
+            Column::exact("username", &localpart("e.user_id"), "u.username"),
+            Column::time("created_at", created, "l.created_at"),
+            Column::exact("human_account_name", "NULL::text", "l.human_account_name"),
+        ],
+        expected: format!(
+            "user_external_ids e JOIN users u ON u.name = e.user_id AND u.appservice_id IS NULL
+             JOIN (VALUES {}) m (synapse_id, mas_id) ON m.synapse_id = e.auth_provider",
+            pairs.join(", ")
+        ),
+        actual: "upstream_oauth_links l LEFT JOIN users u USING (user_id)".to_owned(),
+        created: "l.created_at",
+    }
+}
+
+/// A ULID as PostgreSQL prints the UUID with the same bytes.
+fn uuid(id: Ulid) -> String {
+    let hex = format!("{:032x}", id.0);
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
+}
+
+/// Whether Synapse's device is one of a client, and not only a place for keys.
+pub const OF_CLIENT: &str = "NOT d.hidden AND d.device_id <> 'guest_device'";
+
+/// Whether Synapse's access token is one of its user's own, without a refresh token.
+const PLAIN: &str = "t.puppets_user_id IS NULL AND t.refresh_token_id IS NULL";
+
+/// Synapse's access tokens without a device. Each becomes a session of its own.
+pub fn without_device() -> String {
+    format!(
+        "access_tokens t {} WHERE t.device_id IS NULL AND {PLAIN} AND {ACTIVE}",
+        special("t.user_id")
+    )
+}
+
+/// Refresh tokens with their access tokens, without those whose successor has been used.
+const PAIRS: &str = "refresh_tokens r JOIN access_tokens a ON a.refresh_token_id = r.id
+       AND a.user_id = r.user_id AND a.device_id = r.device_id
+     LEFT JOIN access_tokens n ON n.refresh_token_id = r.next_token_id
+     WHERE n.used IS NOT TRUE";
+
+/// The access tokens of devices, plain ones and those with a refresh token, wherever the device is.
+pub fn of_devices() -> String {
+    format!(
+        "SELECT t.user_id, t.device_id, t.token, t.last_validated, t.valid_until_ms,
+           NULL::text AS refresh_token
+         FROM access_tokens t WHERE t.device_id IS NOT NULL AND {PLAIN}
+         UNION ALL
+         SELECT r.user_id, r.device_id, a.token, a.last_validated, a.valid_until_ms, r.token
+         FROM {PAIRS}"
+    )
+}
+
+/// What becomes a session, as `s`, with the times at which it may have been made as `made`: those of
+/// its plain tokens, or of the others if it has none. The import takes the first that it comes upon, and
+/// its clock's if that token has none.
+fn sessions() -> Entity {
+    let time = |column: &str| Value::Milliseconds(column.to_owned()).shown();
+    let made = |filter: &str| {
+        format!(
+            "CASE WHEN bool_and(last_validated IS NOT NULL) FILTER (WHERE {filter})
+             THEN string_agg(DISTINCT {}, '|') FILTER (WHERE {filter}) END",
+            // Ids of sessions begin in 1970, and the import reads the time from there.
+            time("greatest(last_validated, 0)")
+        )
+    };
+    let expected = format!(
+        "(SELECT d.user_id, d.device_id, NULL::text AS token, d.display_name,
+            coalesce(x.admin, false) AS admin, m.made, d.last_seen, d.ip, d.user_agent
+          FROM devices d {} LEFT JOIN (
+            SELECT user_id, device_id, CASE WHEN bool_or(refresh_token IS NULL) THEN {} ELSE {} END AS made
+            FROM ({}) t GROUP BY user_id, device_id) m USING (user_id, device_id)
+          WHERE {OF_CLIENT} AND {ACTIVE}
+          UNION ALL
+          SELECT t.user_id, NULL, t.token, NULL, false, {}, NULL, NULL, NULL FROM {}) s",
+        special("d.user_id"),
+        made("refresh_token IS NULL"),
+        made("true"),
+        of_devices(),
+        time("t.last_validated"),
+        without_device(),
+    );
+    Entity {
+        name: "sessions",
+        key: 3,
+        columns: vec![
+            Column::exact("username", &localpart("s.user_id"), "u.username"),
+            Column::exact("device_id", "s.device_id", "s.device_id"),
+            // Nothing else tells a user's sessions without a device apart.
+            Column::secret("access_token", "s.token", "o.tokens"),
+            Column::exact("human_name", "s.display_name", "s.human_name"),
+            Column::exact("is_synapse_admin", "s.admin", "s.is_synapse_admin"),
+            Column::new(
+                "created_at",
+                Content::OneOfTimes,
+                Value::Same("s.made".to_owned()),
+                Value::Same("s.created_at::text".to_owned()),
+            ),
+            last_active(),
+            Column {
+                content: Content::Address,
+                ..Column::exact(
+                    "last_active_ip",
+                    "nullif(s.ip, '-')",
+                    // With the netmask, if it has one.
+                    "abbrev(s.last_active_ip)",
+                )
+            },
+            Column::exact("user_agent", "s.user_agent", "s.user_agent"),
+            Column::time("finished_at", never(), "s.finished_at"),
+            Column::exact("user_session_id", "NULL::uuid", "s.user_session_id"),
+        ],
+        expected,
+        actual: format!("compat_sessions s LEFT JOIN users u USING (user_id) {OWN_TOKENS}"),
+        created: "s.created_at",
+    }
+}
+
+fn last_active() -> Column {
+    let seen = Value::Milliseconds("s.last_seen".to_owned());
+    Column::time("last_active_at", seen, "s.last_active_at")
+}
+
+/// The time of something that Synapse has not.
+fn never() -> Value {
+    Value::Milliseconds("NULL::bigint".to_owned())
+}
+
+/// The access tokens of MAS's sessions without a device, joined as `o` to the sessions `s`.
+pub const OWN_TOKENS: &str = "LEFT JOIN (
+       SELECT compat_session_id, string_agg(access_token, '|' ORDER BY access_token) AS tokens
+       FROM compat_access_tokens JOIN compat_sessions USING (compat_session_id)
+       WHERE device_id IS NULL GROUP BY compat_session_id) o USING (compat_session_id)";
+
+fn access_tokens() -> Entity {
+    let expires = Value::Milliseconds("t.valid_until_ms".to_owned());
+    Entity {
+        name: "access tokens",
+        key: 1,
+        columns: vec![
+            Column::secret("access_token", "t.token", "t.access_token"),
+            Column::exact("username", &localpart("t.user_id"), "u.username"),
+            Column::exact("device_id", "t.device_id", "s.device_id"),
+            Column::made("t.last_validated", "t.created_at"),
+            Column::time("expires_at", expires, "t.expires_at"),
+        ],
+        expected: format!(
+            "(SELECT t.* FROM ({}) t JOIN devices d USING (user_id, device_id) {} WHERE {ACTIVE}
+              UNION ALL
+              SELECT t.user_id, NULL, t.token, t.last_validated, t.valid_until_ms, NULL FROM {}) t",
+            of_devices(),
+            special("t.user_id"),
+            without_device(),
+        ),
+        actual: "compat_access_tokens t LEFT JOIN compat_sessions s USING (compat_session_id)
+            LEFT JOIN users u USING (user_id)"
+            .to_owned(),
+        created: "t.created_at",
+    }
+}
+
+fn refresh_tokens() -> Entity {
+    Entity {
+        name: "refresh tokens",
+        key: 1,
+        columns: vec![
+            Column::secret("refresh_token", "t.refresh_token", "r.refresh_token"),
+            Column::secret("access_token", "t.token", "t.access_token"),
+            Column::exact("username", &localpart("t.user_id"), "u.username"),
+            Column::exact("device_id", "t.device_id", "s.device_id"),
+            Column::made("t.last_validated", "r.created_at"),
+            Column::time("consumed_at", never(), "r.consumed_at"),
+        ],
+        expected: format!(
+            "(SELECT t.* FROM ({}) t JOIN devices d USING (user_id, device_id) {}
+              WHERE {ACTIVE} AND t.refresh_token IS NOT NULL) t",
+            of_devices(),
+            special("t.user_id"),
+        ),
+        actual: "compat_refresh_tokens r
+            LEFT JOIN compat_access_tokens t USING (compat_access_token_id)
+            LEFT JOIN compat_sessions s ON s.compat_session_id = r.compat_session_id
+            LEFT JOIN users u USING (user_id)"
+            .to_owned(),
+        created: "r.created_at",
+    }
+}

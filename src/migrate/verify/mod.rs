@@ -1,0 +1,443 @@
+//! The proof: whether MAS's database contains what follows from Synapse's, row by row.
+//!
+//! Both sides are [digested](digest) by PostgreSQL itself, over two connections each. Only where the
+//! digests differ are they made again, in buckets by key, and only buckets that differ are fetched, a few
+//! at first and then more and more at a time: so memory does not grow with the databases, and time not
+//! faster than they do.
+
+mod digest;
+mod entities;
+mod rows;
+mod sessions;
+
+use std::{collections::BTreeMap, path::PathBuf, pin::Pin, time::SystemTime};
+
+use futures_util::{
+    StreamExt, TryStreamExt,
+    stream::{BoxStream, Peekable},
+};
+use serde::Serialize;
+use sqlx::{PgConnection, Row as _, postgres::PgRow};
+
+pub use self::{
+    digest::Form,
+    entities::Provider,
+    rows::{Difference, Kind},
+};
+use self::{
+    digest::{Digest, Hasher},
+    entities::{Entity, Side},
+    rows::Row,
+};
+use super::{
+    MigrateError, backup, database::Database, inputs::Inputs, interrupt::Interruptions, journal,
+    scratch::Scratch,
+};
+
+/// How many rows a bucket has about.
+const BUCKET_ROWS: i64 = 500;
+
+/// How many buckets are fetched first, and how many times as many next.
+const FIRST_BUCKETS: usize = 16;
+const MORE_BUCKETS: usize = 8;
+
+/// What was found of one entity.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Name of the entity.
+    pub entity: &'static str,
+    /// Rows that follow from Synapse's database.
+    pub expected: i64,
+    /// Rows in MAS's database.
+    pub actual: i64,
+    /// Rows that are not in MAS's database.
+    pub missing: u64,
+    /// Rows that should not be in MAS's database.
+    pub extra: u64,
+    /// Rows with another value in some column.
+    pub changed: u64,
+    /// Rows with another value in some column because they have been used since the cutover.
+    pub used: u64,
+    /// Whether the search ended early, so there may be more of them.
+    pub more: bool,
+    /// The first of them.
+    pub rows: Vec<Difference>,
+    /// Whether values that are written differently, and mean the same, explain different digests.
+    #[serde(skip)]
+    explained: bool,
+}
+
+impl Report {
+    /// Whether both sides are the same, but for what users have done since.
+    #[must_use]
+    pub fn is_identical(&self) -> bool {
+        self.missing + self.extra + self.changed == 0
+    }
+}
+
+/// What is compared, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Comparison {
+    /// The providers of MAS's configuration that take the place of one of Synapse's.
+    pub providers: Vec<Provider>,
+    /// The time of the cutover (RFC 3339): what has come into MAS's database since is left out, and
+    /// sessions may have been used, ended and refreshed since, and users locked and deactivated.
+    pub cut_over: Option<String>,
+    /// Whether to look for all rows that differ, or only for enough of them to show.
+    pub every_row: bool,
+    /// How rows are hashed, if not in the best way that the servers know.
+    pub form: Option<Form>,
+}
+
+impl Comparison {
+    /// Compares the databases, entity by entity. `tell` hears of each as it is done.
+    ///
+    /// # Errors
+    ///
+    /// If a database cannot be reached or read: then nothing is known.
+    pub async fn run(
+        &self,
+        synapse: &Database,
+        mas: &Database,
+        mut tell: impl FnMut(&Report),
+    ) -> Result<Vec<Report>, MigrateError> {
+        let entities = entities::entities(&self.providers);
+        let since = self.cut_over.as_deref().map(time).transpose()?;
+        let (mut expected, mut actual) = tokio::try_join!(
+            Reader::open(synapse, Side::Expected),
+            Reader::open(mas, Side::Actual),
+        )?;
+        let known = Form::known_to(expected.version.min(actual.version));
+        let hasher = Hasher::new(self.form.unwrap_or(known));
+        // Later almost every session differs, if only by when it was used last.
+        let same = if since.is_none() {
+            same(&mut expected, &mut actual, &entities, &hasher).await?
+        } else {
+            BTreeMap::new()
+        };
+        let mut reports: Vec<Report> = Vec::new();
+        for entity in &entities {
+            let mut report = Report {
+                entity: entity.name,
+                ..Report::default()
+            };
+            if let Some(count) = same.get(entity.name) {
+                (report.expected, report.actual) = (*count, *count);
+            } else {
+                self.search(
+                    entity,
+                    &hasher,
+                    &mut expected,
+                    &mut actual,
+                    since,
+                    &mut report,
+                )
+                .await?;
+            }
+            tell(&report);
+            reports.push(report);
+        }
+        // What differs has to be found, or the search is wrong.
+        let found = |report: &Report| !report.is_identical() || report.explained;
+        if since.is_none() && same.len() < entities.len() && !reports.iter().any(found) {
+            return Err(MigrateError::Missing(
+                "the digests of both databases differ, and no row does. This is a bug of syn2mas: \
+                 do not rely on this comparison"
+                    .to_owned(),
+            ));
+        }
+        Ok(reports)
+    }
+
+    /// Looks for the rows of an entity that differ.
+    async fn search(
+        &self,
+        entity: &Entity,
+        hasher: &Hasher,
+        expected: &mut Reader<'_>,
+        actual: &mut Reader<'_>,
+        since: Option<SystemTime>,
+        report: &mut Report,
+    ) -> Result<(), MigrateError> {
+        let until = self.cut_over.as_deref();
+        let (left, right) =
+            tokio::try_join!(expected.count(entity, until), actual.count(entity, until))?;
+        let buckets = (left.max(right) / BUCKET_ROWS).clamp(1, 65536);
+        let (left, right) = tokio::try_join!(
+            expected.digests(entity, hasher, buckets, until),
+            actual.digests(entity, hasher, buckets, until),
+        )?;
+        report.expected = left.values().map(|digest| digest.count).sum();
+        report.actual = right.values().map(|digest| digest.count).sum();
+        let differing = differing(&left, &right);
+        let queries = [expected.side, actual.side].map(|side| entity.fetch(side, buckets, until));
+        let mut todo = &differing[..];
+        let mut many = FIRST_BUCKETS;
+        while !todo.is_empty() {
+            if !self.every_row && rows::is_full(report) {
+                report.more = true;
+                break;
+            }
+            let (some, rest) = todo.split_at(many.min(todo.len()));
+            let mut of_synapse = expected.fetch(entity, &queries[0], some);
+            let mut of_mas = actual.fetch(entity, &queries[1], some);
+            for bucket in some {
+                let (expected, actual) =
+                    tokio::try_join!(of_synapse.bucket(*bucket), of_mas.bucket(*bucket))?;
+                rows::compare(entity, expected, actual, since, report);
+            }
+            (todo, many) = (rest, many * MORE_BUCKETS);
+        }
+        Ok(())
+    }
+}
+
+/// Digests all entities, and gives those that are the same on both sides, with how many rows they have.
+async fn same(
+    expected: &mut Reader<'_>,
+    actual: &mut Reader<'_>,
+    entities: &[Entity],
+    hasher: &Hasher,
+) -> Result<BTreeMap<String, i64>, MigrateError> {
+    let (left, right) = tokio::try_join!(
+        expected.all_digests(entities, hasher),
+        actual.all_digests(entities, hasher),
+    )?;
+    let mut same: BTreeMap<String, i64> = left
+        .iter()
+        .filter(|(name, digest)| right.get(*name) == Some(digest))
+        .map(|(name, digest)| (name.clone(), digest.count))
+        .collect();
+    let unmade = right.get(sessions::MADE_AT_OTHER_TIMES);
+    let made = unmade.is_some_and(|digest| digest.count == 0);
+    // They prove each other only together.
+    if !made
+        || sessions::ENTITIES
+            .iter()
+            .any(|name| !same.contains_key(*name))
+    {
+        same.retain(|name, _| !sessions::ENTITIES.contains(&name.as_str()));
+    }
+    Ok(same)
+}
+
+fn differing(left: &BTreeMap<i32, Digest>, right: &BTreeMap<i32, Digest>) -> Vec<i32> {
+    let mut buckets: Vec<i32> = left.keys().chain(right.keys()).copied().collect();
+    buckets.sort_unstable();
+    buckets.dedup();
+    buckets.retain(|bucket| left.get(bucket) != right.get(bucket));
+    buckets
+}
+
+/// A time (RFC 3339).
+fn time(text: &str) -> Result<SystemTime, MigrateError> {
+    humantime::parse_rfc3339(text).map_err(|_| {
+        MigrateError::Missing(format!("{text} is no time such as 2026-01-31T12:00:00Z"))
+    })
+}
+
+/// A comparison that may come long after the cutover.
+#[derive(Clone, Debug, Default)]
+pub struct Later {
+    backup: Option<PathBuf>,
+    cut_over: Option<String>,
+}
+
+impl Later {
+    /// As given, and otherwise as the journal knows.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub fn of(
+        inputs: &Inputs,
+        backup: Option<PathBuf>,
+        cut_over: Option<String>,
+    ) -> Result<Self, MigrateError> {
+        if backup.is_some() || cut_over.is_some() {
+            return Ok(Later { backup, cut_over });
+        }
+        let memory = journal::remembered(&journal::read(&inputs.state())?);
+        if memory.cut_over.is_none() {
+            return Ok(Later::default());
+        }
+        let there = |backup: &PathBuf| backup::of_synapse(backup).exists();
+        Ok(Later {
+            backup: memory.backup.filter(there),
+            cut_over: memory.cut_over,
+        })
+    }
+
+    /// Compares MAS's database with Synapse's, or with the backup, which is put into a scratch
+    /// database for that.
+    ///
+    /// # Errors
+    ///
+    /// If a database cannot be reached, read or made.
+    pub async fn verify(
+        &self,
+        inputs: &Inputs,
+        tell: impl FnMut(&Report),
+    ) -> Result<Vec<Report>, MigrateError> {
+        let comparison = Comparison {
+            providers: inputs.providers()?,
+            cut_over: self.cut_over.clone(),
+            every_row: true,
+            form: None,
+        };
+        let mas = inputs.mas_database()?;
+        let Some(backup) = &self.backup else {
+            return comparison
+                .run(&inputs.synapse_database()?, &mas, tell)
+                .await;
+        };
+        let mut interrupted = Interruptions::listen()?;
+        let scratch =
+            Scratch::make(inputs, "the backup of Synapse's database", "syn2mas_backup").await?;
+        let compared = async {
+            backup::restore_synapse(inputs, backup, &scratch.database).await?;
+            comparison.run(&scratch.database, &mas, tell).await
+        };
+        let compared = tokio::select! {
+            compared = compared => compared,
+            () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),
+        };
+        scratch.remove().await?;
+        compared
+    }
+}
+
+/// One side of the comparison: a database in one state, which two connections see.
+struct Reader<'a> {
+    database: &'a Database,
+    side: Side,
+    connection: PgConnection,
+    second: PgConnection,
+    version: i32,
+}
+
+impl<'a> Reader<'a> {
+    async fn open(database: &'a Database, side: Side) -> Result<Self, MigrateError> {
+        let mut connection = database.snapshot().await?;
+        let second = database.same_snapshot(&mut connection).await?;
+        let version = database.version(&mut connection).await?;
+        Ok(Reader {
+            database,
+            side,
+            connection,
+            second,
+            version,
+        })
+    }
+
+    /// One digest of each entity, by its name: those of sessions and their tokens over one connection,
+    /// the others, one after the other, over the other one.
+    async fn all_digests(
+        &mut self,
+        entities: &[Entity],
+        hasher: &Hasher,
+    ) -> Result<BTreeMap<String, Digest>, MigrateError> {
+        let together = |entity: &&Entity| sessions::ENTITIES.contains(&entity.name);
+        let family: Vec<&Entity> = entities.iter().filter(together).collect();
+        let family = family
+            .try_into()
+            .unwrap_or_else(|_| unreachable!("all three are there"));
+        let family = match self.side {
+            Side::Expected => sessions::expected(hasher, family),
+            Side::Actual => sessions::actual(hasher, family),
+        };
+        let (database, side) = (self.database, self.side);
+        let (connection, second) = (&mut self.connection, &mut self.second);
+        let alone = async {
+            let mut found = BTreeMap::new();
+            for entity in entities.iter().filter(|entity| !together(entity)) {
+                let sql = entity.digest(side, hasher);
+                for row in fetched(database, connection, entity.name, &sql).await? {
+                    found.insert(entity.name.to_owned(), digest(&row));
+                }
+            }
+            Ok::<_, MigrateError>(found)
+        };
+        let (mut found, rows) = tokio::try_join!(
+            alone,
+            fetched(database, second, "sessions and tokens", &family)
+        )?;
+        found.extend(rows.iter().map(|row| (row.get("entity"), digest(row))));
+        Ok(found)
+    }
+
+    async fn count(&mut self, entity: &Entity, until: Option<&str>) -> Result<i64, MigrateError> {
+        let sql = entity.count(self.side, until);
+        let rows = fetched(self.database, &mut self.connection, entity.name, &sql).await?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
+    }
+
+    async fn digests(
+        &mut self,
+        entity: &Entity,
+        hasher: &Hasher,
+        buckets: i64,
+        until: Option<&str>,
+    ) -> Result<BTreeMap<i32, Digest>, MigrateError> {
+        let sql = entity.digests(self.side, hasher, buckets, until);
+        let rows = fetched(self.database, &mut self.connection, entity.name, &sql).await?;
+        Ok(rows
+            .iter()
+            .map(|row| (row.get("bucket"), digest(row)))
+            .collect())
+    }
+
+    /// The rows that a query gives of some buckets, which are given in order.
+    fn fetch<'s>(&'s mut self, entity: &Entity, sql: &'s str, buckets: &'s [i32]) -> Rows<'s> {
+        let columns = entity.columns.len();
+        let (database, doing) = (self.database, format!("cannot read its {}", entity.name));
+        let rows = sqlx::query(sql).bind(buckets).fetch(&mut self.connection);
+        let rows = rows.map_ok(move |row| {
+            let values = (1..=columns).map(|column| row.get(column)).collect();
+            (row.get(0), values)
+        });
+        let rows: BoxStream<'s, _> =
+            Box::pin(rows.map_err(move |error| database.failed(&doing)(error)));
+        Rows(rows.peekable())
+    }
+}
+
+/// Rows with their buckets, in the order of the buckets.
+struct Rows<'a>(Peekable<BoxStream<'a, Result<(i32, Row), MigrateError>>>);
+
+impl Rows<'_> {
+    /// The rows of a bucket, if it is the next one.
+    async fn bucket(&mut self, bucket: i32) -> Result<Vec<Row>, MigrateError> {
+        let mut rows = Vec::new();
+        let of_it =
+            |row: &Result<(i32, Row), _>| !matches!(row, Ok((other, _)) if *other != bucket);
+        while let Some(row) = Pin::new(&mut self.0).next_if(of_it).await {
+            rows.push(row?.1);
+        }
+        Ok(rows)
+    }
+}
+
+/// The digest in a row of a query.
+fn digest(row: &PgRow) -> Digest {
+    Digest {
+        count: row.get("count"),
+        total: row.get("total"),
+        mixed: row.get("mixed"),
+    }
+}
+
+async fn fetched(
+    database: &Database,
+    connection: &mut PgConnection,
+    what: &str,
+    sql: &str,
+) -> Result<Vec<PgRow>, MigrateError> {
+    let begun = std::time::Instant::now();
+    let rows = sqlx::query(sql)
+        .fetch_all(connection)
+        .await
+        .map_err(database.failed(&format!("cannot digest its {what}")))?;
+    tracing::debug!("{}: {what}: {:?}", database.which, begun.elapsed());
+    Ok(rows)
+}

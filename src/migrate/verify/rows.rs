@@ -1,0 +1,249 @@
+//! Single rows of both sides, compared.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Report,
+    entities::{Column, Content, Entity},
+};
+
+/// A row as texts, column by column.
+pub type Row = Vec<Option<String>>;
+
+/// How many rows with differences are shown of each entity; all are counted.
+const SHOWN: usize = 100;
+
+/// A row that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// How.
+    pub kind: Kind,
+    /// The columns of its key. Secrets are short hashes.
+    pub key: BTreeMap<&'static str, Option<String>>,
+    /// The columns that differ: what is expected, and what is there. Empty for missing and extra
+    /// rows.
+    pub columns: BTreeMap<&'static str, [Option<String>; 2]>,
+}
+
+/// How a row differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// It is not in MAS's database.
+    Missing,
+    /// It should not be in MAS's database.
+    Extra,
+    /// It has another value in some column.
+    Changed,
+}
+
+/// Compares the rows of one bucket, and adds what differs to the report. With the time of the cutover,
+/// what users have done since is counted apart.
+pub fn compare(
+    entity: &Entity,
+    expected: Vec<Row>,
+    actual: Vec<Row>,
+    since: Option<SystemTime>,
+    report: &mut Report,
+) {
+    let mut keys: BTreeMap<Row, [Vec<Row>; 2]> = BTreeMap::new();
+    for (side, rows) in [expected, actual].into_iter().enumerate() {
+        for row in rows {
+            keys.entry(row[..entity.key].to_vec()).or_default()[side].push(row);
+        }
+    }
+    for (_, [expected, actual]) in keys {
+        let (expected, actual) = without_common(expected, actual);
+        let both = expected.len().min(actual.len());
+        for (left, right) in expected.iter().zip(&actual) {
+            compare_row(entity, left, right, since, report);
+        }
+        for row in &expected[both..] {
+            report.missing += 1;
+            add(report, entity, Kind::Missing, row, None);
+        }
+        for row in &actual[both..] {
+            report.extra += 1;
+            add(report, entity, Kind::Extra, row, None);
+        }
+    }
+}
+
+/// What is in one list and not in the other one, in order.
+fn without_common(mut left: Vec<Row>, mut right: Vec<Row>) -> (Vec<Row>, Vec<Row>) {
+    left.sort();
+    right.sort();
+    let (mut only_left, mut only_right) = (Vec::new(), Vec::new());
+    let mut right = right.into_iter().peekable();
+    for row in left {
+        while let Some(other) = right.next_if(|other| *other < row) {
+            only_right.push(other);
+        }
+        if right.next_if_eq(&row).is_none() {
+            only_left.push(row);
+        }
+    }
+    only_right.extend(right);
+    (only_left, only_right)
+}
+
+fn compare_row(
+    entity: &Entity,
+    expected: &Row,
+    actual: &Row,
+    since: Option<SystemTime>,
+    report: &mut Report,
+) {
+    let values = entity.columns.iter().zip(expected.iter().zip(actual));
+    let differing = values.filter(|(_, (expected, actual))| expected != actual);
+    let wrong: Vec<&Column> = differing
+        .filter(|(column, (expected, actual))| {
+            let accepted = accepts(column.content, expected.as_deref(), actual.as_deref());
+            // The digests cannot know of these.
+            report.explained |= accepted && column.content != Content::OneOfTimes;
+            !accepted
+        })
+        .map(|(column, _)| column)
+        .collect();
+    if wrong.is_empty() {
+        return;
+    }
+    if since.is_some_and(|since| used(entity, &wrong, actual, since)) {
+        report.used += 1;
+    } else {
+        report.changed += 1;
+        add(report, entity, Kind::Changed, expected, Some(actual));
+    }
+}
+
+/// Whether the import makes a value of MAS's of one of Synapse's, although they are written differently.
+fn accepts(content: Content, expected: Option<&str>, actual: Option<&str>) -> bool {
+    match content {
+        Content::Exact | Content::Secret => expected == actual,
+        Content::KnownTime => expected.is_none() || expected == actual,
+        Content::OneOfTimes => {
+            expected.is_none_or(|times| times.split('|').any(|time| Some(time) == actual))
+        }
+        // MAS reads it as Rust does, and PostgreSQL writes some in another way than Rust: ::1.2.3.4.
+        Content::Address => {
+            address(expected) == actual.and_then(|text| text.parse().ok())
+                && (actual.is_none() || address(actual).is_some())
+        }
+    }
+}
+
+/// An address as MAS reads it: nothing if it is none.
+fn address(text: Option<&str>) -> Option<IpAddr> {
+    text?.parse().ok()
+}
+
+/// Whether a row differs in some columns only by what its user has done since a time.
+fn used(entity: &Entity, differing: &[&Column], actual: &Row, since: SystemTime) -> bool {
+    let later = |name: &str| {
+        let at = entity.columns.iter().position(|column| column.name == name);
+        let value = at.and_then(|at| actual[at].as_deref());
+        value.and_then(time).is_some_and(|time| time >= since)
+    };
+    differing.iter().all(|column| match column.name {
+        "last_active_at" | "last_active_ip" | "user_agent" | "human_name" => {
+            later("last_active_at")
+        }
+        "finished_at" | "locked_at" | "deactivated_at" | "consumed_at" | "expires_at" => {
+            later(column.name)
+        }
+        _ => false,
+    })
+}
+
+/// A time as PostgreSQL writes it in UTC: `2026-01-31 12:00:00.5+00`.
+fn time(text: &str) -> Option<SystemTime> {
+    let time = humantime::parse_rfc3339_weak(text.strip_suffix("+00")?).ok()?;
+    (time >= UNIX_EPOCH).then_some(time)
+}
+
+fn add(report: &mut Report, entity: &Entity, kind: Kind, row: &Row, other: Option<&Row>) {
+    if report.rows.len() >= SHOWN {
+        return;
+    }
+    let key = entity.columns.iter().zip(row).take(entity.key);
+    let key = key.map(|(column, value)| (column.name, shown(column, value.as_deref())));
+    let values = entity
+        .columns
+        .iter()
+        .zip(row.iter().zip(other.into_iter().flatten()));
+    let wrong = values.filter(|(column, (value, other))| {
+        !accepts(column.content, value.as_deref(), other.as_deref())
+    });
+    let columns = wrong.map(|(column, (value, other))| {
+        let both = [value, other].map(|value| shown(column, value.as_deref()));
+        (column.name, both)
+    });
+    report.rows.push(Difference {
+        kind,
+        key: key.collect(),
+        columns: columns.collect(),
+    });
+}
+
+/// Whether a report shows as many rows as it ever will.
+#[must_use]
+pub fn is_full(report: &Report) -> bool {
+    report.rows.len() >= SHOWN
+}
+
+/// A value as a report shows it.
+fn shown(column: &Column, value: Option<&str>) -> Option<String> {
+    let value = value?;
+    if column.content != Content::Secret {
+        return Some(value.to_owned());
+    }
+    let hash = format!("{:x}", Sha256::digest(value.as_bytes()));
+    Some(format!("sha256:{}…", &hash[..8]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_compared_as_addresses() {
+        let accepts = |expected, actual| accepts(Content::Address, expected, actual);
+        assert!(accepts(Some("::1.2.3.4"), Some("::1.2.3.4")));
+        assert!(accepts(Some("::102:304"), Some("::1.2.3.4")));
+        assert!(accepts(Some("2001:DB8::1"), Some("2001:db8::1")));
+        assert!(accepts(Some("192.168.1.5/24"), None));
+        assert!(accepts(Some("unknown"), None));
+        assert!(accepts(None, None));
+        assert!(!accepts(Some("192.0.2.1"), Some("192.0.2.1/24")));
+        assert!(!accepts(Some("unknown"), Some("192.0.2.1/24")));
+        assert!(!accepts(Some("192.0.2.1"), None));
+        assert!(!accepts(None, Some("192.0.2.1")));
+    }
+
+    #[test]
+    fn a_time_is_read_as_postgresql_writes_it() {
+        let since = humantime::parse_rfc3339("2026-01-31T12:00:00.5Z").unwrap();
+        assert_eq!(time("2026-01-31 12:00:00.5+00"), Some(since));
+        assert_eq!(time("infinity"), None);
+        assert_eq!(time("0044-03-15 12:00:00+00 BC"), None);
+    }
+
+    #[test]
+    fn common_rows_are_left_out_as_often_as_they_are_there() {
+        let rows = |texts: &[&str]| -> Vec<Row> {
+            texts
+                .iter()
+                .map(|text| vec![Some((*text).to_owned())])
+                .collect()
+        };
+        let (left, right) = without_common(rows(&["b", "a", "a", "d"]), rows(&["c", "a", "b"]));
+        assert_eq!((left, right), (rows(&["a", "d"]), rows(&["c"])));
+    }
+}
