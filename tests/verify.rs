@@ -5,9 +5,15 @@ mod common;
 
 use common::{
     MasCli,
-    harness::TestResult,
+    harness::{Skip, TestResult},
     postgres::{Migration, Postgres},
+    rows::{self, Dice},
 };
+use mas2nix::migrate::{
+    database::Database,
+    verify::{Comparison, Form, Provider, Report},
+};
+use proptest::test_runner::TestRunner;
 use serde_json::Value;
 
 fn verify(migration: &Migration, extra: &[&str]) -> (Option<i32>, Value) {
@@ -356,7 +362,393 @@ fn what_cannot_be_told_is_not_called_identical() -> TestResult {
     Ok(())
 }
 
+/// Compares two databases as `syn2mas` does, with one form of the hash.
+fn compare(server: &Postgres, synapse: &str, mas: &str, form: Form) -> Vec<Report> {
+    let provider = |synapse_id: &str, mas_id: &str| Provider {
+        synapse_id: synapse_id.to_owned(),
+        mas_id: mas_id.parse().unwrap(),
+    };
+    let comparison = Comparison {
+        providers: vec![
+            provider("oidc-one", "01HFVBY12TMNTYTBV8W921M5FA"),
+            provider("oidc", "01HFVBY12TMNTYTBV8W921M5FB"),
+        ],
+        form: Some(form),
+        every_row: true,
+        ..Comparison::default()
+    };
+    let database =
+        |which, name: &str| Database::new(which, server.uri(name).parse().unwrap(), None);
+    let (synapse, mas) = (database("Synapse's", synapse), database("MAS's", mas));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime
+        .block_on(comparison.run(&synapse, &mas, |_| {}))
+        .unwrap()
+}
+
+const FORMS: [Form; 2] = [Form::Record, Form::Text];
+
+/// Whatever the import takes, it is not called wrong.
+fn what_the_import_makes_is_identical() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let mut runner = TestRunner::default();
+    let migration = Migration::new(&server, &mas, "unused", "empty_mas");
+    migration.migrate_database();
+    for case in 0..12 {
+        let (synapse, target) = (format!("synapse{case}"), format!("mas{case}"));
+        server.create_empty_synapse(&synapse);
+        let mut dice = Dice {
+            runner: &mut runner,
+            odd_addresses: true,
+        };
+        let statements = rows::homeserver(&mut dice, 40);
+        server.sql(&synapse, &statements);
+        server.copy("empty_mas", &target);
+        migration
+            .try_import(&server.uri(&synapse), &target)
+            .unwrap_or_else(|said| panic!("{said}\n{statements}"));
+        for form in FORMS {
+            for report in compare(&server, &synapse, &target, form) {
+                assert!(report.is_identical(), "{form:?} {report:#?}\n{statements}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The tables that the import writes, their keys, and their other columns.
+const TABLES: &[(&str, &str, &[&str])] = &[
+    (
+        "users",
+        "user_id",
+        &[
+            "username",
+            "created_at",
+            "locked_at",
+            "deactivated_at",
+            "can_request_admin",
+            "is_guest",
+        ],
+    ),
+    (
+        "user_passwords",
+        "user_password_id",
+        &[
+            "user_id",
+            "version",
+            "hashed_password",
+            "created_at",
+            "upgraded_from_id",
+        ],
+    ),
+    (
+        "user_emails",
+        "user_email_id",
+        &["user_id", "email", "created_at"],
+    ),
+    (
+        "user_unsupported_third_party_ids",
+        "ctid",
+        &["user_id", "medium", "address", "created_at"],
+    ),
+    (
+        "upstream_oauth_links",
+        "upstream_oauth_link_id",
+        &[
+            "upstream_oauth_provider_id",
+            "subject",
+            "user_id",
+            "created_at",
+            "human_account_name",
+        ],
+    ),
+    (
+        "compat_sessions",
+        "compat_session_id",
+        &[
+            "user_id",
+            "device_id",
+            "human_name",
+            "is_synapse_admin",
+            "created_at",
+            "last_active_at",
+            "last_active_ip",
+            "user_agent",
+            "finished_at",
+            "user_session_id",
+        ],
+    ),
+    (
+        "compat_access_tokens",
+        "compat_access_token_id",
+        &[
+            "compat_session_id",
+            "access_token",
+            "created_at",
+            "expires_at",
+        ],
+    ),
+    (
+        "compat_refresh_tokens",
+        "compat_refresh_token_id",
+        &[
+            "compat_session_id",
+            "compat_access_token_id",
+            "refresh_token",
+            "created_at",
+            "consumed_at",
+        ],
+    ),
+];
+
+/// What MAS's database means, whatever ids it has: a line for each user, and each session with its tokens.
+/// Times that are no whole milliseconds come from the import's clock, and mean nothing.
+const MEANING: &str = "
+  SELECT 'user', u.username, u.created_at, u.locked_at, u.deactivated_at, u.can_request_admin,
+    u.is_guest,
+    (SELECT array_agg(ROW(version, hashed_password, created_at, upgraded_from_id)::text ORDER BY 1)
+     FROM (SELECT * FROM user_passwords p WHERE p.user_id = u.user_id ORDER BY p::text) p)::text,
+    (SELECT array_agg(l ORDER BY l) FROM (SELECT ROW(email, created_at)::text AS l FROM user_emails e
+      WHERE e.user_id = u.user_id) l)::text,
+    (SELECT array_agg(l ORDER BY l) FROM (SELECT ROW(medium, address, created_at)::text AS l
+      FROM user_unsupported_third_party_ids e WHERE e.user_id = u.user_id) l)::text,
+    (SELECT array_agg(l ORDER BY l) FROM (SELECT ROW(upstream_oauth_provider_id, subject, created_at,
+        human_account_name)::text AS l
+      FROM upstream_oauth_links e WHERE e.user_id = u.user_id) l)::text
+  FROM users u";
+
+const MEANING_OF_SESSIONS: &str = "
+  SELECT 'session', (SELECT username FROM users u WHERE u.user_id = s.user_id), s.device_id, s.human_name,
+    s.is_synapse_admin, s.last_active_at, s.last_active_ip, s.user_agent, s.finished_at,
+    s.user_session_id, t.tokens,
+    CASE WHEN t.unknown THEN 'unknown' WHEN cardinality(t.times) > 1 AND s.created_at = ANY(t.times)
+      THEN 'one of them' ELSE s.created_at::text END
+  FROM compat_sessions s CROSS JOIN LATERAL (
+    SELECT array_agg(DISTINCT CASE WHEN s.device_id IS NULL THEN created_at
+          ELSE greatest(created_at, 'epoch') END) FILTER (WHERE plain OR NOT any_plain) AS times,
+      coalesce(bool_or(created_at <> date_trunc('milliseconds', created_at))
+        FILTER (WHERE plain OR NOT any_plain), true) AS unknown,
+      array_agg(ROW(access_token, known, expires_at, refreshes)::text ORDER BY access_token)::text AS tokens
+    FROM (SELECT t.*, r.refreshes, r.refreshes IS NULL AS plain,
+        bool_or(r.refreshes IS NULL) OVER () AS any_plain,
+        CASE WHEN t.created_at = date_trunc('milliseconds', t.created_at) THEN t.created_at END AS known
+      FROM compat_access_tokens t LEFT JOIN LATERAL (
+        SELECT array_agg(ROW(refresh_token, consumed_at,
+            CASE WHEN created_at = date_trunc('milliseconds', created_at) THEN created_at END,
+            (SELECT ROW(u.username, o.device_id) FROM compat_sessions o JOIN users u USING (user_id)
+             WHERE o.compat_session_id = r.compat_session_id))::text ORDER BY refresh_token)::text AS refreshes
+        FROM compat_refresh_tokens r WHERE r.compat_access_token_id = t.compat_access_token_id) r ON true
+      WHERE t.compat_session_id = s.compat_session_id) t) t";
+
+fn meaning(server: &Postgres) -> String {
+    let lines = |query: &str| {
+        format!(
+            "SELECT string_agg(l, E'\\n' ORDER BY l) FROM (SELECT q::text AS l FROM ({query}) q) q"
+        )
+    };
+    server.sql(
+        "mas",
+        &format!("{};{}", lines(MEANING), lines(MEANING_OF_SESSIONS)),
+    )
+}
+
+/// A database of MAS that may be changed in whatever way, and made anew.
+struct Changeable<'a> {
+    server: &'a Postgres,
+    meaning: String,
+}
+
+impl<'a> Changeable<'a> {
+    fn new(server: &'a Postgres) -> Self {
+        // Nothing but the digest is to find a change.
+        server.sql(
+            "mas",
+            "DO $$ DECLARE c record; BEGIN
+               FOR c IN SELECT conrelid::regclass AS t, conname FROM pg_constraint
+                 WHERE contype IN ('u', 'f', 'p') AND connamespace = 'public'::regnamespace
+                 ORDER BY contype = 'f' DESC
+               LOOP EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.t, c.conname); END LOOP;
+             END $$; CREATE SCHEMA kept",
+        );
+        for (table, _, _) in TABLES {
+            server.sql(
+                "mas",
+                &format!("CREATE TABLE kept.{table} AS TABLE {table}"),
+            );
+        }
+        Changeable {
+            server,
+            meaning: meaning(server),
+        }
+    }
+
+    /// Changes some tables, looks whether every form of the comparison notices exactly if something means
+    /// another thing now, and makes them anew.
+    fn try_change(&self, change: &str, tables: &[&str]) -> bool {
+        self.server.sql("mas", change);
+        let same = meaning(self.server) == self.meaning;
+        for form in FORMS {
+            let reports = compare(self.server, "synapse", "mas", form);
+            assert_eq!(
+                reports.iter().all(Report::is_identical),
+                same,
+                "{form:?}: {change}\n{reports:#?}"
+            );
+        }
+        let anew = tables.iter().map(|table| {
+            format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept.{table};")
+        });
+        self.server.sql("mas", &anew.collect::<String>());
+        !same
+    }
+}
+
+/// Which rows exchange their values.
+const ROWS: &[&str] = &[
+    "ORDER BY random() LIMIT 2",
+    "ORDER BY random() LIMIT 3",
+    "WHERE {first} = (SELECT {first} FROM {table} GROUP BY 1 HAVING count(*) > 1 ORDER BY random() LIMIT 1)",
+];
+
+/// The columns whose values are exchanged: one, or two.
+fn choices<'a>(columns: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let mut choices = Vec::new();
+    for (i, one) in columns.iter().enumerate() {
+        choices.push(vec![*one]);
+        choices.extend(columns[i + 1..].iter().map(|other| vec![*one, *other]));
+    }
+    choices
+}
+
+/// A server with a generated homeserver, imported.
+fn imported() -> Result<Postgres, Skip> {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    server.create_empty_synapse("synapse");
+    let mut runner = TestRunner::default();
+    let mut dice = Dice {
+        runner: &mut runner,
+        odd_addresses: false,
+    };
+    server.sql("synapse", &rows::homeserver(&mut dice, 60));
+    Migration::new(&server, &mas, "synapse", "mas").import();
+    for report in compare(&server, "synapse", "mas", Form::Record) {
+        // Else no digest is the same to begin with, and it would not matter what it sees.
+        assert!(report.is_identical() && !report.explained, "{report:#?}");
+    }
+    Ok(server)
+}
+
+fn no_exchange_goes_unseen() -> TestResult {
+    let server = imported()?;
+    let database = Changeable::new(&server);
+    for (table, id, columns) in TABLES {
+        let mut seen = 0;
+        for choice in choices(columns) {
+            for rows in ROWS {
+                let rows = rows
+                    .replace("{table}", table)
+                    .replace("{first}", columns[0]);
+                let set: Vec<String> = choice
+                    .iter()
+                    .map(|column| format!("{column} = old.{column}"))
+                    .collect();
+                let change = format!(
+                    "WITH chosen AS (SELECT * FROM (SELECT {id} AS id FROM {table} {rows}) c),
+                     cycle AS (SELECT id, coalesce(lead(id) OVER w, first_value(id) OVER w) AS next
+                       FROM chosen WINDOW w AS (ORDER BY id))
+                     UPDATE {table} t SET {} FROM cycle, {table} old
+                     WHERE t.{id} = cycle.id AND old.{id} = cycle.next",
+                    set.join(", ")
+                );
+                seen += usize::from(database.try_change(&change, &[table]));
+            }
+        }
+        assert!(
+            seen >= columns.len(),
+            "{table}: only {seen} exchanges changed anything"
+        );
+    }
+    Ok(())
+}
+
+/// What may happen to sessions of one user, `a` and `b`, both with a device or both without one.
+const SESSIONS: &[(&str, &str)] = &[
+    (
+        "all tokens of one move to the other",
+        "UPDATE compat_access_tokens SET compat_session_id = a FROM pair WHERE compat_session_id = b;
+         UPDATE compat_refresh_tokens SET compat_session_id = a FROM pair WHERE compat_session_id = b",
+    ),
+    (
+        "one token moves to the other",
+        "UPDATE compat_access_tokens SET compat_session_id = a FROM pair WHERE compat_access_token_id =
+           (SELECT t.compat_access_token_id FROM compat_access_tokens t
+            WHERE t.compat_session_id = b ORDER BY random() LIMIT 1)",
+    ),
+    (
+        "both exchange their tokens",
+        "UPDATE compat_access_tokens SET compat_session_id =
+           CASE compat_session_id WHEN a THEN b ELSE a END FROM pair WHERE compat_session_id IN (a, b)",
+    ),
+    (
+        "one takes the tokens of the other, which ends",
+        "UPDATE compat_access_tokens SET compat_session_id = a FROM pair WHERE compat_session_id = b;
+         UPDATE compat_refresh_tokens SET compat_session_id = a FROM pair WHERE compat_session_id = b;
+         DELETE FROM compat_sessions USING pair WHERE compat_session_id = b",
+    ),
+    (
+        "one takes the tokens of the other, which ends, and a third one is there twice",
+        "UPDATE compat_access_tokens SET compat_session_id = a FROM pair WHERE compat_session_id = b;
+         DELETE FROM compat_sessions USING pair WHERE compat_session_id = b;
+         CREATE TEMP TABLE third AS SELECT s.* FROM compat_sessions s, pair WHERE compat_session_id <> a
+           AND (SELECT count(*) FROM compat_access_tokens t
+                WHERE t.compat_session_id = s.compat_session_id) > 1 LIMIT 1;
+         UPDATE compat_access_tokens SET compat_session_id = '00000000-0000-0000-0000-000000000001'
+           WHERE compat_access_token_id = (SELECT compat_access_token_id FROM compat_access_tokens
+             JOIN third USING (compat_session_id) LIMIT 1);
+         UPDATE third SET compat_session_id = '00000000-0000-0000-0000-000000000001';
+         INSERT INTO compat_sessions SELECT * FROM third",
+    ),
+    (
+        "one is there twice",
+        "INSERT INTO compat_sessions SELECT gen_random_uuid(), user_id, device_id, s.created_at,
+           finished_at, is_synapse_admin, last_active_at, last_active_ip, user_session_id, user_agent,
+           human_name FROM compat_sessions s, pair WHERE compat_session_id = a",
+    ),
+];
+
+fn a_token_belongs_to_its_session() -> TestResult {
+    let server = imported()?;
+    let database = Changeable::new(&server);
+    for (what, change) in SESSIONS {
+        for device in ["IS NULL", "IS NOT NULL"] {
+            let mut seen = 0;
+            for _ in 0..3 {
+                let pair = format!(
+                    "CREATE TEMP TABLE pair AS SELECT x.compat_session_id AS a, y.compat_session_id AS b
+                     FROM compat_sessions x JOIN compat_sessions y USING (user_id)
+                     WHERE x.compat_session_id <> y.compat_session_id
+                       AND x.device_id {device} AND y.device_id {device} ORDER BY random() LIMIT 1"
+                );
+                let tables = [
+                    "compat_sessions",
+                    "compat_access_tokens",
+                    "compat_refresh_tokens",
+                ];
+                seen += usize::from(database.try_change(&format!("{pair};\n{change}"), &tables));
+            }
+            assert!(seen > 0, "{what}: nothing changed");
+        }
+    }
+    Ok(())
+}
+
 common::harness::tests![
+    a_token_belongs_to_its_session,
     every_changed_row_is_found,
     what_cannot_be_told_is_not_called_identical,
+    what_the_import_makes_is_identical,
+    no_exchange_goes_unseen,
 ];

@@ -7,6 +7,7 @@ pub mod generate;
 pub mod harness;
 pub mod homeserver;
 pub mod postgres;
+pub mod rows;
 
 use std::{
     io::Write as _,

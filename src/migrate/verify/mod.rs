@@ -64,7 +64,7 @@ pub struct Report {
     pub rows: Vec<Difference>,
     /// Whether values that are written differently, and mean the same, explain different digests.
     #[serde(skip)]
-    explained: bool,
+    pub explained: bool,
 }
 
 impl Report {
