@@ -20,7 +20,7 @@ pub struct Chapter {
 macro_rules! catalogue {
     ($($title:literal { $($name:ident: $id:literal, $severity:ident, $meaning:literal, $fix:literal;)* })*) => {
         $($(
-            #[doc = $meaning]
+            #[doc = concat!("`", $id, "`")]
             pub const $name: FindingKind = FindingKind {
                 id: $id,
                 severity: $severity,

@@ -85,7 +85,7 @@ impl Dice<'_> {
         )
     }
 
-    fn sometimes(&mut self, value: impl ToString) -> String {
+    fn sometimes(&mut self, value: &impl ToString) -> String {
         if self.once_in(3) {
             "NULL".to_owned()
         } else {
@@ -147,7 +147,7 @@ impl Homeserver {
         let hash = dice.below(i + 2);
         let values = [
             user.clone(),
-            dice.sometimes(quoted(&format!("$2b$12$of{hash}"))),
+            dice.sometimes(&quoted(&format!("$2b$12$of{hash}"))),
             (dice.time().max(-2_000) / 1_000).to_string(),
             admin,
             guest,
@@ -217,10 +217,10 @@ impl Homeserver {
         let values = [
             user.to_owned(),
             device.to_owned(),
-            dice.sometimes(name),
-            dice.sometimes(seen),
-            dice.sometimes(ip),
-            dice.sometimes(agent),
+            dice.sometimes(&name),
+            dice.sometimes(&seen),
+            dice.sometimes(&ip),
+            dice.sometimes(&agent),
             hidden.to_string(),
         ];
         self.insert(
@@ -270,17 +270,17 @@ impl Homeserver {
         self.tokens += 1;
         let (expires, validated) = (dice.time(), dice.time());
         let puppets = refresh_token == "NULL" && dice.once_in(10);
-        let used = dice.once_in(2);
+        let was_used = dice.once_in(2);
         let values = [
             self.tokens.to_string(),
             user.to_owned(),
             device.to_owned(),
             format!("'syt_{}'", self.tokens),
-            dice.sometimes(expires),
-            dice.sometimes(validated),
+            dice.sometimes(&expires),
+            dice.sometimes(&validated),
             if puppets { "'@u0:example.com'" } else { "NULL" }.to_owned(),
             refresh_token.to_owned(),
-            dice.sometimes(used),
+            dice.sometimes(&was_used),
         ];
         self.insert(
             "access_tokens (id, user_id, device_id, token, valid_until_ms, last_validated, \

@@ -428,5 +428,12 @@ pub fn rows(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if left > 0 {
         writeln!(out, "\n{}: {left} more rows differ", report.entity)?;
     }
+    if report.more {
+        writeln!(
+            out,
+            "\n{}: there may be more, which were not looked for",
+            report.entity
+        )?;
+    }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! The proof: whether MAS's database contains what follows from Synapse's, row by row.
 //!
 //! Both sides are [digested](digest) by PostgreSQL itself, over two connections each. Only where the
-//! digests differ are they made again, in buckets by key, and only buckets that differ are fetched, a few
-//! at first and then more and more at a time: so memory does not grow with the databases, and time not
-//! faster than they do.
+//! digests differ are they made again, in buckets by key, and only buckets that differ are fetched: a few
+//! of them first, for who only wants to know what is wrong, and then all others with one query, bucket by
+//! bucket. So memory does not grow with the databases, and time not faster than they do.
 
 mod digest;
 mod entities;
@@ -37,9 +37,8 @@ use super::{
 /// How many rows a bucket has about.
 const BUCKET_ROWS: i64 = 500;
 
-/// How many buckets are fetched first, and how many times as many next.
+/// How many buckets are fetched first.
 const FIRST_BUCKETS: usize = 16;
-const MORE_BUCKETS: usize = 8;
 
 /// What was found of one entity.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -71,7 +70,7 @@ impl Report {
     /// Whether both sides are the same, but for what users have done since.
     #[must_use]
     pub fn is_identical(&self) -> bool {
-        self.missing + self.extra + self.changed == 0
+        self.missing + self.extra + self.changed == 0 && !self.more
     }
 }
 
@@ -83,7 +82,7 @@ pub struct Comparison {
     /// The time of the cutover (RFC 3339): what has come into MAS's database since is left out, and
     /// sessions may have been used, ended and refreshed since, and users locked and deactivated.
     pub cut_over: Option<String>,
-    /// Whether to look for all rows that differ, or only for enough of them to show.
+    /// Whether to look for every row that differs, or only for enough of them to show.
     pub every_row: bool,
     /// How rows are hashed, if not in the best way that the servers know.
     pub form: Option<Form>,
@@ -110,36 +109,34 @@ impl Comparison {
         let known = Form::known_to(expected.version.min(actual.version));
         let hasher = Hasher::new(self.form.unwrap_or(known));
         // Later almost every session differs, if only by when it was used last.
-        let same = if since.is_none() {
-            same(&mut expected, &mut actual, &entities, &hasher).await?
-        } else {
-            BTreeMap::new()
+        let digests = match since {
+            None => Some(both_digests(&mut expected, &mut actual, &entities, &hasher).await?),
+            Some(_) => None,
         };
         let mut reports: Vec<Report> = Vec::new();
         for entity in &entities {
-            let mut report = Report {
-                entity: entity.name,
-                ..Report::default()
+            let enough = !self.every_row && reports.iter().any(rows::is_full);
+            let known = digests.as_ref().and_then(|digests| digests.of(entity));
+            let report = match known {
+                Some((left, right, same)) if same || enough => Report {
+                    entity: entity.name,
+                    expected: left,
+                    actual: right,
+                    more: !same,
+                    ..Report::default()
+                },
+                _ => {
+                    self.search(entity, &hasher, &mut expected, &mut actual, since)
+                        .await?
+                }
             };
-            if let Some(count) = same.get(entity.name) {
-                (report.expected, report.actual) = (*count, *count);
-            } else {
-                self.search(
-                    entity,
-                    &hasher,
-                    &mut expected,
-                    &mut actual,
-                    since,
-                    &mut report,
-                )
-                .await?;
-            }
             tell(&report);
             reports.push(report);
         }
         // What differs has to be found, or the search is wrong.
+        let differ = digests.is_some_and(|digests| !digests.are_same(&entities));
         let found = |report: &Report| !report.is_identical() || report.explained;
-        if since.is_none() && same.len() < entities.len() && !reports.iter().any(found) {
+        if differ && !reports.iter().any(found) {
             return Err(MigrateError::Missing(
                 "the digests of both databases differ, and no row does. This is a bug of syn2mas: \
                  do not rely on this comparison"
@@ -157,8 +154,7 @@ impl Comparison {
         expected: &mut Reader<'_>,
         actual: &mut Reader<'_>,
         since: Option<SystemTime>,
-        report: &mut Report,
-    ) -> Result<(), MigrateError> {
+    ) -> Result<Report, MigrateError> {
         let until = self.cut_over.as_deref();
         let (left, right) =
             tokio::try_join!(expected.count(entity, until), actual.count(entity, until))?;
@@ -167,58 +163,78 @@ impl Comparison {
             expected.digests(entity, hasher, buckets, until),
             actual.digests(entity, hasher, buckets, until),
         )?;
-        report.expected = left.values().map(|digest| digest.count).sum();
-        report.actual = right.values().map(|digest| digest.count).sum();
+        let mut report = Report {
+            entity: entity.name,
+            expected: left.values().map(|digest| digest.count).sum(),
+            actual: right.values().map(|digest| digest.count).sum(),
+            ..Report::default()
+        };
+        let queries = [Side::Expected, Side::Actual].map(|side| entity.fetch(side, buckets, until));
         let differing = differing(&left, &right);
-        let queries = [expected.side, actual.side].map(|side| entity.fetch(side, buckets, until));
-        let mut todo = &differing[..];
-        let mut many = FIRST_BUCKETS;
-        while !todo.is_empty() {
-            if !self.every_row && rows::is_full(report) {
-                report.more = true;
-                break;
+        let first = if self.every_row {
+            differing.len()
+        } else {
+            FIRST_BUCKETS.min(differing.len())
+        };
+        let (first, rest) = differing.split_at(first);
+        for some in [first, rest] {
+            if some.is_empty() {
+                continue;
             }
-            let (some, rest) = todo.split_at(many.min(todo.len()));
             let mut of_synapse = expected.fetch(entity, &queries[0], some);
             let mut of_mas = actual.fetch(entity, &queries[1], some);
             for bucket in some {
+                if !self.every_row && rows::is_full(&report) {
+                    report.more = true;
+                    return Ok(report);
+                }
                 let (expected, actual) =
                     tokio::try_join!(of_synapse.bucket(*bucket), of_mas.bucket(*bucket))?;
-                rows::compare(entity, expected, actual, since, report);
+                rows::compare(entity, expected, actual, since, &mut report);
             }
-            (todo, many) = (rest, many * MORE_BUCKETS);
         }
-        Ok(())
+        Ok(report)
     }
 }
 
-/// Digests all entities, and gives those that are the same on both sides, with how many rows they have.
-async fn same(
+/// The digests of all entities on both sides, by their names.
+struct Digests {
+    left: BTreeMap<String, Digest>,
+    right: BTreeMap<String, Digest>,
+}
+
+impl Digests {
+    /// How many rows both sides have of an entity, and whether they are the same.
+    fn of(&self, entity: &Entity) -> Option<(i64, i64, bool)> {
+        let (left, right) = (self.left.get(entity.name)?, self.right.get(entity.name)?);
+        // Sessions and their tokens prove each other only together.
+        let same = if sessions::ENTITIES.contains(&entity.name) {
+            let unmade = self.right.get(sessions::MADE_AT_OTHER_TIMES)?;
+            let same = |name: &&str| self.left.get(*name) == self.right.get(*name);
+            unmade.count == 0 && sessions::ENTITIES.iter().all(same)
+        } else {
+            left == right
+        };
+        Some((left.count, right.count, same))
+    }
+
+    fn are_same(&self, entities: &[Entity]) -> bool {
+        let same = |entity| self.of(entity).is_some_and(|(_, _, same)| same);
+        entities.iter().all(same)
+    }
+}
+
+async fn both_digests(
     expected: &mut Reader<'_>,
     actual: &mut Reader<'_>,
     entities: &[Entity],
     hasher: &Hasher,
-) -> Result<BTreeMap<String, i64>, MigrateError> {
+) -> Result<Digests, MigrateError> {
     let (left, right) = tokio::try_join!(
         expected.all_digests(entities, hasher),
         actual.all_digests(entities, hasher),
     )?;
-    let mut same: BTreeMap<String, i64> = left
-        .iter()
-        .filter(|(name, digest)| right.get(*name) == Some(digest))
-        .map(|(name, digest)| (name.clone(), digest.count))
-        .collect();
-    let unmade = right.get(sessions::MADE_AT_OTHER_TIMES);
-    let made = unmade.is_some_and(|digest| digest.count == 0);
-    // They prove each other only together.
-    if !made
-        || sessions::ENTITIES
-            .iter()
-            .any(|name| !same.contains_key(*name))
-    {
-        same.retain(|name, _| !sessions::ENTITIES.contains(&name.as_str()));
-    }
-    Ok(same)
+    Ok(Digests { left, right })
 }
 
 fn differing(left: &BTreeMap<i32, Digest>, right: &BTreeMap<i32, Digest>) -> Vec<i32> {
