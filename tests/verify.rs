@@ -170,6 +170,16 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "missing",
     ),
     (
+        "UPDATE upstream_oauth_links SET human_account_name = 'bob' WHERE subject = 'subject of bob'",
+        "upstream links",
+        "changed",
+    ),
+    (
+        "UPDATE upstream_oauth_links SET created_at = created_at + interval '1 s' WHERE subject = 'subject of bob'",
+        "upstream links",
+        "changed",
+    ),
+    (
         "DELETE FROM upstream_oauth_links WHERE subject = 'subject of gone'",
         "upstream links",
         "missing",
@@ -201,6 +211,26 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ),
     (
         "UPDATE compat_sessions SET last_active_ip = '192.0.2.2' WHERE device_id = 'PHONE'",
+        "sessions",
+        "changed",
+    ),
+    (
+        "UPDATE compat_sessions SET last_active_ip = '192.0.2.1/24' WHERE device_id = 'PHONE'",
+        "sessions",
+        "changed",
+    ),
+    (
+        "ALTER TABLE compat_sessions DROP CONSTRAINT compat_sessions_user_session_id_fkey; UPDATE compat_sessions SET user_session_id = gen_random_uuid() WHERE device_id = 'PHONE'",
+        "sessions",
+        "changed",
+    ),
+    (
+        "UPDATE compat_sessions SET created_at = created_at + interval '1 ms' WHERE device_id = 'PHONE'",
+        "sessions",
+        "changed",
+    ),
+    (
+        "UPDATE compat_sessions SET created_at = created_at + interval '1 ms' WHERE device_id = 'REFRESH'",
         "sessions",
         "changed",
     ),
@@ -250,6 +280,11 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "changed",
     ),
     (
+        "UPDATE compat_access_tokens SET created_at = created_at + interval '1 ms' WHERE access_token = 'syt_alice_phone'",
+        "access tokens",
+        "changed",
+    ),
+    (
         "DELETE FROM compat_access_tokens WHERE access_token = 'syt_carol_web'",
         "access tokens",
         "missing",
@@ -263,6 +298,11 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "UPDATE compat_refresh_tokens SET refresh_token = 'syr_bob_newer' WHERE refresh_token = 'syr_bob_new'",
         "refresh tokens",
         "missing",
+    ),
+    (
+        "UPDATE compat_refresh_tokens SET created_at = created_at + interval '1 ms' WHERE refresh_token = 'syr_bob_new'",
+        "refresh tokens",
+        "changed",
     ),
     (
         "UPDATE compat_refresh_tokens SET consumed_at = now() WHERE refresh_token = 'syr_bob_new'",
@@ -362,13 +402,60 @@ fn what_cannot_be_told_is_not_called_identical() -> TestResult {
     Ok(())
 }
 
-/// Compares two databases as `syn2mas` does, with one form of the hash.
-fn compare(server: &Postgres, synapse: &str, mas: &str, form: Form) -> Vec<Report> {
+/// Of two providers that claim one of Synapse's, the import takes the last one, and so do we.
+fn the_last_provider_counts() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    server.create_synapse("synapse");
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let config = std::fs::read_to_string(&migration.mas_config).unwrap();
+    let third = "providers: [{id: 01HFVBY12TMNTYTBV8W921M5FC, synapse_idp_id: oidc-one,
+        issuer: 'https://three.example.com/', client_id: a, token_endpoint_auth_method: none}, ";
+    let config = config.replacen("providers: [", third, 1);
+    std::fs::write(&migration.mas_config, config).unwrap();
+    migration.import();
+    let (code, report) = verify(&migration, &[]);
+    assert_eq!(code, Some(0), "{report:#}");
+    Ok(())
+}
+
+/// Before the cutover, it is enough to know that something is wrong, and to see some of it.
+fn a_search_may_end_early() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    server.create_empty_synapse("synapse");
+    let rows = std::fs::read_to_string(common::root().join("tests/bench/homeserver.sql")).unwrap();
+    server.sql("synapse", &rows.replace(":n", "4000"));
+    Migration::new(&server, &mas, "synapse", "mas").import();
+    server.sql("mas", "UPDATE compat_sessions SET human_name = 'other'");
+    for every_row in [true, false] {
+        let comparison = Comparison {
+            every_row,
+            ..comparison(Form::Record)
+        };
+        let reports = run(&comparison, &server, "synapse", "mas");
+        let of = |name: &str| reports.iter().find(|report| report.entity == name).unwrap();
+        let (sessions, tokens) = (of("sessions"), of("access tokens"));
+        assert!(
+            !sessions.is_identical() && sessions.rows.len() == 100,
+            "{sessions:?}"
+        );
+        assert_eq!(
+            sessions.changed == 12_000,
+            every_row,
+            "{}",
+            sessions.changed
+        );
+        assert_eq!((sessions.more, tokens.more), (!every_row, !every_row));
+        assert_eq!(tokens.is_identical(), every_row);
+    }
+    Ok(())
+}
+
+fn comparison(form: Form) -> Comparison {
     let provider = |synapse_id: &str, mas_id: &str| Provider {
         synapse_id: synapse_id.to_owned(),
         mas_id: mas_id.parse().unwrap(),
     };
-    let comparison = Comparison {
+    Comparison {
         providers: vec![
             provider("oidc-one", "01HFVBY12TMNTYTBV8W921M5FA"),
             provider("oidc", "01HFVBY12TMNTYTBV8W921M5FB"),
@@ -376,7 +463,15 @@ fn compare(server: &Postgres, synapse: &str, mas: &str, form: Form) -> Vec<Repor
         form: Some(form),
         every_row: true,
         ..Comparison::default()
-    };
+    }
+}
+
+/// Compares two databases as `syn2mas` does, with one form of the hash.
+fn compare(server: &Postgres, synapse: &str, mas: &str, form: Form) -> Vec<Report> {
+    run(&comparison(form), server, synapse, mas)
+}
+
+fn run(comparison: &Comparison, server: &Postgres, synapse: &str, mas: &str) -> Vec<Report> {
     let database =
         |which, name: &str| Database::new(which, server.uri(name).parse().unwrap(), None);
     let (synapse, mas) = (database("Synapse's", synapse), database("MAS's", mas));
@@ -746,9 +841,11 @@ fn a_token_belongs_to_its_session() -> TestResult {
 }
 
 common::harness::tests![
+    a_search_may_end_early,
     a_token_belongs_to_its_session,
     every_changed_row_is_found,
     what_cannot_be_told_is_not_called_identical,
     what_the_import_makes_is_identical,
+    the_last_provider_counts,
     no_exchange_goes_unseen,
 ];
