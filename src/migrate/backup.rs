@@ -1,20 +1,24 @@
 //! Backups of what the import reads and of what it writes, and the way back.
 
 use std::{
+    collections::HashSet,
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     process::Stdio,
 };
 
-use tokio::io::AsyncWriteExt;
+use tokio::{
+    io::{self, AsyncBufReadExt, AsyncWriteExt, BufReader},
+    process::{ChildStdin, ChildStdout},
+};
 
 use super::{
     MigrateError,
     database::Database,
     inputs::Inputs,
     program,
-    server::{TABLES, quiet},
+    server::{self, TABLES, quiet},
 };
 use crate::disk;
 
@@ -95,11 +99,14 @@ async fn dump(
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let out = options.open(&new).map_err(failed)?;
-    let mut command = database.program(&inputs.postgresql_program("pg_dump"));
+    let mut program = database
+        .program(&inputs.postgresql_program("pg_dump"))
+        .await?;
+    let command = &mut program.command;
     // Compressing takes longer than all the rest of it, and Synapse is down meanwhile.
     command.args(["--format=custom", "--compress=0", "--lock-wait-timeout=30s"]);
     command.args(tables.iter().map(|table| format!("--table={table}")));
-    let dumped = program::output_to(&mut command, out.try_clone().map_err(failed)?).await;
+    let dumped = program::output_to(command, out.try_clone().map_err(failed)?).await;
     let lasting = dumped.and_then(|()| out.sync_all().map_err(failed));
     let named = lasting.and_then(|()| {
         fs::rename(&new, file)
@@ -141,22 +148,16 @@ pub async fn restore_synapse(
     directory: &Path,
     into: &Database,
 ) -> Result<(), MigrateError> {
-    let file = of_synapse(directory);
-    let opened = fs::File::open(&file);
-    let opened = opened.map_err(|error| MigrateError::file(&file, error.to_string()))?;
-    let mut command = into.program(&inputs.postgresql_program("pg_restore"));
-    command
-        .args([
-            "--section=pre-data",
-            "--section=data",
-            "--no-owner",
-            "--no-acl",
-        ])
-        .args(["--exit-on-error", "--dbname"])
-        .arg(into.name())
-        .args(TABLES.map(|table| format!("--table={table}")))
-        .stdin(opened);
-    program::output(&mut command).await.map(|_| ())
+    let tables = TABLES.map(|table| format!("--table={table}"));
+    let mut arguments = vec!["--section=pre-data", "--section=data", "--no-acl"];
+    arguments.extend(tables.iter().map(String::as_str));
+    restore(inputs, &of_synapse(directory), &arguments, "", into).await?;
+    let mut connection = into.connect().await?;
+    sqlx::raw_sql("ANALYZE")
+        .execute(&mut connection)
+        .await
+        .map_err(into.failed("cannot analyze its tables"))?;
+    Ok(())
 }
 
 /// Removes the backups in a directory, and the directory if nothing else is in it: what they hold is
@@ -196,51 +197,94 @@ BEGIN
 END $$;
 ";
 
-/// Puts MAS's database back to what it was when it was backed up, whole or not at all. Whoever is
-/// connected to it is sent away.
+/// Puts MAS's database, or another one in its place, back to what it was when it was backed up, whole
+/// or not at all. Whoever is connected to it is sent away.
 ///
 /// # Errors
 ///
 /// If the backup cannot be read, or PostgreSQL does not take it.
-pub async fn restore_mas(inputs: &Inputs, directory: &Path) -> Result<(), MigrateError> {
-    let file = of_mas(directory);
-    let mut command = program::command(&inputs.postgresql_program("pg_restore"), None);
-    command
-        .args(["--file=-", "--no-owner", "--no-comments"])
-        .arg(&file);
-    let statements = program::output(&mut command).await?.stdout;
+pub async fn restore_mas(
+    inputs: &Inputs,
+    directory: &Path,
+    into: &Database,
+) -> Result<(), MigrateError> {
+    quiet(into).await?;
+    restore(inputs, &of_mas(directory), &["--no-comments"], EMPTY, into).await
+}
 
-    let mas = inputs.mas_database()?;
-    quiet(&mas).await?;
-    let mut command = mas.program(&inputs.postgresql_program("psql"));
-    command
-        .args([
-            "-X",
-            "--quiet",
-            "--single-transaction",
-            "--set=ON_ERROR_STOP=1",
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .map_err(|error| program::not_run(&command, &error))?;
-    let mut stdin = child.stdin.take();
+/// Lets `psql` run these statements and then what `pg_restore` makes of a backup, in one transaction.
+/// `pg_restore` cannot do that itself where it is newer than the server: it sets what the server does
+/// not know.
+async fn restore(
+    inputs: &Inputs,
+    file: &Path,
+    arguments: &[&str],
+    before: &str,
+    into: &Database,
+) -> Result<(), MigrateError> {
+    let known = server::settings(into).await?;
+    let mut reading = program::command(&inputs.postgresql_program("pg_restore"), None);
+    reading.args(["--file=-", "--no-owner"]).args(arguments);
+    reading.arg(file);
+    let mut writing = into.program(&inputs.postgresql_program("psql")).await?;
+    let writing = &mut writing.command;
+    writing.args(["-X", "--quiet", "--set=ON_ERROR_STOP=1"]);
+    writing.stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut reader = program::spawn(reading.stdout(Stdio::piped()))?;
+    let mut writer = program::spawn(writing)?;
+    let (from, to) = (reader.stdout.take(), writer.stdin.take());
     let feed = async {
-        if let Some(stdin) = &mut stdin {
-            // If psql ends early, it says why.
-            let _ = stdin.write_all(b"SET client_min_messages = warning;").await;
-            let _ = stdin.write_all(EMPTY.as_bytes()).await;
-            let _ = stdin.write_all(&statements).await;
-        }
-        drop(stdin);
+        let (Some(from), Some(mut to)) = (from, to) else {
+            return Ok(());
+        };
+        // If psql ends early, it says why.
+        let _ = pass_on(from, &mut to, before, &known).await;
+        program::ended(&reading, reader.wait_with_output().await)?;
+        // Without this, whatever came before is nothing.
+        let _ = to.write_all(b"\nCOMMIT;\n").await;
+        Ok(())
     };
-    let (output, ()) = tokio::join!(child.wait_with_output(), feed);
-    let output = output.map_err(|error| program::not_run(&command, &error))?;
-    if output.status.success() {
-        return Ok(());
+    let (fed, written) = tokio::join!(feed, writer.wait_with_output());
+    program::ended(writing, written)?;
+    fed
+}
+
+/// Passes statements on, without those at the beginning that set what the server does not know.
+async fn pass_on(
+    from: ChildStdout,
+    to: &mut ChildStdin,
+    before: &str,
+    known: &HashSet<String>,
+) -> io::Result<()> {
+    to.write_all(b"BEGIN;\n").await?;
+    to.write_all(before.as_bytes()).await?;
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line).await? > 0 {
+        let text = String::from_utf8_lossy(&line);
+        let set = setting(&text);
+        let begins = set.is_none() && !is_before_the_first_statement(&text);
+        if set.is_none_or(|name| known.contains(name)) {
+            to.write_all(&line).await?;
+        }
+        if begins {
+            break;
+        }
+        line.clear();
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(program::failed(&command, &output.status.to_string(), &said))
+    io::copy_buf(&mut from, to).await?;
+    to.flush().await
+}
+
+/// What a line of the form `SET name = value;` sets.
+fn setting(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("SET ")?.split_once(" = ")?.0;
+    Some(name)
+}
+
+/// Whether a line of what `pg_restore` writes can stand among the settings at its beginning.
+fn is_before_the_first_statement(line: &str) -> bool {
+    let line = line.trim();
+    let starts = ["--", "\\restrict ", "SELECT pg_catalog.set_config("];
+    line.is_empty() || starts.iter().any(|start| line.starts_with(start))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -55,16 +56,38 @@ impl Postgres {
             .as_postgres("initdb")
             .args(["-D", "data", "-U", "postgres"])
             .args(locale));
+        server.run_with("");
+        Ok(server)
+    }
+
+    fn run_with(&self, more: &str) {
         let options = format!(
             "-k {} -c listen_addresses= -c fsync=off -c max_connections=200 \
-             -c max_prepared_transactions=5",
-            server.path().display()
+             -c max_prepared_transactions=5 {more}",
+            self.path().display()
         );
-        run(server
-            .as_postgres("pg_ctl")
-            .args(["-D", "data", "-w", "-l", "log", "-o", &options, "start"])
-            .stdout(Stdio::null()));
-        Ok(server)
+        let mut command = self.as_postgres("pg_ctl");
+        command.args(["-D", "data", "-w", "-l", "log", "-o", &options, "start"]);
+        run(command.stdout(Stdio::null()));
+    }
+
+    /// Restarts the server with more options.
+    pub fn restart_with(&self, more: &str) {
+        let mut command = self.as_postgres("pg_ctl");
+        command.args(["-D", "data", "-w", "-m", "fast", "stop"]);
+        run(command.stdout(Stdio::null()));
+        self.run_with(more);
+    }
+
+    /// Writes a file that only the server and root can read.
+    pub fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(&path));
+        }
+        path
     }
 
     /// The directory of its socket.
@@ -160,7 +183,8 @@ impl Postgres {
         command
     }
 
-    fn as_postgres(&self, program: &str) -> Command {
+    /// A run of a program as the user who runs the server, by default one of PostgreSQL's own.
+    pub fn as_postgres(&self, program: &str) -> Command {
         let program = self.bin.join(program);
         let mut command = if is_root() {
             let mut command = Command::new("runuser");
