@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     MigrateError,
-    database::Database,
+    database::{Database, Program},
     inputs::Inputs,
     program,
     server::{self, TABLES, quiet},
@@ -62,9 +62,12 @@ pub async fn make(inputs: &Inputs, directory: &Path, extent: Extent) -> Result<u
         Extent::All => &[],
     };
     let (of_synapse, of_mas) = (of_synapse(directory), of_mas(directory));
+    // One after the other: who connects as another user of this host makes the whole process that user.
+    let dump_of_synapse = pg_dump(inputs, &synapse).await?;
+    let dump_of_mas = pg_dump(inputs, &mas).await?;
     tokio::try_join!(
-        dump(inputs, &synapse, tables, &of_synapse),
-        dump(inputs, &mas, &[], &of_mas),
+        dump(dump_of_synapse, tables, &of_synapse),
+        dump(dump_of_mas, &[], &of_mas),
     )?;
     holds(inputs, &of_synapse, &TABLES).await?;
     holds(inputs, &of_mas, &[]).await?;
@@ -83,25 +86,22 @@ fn kept(directory: &Path) -> PathBuf {
 /// If it cannot be backed up.
 pub async fn keep_mas(inputs: &Inputs, directory: &Path) -> Result<PathBuf, MigrateError> {
     let file = kept(directory);
-    dump(inputs, &inputs.mas_database()?, &[], &file).await?;
+    dump(pg_dump(inputs, &inputs.mas_database()?).await?, &[], &file).await?;
     holds(inputs, &file, &[]).await?;
     Ok(file)
 }
 
-async fn dump(
-    inputs: &Inputs,
-    database: &Database,
-    tables: &[&str],
-    file: &Path,
-) -> Result<(), MigrateError> {
+async fn pg_dump(inputs: &Inputs, database: &Database) -> Result<Program, MigrateError> {
+    let path = inputs.postgresql_program("pg_dump");
+    database.program(&path).await
+}
+
+async fn dump(mut program: Program, tables: &[&str], file: &Path) -> Result<(), MigrateError> {
     let failed = |error: std::io::Error| MigrateError::file(file, error.to_string());
     let new = file.with_extension("new");
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let out = options.open(&new).map_err(failed)?;
-    let mut program = database
-        .program(&inputs.postgresql_program("pg_dump"))
-        .await?;
     let command = &mut program.command;
     // Compressing takes longer than all the rest of it, and Synapse is down meanwhile.
     command.args(["--format=custom", "--compress=0", "--lock-wait-timeout=30s"]);

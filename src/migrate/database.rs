@@ -343,16 +343,22 @@ impl Database {
         }
     }
 
-    /// PgBouncer knows few of the parameters with which a session begins, and says so in words of its
-    /// own.
+    /// Says what is meant where the reason for a refusal is not at hand in the error.
     fn not_connected(&self, error: sqlx::Error) -> MigrateError {
-        match &error {
-            sqlx::Error::Database(said)
-                if said.message().contains("unsupported startup parameter") =>
-            {
-                self.pooled(said.message())
-            }
-            _ => self.failed("cannot connect")(error),
+        let said = error.to_string();
+        // PgBouncer's words.
+        if said.contains("unsupported startup parameter") {
+            return self.pooled(&said);
+        }
+        // Those of rustls.
+        match said.split_once("invalid peer certificate: ") {
+            Some((_, reason)) => MigrateError::Missing(format!(
+                "{}: the server's certificate is refused: {reason}. Name the authority that has signed \
+                 it as `sslrootcert` (`ssl_ca_file` in MAS's configuration), and the server as the \
+                 certificate does",
+                self.which
+            )),
+            None => self.failed("cannot connect")(error),
         }
     }
 
