@@ -92,7 +92,7 @@ impl Certificates {
             ));
         }
         let san = server.write("san", "subjectAltName=DNS:localhost");
-        for name in ["server", "of_synapse", "of_mas"] {
+        for name in ["server", "of_synapse", "of_mas", "postgres"] {
             let common = if name == "server" { "localhost" } else { name };
             certificates.openssl(&format!(
                 "req -newkey rsa:2048 -nodes -subj /CN={common} -keyout {name}.key -out {name}.csr"
@@ -244,6 +244,26 @@ fn tls_is_taken_from_everywhere_and_refused_with_a_reason() -> TestResult {
         "--mas-database-uri",
         &with("of_mas", "mas"),
     ]));
+    // What this host trusts, and a superuser who lends MAS's role Synapse's.
+    let trusted = |role: &str, name: &str| {
+        let root = format!("&sslrootcert={}", path("ca.pem"));
+        with(role, name).replace(&root, "")
+    };
+    let of_synapse = trusted("of_synapse", "synapse");
+    let of_mas = trusted("of_mas", "mas");
+    let admin = trusted("postgres", "postgres");
+    for arguments in [&["rehearse"][..], &["rehearse", "--dry-run"]] {
+        let mut command = syn2mas(arguments[0]);
+        command.args(&arguments[1..]).args([
+            "--synapse-database-uri",
+            &of_synapse,
+            "--mas-database-uri",
+            &of_mas,
+            "--admin-database-uri",
+            &admin,
+        ]);
+        rehearsed(command.env("SSL_CERT_FILE", path("ca.pem")));
+    }
     // MAS's own address, what stands beside it, and the environment for the rest.
     encrypt(&migration, &certificates, port, ["synapse", "mas"]);
     let section = json!({"uri": uri("of_mas", "mas", ""), "ssl_ca_file": path("ca.pem"),
@@ -309,6 +329,77 @@ fn tls_is_taken_from_everywhere_and_refused_with_a_reason() -> TestResult {
     certificates.openssl("pkey -in of_synapse.key -aes256 -passout pass:geheim -out locked.key");
     let locked = wrong("of_synapse.key", "locked.key") + "&sslpassword=geheim";
     refused(&locked, &["sslpassword", "openssl pkey"]);
+    Ok(())
+}
+
+/// Each side has a password of its own, which reaches every program, and which no other user of this
+/// host sees. Synapse's tables are in a schema of its role's.
+fn passwords_and_schemas_are_those_of_the_roles() -> TestResult {
+    const OF_SYNAPSE: &str = "of:Syn\\apse @%";
+    const OF_MAS: &str = "of#MAS/?&";
+    let (server, mas) = prepared()?;
+    server.copy("template_synapse", "synapse");
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    make_roles(&server, "synapse", "mas");
+    server.sql(
+        "synapse",
+        &format!(
+            "ALTER ROLE of_synapse PASSWORD '{OF_SYNAPSE}'; ALTER ROLE of_mas PASSWORD '{OF_MAS}';
+             ALTER SCHEMA public RENAME TO \"of-Synapse\"; CREATE SCHEMA public;
+             ALTER SCHEMA \"of-Synapse\" OWNER TO of_synapse;
+             ALTER ROLE of_synapse SET search_path = \"of-Synapse\""
+        ),
+    );
+    server.write(
+        "data/pg_hba.conf",
+        "local all postgres trust\nlocal all all scram-sha-256\n",
+    );
+    server.restart();
+    let host = server.path().display();
+    let arguments = json!({"user": "of_synapse", "password": OF_SYNAPSE, "dbname": "synapse", "host": host.to_string()});
+    replace_line(
+        &migration.synapse_config,
+        "database:",
+        &format!(
+            "database: {}",
+            json!({"name": "psycopg2", "args": arguments})
+        ),
+    );
+    let password = server.path().join("password");
+    fs::write(&password, format!("{OF_MAS}\n")).unwrap();
+    let section = json!({"username": "of_mas", "password_file": password, "database": "mas", "socket": host.to_string()});
+    replace_line(
+        &migration.mas_config,
+        "database:",
+        &format!("database: {section}"),
+    );
+
+    let seen = server.path().join("seen");
+    let mas_cli = server.path().join("recording-mas-cli");
+    let recording = format!(
+        "echo \"$@\" >>{}; exec {} \"$@\"",
+        seen.display(),
+        mas.program().display()
+    );
+    script(&mas_cli, &recording);
+    let state = server.path().join("state");
+    let syn2mas = |arguments: &[&str]| {
+        let mut command = migration.syn2mas(arguments);
+        command.arg("--mas-cli").arg(&mas_cli);
+        command.arg("--postgresql-programs").arg(server.bin());
+        run(command.arg("--state-dir").arg(&state))
+    };
+    let (code, inspected, said) = syn2mas(&["inspect"]);
+    assert_eq!(code, Some(11), "{inspected:#} {said}");
+    let (code, rehearsed, said) = syn2mas(&["rehearse"]);
+    assert_eq!(code, Some(0), "{rehearsed:#} {said}");
+    let (code, _, said) = syn2mas(&["rehearse", "--dry-run"]);
+    assert_eq!(code, Some(0), "{said}");
+    let seen = fs::read_to_string(seen).unwrap();
+    assert!(seen.contains("--synapse-database-uri"), "{seen}");
+    for secret in ["Syn", "apse%20", "of%3A", "MAS%2F", "of#"] {
+        assert!(!seen.contains(secret), "{seen}");
+    }
     Ok(())
 }
 
@@ -702,6 +793,7 @@ fn one_disk_is_asked_for_the_room_of_both() -> TestResult {
 common::harness::tests![
     a_homeserver_is_moved_by_tls,
     tls_is_taken_from_everywhere_and_refused_with_a_reason,
+    passwords_and_schemas_are_those_of_the_roles,
     what_a_role_sets_does_not_hold_for_us,
     a_pooler_in_between_is_named,
     programs_newer_than_the_server_restore_what_they_backed_up,

@@ -121,21 +121,27 @@ async fn dump(mut program: Program, tables: &[&str], file: &Path) -> Result<(), 
 
 /// Reads the table of contents of a backup, and looks whether these tables are in it.
 async fn holds(inputs: &Inputs, file: &Path, tables: &[&str]) -> Result<(), MigrateError> {
-    let mut command = program::command(&inputs.postgresql_program("pg_restore"), None);
-    command.arg("--list").arg(file);
-    let output = program::output(&mut command).await?;
-    let list = String::from_utf8_lossy(&output.stdout);
+    let held = held(inputs, file).await?;
     for table in tables {
-        let holds = list.lines().any(|line| {
-            let mut words = line.split_whitespace().skip_while(|word| *word != "DATA");
-            words.nth(2) == Some(table)
-        });
-        if !holds {
+        if !held.iter().any(|(_, held)| held == table) {
             let reason = format!("the backup lacks the table {table}");
             return Err(MigrateError::file(file, reason));
         }
     }
     Ok(())
+}
+
+/// The tables whose rows are in a backup, each with its schema.
+async fn held(inputs: &Inputs, file: &Path) -> Result<Vec<(String, String)>, MigrateError> {
+    let mut command = program::command(&inputs.postgresql_program("pg_restore"), None);
+    command.arg("--list").arg(file);
+    let output = program::output(&mut command).await?;
+    let list = String::from_utf8_lossy(&output.stdout);
+    let held = list.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "DATA");
+        Some((words.nth(1)?.to_owned(), words.next()?.to_owned()))
+    });
+    Ok(held.collect())
 }
 
 /// Puts the tables of a backup of Synapse's database into another one.
@@ -151,12 +157,24 @@ pub async fn restore_synapse(
     let tables = TABLES.map(|table| format!("--table={table}"));
     let mut arguments = vec!["--section=pre-data", "--section=data", "--no-acl"];
     arguments.extend(tables.iter().map(String::as_str));
-    restore(inputs, &of_synapse(directory), &arguments, "", into).await?;
+    let file = of_synapse(directory);
+    // Synapse's role may have its tables in a schema of its own.
+    let held = held(inputs, &file).await?.into_iter();
+    let elsewhere: Vec<(String, String)> = held
+        .filter(|(schema, table)| schema != "public" && TABLES.contains(&table.as_str()))
+        .collect();
+    let made = elsewhere
+        .iter()
+        .map(|(schema, _)| format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\";\n"));
+    restore(inputs, &file, &arguments, &made.collect::<String>(), into).await?;
+    let moved = elsewhere
+        .iter()
+        .map(|(schema, table)| format!("ALTER TABLE \"{schema}\".{table} SET SCHEMA public; "));
     let mut connection = into.connect().await?;
-    sqlx::raw_sql("ANALYZE")
+    sqlx::raw_sql(&format!("{}ANALYZE", moved.collect::<String>()))
         .execute(&mut connection)
         .await
-        .map_err(into.failed("cannot analyze its tables"))?;
+        .map_err(into.failed("cannot set up its tables"))?;
     Ok(())
 }
 

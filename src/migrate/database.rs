@@ -205,28 +205,15 @@ impl Database {
         }
     }
 
-    fn password(&self) -> Option<String> {
+    /// The password, if there is one.
+    #[must_use]
+    pub fn password(&self) -> Option<String> {
         // There is no other way to it, and what makes no address, such as ::1, would be a panic.
         let options = self.options.clone().host("localhost").username("somebody");
         let url = options.to_url_lossy();
         let password = url.password()?;
         let text = percent_encoding::percent_decode_str(password).decode_utf8();
         Some(text.ok()?.into_owned())
-    }
-
-    /// The password in PostgreSQL's own form of a file with passwords; nothing if there is none.
-    #[must_use]
-    pub fn password_line(&self) -> String {
-        let escaped = |text: &str| text.replace('\\', "\\\\").replace(':', "\\:");
-        let Some(password) = self.password() else {
-            return String::new();
-        };
-        format!(
-            "*:*:{}:{}:{}\n",
-            escaped(self.name()),
-            escaped(self.options.get_username()),
-            escaped(&password)
-        )
     }
 
     /// The address by which `mas-cli` reaches it as a user of this host, without the password. What
@@ -491,7 +478,6 @@ mod tests {
         assert_eq!(database.host(), "::1");
         assert_eq!(database.name(), "x&y=z");
         assert_eq!(database.password().unwrap(), "p+ %");
-        assert_eq!(database.password_line(), "*:*:x&y=z:a@b\\:c/d:p+ %\n");
     }
 
     #[test]

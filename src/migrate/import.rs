@@ -28,7 +28,7 @@ pub struct MasCli {
     mas: PathBuf,
     synapse: PathBuf,
     synapse_uri: String,
-    passwords: PathBuf,
+    synapse_password: Option<String>,
     shared_secret: Option<String>,
     // Holds the files while this lasts.
     _handover: Handover,
@@ -62,9 +62,8 @@ impl MasCli {
         let of_mas = handover.write("mas.yaml", &yaml::document(&config), account_ref)?;
         let of_synapse = yaml::document(&as_read(&inputs.synapse()?)?);
         let of_synapse = handover.write("homeserver.yaml", &of_synapse, account_ref)?;
-        // What mas-cli reads of Synapse's configuration knows no TLS, so it gets an address; that is
-        // among the arguments, and the password is not.
-        let passwords = handover.write("passwords", &synapse.password_line(), account_ref)?;
+        // What mas-cli reads of Synapse's configuration knows no TLS, so it gets an address. Every user
+        // of this host can see that, so the password is not in it.
         Ok(MasCli {
             program: inputs.mas_cli(),
             shared_secret: shared_secret.map(|secret| secret.trim().to_owned()),
@@ -72,7 +71,7 @@ impl MasCli {
             mas: of_mas,
             synapse: of_synapse,
             synapse_uri: synapse.uri(&handover, "synapse", account_ref).await?,
-            passwords,
+            synapse_password: synapse.password(),
             _handover: handover,
         })
     }
@@ -91,9 +90,12 @@ impl MasCli {
             .arg("--config")
             .arg(&self.mas)
             .args(subcommand)
-            .env("PGPASSFILE", &self.passwords)
             .env("NO_COLOR", "1")
             .env("RUST_LOG", "info");
+        // MAS's own comes before it.
+        if let Some(password) = &self.synapse_password {
+            command.env("PGPASSWORD", password);
+        }
         command
     }
 

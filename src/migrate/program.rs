@@ -107,11 +107,15 @@ pub fn failed(command: &Command, status: &str, said: &str) -> MigrateError {
     }
 }
 
-/// The program and its first arguments, for messages.
+/// The program and its arguments, for messages. Addresses of databases are long.
 fn name(command: &Command) -> String {
     let command = command.as_std();
     let program = Path::new(command.get_program()).file_name();
     let words = program.into_iter().chain(command.get_args());
-    let words: Vec<String> = words.map(OsStr::to_string_lossy).map(Into::into).collect();
-    words.join(" ")
+    let words = words.map(OsStr::to_string_lossy);
+    let words = words.map(|word| match word.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…"),
+        None => word.into_owned(),
+    });
+    words.collect::<Vec<String>>().join(" ")
 }
