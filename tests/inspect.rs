@@ -683,12 +683,7 @@ fn a_synapse_that_is_too_old_is_named() -> TestResult {
         (code, &findings[0]["id"]),
         (Some(10), &"synapse-version".into())
     );
-    assert!(
-        findings[0]["samples"][0]
-            .as_str()
-            .unwrap()
-            .contains("1.135.2")
-    );
+    assert!(findings[0]["samples"][0].as_str().unwrap().contains("1.135.2"));
     Ok(())
 }
 
