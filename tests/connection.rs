@@ -5,6 +5,7 @@ mod common;
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -204,102 +205,133 @@ fn a_homeserver_is_moved_by_tls() -> TestResult {
     Ok(())
 }
 
-/// Wherever it may be said how a connection is encrypted, it is heard; and what cannot work is refused
-/// by `inspect`, in words that name the reason.
-fn tls_is_taken_from_everywhere_and_refused_with_a_reason() -> TestResult {
-    let (server, mas) = prepared()?;
-    let certificates = Certificates::make(&server)?;
-    server.copy("template_synapse", "synapse");
-    let migration = Migration::new(&server, &mas, "synapse", "mas");
-    make_roles(&server, "synapse", "mas");
-    let port = certificates.install(&server);
-    let path = |name: &str| certificates.path(name);
-    let uri = |role: &str, name: &str, more: &str| {
-        format!("postgresql://{role}@localhost:{port}/{name}?sslmode=verify-full{more}")
-    };
-    let with = |role: &str, name: &str| {
-        let (root, certificate, key) = (
-            path("ca.pem"),
-            path(&format!("{role}.pem")),
-            path(&format!("{role}.key")),
-        );
-        let more = format!("&sslrootcert={root}&sslcert={certificate}&sslkey={key}");
-        uri(role, name, &more)
-    };
-    let programs = server.bin().display().to_string();
-    let state = server.path().join("state").display().to_string();
-    let syn2mas = |command: &str| {
-        let mut command = migration.syn2mas(&[command]);
-        command.args(["--postgresql-programs", &programs, "--state-dir", &state]);
-        command
-    };
-    let rehearsed = |command: &mut Command| {
-        let (code, rehearsed, said) = run(command);
-        assert_eq!(code, Some(0), "{rehearsed:#} {said}");
-    };
-    // The addresses on the command line.
-    rehearsed(syn2mas("rehearse").args([
-        "--synapse-database-uri",
-        &with("of_synapse", "synapse"),
-        "--mas-database-uri",
-        &with("of_mas", "mas"),
-    ]));
-    // What this host trusts, and a superuser who lends MAS's role Synapse's.
-    let trusted = |role: &str, name: &str| {
-        let root = format!("&sslrootcert={}", path("ca.pem"));
-        with(role, name).replace(&root, "")
-    };
-    let of_synapse = trusted("of_synapse", "synapse");
-    let of_mas = trusted("of_mas", "mas");
-    let admin = trusted("postgres", "postgres");
-    for arguments in [&["rehearse"][..], &["rehearse", "--dry-run"]] {
-        let mut command = syn2mas(arguments[0]);
-        command.args(&arguments[1..]).args([
-            "--synapse-database-uri",
-            &of_synapse,
-            "--mas-database-uri",
-            &of_mas,
-            "--admin-database-uri",
-            &admin,
-        ]);
-        rehearsed(command.env("SSL_CERT_FILE", path("ca.pem")));
+/// A server that takes nothing but certificates, and a migration on it.
+struct Encrypted<'a> {
+    migration: Migration<'a>,
+    certificates: Certificates,
+    port: u16,
+}
+
+impl<'a> Encrypted<'a> {
+    fn new(server: &'a Postgres, mas: &'a MasCli) -> Result<Self, Skip> {
+        let certificates = Certificates::make(server)?;
+        server.copy("template_synapse", "synapse");
+        let migration = Migration::new(server, mas, "synapse", "mas");
+        make_roles(server, "synapse", "mas");
+        let port = certificates.install(server);
+        Ok(Encrypted {
+            migration,
+            certificates,
+            port,
+        })
     }
-    // MAS's own address, what stands beside it, and the environment for the rest.
-    encrypt(&migration, &certificates, port, ["synapse", "mas"]);
-    let section = json!({"uri": uri("of_mas", "mas", ""), "ssl_ca_file": path("ca.pem"),
-        "ssl_certificate_file": path("of_mas.pem"), "ssl_key_file": path("of_mas.key")});
+
+    /// The address of a database, with what it says of certificates.
+    fn uri(&self, role: &str, database: &str, names: &[(&str, &str)]) -> String {
+        let names = names
+            .iter()
+            .map(|(name, file)| format!("&{name}={}", self.certificates.path(file)));
+        let port = self.port;
+        format!(
+            "postgresql://{role}@localhost:{port}/{database}?sslmode=verify-full{}",
+            names.collect::<String>()
+        )
+    }
+
+    /// The same with a role's certificate.
+    fn uri_of(&self, role: &str, database: &str, more: &[(&str, &str)]) -> String {
+        let (certificate, key) = (format!("{role}.pem"), format!("{role}.key"));
+        let own = [("sslcert", certificate.as_str()), ("sslkey", &key)];
+        self.uri(role, database, &[&own, more].concat())
+    }
+
+    fn syn2mas(&self, command: &str) -> Command {
+        let server = self.migration.server;
+        let mut command = self.migration.syn2mas(&[command]);
+        command.arg("--postgresql-programs").arg(server.bin());
+        command.arg("--state-dir").arg(server.path().join("state"));
+        command
+    }
+}
+
+fn succeeds(command: &mut Command) {
+    let (code, printed, said) = run(command);
+    assert_eq!(code, Some(0), "{printed:#} {said}");
+}
+
+/// Wherever it may be said how a connection is encrypted, it is heard.
+fn tls_is_taken_from_everywhere() -> TestResult {
+    const TRUSTED: &[(&str, &str)] = &[("sslrootcert", "ca.pem")];
+    let (server, mas) = prepared()?;
+    let encrypted = Encrypted::new(&server, &mas)?;
+    let path = |name: &str| encrypted.certificates.path(name);
+    let by_address = |command: &mut Command, more: &[(&str, &str)]| {
+        let of_synapse = encrypted.uri_of("of_synapse", "synapse", more);
+        let of_mas = encrypted.uri_of("of_mas", "mas", more);
+        command.args(["--synapse-database-uri", &of_synapse]);
+        command.args(["--mas-database-uri", &of_mas]);
+    };
+    let mut command = encrypted.syn2mas("rehearse");
+    by_address(&mut command, TRUSTED);
+    succeeds(&mut command);
+    // What this host trusts, and a superuser who lends MAS's role Synapse's.
+    let admin = encrypted.uri_of("postgres", "postgres", &[]);
+    for dry in [&[][..], &["--dry-run"]] {
+        let mut command = encrypted.syn2mas("rehearse");
+        by_address(command.args(dry), &[]);
+        command.args(["--admin-database-uri", &admin]);
+        succeeds(command.env("SSL_CERT_FILE", path("ca.pem")));
+    }
+    // A key that libpq would refuse, because everybody may read it.
+    let key = encrypted.certificates.path("of_synapse.key");
+    fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
+    let mut command = encrypted.syn2mas("rehearse");
+    by_address(&mut command, TRUSTED);
+    succeeds(&mut command);
+    // MAS's own address, what stands beside it, and the environment for Synapse.
+    let migration = &encrypted.migration;
+    let section = json!({
+        "uri": encrypted.uri("of_mas", "mas", &[]), "ssl_ca_file": path("ca.pem"),
+        "ssl_certificate_file": path("of_mas.pem"), "ssl_key_file": path("of_mas.key"),
+    });
     replace_line(
         &migration.mas_config,
         "database:",
         &format!("database: {section}"),
     );
+    let arguments = json!({"user": "of_synapse", "dbname": "synapse", "host": "localhost", "port": encrypted.port});
     replace_line(
         &migration.synapse_config,
         "database:",
         &format!(
-            "database: {{name: psycopg2, args: {{user: of_synapse, dbname: synapse, host: localhost, port: {port}}}}}"
+            "database: {}",
+            json!({"name": "psycopg2", "args": arguments})
         ),
     );
-    rehearsed(
-        syn2mas("rehearse")
-            .env("PGSSLMODE", "verify-full")
-            .env("PGSSLROOTCERT", path("ca.pem"))
-            .env("PGSSLCERT", path("of_synapse.pem"))
-            .env("PGSSLKEY", path("of_synapse.key")),
-    );
-    // A key that libpq would refuse, because everybody may read it.
-    let key = server.path().join("of_synapse.key");
-    Command::new("chmod").arg("644").arg(&key).status().unwrap();
-    rehearsed(syn2mas("rehearse").args(["--synapse-database-uri", &with("of_synapse", "synapse")]));
+    let mut command = encrypted.syn2mas("rehearse");
+    command
+        .env("PGSSLMODE", "verify-full")
+        .env("PGSSLROOTCERT", path("ca.pem"))
+        .env("PGSSLCERT", path("of_synapse.pem"))
+        .env("PGSSLKEY", path("of_synapse.key"));
+    succeeds(&mut command);
+    Ok(())
+}
 
+/// What cannot work is refused by `inspect`, in one line that names the reason.
+fn tls_that_cannot_work_is_refused_with_a_reason() -> TestResult {
+    let (server, mas) = prepared()?;
+    let encrypted = Encrypted::new(&server, &mas)?;
     let refused = |of_synapse: &str, words: &[&str]| {
-        let mut command = syn2mas("inspect");
+        let mut command = encrypted.syn2mas("inspect");
         let (code, _, said) = run(command.args(["--synapse-database-uri", of_synapse]));
         assert_eq!(code, Some(1), "{said}");
         assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        assert!(!said.contains("geheim"), "{said}");
         assert_eq!(said.trim().lines().count(), 1, "{said}");
     };
-    let good = with("of_synapse", "synapse");
+    let good = encrypted.uri_of("of_synapse", "synapse", &[("sslrootcert", "ca.pem")]);
+    let path = |name: &str| encrypted.certificates.path(name);
     let wrong = |old: &str, new: &str| good.replace(&path(old), &path(new));
     refused(
         &wrong("ca.pem", "other-ca.pem"),
@@ -310,23 +342,29 @@ fn tls_is_taken_from_everywhere_and_refused_with_a_reason() -> TestResult {
         ],
     );
     refused(
+        &good.replace("localhost", "127.0.0.1"),
+        &["Synapse's database", "certificate is refused", "127.0.0.1"],
+    );
+    refused(
         &wrong("ca.pem", "absent.pem"),
         &["absent.pem", "--synapse-database-uri"],
     );
     refused(&wrong("of_synapse.key", "san"), &["san", "PEM"]);
     refused(
-        &good.replace("localhost", "127.0.0.1"),
-        &["Synapse's database", "certificate is refused", "127.0.0.1"],
+        &good.replace("verify-full", "strict"),
+        &["`strict`", "verify-full"],
     );
     refused(
-        &uri(
-            "of_synapse",
-            "synapse",
-            &format!("&sslrootcert={}", path("ca.pem")),
-        ),
+        &encrypted.uri("of_synapse", "synapse", &[("sslrootcert", "ca.pem")]),
         &["certificate"],
     );
-    certificates.openssl("pkey -in of_synapse.key -aes256 -passout pass:geheim -out locked.key");
+    refused(
+        &encrypted.uri("of_synapse", "synapse", &[("sslcert", "of_synapse.pem")]),
+        &["without its key"],
+    );
+    encrypted
+        .certificates
+        .openssl("pkey -in of_synapse.key -aes256 -passout pass:geheim -out locked.key");
     let locked = wrong("of_synapse.key", "locked.key") + "&sslpassword=geheim";
     refused(&locked, &["sslpassword", "openssl pkey"]);
     Ok(())
@@ -792,7 +830,8 @@ fn one_disk_is_asked_for_the_room_of_both() -> TestResult {
 
 common::harness::tests![
     a_homeserver_is_moved_by_tls,
-    tls_is_taken_from_everywhere_and_refused_with_a_reason,
+    tls_is_taken_from_everywhere,
+    tls_that_cannot_work_is_refused_with_a_reason,
     passwords_and_schemas_are_those_of_the_roles,
     what_a_role_sets_does_not_hold_for_us,
     a_pooler_in_between_is_named,

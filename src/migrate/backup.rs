@@ -154,28 +154,40 @@ pub async fn restore_synapse(
     directory: &Path,
     into: &Database,
 ) -> Result<(), MigrateError> {
-    let tables = TABLES.map(|table| format!("--table={table}"));
-    let mut arguments = vec!["--section=pre-data", "--section=data", "--no-acl"];
-    arguments.extend(tables.iter().map(String::as_str));
     let file = of_synapse(directory);
-    // Synapse's role may have its tables in a schema of its own.
-    let held = held(inputs, &file).await?.into_iter();
-    let elsewhere: Vec<(String, String)> = held
-        .filter(|(schema, table)| schema != "public" && TABLES.contains(&table.as_str()))
-        .collect();
-    let made = elsewhere
-        .iter()
-        .map(|(schema, _)| format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\";\n"));
-    restore(inputs, &file, &arguments, &made.collect::<String>(), into).await?;
-    let moved = elsewhere
-        .iter()
-        .map(|(schema, table)| format!("ALTER TABLE \"{schema}\".{table} SET SCHEMA public; "));
+    let schema = schema(&held(inputs, &file).await?);
+    let mut arguments = vec![
+        "--section=pre-data".to_owned(),
+        "--section=data".to_owned(),
+        "--no-acl".to_owned(),
+        format!("--schema={schema}"),
+    ];
+    arguments.extend(TABLES.map(|table| format!("--table={table}")));
+    let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
+    let make = format!("CREATE SCHEMA IF NOT EXISTS {quoted};\n");
+    restore(inputs, &file, &arguments, &make, into).await?;
+    let moved = TABLES.map(|table| format!("ALTER TABLE {quoted}.{table} SET SCHEMA public; "));
+    let moved = if schema == "public" {
+        String::new()
+    } else {
+        moved.concat()
+    };
     let mut connection = into.connect().await?;
-    sqlx::raw_sql(&format!("{}ANALYZE", moved.collect::<String>()))
+    sqlx::raw_sql(&format!("{moved}ANALYZE"))
         .execute(&mut connection)
         .await
         .map_err(into.failed("cannot set up its tables"))?;
     Ok(())
+}
+
+/// The schema that Synapse's tables are in: its role may have one of its own.
+fn schema(held: &[(String, String)]) -> String {
+    let users = held.iter().filter(|(_, table)| table == "users");
+    let schemas: Vec<&str> = users.map(|(schema, _)| schema.as_str()).collect();
+    match schemas.first() {
+        Some(schema) if !schemas.contains(&"public") => (*schema).to_owned(),
+        _ => "public".to_owned(),
+    }
 }
 
 /// Removes the backups in a directory, and the directory if nothing else is in it: what they hold is
@@ -227,7 +239,14 @@ pub async fn restore_mas(
     into: &Database,
 ) -> Result<(), MigrateError> {
     quiet(into).await?;
-    restore(inputs, &of_mas(directory), &["--no-comments"], EMPTY, into).await
+    restore(
+        inputs,
+        &of_mas(directory),
+        &["--no-comments".to_owned()],
+        EMPTY,
+        into,
+    )
+    .await
 }
 
 /// Lets `psql` run these statements and then what `pg_restore` makes of a backup, in one transaction.
@@ -236,7 +255,7 @@ pub async fn restore_mas(
 async fn restore(
     inputs: &Inputs,
     file: &Path,
-    arguments: &[&str],
+    arguments: &[String],
     before: &str,
     into: &Database,
 ) -> Result<(), MigrateError> {
@@ -251,18 +270,19 @@ async fn restore(
     let mut reader = program::spawn(reading.stdout(Stdio::piped()))?;
     let mut writer = program::spawn(writing)?;
     let (from, to) = (reader.stdout.take(), writer.stdin.take());
-    let feed = async {
+    let feeding = async {
         let (Some(from), Some(mut to)) = (from, to) else {
             return Ok(());
         };
-        // If psql ends early, it says why.
-        let _ = pass_on(from, &mut to, before, &known).await;
+        let passed_on = pass_on(from, &mut to, before, &known).await;
         program::ended(&reading, reader.wait_with_output().await)?;
+        passed_on.map_err(|error| MigrateError::file(file, error.to_string()))?;
         // Without this, whatever came before is nothing.
         let _ = to.write_all(b"\nCOMMIT;\n").await;
         Ok(())
     };
-    let (fed, written) = tokio::join!(feed, writer.wait_with_output());
+    let (fed, written) = tokio::join!(feeding, writer.wait_with_output());
+    // If psql ends early, it says why, and the other cannot go on.
     program::ended(writing, written)?;
     fed
 }
@@ -282,7 +302,7 @@ async fn pass_on(
         let text = String::from_utf8_lossy(&line);
         let set = setting(&text);
         let begins = set.is_none() && !is_before_the_first_statement(&text);
-        if set.is_none_or(|name| known.contains(name)) {
+        if set.is_none_or(|name| known.contains(&name)) {
             to.write_all(&line).await?;
         }
         if begins {
@@ -295,9 +315,9 @@ async fn pass_on(
 }
 
 /// What a line of the form `SET name = value;` sets.
-fn setting(line: &str) -> Option<&str> {
+fn setting(line: &str) -> Option<String> {
     let name = line.strip_prefix("SET ")?.split_once(" = ")?.0;
-    Some(name)
+    Some(name.to_ascii_lowercase())
 }
 
 /// Whether a line of what `pg_restore` writes can stand among the settings at its beginning.

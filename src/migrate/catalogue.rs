@@ -21,6 +21,7 @@ macro_rules! catalogue {
     ($($title:literal { $($name:ident: $id:literal, $severity:ident, $meaning:literal, $fix:literal;)* })*) => {
         $($(
             #[doc = $meaning]
+            #[allow(clippy::doc_markdown, reason = "administrators read it too")]
             pub const $name: FindingKind = FindingKind {
                 id: $id,
                 severity: $severity,

@@ -137,8 +137,7 @@ impl Database {
             _ => options,
         };
         let given = options.get_options().unwrap_or_default().to_owned();
-        let options = tls
-            .applied_to(options)
+        let options = options
             .application_name("syn2mas")
             .options(NEUTRAL.iter().copied())
             // Texts of times and numbers are to be the same on both sides.
@@ -188,10 +187,9 @@ impl Database {
             Some(password) => options.password(&password),
             None => options,
         };
-        let tls = self.tls.entered_by(&other.tls);
         Database {
-            options: tls.applied_to(options),
-            tls,
+            options,
+            tls: self.tls.entered_by(&other.tls),
             account: other.account.clone(),
             ..self.clone()
         }
@@ -311,14 +309,14 @@ impl Database {
             Some(account) => Some(account.act().await?),
             None => None,
         };
-        let mut connection = self.open(&self.options).await?;
+        let mut connection = self.open(self.options.clone()).await?;
         let version = connection.server_version_num().unwrap_or_default();
         match self.set_up(&mut connection, version).await {
             // It may be a timeout that this was to lift. Now that the server's version is known, it
             // can be lifted from the first moment.
             Err(MigrateError::Database { .. }) => {
                 let lifted = newer(version).map(|name| (name, "0"));
-                let mut connection = self.open(&self.options.clone().options(lifted)).await?;
+                let mut connection = self.open(self.options.clone().options(lifted)).await?;
                 self.set_up(&mut connection, version).await?;
                 Ok(connection)
             }
@@ -326,8 +324,8 @@ impl Database {
         }
     }
 
-    async fn open(&self, options: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
-        PgConnection::connect_with(options)
+    async fn open(&self, options: PgConnectOptions) -> Result<PgConnection, MigrateError> {
+        PgConnection::connect_with(&self.tls.applied_to(options))
             .await
             .map_err(|error| self.not_connected(error))
     }
@@ -338,12 +336,12 @@ impl Database {
         connection: &mut PgConnection,
         version: u32,
     ) -> Result<(), MigrateError> {
-        let settings: String = newer(version)
-            .map(|name| format!("SET {name} = 0; "))
+        let mut statements: Vec<String> = newer(version)
+            .map(|name| format!("SET {name} = 0"))
             .collect();
+        statements.push("SELECT current_setting('syn2mas.direct', true)".to_owned());
         // One message, in a form that a pooler understands too.
-        let arrived = format!("{settings}SELECT current_setting('syn2mas.direct', true)");
-        let arrived = sqlx::raw_sql(&arrived)
+        let arrived = sqlx::raw_sql(&statements.join("; "))
             .fetch_all(connection)
             .await
             .map_err(self.failed("cannot set up the session"))?;

@@ -117,14 +117,14 @@ pub async fn others(database: &Database) -> Result<Vec<String>, MigrateError> {
     .map_err(database.failed("cannot tell who is connected"))
 }
 
-/// What can be set on a database's server.
+/// What can be set on a database's server, in lower case.
 ///
 /// # Errors
 ///
 /// If the server does not answer.
 pub async fn settings(database: &Database) -> Result<HashSet<String>, MigrateError> {
     let mut connection = database.connect().await?;
-    let names: Vec<String> = sqlx::query_scalar("SELECT name FROM pg_settings")
+    let names: Vec<String> = sqlx::query_scalar("SELECT lower(name) FROM pg_settings")
         .fetch_all(&mut connection)
         .await
         .map_err(database.failed("cannot tell what can be set"))?;

@@ -63,7 +63,9 @@ struct Client {
 impl fmt::Debug for Tls {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The key is secret.
-        out.debug_struct("Tls").field("mode", &self.mode).finish()
+        out.debug_struct("Tls")
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
     }
 }
 
