@@ -17,7 +17,7 @@ use common::{
     harness::{Skip, TestResult, skip},
     homeserver::{Homeserver, free_ports},
     need_root,
-    postgres::{Migration, Postgres},
+    postgres::{Image, Migration, Postgres},
     program, script,
 };
 use mas2nix::migrate::{
@@ -441,59 +441,82 @@ fn passwords_and_schemas_are_those_of_the_roles() -> TestResult {
     Ok(())
 }
 
-/// What a role or a database sets for its sessions would end them, or make them fail.
+/// What a role or a database may set for its sessions, which would end them or make them fail.
+const HARMFUL: &[&str] = &[
+    "statement_timeout = 1",
+    "lock_timeout = 1",
+    "idle_in_transaction_session_timeout = 1",
+    "idle_session_timeout = 200",
+    "default_transaction_read_only = on",
+    "default_transaction_isolation = serializable",
+    "bytea_output = escape",
+    "\"IntervalStyle\" = iso_8601",
+    "\"DateStyle\" = 'SQL, DMY'",
+    "\"TimeZone\" = 'Asia/Tokyo'",
+    "extra_float_digits = -3",
+    "standard_conforming_strings = off",
+    "client_min_messages = debug1",
+];
+
 fn what_a_role_sets_does_not_hold_for_us() -> TestResult {
     let (server, mas) = prepared()?;
+    go_through_with(&server, &mas, HARMFUL);
+    Ok(())
+}
+
+fn what_a_role_of_a_newer_postgresql_sets_does_not_hold_for_us() -> TestResult {
+    let mas = MasCli::find()?;
+    let programs = tempfile::tempdir().unwrap();
+    let server = Postgres::start_newer(programs.path())?;
+    Homeserver::template(&server);
+    let newer = ["transaction_timeout = 5", "idle_session_timeout = 5"];
+    go_through_with(&server, &mas, &[HARMFUL, &newer].concat());
+
+    // The programs of an older one are of no use.
+    let migration = Migration::new(&server, &mas, "template_synapse", "another_mas");
+    let (code, inspected, _) = run(&mut migration.syn2mas(&["inspect"]));
+    assert_eq!(code, Some(10), "{inspected:#}");
+    assert_eq!(inspected["findings"][0]["id"], "pg-dump-too-old");
+    Ok(())
+}
+
+/// Whether all parts of a migration work although roles and databases set these.
+fn go_through_with(server: &Postgres, mas: &MasCli, settings: &[&str]) {
     server.copy("template_synapse", "synapse");
     server.sql(
         "synapse",
         "INSERT INTO users (name, creation_ts, password_hash)
          SELECT '@many' || n || ':example.com', n, 'hash' FROM generate_series(1, 20000) n",
     );
-    let migration = Migration::new(&server, &mas, "synapse", "mas");
-    make_roles(&server, "synapse", "mas");
+    let migration = Migration::new(server, mas, "synapse", "mas");
+    make_roles(server, "synapse", "mas");
     for config in [&migration.synapse_config, &migration.mas_config] {
         let text = fs::read_to_string(config).unwrap();
         let text = text.replace("user: postgres", "user: of_synapse");
         fs::write(config, text.replace("//postgres@", "//of_mas@")).unwrap();
     }
     migration.migrate_database();
-    for (kind, name) in [
-        ("ROLE", "of_synapse"),
-        ("ROLE", "of_mas"),
-        ("DATABASE", "synapse"),
-        ("DATABASE", "mas"),
+    for whose in [
+        "ROLE of_synapse",
+        "ROLE of_mas",
+        "DATABASE synapse",
+        "DATABASE mas",
     ] {
-        for setting in [
-            "statement_timeout = 1",
-            "lock_timeout = 1",
-            "idle_in_transaction_session_timeout = 1",
-            "idle_session_timeout = 200",
-            "default_transaction_read_only = on",
-            "default_transaction_isolation = serializable",
-            "bytea_output = escape",
-            "\"IntervalStyle\" = iso_8601",
-            "\"DateStyle\" = 'SQL, DMY'",
-            "\"TimeZone\" = 'Asia/Tokyo'",
-            "extra_float_digits = -3",
-            "standard_conforming_strings = off",
-            "client_min_messages = debug1",
-        ] {
-            server.sql("postgres", &format!("ALTER {kind} {name} SET {setting}"));
+        for setting in settings {
+            server.sql("postgres", &format!("ALTER {whose} SET {setting}"));
         }
     }
-    let mut plain = migration.mas.command("syn2mas migrate");
+    let mut plain = mas.command("syn2mas migrate");
     plain.arg("--config").arg(&migration.mas_config);
     plain.arg("--synapse-config").arg(&migration.synapse_config);
     let said = plain.output().unwrap();
     assert!(!said.status.success(), "these settings harm nobody");
 
-    let programs = server.bin().display().to_string();
     let state = server.path().join("state");
     let syn2mas = |arguments: &[&str]| {
         let mut command = migration.syn2mas(arguments);
-        command.args(["--postgresql-programs", &programs, "--state-dir"]);
-        run(command.arg(&state))
+        command.arg("--postgresql-programs").arg(server.bin());
+        run(command.arg("--state-dir").arg(&state))
     };
     let (code, inspected, said) = syn2mas(&["inspect"]);
     assert_eq!(code, Some(11), "{inspected:#} {said}");
@@ -505,13 +528,12 @@ fn what_a_role_sets_does_not_hold_for_us() -> TestResult {
     assert_eq!(code, Some(0), "{rehearsed:#} {said}");
     let inputs = json!({
         "synapseConfig": [migration.synapse_config], "masConfig": [migration.mas_config],
-        "masCli": mas.program(), "postgresqlPrograms": programs, "stateDir": state,
+        "masCli": mas.program(), "postgresqlPrograms": server.bin(), "stateDir": state,
     });
     back_up_import_and_go_back(&serde_json::from_value(inputs).unwrap(), || {
         let (code, verified, said) = syn2mas(&["verify"]);
         assert_eq!(code, Some(0), "{verified:#} {said}");
     });
-    Ok(())
 }
 
 /// What `migrate` does with the databases, and `rollback`.
@@ -620,39 +642,14 @@ fn a_pooler_in_between_is_named() -> TestResult {
     Ok(())
 }
 
-/// Programs of `PostgreSQL` 17, from the image in which whole homeservers are tested.
-fn newer_programs(into: &Path) -> TestResult {
-    let cache = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/mas2nix"));
-    let images = cache.and_then(|cache| fs::read_dir(cache).ok());
-    let images = images.into_iter().flatten().filter_map(Result::ok);
-    let mut images = images.map(|entry| entry.path());
-    let found = images.find(|image| image.join("usr/lib/postgresql/17/bin/pg_restore").exists());
-    let loader = found
-        .as_ref()
-        .map(|image| image.join("lib64/ld-linux-x86-64.so.2"));
-    let (Some(image), Some(loader)) = (found, loader.filter(|loader| loader.exists())) else {
-        return skip("there is no image with PostgreSQL 17, which tests/driver/run makes");
-    };
-    fs::create_dir(into).unwrap();
-    for name in ["pg_dump", "pg_restore", "psql"] {
-        let run = format!(
-            "exec {} --library-path {at}/usr/lib/x86_64-linux-gnu {at}/usr/lib/postgresql/17/bin/{name} \"$@\"",
-            loader.display(),
-            at = image.display()
-        );
-        script(&into.join(name), &run);
-    }
-    Ok(())
-}
-
-fn programs_newer_than_the_server_restore_what_they_backed_up() -> TestResult {
+fn programs_of_a_newer_postgresql_restore_what_they_backed_up() -> TestResult {
     let (server, mas) = prepared()?;
     let version = server.sql("postgres", "SHOW server_version_num");
     if version.trim().parse::<u32>().unwrap() >= 170_000 {
         return skip("PostgreSQL is not older than 17");
     }
     let programs = server.path().join("newer");
-    newer_programs(&programs)?;
+    Image::find()?.link_programs(&programs);
     server.copy("template_synapse", "synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     migration.migrate_database();
@@ -750,7 +747,7 @@ fn a_backup_that_cannot_be_restored_fails_the_rehearsal() -> TestResult {
 }
 
 /// There may be room for the six tables, and none for everything.
-fn the_room_for_what_is_written_is_looked_for() -> TestResult {
+fn a_full_disk_for_everything_is_named() -> TestResult {
     need_root("mount a disk")?;
     let (server, mas) = prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "room");
@@ -781,7 +778,7 @@ fn the_room_for_what_is_written_is_looked_for() -> TestResult {
 }
 
 /// On one disk, the backups and the databases need room together.
-fn one_disk_is_asked_for_the_room_of_both() -> TestResult {
+fn a_full_disk_for_backups_and_databases_is_named() -> TestResult {
     need_root("mount a disk")?;
     let mas = MasCli::find()?;
     let below = tempfile::tempdir().unwrap();
@@ -834,10 +831,11 @@ common::harness::tests![
     tls_that_cannot_work_is_refused_with_a_reason,
     passwords_and_schemas_are_those_of_the_roles,
     what_a_role_sets_does_not_hold_for_us,
+    what_a_role_of_a_newer_postgresql_sets_does_not_hold_for_us,
     a_pooler_in_between_is_named,
-    programs_newer_than_the_server_restore_what_they_backed_up,
+    programs_of_a_newer_postgresql_restore_what_they_backed_up,
     programs_that_do_not_suit_are_named,
     a_backup_that_cannot_be_restored_fails_the_rehearsal,
-    the_room_for_what_is_written_is_looked_for,
-    one_disk_is_asked_for_the_room_of_both,
+    a_full_disk_for_everything_is_named,
+    a_full_disk_for_backups_and_databases_is_named,
 ];

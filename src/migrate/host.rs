@@ -211,8 +211,13 @@ async fn size_of_tables(database: &Database) -> Result<u64, MigrateError> {
     Ok(size.try_into().unwrap_or_default())
 }
 
-/// With indexes, which are not backed up; but texts are backed up without compression.
-async fn size(database: &Database) -> Result<u64, MigrateError> {
+/// How large a database is in bytes, with indexes. Those are not backed up; but texts are, without
+/// compression.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn size(database: &Database) -> Result<u64, MigrateError> {
     let mut connection = database.connect().await?;
     let size: i64 = sqlx::query_scalar("SELECT pg_database_size(current_database())")
         .fetch_one(&mut connection)

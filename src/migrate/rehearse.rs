@@ -84,7 +84,7 @@ pub struct Rehearsal {
     /// The size of the backups, in bytes.
     pub backup_size: u64,
     /// How large MAS's database gets, in bytes.
-    pub mas_size: i64,
+    pub mas_size: u64,
 }
 
 /// Rehearses. Both scratch databases are removed, also when interrupted; if this process is killed, the
@@ -163,7 +163,7 @@ async fn on_scratch(
     let entities = mapping::entities(&inputs.providers()?);
     let entities = verify::verify(synapse, mas, &entities, None, |_| {}).await?;
     done(Part::Verify, &mut tell);
-    let mas_size = size(mas).await?;
+    let mas_size = host::size(mas).await?;
 
     tell(Told::Begun(Part::Restore));
     backup::restore_mas(inputs, directory, mas).await?;
@@ -199,14 +199,6 @@ async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), Mi
     Err(MigrateError::Missing(format!(
         "going back would not work: MAS's database is {before}, and {after} once its backup is restored"
     )))
-}
-
-async fn size(database: &Database) -> Result<i64, MigrateError> {
-    let mut connection = database.connect().await?;
-    sqlx::query_scalar("SELECT pg_database_size(current_database())")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(database.failed("cannot tell its size"))
 }
 
 /// Lets `mas-cli` try by itself, from Synapse's database into MAS's own, which is empty again

@@ -271,7 +271,7 @@ pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> 
         out,
         "The backups will take {}, MAS's database {}.",
         HumanBytes(rehearsal.backup_size),
-        HumanBytes(rehearsal.mas_size.try_into().unwrap_or_default())
+        HumanBytes(rehearsal.mas_size)
     )
 }
 
