@@ -767,7 +767,7 @@ fn a_full_disk_for_everything_is_named() -> TestResult {
     assert_eq!(migrated["findings"][0]["id"], "disk-space");
     drop(disk);
 
-    let _disk = Disk::mount(&directory, "4m");
+    let _disk = Disk::mount(&directory, "1m");
     let (code, _, said) = run(&mut homeserver.syn2mas(&["rehearse"]));
     assert_eq!(code, Some(1), "{said}");
     assert!(

@@ -152,7 +152,7 @@ pub enum Writes {
 pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, MigrateError> {
     let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
     let (tables, everything) = tokio::try_join!(size_of_tables(&synapse), size(&synapse))?;
-    let of_mas = size(&mas).await?;
+    let (of_mas, rows_of_mas) = tokio::try_join!(size(&mas), size_of_rows(&mas))?;
     let backed_up = match writes {
         Writes::Migration(Extent::All) => everything,
         Writes::Migration(Extent::Tables) | Writes::Rehearsal => tables,
@@ -165,7 +165,7 @@ pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, Migra
         Writes::Rehearsal => imported + 2 * tables + 2 * of_mas,
     };
     // What is left is for the journal and the log.
-    let backups = backed_up + of_mas + 1_000_000;
+    let backups = backed_up + rows_of_mas + 1_000_000;
     let mut needs = vec![(catalogue::DISK_SPACE, inputs.state(), backups)];
     if let Some(directory) = data_directory(inputs).await? {
         match &mut needs[0] {
@@ -205,6 +205,20 @@ async fn size_of_tables(database: &Database) -> Result<u64, MigrateError> {
     let mut connection = database.connect().await?;
     let size: i64 = sqlx::query_scalar(SIZE)
         .bind(super::server::TABLES.as_slice())
+        .fetch_one(&mut connection)
+        .await
+        .map_err(database.failed("cannot tell its size"))?;
+    Ok(size.try_into().unwrap_or_default())
+}
+
+/// What of a database is backed up, about.
+async fn size_of_rows(database: &Database) -> Result<u64, MigrateError> {
+    const SIZE: &str =
+        "SELECT coalesce(sum(pg_relation_size(oid) + CASE reltoastrelid WHEN 0 THEN 0
+          ELSE pg_relation_size(reltoastrelid) END), 0)::bigint
+        FROM pg_class WHERE relkind IN ('r', 'm') AND oid >= 16384";
+    let mut connection = database.connect().await?;
+    let size: i64 = sqlx::query_scalar(SIZE)
         .fetch_one(&mut connection)
         .await
         .map_err(database.failed("cannot tell its size"))?;
