@@ -11,6 +11,8 @@
   matrix-authentication-service,
   nix,
   nixfmt-tree,
+  openssl,
+  pgbouncer,
   postgresql,
   python3,
   rustc,
@@ -28,6 +30,8 @@ mkShell {
     matrix-authentication-service
     nix
     nixfmt-tree
+    openssl
+    pgbouncer
     postgresql
     python3
     rustc

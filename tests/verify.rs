@@ -10,7 +10,7 @@ use common::{
     rows::{self, Dice},
 };
 use mas2nix::migrate::{
-    database::Database,
+    database::{Address, Database},
     verify::{Comparison, Form, Provider, Report},
 };
 use proptest::test_runner::TestRunner;
@@ -472,8 +472,13 @@ fn compare(server: &Postgres, synapse: &str, mas: &str, form: Form) -> Vec<Repor
 }
 
 fn run(comparison: &Comparison, server: &Postgres, synapse: &str, mas: &str) -> Vec<Report> {
-    let database =
-        |which, name: &str| Database::new(which, server.uri(name).parse().unwrap(), None);
+    let database = |which, name: &str| {
+        Database::new(
+            which,
+            Address::of_uri(which, &server.uri(name)).unwrap(),
+            None,
+        )
+    };
     let (synapse, mas) = (database("Synapse's", synapse), database("MAS's", mas));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

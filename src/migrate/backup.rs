@@ -1,20 +1,24 @@
 //! Backups of what the import reads and of what it writes, and the way back.
 
 use std::{
+    collections::HashSet,
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     process::Stdio,
 };
 
-use tokio::io::AsyncWriteExt;
+use tokio::{
+    io::{self, AsyncBufReadExt, AsyncWriteExt, BufReader},
+    process::{ChildStdin, ChildStdout},
+};
 
 use super::{
     MigrateError,
-    database::Database,
+    database::{Database, Program},
     inputs::Inputs,
     program,
-    server::{TABLES, quiet},
+    server::{self, TABLES, quiet},
 };
 use crate::disk;
 
@@ -58,9 +62,12 @@ pub async fn make(inputs: &Inputs, directory: &Path, extent: Extent) -> Result<u
         Extent::All => &[],
     };
     let (of_synapse, of_mas) = (of_synapse(directory), of_mas(directory));
+    // One after the other: who connects as another user of this host makes the whole process that user.
+    let dump_of_synapse = pg_dump(inputs, &synapse).await?;
+    let dump_of_mas = pg_dump(inputs, &mas).await?;
     tokio::try_join!(
-        dump(inputs, &synapse, tables, &of_synapse),
-        dump(inputs, &mas, &[], &of_mas),
+        dump(dump_of_synapse, tables, &of_synapse),
+        dump(dump_of_mas, &[], &of_mas),
     )?;
     holds(inputs, &of_synapse, &TABLES).await?;
     holds(inputs, &of_mas, &[]).await?;
@@ -79,27 +86,27 @@ fn kept(directory: &Path) -> PathBuf {
 /// If it cannot be backed up.
 pub async fn keep_mas(inputs: &Inputs, directory: &Path) -> Result<PathBuf, MigrateError> {
     let file = kept(directory);
-    dump(inputs, &inputs.mas_database()?, &[], &file).await?;
+    dump(pg_dump(inputs, &inputs.mas_database()?).await?, &[], &file).await?;
     holds(inputs, &file, &[]).await?;
     Ok(file)
 }
 
-async fn dump(
-    inputs: &Inputs,
-    database: &Database,
-    tables: &[&str],
-    file: &Path,
-) -> Result<(), MigrateError> {
+async fn pg_dump(inputs: &Inputs, database: &Database) -> Result<Program, MigrateError> {
+    let path = inputs.postgresql_program("pg_dump");
+    database.program(&path).await
+}
+
+async fn dump(mut program: Program, tables: &[&str], file: &Path) -> Result<(), MigrateError> {
     let failed = |error: std::io::Error| MigrateError::file(file, error.to_string());
     let new = file.with_extension("new");
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let out = options.open(&new).map_err(failed)?;
-    let mut command = database.program(&inputs.postgresql_program("pg_dump"));
+    let command = &mut program.command;
     // Compressing takes longer than all the rest of it, and Synapse is down meanwhile.
     command.args(["--format=custom", "--compress=0", "--lock-wait-timeout=30s"]);
     command.args(tables.iter().map(|table| format!("--table={table}")));
-    let dumped = program::output_to(&mut command, out.try_clone().map_err(failed)?).await;
+    let dumped = program::output_to(command, out.try_clone().map_err(failed)?).await;
     let lasting = dumped.and_then(|()| out.sync_all().map_err(failed));
     let named = lasting.and_then(|()| {
         fs::rename(&new, file)
@@ -114,21 +121,27 @@ async fn dump(
 
 /// Reads the table of contents of a backup, and looks whether these tables are in it.
 async fn holds(inputs: &Inputs, file: &Path, tables: &[&str]) -> Result<(), MigrateError> {
-    let mut command = program::command(&inputs.postgresql_program("pg_restore"), None);
-    command.arg("--list").arg(file);
-    let output = program::output(&mut command).await?;
-    let list = String::from_utf8_lossy(&output.stdout);
+    let held = held(inputs, file).await?;
     for table in tables {
-        let holds = list.lines().any(|line| {
-            let mut words = line.split_whitespace().skip_while(|word| *word != "DATA");
-            words.nth(2) == Some(table)
-        });
-        if !holds {
+        if !held.iter().any(|(_, held)| held == table) {
             let reason = format!("the backup lacks the table {table}");
             return Err(MigrateError::file(file, reason));
         }
     }
     Ok(())
+}
+
+/// The tables whose rows are in a backup, each with its schema.
+async fn held(inputs: &Inputs, file: &Path) -> Result<Vec<(String, String)>, MigrateError> {
+    let mut command = program::command(&inputs.postgresql_program("pg_restore"), None);
+    command.arg("--list").arg(file);
+    let output = program::output(&mut command).await?;
+    let list = String::from_utf8_lossy(&output.stdout);
+    let held = list.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "DATA");
+        Some((words.nth(1)?.to_owned(), words.next()?.to_owned()))
+    });
+    Ok(held.collect())
 }
 
 /// Puts the tables of a backup of Synapse's database into another one.
@@ -142,21 +155,39 @@ pub async fn restore_synapse(
     into: &Database,
 ) -> Result<(), MigrateError> {
     let file = of_synapse(directory);
-    let opened = fs::File::open(&file);
-    let opened = opened.map_err(|error| MigrateError::file(&file, error.to_string()))?;
-    let mut command = into.program(&inputs.postgresql_program("pg_restore"));
-    command
-        .args([
-            "--section=pre-data",
-            "--section=data",
-            "--no-owner",
-            "--no-acl",
-        ])
-        .args(["--exit-on-error", "--dbname"])
-        .arg(into.name())
-        .args(TABLES.map(|table| format!("--table={table}")))
-        .stdin(opened);
-    program::output(&mut command).await.map(|_| ())
+    let schema = schema(&held(inputs, &file).await?);
+    let mut arguments = vec![
+        "--section=pre-data".to_owned(),
+        "--section=data".to_owned(),
+        "--no-acl".to_owned(),
+        format!("--schema={schema}"),
+    ];
+    arguments.extend(TABLES.map(|table| format!("--table={table}")));
+    let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
+    let make = format!("CREATE SCHEMA IF NOT EXISTS {quoted};\n");
+    restore(inputs, &file, &arguments, &make, into).await?;
+    let moved = TABLES.map(|table| format!("ALTER TABLE {quoted}.{table} SET SCHEMA public; "));
+    let moved = if schema == "public" {
+        String::new()
+    } else {
+        moved.concat()
+    };
+    let mut connection = into.connect().await?;
+    sqlx::raw_sql(&format!("{moved}ANALYZE"))
+        .execute(&mut connection)
+        .await
+        .map_err(into.failed("cannot set up its tables"))?;
+    Ok(())
+}
+
+/// The schema that Synapse's tables are in: its role may have one of its own.
+fn schema(held: &[(String, String)]) -> String {
+    let users = held.iter().filter(|(_, table)| table == "users");
+    let schemas: Vec<&str> = users.map(|(schema, _)| schema.as_str()).collect();
+    match schemas.first() {
+        Some(schema) if !schemas.contains(&"public") => (*schema).to_owned(),
+        _ => "public".to_owned(),
+    }
 }
 
 /// Removes the backups in a directory, and the directory if nothing else is in it: what they hold is
@@ -196,51 +227,102 @@ BEGIN
 END $$;
 ";
 
-/// Puts MAS's database back to what it was when it was backed up, whole or not at all. Whoever is
-/// connected to it is sent away.
+/// Puts MAS's database, or another one in its place, back to what it was when it was backed up, whole
+/// or not at all. Whoever is connected to it is sent away.
 ///
 /// # Errors
 ///
 /// If the backup cannot be read, or PostgreSQL does not take it.
-pub async fn restore_mas(inputs: &Inputs, directory: &Path) -> Result<(), MigrateError> {
-    let file = of_mas(directory);
-    let mut command = program::command(&inputs.postgresql_program("pg_restore"), None);
-    command
-        .args(["--file=-", "--no-owner", "--no-comments"])
-        .arg(&file);
-    let statements = program::output(&mut command).await?.stdout;
+pub async fn restore_mas(
+    inputs: &Inputs,
+    directory: &Path,
+    into: &Database,
+) -> Result<(), MigrateError> {
+    quiet(into).await?;
+    restore(
+        inputs,
+        &of_mas(directory),
+        &["--no-comments".to_owned()],
+        EMPTY,
+        into,
+    )
+    .await
+}
 
-    let mas = inputs.mas_database()?;
-    quiet(&mas).await?;
-    let mut command = mas.program(&inputs.postgresql_program("psql"));
-    command
-        .args([
-            "-X",
-            "--quiet",
-            "--single-transaction",
-            "--set=ON_ERROR_STOP=1",
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .map_err(|error| program::not_run(&command, &error))?;
-    let mut stdin = child.stdin.take();
-    let feed = async {
-        if let Some(stdin) = &mut stdin {
-            // If psql ends early, it says why.
-            let _ = stdin.write_all(b"SET client_min_messages = warning;").await;
-            let _ = stdin.write_all(EMPTY.as_bytes()).await;
-            let _ = stdin.write_all(&statements).await;
-        }
-        drop(stdin);
+/// Lets `psql` run these statements and then what `pg_restore` makes of a backup, in one transaction.
+/// `pg_restore` cannot do that itself where it is newer than the server: it sets what the server does
+/// not know.
+async fn restore(
+    inputs: &Inputs,
+    file: &Path,
+    arguments: &[String],
+    before: &str,
+    into: &Database,
+) -> Result<(), MigrateError> {
+    let known = server::settings(into).await?;
+    let mut reading = program::command(&inputs.postgresql_program("pg_restore"), None);
+    reading.args(["--file=-", "--no-owner"]).args(arguments);
+    reading.arg(file);
+    let mut writing = into.program(&inputs.postgresql_program("psql")).await?;
+    let writing = &mut writing.command;
+    writing.args(["-X", "--quiet", "--set=ON_ERROR_STOP=1"]);
+    writing.stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut reader = program::spawn(reading.stdout(Stdio::piped()))?;
+    let mut writer = program::spawn(writing)?;
+    let (from, to) = (reader.stdout.take(), writer.stdin.take());
+    let feeding = async {
+        let (Some(from), Some(mut to)) = (from, to) else {
+            return Ok(());
+        };
+        let passed_on = pass_on(from, &mut to, before, &known).await;
+        program::ended(&reading, reader.wait_with_output().await)?;
+        passed_on.map_err(|error| MigrateError::file(file, error.to_string()))?;
+        // Without this, whatever came before is nothing.
+        let _ = to.write_all(b"\nCOMMIT;\n").await;
+        Ok(())
     };
-    let (output, ()) = tokio::join!(child.wait_with_output(), feed);
-    let output = output.map_err(|error| program::not_run(&command, &error))?;
-    if output.status.success() {
-        return Ok(());
+    let (fed, written) = tokio::join!(feeding, writer.wait_with_output());
+    // If psql ends early, it says why, and the other cannot go on.
+    program::ended(writing, written)?;
+    fed
+}
+
+/// Passes statements on, without those at the beginning that set what the server does not know.
+async fn pass_on(
+    from: ChildStdout,
+    to: &mut ChildStdin,
+    before: &str,
+    known: &HashSet<String>,
+) -> io::Result<()> {
+    to.write_all(b"BEGIN;\n").await?;
+    to.write_all(before.as_bytes()).await?;
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line).await? > 0 {
+        let text = String::from_utf8_lossy(&line);
+        let set = setting(&text);
+        let begins = set.is_none() && !is_before_the_first_statement(&text);
+        if set.is_none_or(|name| known.contains(&name)) {
+            to.write_all(&line).await?;
+        }
+        if begins {
+            break;
+        }
+        line.clear();
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(program::failed(&command, &output.status.to_string(), &said))
+    io::copy_buf(&mut from, to).await?;
+    to.flush().await
+}
+
+/// What a line of the form `SET name = value;` sets.
+fn setting(line: &str) -> Option<String> {
+    let name = line.strip_prefix("SET ")?.split_once(" = ")?.0;
+    Some(name.to_ascii_lowercase())
+}
+
+/// Whether a line of what `pg_restore` writes can stand among the settings at its beginning.
+fn is_before_the_first_statement(line: &str) -> bool {
+    let line = line.trim();
+    let starts = ["--", "\\restrict ", "SELECT pg_catalog.set_config("];
+    line.is_empty() || starts.iter().any(|start| line.starts_with(start))
 }

@@ -157,6 +157,18 @@ catalogue! {
         BRIDGE_UNREADABLE: "bridge-unreadable", Note,
             "These registrations of application services cannot be read, so it is not known whether they encrypt.",
             "Look whether MSC4190 is on in those that do.";
+        POSTGRESQL_PROGRAMS: "postgresql-programs", Blocker,
+            "These programs of PostgreSQL cannot be run. Without them there is no backup, and no way back.",
+            "Install PostgreSQL's client programs, or name their directory with `--postgresql-programs`.";
+        PG_DUMP_TOO_OLD: "pg-dump-too-old", Blocker,
+            "`pg_dump` backs no server up that is newer than itself.",
+            "Install the client programs of the server's version, and name their directory with `--postgresql-programs`.";
+        PG_RESTORE_TOO_OLD: "pg-restore-too-old", Blocker,
+            "`pg_restore` is older than `pg_dump`, and may not be able to read its backups.",
+            "Name a directory with programs of one version with `--postgresql-programs`.";
+        PG_RESTORE_NEWER: "pg-restore-newer", Note,
+            "`pg_restore` is newer than the server, and sets what the server does not know. `syn2mas` leaves that out when it goes back.",
+            "Nothing, unless you restore a backup yourself: then use programs of the server's version.";
     }
 
     "Synapse's database and its server" {
@@ -190,6 +202,9 @@ catalogue! {
         PREPARED_TRANSACTIONS: "prepared-transactions", Warning,
             "Prepared transactions hold their locks until somebody ends them.",
             "COMMIT PREPARED or ROLLBACK PREPARED each of them.";
+        PGBOUNCER: "pgbouncer", Blocker,
+            "PgBouncer or another pooler is between `syn2mas` and PostgreSQL. If it lends connections for a transaction or a statement, the import fails. Otherwise it keeps connections when Synapse is down, and nobody can tell whether a worker was forgotten.",
+            "Connect to PostgreSQL itself, with `--synapse-database-uri` and `--mas-database-uri`. If Synapse goes on using the pooler, name the pooler's unit with `--synapse-unit`, so that it is down while Synapse is.";
     }
 
     "MAS's database" {

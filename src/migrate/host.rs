@@ -2,16 +2,18 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use nix::sys::statvfs::statvfs;
 use semver::Version;
 use serde_json::Value;
-use sqlx::PgConnection;
 
 use super::{
-    MigrateError, catalogue,
+    MigrateError,
+    backup::Extent,
+    catalogue,
     database::Database,
     findings::{Finding, FindingKind},
     import::{MasCli, Said},
@@ -64,30 +66,112 @@ pub async fn units(inputs: &Inputs) -> Option<Finding> {
     catalogue::UNIT_MISSING.found_in(missing)
 }
 
+/// PostgreSQL's own programs that are missing, or do not suit the servers, whose versions are given as
+/// 150018 for 15.18.
+pub async fn postgresql_programs(inputs: &Inputs, servers: [i32; 2]) -> Vec<Finding> {
+    let mut missing = Vec::new();
+    let mut majors = Vec::new();
+    for name in ["pg_dump", "pg_restore", "psql"] {
+        let mut command = program::command(&inputs.postgresql_program(name), None);
+        match program::output(command.arg("--version")).await {
+            Ok(output) => majors.push(major(&String::from_utf8_lossy(&output.stdout))),
+            Err(error) => missing.push(error.to_string()),
+        }
+    }
+    if let Some(missing) = catalogue::POSTGRESQL_PROGRAMS.found_in(missing) {
+        return vec![missing];
+    }
+    let [Some(dump), Some(restore), _] = majors[..] else {
+        return Vec::new();
+    };
+    let servers = servers.map(|version| version / 10_000);
+    let (oldest, newest) = (servers.iter().min(), servers.iter().max());
+    let said = |program: &str, version: i32| {
+        let [synapse, mas] = servers;
+        format!("{program} {version}; server of Synapse's database {synapse}, of MAS's {mas}")
+    };
+    let found = [
+        (
+            catalogue::PG_DUMP_TOO_OLD,
+            newest > Some(&dump),
+            said("pg_dump", dump),
+        ),
+        (
+            catalogue::PG_RESTORE_TOO_OLD,
+            restore < dump,
+            format!("pg_dump {dump}, pg_restore {restore}"),
+        ),
+        (
+            catalogue::PG_RESTORE_NEWER,
+            Some(&restore) > oldest,
+            said("pg_restore", restore),
+        ),
+    ];
+    let found = found.into_iter().filter(|(_, so, _)| *so);
+    found.map(|(kind, _, said)| kind.because(said)).collect()
+}
+
+/// The first number of a version such as `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+fn major(said: &str) -> Option<i32> {
+    let version = said.split_once("(PostgreSQL) ")?.1;
+    let digits = version.split(|character: char| !character.is_ascii_digit());
+    digits.into_iter().next()?.parse().ok()
+}
+
+/// Whether a pooler is between us and one of the databases.
+///
+/// # Errors
+///
+/// If one cannot be reached at all.
+pub async fn pooled(databases: [&Database; 2]) -> Result<Option<Finding>, MigrateError> {
+    let mut said = Vec::new();
+    for database in databases {
+        match database.connect().await {
+            Ok(_) => {}
+            Err(MigrateError::Pooled { which, said: how }) => said.push(format!("{which}: {how}")),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(catalogue::PGBOUNCER.found_in(said))
+}
+
+/// What is going to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// A migration with this backup.
+    Migration(Extent),
+    /// A rehearsal, which has scratch databases besides.
+    Rehearsal,
+}
+
 /// Whether there is room for the backups, and for what is imported, as far as that can be told.
 ///
 /// # Errors
 ///
-/// If the server does not tell how large the tables are, or where it keeps them.
-pub async fn room(
-    inputs: &Inputs,
-    connection: &mut PgConnection,
-    database: &Database,
-) -> Result<Vec<Finding>, MigrateError> {
-    let size: i64 = sqlx::query_scalar(
-        "SELECT coalesce(sum(pg_table_size(to_regclass(name))), 0)::bigint FROM unnest($1::text[]) name",
-    )
-    .bind(super::server::TABLES.as_slice())
-    .fetch_one(connection)
-    .await
-    .map_err(database.failed("cannot tell its size"))?;
-    let size = u64::try_from(size).unwrap_or_default();
+/// If a server does not tell how large the databases are, or where it keeps them.
+pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, MigrateError> {
+    let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
+    let (tables, everything) = tokio::try_join!(size_of_tables(&synapse), size(&synapse))?;
+    let (of_mas, rows_of_mas) = tokio::try_join!(size(&mas), size_of_rows(&mas))?;
+    let backed_up = match writes {
+        Writes::Migration(Extent::All) => everything,
+        Writes::Migration(Extent::Tables) | Writes::Rehearsal => tables,
+    };
+    // MAS's rows, their indexes, and the log of both.
+    let imported = 3 * tables;
+    let written = match writes {
+        Writes::Migration(_) => imported,
+        // Both scratch databases, and the log of what is restored.
+        Writes::Rehearsal => imported + 2 * tables + 2 * of_mas,
+    };
     // What is left is for the journal and the log.
-    let backups = size + 1_000_000;
+    let backups = backed_up + rows_of_mas + 1_000_000;
     let mut needs = vec![(catalogue::DISK_SPACE, inputs.state(), backups)];
     if let Some(directory) = data_directory(inputs).await? {
-        // MAS's rows, their indexes, and the log of both.
-        needs.push((catalogue::DISK_SPACE_OF_POSTGRESQL, directory, 3 * size));
+        match &mut needs[0] {
+            (_, state, needed) if device(state) == device(&directory) => *needed += written,
+            _ => needs.push((catalogue::DISK_SPACE_OF_POSTGRESQL, directory, written)),
+        }
     }
     let findings = needs.into_iter().filter_map(|(kind, place, needed)| {
         let free = free(&place).filter(|free| *free < needed)?;
@@ -96,6 +180,70 @@ pub async fn room(
         Some(kind.because(format!("{place} has {free} left, and may need {needed}")))
     });
     Ok(findings.collect())
+}
+
+/// The same, as an error.
+///
+/// # Errors
+///
+/// If there is too little room, or that cannot be told.
+pub async fn make_sure_of_room(inputs: &Inputs, writes: Writes) -> Result<(), MigrateError> {
+    match room(inputs, writes).await?.into_iter().next() {
+        None => Ok(()),
+        Some(Finding { kind, samples, .. }) => Err(MigrateError::Missing(format!(
+            "{} {}. {}",
+            kind.meaning,
+            samples.concat(),
+            kind.fix
+        ))),
+    }
+}
+
+async fn size_of_tables(database: &Database) -> Result<u64, MigrateError> {
+    const SIZE: &str = "SELECT coalesce(sum(pg_table_size(to_regclass(name))), 0)::bigint
+        FROM unnest($1::text[]) name";
+    let mut connection = database.connect().await?;
+    let size: i64 = sqlx::query_scalar(SIZE)
+        .bind(super::server::TABLES.as_slice())
+        .fetch_one(&mut connection)
+        .await
+        .map_err(database.failed("cannot tell its size"))?;
+    Ok(size.try_into().unwrap_or_default())
+}
+
+/// What of a database is backed up, about.
+async fn size_of_rows(database: &Database) -> Result<u64, MigrateError> {
+    const SIZE: &str =
+        "SELECT coalesce(sum(pg_relation_size(oid) + CASE reltoastrelid WHEN 0 THEN 0
+          ELSE pg_relation_size(reltoastrelid) END), 0)::bigint
+        FROM pg_class WHERE relkind IN ('r', 'm') AND oid >= 16384";
+    let mut connection = database.connect().await?;
+    let size: i64 = sqlx::query_scalar(SIZE)
+        .fetch_one(&mut connection)
+        .await
+        .map_err(database.failed("cannot tell its size"))?;
+    Ok(size.try_into().unwrap_or_default())
+}
+
+/// How large a database is in bytes, with indexes. Those are not backed up; but texts are, without
+/// compression.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn size(database: &Database) -> Result<u64, MigrateError> {
+    let mut connection = database.connect().await?;
+    let size: i64 = sqlx::query_scalar("SELECT pg_database_size(current_database())")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(database.failed("cannot tell its size"))?;
+    Ok(size.try_into().unwrap_or_default())
+}
+
+/// The disk on which a directory is, or will be.
+fn device(directory: &Path) -> Option<u64> {
+    let there = directory.ancestors().find(|ancestor| ancestor.exists())?;
+    Some(fs::metadata(there).ok()?.dev())
 }
 
 /// How many bytes are free where a directory is, or will be.
@@ -172,7 +320,7 @@ pub fn bridges(config: &synapse::Config) -> Vec<Finding> {
 
 /// What `mas-cli syn2mas check` finds besides what is known already.
 pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) -> Vec<Finding> {
-    let said = match MasCli::prepare(inputs, synapse, None) {
+    let said = match MasCli::prepare(inputs, synapse, None).await {
         Ok(mas_cli) => mas_cli.check().await,
         Err(error) => Err(error),
     };
@@ -279,6 +427,14 @@ mod tests {
         assert!(!older("1.163.2 (b=develop)", &OLDEST_SYNAPSE));
         assert!(!older("v1.22.0-5-gabcdef", &OLDEST_MAS));
         assert!(!older("unknown", &OLDEST_MAS));
+    }
+
+    #[test]
+    fn the_version_of_a_program_is_found() {
+        let debian = "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n";
+        assert_eq!(major(debian), Some(15));
+        assert_eq!(major("psql (PostgreSQL) 18beta1\n"), Some(18));
+        assert_eq!(major("something else"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The import itself, which `mas-cli syn2mas` does, and other runs of `mas-cli`.
 
 use std::{
-    fs,
+    env, fs,
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -25,8 +25,10 @@ use crate::{service::doctor, yaml};
 pub struct MasCli {
     program: PathBuf,
     account: Option<Account>,
-    mas: Vec<PathBuf>,
+    mas: PathBuf,
     synapse: PathBuf,
+    synapse_uri: String,
+    synapse_password: Option<String>,
     shared_secret: Option<String>,
     // Holds the files while this lasts.
     _handover: Handover,
@@ -38,43 +40,38 @@ impl MasCli {
     ///
     /// # Errors
     ///
-    /// If a configuration cannot be read or handed over.
-    pub fn prepare(
+    /// If a configuration cannot be read or handed over, or a database cannot be reached.
+    pub async fn prepare(
         inputs: &Inputs,
         synapse: &Database,
         mas: Option<&Database>,
     ) -> Result<Self, MigrateError> {
         let account = inputs.mas_account()?;
-        let handover = Handover::new(account.as_ref())?;
-        let hand = |name: &str, value: &Value| {
-            handover.write(name, &yaml::document(value), account.as_ref())
-        };
-        let replaced = match (mas, &inputs.mas_database_uri) {
-            (Some(mas), _) => Some(mas.section()),
-            (None, Some(_)) => Some(inputs.mas_database()?.section()),
-            (None, None) => None,
-        };
-        let of_mas = match replaced {
-            Some(section) => {
-                let mut config = inputs.mas()?;
-                config["database"] = section;
-                vec![hand("mas.yaml", &config)?]
-            }
-            None => inputs.mas_config.clone(),
-        };
-        let of_synapse = hand("homeserver.yaml", &as_read(&inputs.synapse()?, synapse)?)?;
-        let matrix = &inputs.mas()?["matrix"];
+        let account_ref = account.as_ref();
+        let handover = Handover::new(account_ref)?;
+        let mas = mas.cloned().map_or_else(|| inputs.mas_database(), Ok)?;
+        let mut config = inputs.mas()?;
+        let matrix = &config["matrix"];
         let shared_secret = match (matrix["secret"].as_str(), matrix["secret_file"].as_str()) {
             (Some(secret), _) => Some(secret.to_owned()),
             (None, Some(file)) => fs::read_to_string(file).ok(),
             (None, None) => None,
         };
+        let uri = mas.uri(&handover, "mas", account_ref).await?;
+        config["database"] = json!({"uri": mas.with_password(uri)});
+        let of_mas = handover.write("mas.yaml", &yaml::document(&config), account_ref)?;
+        let of_synapse = yaml::document(&as_read(&inputs.synapse()?)?);
+        let of_synapse = handover.write("homeserver.yaml", &of_synapse, account_ref)?;
+        // What mas-cli reads of Synapse's configuration knows no TLS, so it gets an address. Every user
+        // of this host can see that, so the password is not in it.
         Ok(MasCli {
             program: inputs.mas_cli(),
             shared_secret: shared_secret.map(|secret| secret.trim().to_owned()),
-            account,
+            account: account.clone(),
             mas: of_mas,
             synapse: of_synapse,
+            synapse_uri: synapse.uri(&handover, "synapse", account_ref).await?,
+            synapse_password: synapse.password(),
             _handover: handover,
         })
     }
@@ -83,13 +80,22 @@ impl MasCli {
     #[must_use]
     pub fn command(&self, subcommand: &[&str]) -> Command {
         let mut command = program::command(&self.program, self.account.as_ref());
-        for file in &self.mas {
-            command.arg("--config").arg(file);
+        // What is meant for one of the two databases would be taken for the other too.
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("PG") {
+                command.env_remove(name);
+            }
         }
         command
+            .arg("--config")
+            .arg(&self.mas)
             .args(subcommand)
             .env("NO_COLOR", "1")
             .env("RUST_LOG", "info");
+        // MAS's own comes before it.
+        if let Some(password) = &self.synapse_password {
+            command.env("PGPASSWORD", password);
+        }
         command
     }
 
@@ -112,7 +118,10 @@ impl MasCli {
     /// A run of `syn2mas`.
     fn syn2mas(&self, subcommand: &str) -> Command {
         let mut command = self.command(&["syn2mas", subcommand]);
-        command.arg("--synapse-config").arg(&self.synapse);
+        command
+            .arg("--synapse-config")
+            .arg(&self.synapse)
+            .args(["--synapse-database-uri", &self.synapse_uri]);
         command
     }
 
@@ -251,8 +260,8 @@ impl Progress {
 }
 
 /// Synapse's configuration as the import is to read it: put together as Synapse does, which the
-/// import does not, without what it stumbles over, and with no secret but the two that it needs.
-fn as_read(config: &synapse::Config, database: &Database) -> Result<Value, MigrateError> {
+/// import does not, without what it stumbles over, and with no secret but the one that it needs.
+fn as_read(config: &synapse::Config) -> Result<Value, MigrateError> {
     const READ: &[&str] = &[
         "server_name",
         "public_baseurl",
@@ -302,10 +311,7 @@ fn as_read(config: &synapse::Config, database: &Database) -> Result<Value, Migra
         json!({"idp_id": id})
     });
     read.insert("oidc_providers".to_owned(), providers.collect());
-    read.insert(
-        "database".to_owned(),
-        json!({"name": "psycopg2", "args": database.arguments()}),
-    );
+    read.insert("database".to_owned(), json!({"name": "psycopg2"}));
     Ok(Value::Object(read))
 }
 

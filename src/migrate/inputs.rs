@@ -9,11 +9,17 @@ use std::{
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::postgres::PgConnectOptions;
 
 use super::{
-    MigrateError, account::Account, database::Database, handover::Handover, switch::Switch,
-    synapse, verify::Provider,
+    MigrateError,
+    account::Account,
+    database::{self, Address, Database},
+    handover::Handover,
+    switch::Switch,
+    synapse,
+    tls::{self, Named, Tls},
+    verify::Provider,
 };
 use crate::load::{LoadError, Loaded};
 
@@ -212,13 +218,13 @@ impl Inputs {
     ///
     /// If it cannot be told where it is.
     pub fn synapse_database(&self) -> Result<Database, MigrateError> {
-        let options = match &self.synapse_database_uri {
-            Some(uri) => parse("--synapse-database-uri", uri)?,
+        let address = match &self.synapse_database_uri {
+            Some(uri) => Address::of_uri("--synapse-database-uri", uri)?,
             None => self.synapse()?.database()?,
         };
         Ok(reached(
             "Synapse's database",
-            options,
+            address,
             account(self.synapse_user.as_ref())?,
         ))
     }
@@ -242,11 +248,11 @@ impl Inputs {
     ///
     /// If it cannot be told where it is.
     pub fn mas_database(&self) -> Result<Database, MigrateError> {
-        let options = match &self.mas_database_uri {
-            Some(uri) => parse("--mas-database-uri", uri)?,
+        let address = match &self.mas_database_uri {
+            Some(uri) => Address::of_uri("--mas-database-uri", uri)?,
             None => mas_database(&self.mas()?)?,
         };
-        Ok(reached("MAS's database", options, self.mas_account()?))
+        Ok(reached("MAS's database", address, self.mas_account()?))
     }
 
     /// The server of both databases as a superuser, if it is given.
@@ -258,9 +264,9 @@ impl Inputs {
         let Some(uri) = &self.admin_database_uri else {
             return Ok(None);
         };
-        let options = parse("--admin-database-uri", uri)?;
+        let address = Address::of_uri("--admin-database-uri", uri)?;
         let account = account(self.admin_user.as_ref())?;
-        Ok(Some(reached("the database server", options, account)))
+        Ok(Some(reached("the database server", address, account)))
     }
 
     /// The user of this host that MAS runs as, if this process is not that already.
@@ -313,13 +319,13 @@ impl Inputs {
 }
 
 /// A database as a user of this host reaches it: where no role is named, it has the user's name.
-fn reached(which: &'static str, options: PgConnectOptions, account: Option<Account>) -> Database {
-    let unnamed = options.get_username() == PgConnectOptions::new().get_username();
+fn reached(which: &'static str, address: Address, account: Option<Account>) -> Database {
+    let unnamed = address.options.get_username() == PgConnectOptions::new().get_username();
     let options = match &account {
-        Some(account) if unnamed => options.username(&account.name),
-        _ => options,
+        Some(account) if unnamed => address.options.username(&account.name),
+        _ => address.options,
     };
-    Database::new(which, options, account)
+    Database::new(which, Address { options, ..address }, account)
 }
 
 fn account(name: Option<&String>) -> Result<Option<Account>, MigrateError> {
@@ -330,59 +336,58 @@ fn absolute(file: &Path) -> Result<PathBuf, MigrateError> {
     std::path::absolute(file).map_err(|error| MigrateError::file(file, error.to_string()))
 }
 
-fn parse(what: &str, uri: &str) -> Result<PgConnectOptions, MigrateError> {
-    // The address may hold a password, so it is not shown.
-    uri.parse().map_err(|_| {
-        MigrateError::Missing(format!(
-            "{what}: this is no address of a database. Write something like \
-             postgresql:///name?host=/run/postgresql"
-        ))
-    })
+/// Where MAS's database is, as MAS's configuration says (`database_connect_options_from_config` in
+/// MAS's `crates/cli/src/util.rs`): what is said of TLS holds for an address too.
+fn mas_database(config: &Value) -> Result<Address, MigrateError> {
+    const PLACE: &str = "`database` in MAS's configuration";
+    let database = &config["database"];
+    let text = |key: &str| database[key].as_str().map(str::to_owned);
+    let (options, of_uri) = match text("uri") {
+        Some(uri) => database::parse("`database.uri` in MAS's configuration", &uri)?,
+        None => database::parse(PLACE, &database::uri(of_mas(database)?))?,
+    };
+    let either = |name: &str| text(name).or_else(|| text(&format!("{name}_file")));
+    let named = Named {
+        root: either("ssl_ca"),
+        certificate: either("ssl_certificate"),
+        key: either("ssl_key"),
+    };
+    let named = named.or(of_uri).or(Named::of_environment());
+    let mode = match text("ssl_mode") {
+        Some(name) => tls::mode("`database.ssl_mode` in MAS's configuration", &name)?,
+        None => options.get_ssl_mode(),
+    };
+    let tls = Tls::read(PLACE, mode, &named)?;
+    Ok(Address { options, tls })
 }
 
-/// Where MAS's database is, as MAS's configuration says.
-fn mas_database(config: &Value) -> Result<PgConnectOptions, MigrateError> {
-    let database = &config["database"];
-    let text = |key: &str| database[key].as_str();
-    if let Some(uri) = text("uri") {
-        return parse("`database.uri` in MAS's configuration", uri);
-    }
-    let mut options = PgConnectOptions::new();
-    if let Some(host) = text("socket").or(text("host")) {
-        options = if host.starts_with('/') {
-            options.socket(host)
-        } else {
-            options.host(host)
-        };
-    }
-    if let Some(port) = database["port"]
-        .as_u64()
-        .and_then(|port| port.try_into().ok())
-    {
-        options = options.port(port);
-    }
-    if let Some(user) = text("username") {
-        options = options.username(user);
-    }
-    if let Some(name) = text("database") {
-        options = options.database(name);
-    }
-    if let Some(file) = text("password_file") {
-        let password = fs::read_to_string(file).map_err(|error| {
-            MigrateError::file(
-                Path::new(file),
-                format!("the password of MAS's database cannot be read: {error}"),
-            )
-        })?;
-        options = options.password(password.trim());
-    } else if let Some(password) = text("password") {
-        options = options.password(password);
-    }
-    if let Some(mode) = text("ssl_mode").and_then(|mode| mode.parse::<PgSslMode>().ok()) {
-        options = options.ssl_mode(mode);
-    }
-    if let Some(file) = text("ssl_ca_file") {
-        options = options.ssl_root_cert(file);
-    }
-    Ok(options)
+/// What MAS's configuration says without an address.
+fn of_mas(database: &Value) -> Result<Vec<(&'static str, String)>, MigrateError> {
+    let text = |key: &str| database[key].as_str().map(str::to_owned);
+    let password = match text("password_file") {
+        Some(file) => {
+            let password = fs::read_to_string(&file).map_err(|error| {
+                MigrateError::file(
+                    Path::new(&file),
+                    format!("the password of MAS's database cannot be read: {error}"),
+                )
+            })?;
+            Some(password.trim().to_owned())
+        }
+        None => text("password"),
+    };
+    let given = [
+        ("host", text("socket").or(text("host"))),
+        (
+            "port",
+            database["port"].as_u64().map(|port| port.to_string()),
+        ),
+        ("user", text("username")),
+        ("password", password),
+        ("dbname", text("database")),
+    ];
+    let given = given.into_iter();
+    Ok(given
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect())
 }

@@ -7,16 +7,22 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, Row};
 
 use super::{
-    MigrateError, catalogue, database::Database, findings::Finding, host, inputs::Inputs, rows,
-    server, synapse,
+    MigrateError,
+    backup::Extent,
+    catalogue,
+    database::Database,
+    findings::Finding,
+    host::{self, Writes},
+    inputs::Inputs,
+    rows, server, synapse,
 };
 
-/// Everything found, what matters most first.
+/// Everything found, what matters most first, before a migration with this backup.
 ///
 /// # Errors
 ///
 /// If a configuration or a database cannot be read: then nothing is known.
-pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
+pub async fn inspect(inputs: &Inputs, extent: Extent) -> Result<Vec<Finding>, MigrateError> {
     let (synapse, mas) = (inputs.synapse()?, inputs.mas()?);
     let server_name = synapse.server_name()?;
     let mut findings = settings(&synapse, &mas, server_name);
@@ -31,13 +37,22 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
     }
 
     let (of_synapse, of_mas) = (inputs.synapse_database()?, inputs.mas_database()?);
+    if let Some(pooled) = host::pooled([&of_synapse, &of_mas]).await? {
+        findings.push(pooled);
+        return Ok(sorted(findings));
+    }
     let (mut reader, mut writer) = tokio::try_join!(of_synapse.snapshot(), of_mas.snapshot())?;
+    let versions = [
+        of_synapse.version(&mut reader).await?,
+        of_mas.version(&mut writer).await?,
+    ];
+    findings.extend(host::postgresql_programs(inputs, versions).await);
     let outdated = server::outdated(&mut reader, &of_synapse).await?;
     let is_readable = outdated.is_none();
     if let Some(outdated) = outdated {
         findings.push(outdated);
     } else {
-        findings.extend(host::room(inputs, &mut reader, &of_synapse).await?);
+        findings.extend(host::room(inputs, Writes::Migration(extent)).await?);
         findings.extend(server::findings(&mut reader, &of_synapse).await?);
         findings.extend(rows::findings(&of_synapse, server_name).await?);
         findings.extend(providers(&mut reader, &of_synapse, &synapse, &mas).await?);

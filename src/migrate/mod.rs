@@ -26,6 +26,7 @@ pub mod services;
 pub mod status;
 pub mod switch;
 pub mod synapse;
+pub mod tls;
 pub mod translate;
 pub mod verify;
 
@@ -54,6 +55,17 @@ pub enum MigrateError {
         doing: String,
         /// Why.
         source: sqlx::Error,
+    },
+    /// A pooler is between us and a database.
+    #[error(
+        "{which}: PgBouncer or another pooler is in between ({said}), and the import needs PostgreSQL \
+         itself. Name the server with `--synapse-database-uri` and `--mas-database-uri`"
+    )]
+    Pooled {
+        /// Synapse's or MAS's.
+        which: &'static str,
+        /// How it shows.
+        said: String,
     },
     /// A program cannot be run, or fails.
     #[error("{program}: {reason}")]

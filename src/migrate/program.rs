@@ -9,7 +9,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::{MigrateError, account::Account};
 
@@ -54,10 +54,26 @@ pub async fn output_to(command: &mut Command, file: File) -> Result<(), MigrateE
 }
 
 async fn finish(command: &mut Command) -> Result<Output, MigrateError> {
-    let output = match command.stderr(Stdio::piped()).spawn() {
-        Ok(child) => child.wait_with_output().await,
-        Err(error) => Err(error),
-    };
+    let output = spawn(command)?.wait_with_output().await;
+    ended(command, output)
+}
+
+/// Begins to run a program, whose errors are heard.
+///
+/// # Errors
+///
+/// If it cannot be run.
+pub fn spawn(command: &mut Command) -> Result<Child, MigrateError> {
+    let child = command.stderr(Stdio::piped()).spawn();
+    child.map_err(|error| not_run(command, &error))
+}
+
+/// What a program wrote until it ended.
+///
+/// # Errors
+///
+/// If it failed.
+pub fn ended(command: &Command, output: io::Result<Output>) -> Result<Output, MigrateError> {
     let output = output.map_err(|error| not_run(command, &error))?;
     if output.status.success() {
         Ok(output)
@@ -91,11 +107,15 @@ pub fn failed(command: &Command, status: &str, said: &str) -> MigrateError {
     }
 }
 
-/// The program and its first arguments, for messages.
+/// The program and its arguments, for messages. Addresses of databases are long.
 fn name(command: &Command) -> String {
     let command = command.as_std();
     let program = Path::new(command.get_program()).file_name();
     let words = program.into_iter().chain(command.get_args());
-    let words: Vec<String> = words.map(OsStr::to_string_lossy).map(Into::into).collect();
-    words.join(" ")
+    let words = words.map(OsStr::to_string_lossy);
+    let words = words.map(|word| match word.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…"),
+        None => word.into_owned(),
+    });
+    words.collect::<Vec<String>>().join(" ")
 }

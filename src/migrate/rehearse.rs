@@ -1,6 +1,10 @@
 //! A rehearsal: everything but the cutover, on a copy, while Synapse runs.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs, io,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 
@@ -9,11 +13,13 @@ use super::{
     backup::{self, Extent},
     database::Database,
     grant::Grant,
+    host::{self, Writes},
     import::{MasCli, Progress},
     inputs::Inputs,
+    inspect,
     interrupt::Interruptions,
     journal::Journal,
-    scratch::{self, Scratch},
+    scratch::Scratch,
     server,
     services::{Services, Side},
     verify::{Comparison, Report},
@@ -23,14 +29,16 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
-    /// Copying what the import reads.
-    Copy,
     /// Backing up.
     BackUp,
+    /// Putting the backup of Synapse's tables where the import reads them.
+    Copy,
     /// Importing.
     Import,
     /// Comparing.
     Verify,
+    /// Putting the backup of MAS's database back over what was imported.
+    Restore,
 }
 
 impl Part {
@@ -38,10 +46,11 @@ impl Part {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Part::Copy => "copy",
             Part::BackUp => "back-up",
+            Part::Copy => "copy",
             Part::Import => "import",
             Part::Verify => "verify",
+            Part::Restore => "restore",
         }
     }
 }
@@ -74,7 +83,7 @@ pub struct Rehearsal {
     /// The size of the backups, in bytes.
     pub backup_size: u64,
     /// How large MAS's database gets, in bytes.
-    pub mas_size: i64,
+    pub mas_size: u64,
 }
 
 /// Rehearses. Both scratch databases are removed, also when interrupted; if this process is killed, the
@@ -85,6 +94,9 @@ pub struct Rehearsal {
 /// If a part of it fails, as it would in earnest.
 pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Told)) -> Result<Rehearsal, MigrateError> {
     let mut interrupted = Interruptions::listen()?;
+    host::make_sure_of_room(inputs, Writes::Rehearsal).await?;
+    let directory = inputs.state().join("rehearsal");
+    forget(&directory)?;
     let synapse =
         Scratch::make(inputs, "the copy of Synapse's database", "syn2mas_synapse").await?;
     let mas = match Scratch::make(inputs, "the rehearsal's database of MAS", "syn2mas_mas").await {
@@ -95,17 +107,29 @@ pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Told)) -> Result<Rehears
         }
     };
     let rehearsed = tokio::select! {
-        rehearsed = on_scratch(inputs, &synapse.database, &mas.database, tell) => rehearsed,
+        rehearsed = on_scratch(inputs, &directory, &synapse.database, &mas.database, tell) => rehearsed,
         () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),
     };
     let removed = (synapse.remove().await, mas.remove().await);
+    forget(&directory)?;
     let rehearsed = rehearsed?;
     removed.0.and(removed.1)?;
     Ok(rehearsed)
 }
 
+/// Removes the backups of a rehearsal: password hashes and tokens are not to lie about.
+fn forget(directory: &Path) -> Result<(), MigrateError> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(MigrateError::file(directory, error.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn on_scratch(
     inputs: &Inputs,
+    directory: &Path,
     synapse: &Database,
     mas: &Database,
     mut tell: impl FnMut(Told),
@@ -118,20 +142,16 @@ async fn on_scratch(
         parts.push((part, took.as_secs_f64()));
         tell(Told::Done(part, took));
     };
-    tell(Told::Begun(Part::Copy));
-    scratch::copy(&inputs.synapse_database()?, synapse).await?;
-    done(Part::Copy, &mut tell);
-
     tell(Told::Begun(Part::BackUp));
-    let directory = inputs.state().join("rehearsal");
-    let backup_size = backup::make(inputs, &directory, Extent::Tables).await;
-    let removed = std::fs::remove_dir_all(&directory);
-    let backup_size = backup_size?;
-    removed.map_err(|error| MigrateError::file(&directory, error.to_string()))?;
+    let backup_size = backup::make(inputs, directory, Extent::Tables).await?;
     done(Part::BackUp, &mut tell);
 
+    tell(Told::Begun(Part::Copy));
+    backup::restore_synapse(inputs, directory, synapse).await?;
+    done(Part::Copy, &mut tell);
+
     tell(Told::Begun(Part::Import));
-    let mas_cli = MasCli::prepare(inputs, synapse, Some(mas))?;
+    let mas_cli = MasCli::prepare(inputs, synapse, Some(mas)).await?;
     server::settle(synapse).await?;
     mas_cli
         .migrate(false, None, |progress| tell(Told::Importing(progress)))
@@ -146,12 +166,19 @@ async fn on_scratch(
     };
     let entities = comparison.run(synapse, mas, |_| {}).await?;
     done(Part::Verify, &mut tell);
+    let mas_size = host::size(mas).await?;
+
+    tell(Told::Begun(Part::Restore));
+    backup::restore_mas(inputs, directory, mas).await?;
+    look_at_restored(inputs, mas).await?;
+    done(Part::Restore, &mut tell);
 
     let start = match Services::of(inputs) {
         Ok(services) => services.time_to_start(Side::Synapse).await,
         Err(_) => None,
     };
-    let counted = parts.iter().filter(|(part, _)| *part != Part::Copy);
+    let counted = [Part::BackUp, Part::Import, Part::Verify];
+    let counted = parts.iter().filter(|(part, _)| counted.contains(part));
     let counted: f64 = counted.map(|(_, seconds)| seconds).sum();
     Ok(Rehearsal {
         identical: entities.iter().all(Report::is_identical),
@@ -160,16 +187,21 @@ async fn on_scratch(
         downtime: counted + start.unwrap_or_default(),
         parts,
         backup_size,
-        mas_size: size(mas).await?,
+        mas_size,
     })
 }
 
-async fn size(database: &Database) -> Result<i64, MigrateError> {
-    let mut connection = database.connect().await?;
-    sqlx::query_scalar("SELECT pg_database_size(current_database())")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(database.failed("cannot tell its size"))
+/// Looks whether the backup has brought MAS's database to what it is.
+async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), MigrateError> {
+    let before = inspect::mas_state_of(inputs).await?;
+    let mut connection = restored.snapshot().await?;
+    let after = inspect::mas_state(&mut connection, restored).await?;
+    if before == after {
+        return Ok(());
+    }
+    Err(MigrateError::Missing(format!(
+        "going back would not work: MAS's database is {before}, and {after} once its backup is restored"
+    )))
 }
 
 /// Lets `mas-cli` try by itself, from Synapse's database into MAS's own, which is empty again
@@ -196,7 +228,7 @@ pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(),
         None => None,
     };
     let through = inputs.synapse_database_for_import()?;
-    let mas_cli = MasCli::prepare(inputs, &through, None)?;
+    let mas_cli = MasCli::prepare(inputs, &through, None).await?;
     let done = tokio::select! {
         done = mas_cli.migrate(true, None, tell) => done,
         () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),

@@ -1,8 +1,5 @@
 //! Databases that exist only for a while, beside MAS's own.
 
-use futures_util::TryStreamExt;
-use sqlx::{PgConnection, Row};
-
 use super::{MigrateError, database::Database, grant, inputs::Inputs, server};
 
 /// A database of MAS's role, for a while. It has to be removed by hand, whatever happens.
@@ -78,67 +75,4 @@ impl Scratch {
             ))?;
         Ok(())
     }
-}
-
-/// Copies the tables that the import reads, as they are at one moment.
-///
-/// # Errors
-///
-/// If a table cannot be read or written.
-pub async fn copy(from: &Database, to: &Database) -> Result<(), MigrateError> {
-    let mut source = from.snapshot().await?;
-    let mut target = to.connect().await?;
-    for table in server::TABLES {
-        copy_table(from, &mut source, to, &mut target, table).await?;
-    }
-    sqlx::raw_sql("ANALYZE")
-        .execute(&mut target)
-        .await
-        .map_err(to.failed("cannot analyze its tables"))?;
-    Ok(())
-}
-
-async fn copy_table(
-    from: &Database,
-    source: &mut PgConnection,
-    to: &Database,
-    target: &mut PgConnection,
-    table: &str,
-) -> Result<(), MigrateError> {
-    let unread = || from.failed(&format!("cannot read {table}"));
-    let unwritten = || to.failed(&format!("cannot copy {table}"));
-    let columns = sqlx::query(
-        "SELECT quote_ident(attname), format_type(atttypid, atttypmod) FROM pg_attribute
-         WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
-           AND attgenerated = '' ORDER BY attnum",
-    )
-    .bind(table)
-    .fetch_all(&mut *source)
-    .await
-    .map_err(unread())?;
-    let names: Vec<String> = columns.iter().map(|column| column.get(0)).collect();
-    let declared = columns.iter().map(|column| {
-        format!(
-            "{} {}",
-            column.get::<String, _>(0),
-            column.get::<String, _>(1)
-        )
-    });
-    let declared: Vec<String> = declared.collect();
-    // It is gone before anybody could miss it after a crash.
-    let create = format!("CREATE UNLOGGED TABLE {table} ({})", declared.join(", "));
-    sqlx::raw_sql(&create)
-        .execute(&mut *target)
-        .await
-        .map_err(unwritten())?;
-    let names = names.join(", ");
-    let read = format!("COPY {table} ({names}) TO STDOUT (FORMAT binary)");
-    let write = format!("COPY {table} ({names}) FROM STDIN (FORMAT binary)");
-    let mut rows = source.copy_out_raw(&read).await.map_err(unread())?;
-    let mut sink = target.copy_in_raw(&write).await.map_err(unwritten())?;
-    while let Some(piece) = rows.try_next().await.map_err(unread())? {
-        sink.send(piece).await.map_err(unwritten())?;
-    }
-    sink.finish().await.map_err(unwritten())?;
-    Ok(())
 }

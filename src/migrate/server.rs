@@ -1,6 +1,8 @@
 //! Whether Synapse's server would let the import do what it does: lock six tables at once, and read
 //! them.
 
+use std::collections::HashSet;
+
 use sqlx::PgConnection;
 
 use super::{MigrateError, catalogue, database::Database, findings::Finding};
@@ -113,6 +115,20 @@ pub async fn others(database: &Database) -> Result<Vec<String>, MigrateError> {
     .fetch_all(&mut connection)
     .await
     .map_err(database.failed("cannot tell who is connected"))
+}
+
+/// What can be set on a database's server, in lower case.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn settings(database: &Database) -> Result<HashSet<String>, MigrateError> {
+    let mut connection = database.connect().await?;
+    let names: Vec<String> = sqlx::query_scalar("SELECT lower(name) FROM pg_settings")
+        .fetch_all(&mut connection)
+        .await
+        .map_err(database.failed("cannot tell what can be set"))?;
+    Ok(names.into_iter().collect())
 }
 
 /// Sends away whoever else is connected to a database as the same role, such as an import whose

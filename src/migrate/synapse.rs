@@ -7,9 +7,13 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::PgSslMode;
 
-use super::MigrateError;
+use super::{
+    MigrateError,
+    database::{self, Address},
+    tls::{self, Named, Tls},
+};
 
 /// Synapse's configuration.
 #[derive(Clone, Debug)]
@@ -108,8 +112,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// If it is no PostgreSQL, or not given.
-    pub fn database(&self) -> Result<PgConnectOptions, MigrateError> {
+    /// If it is no PostgreSQL, or not given, or names certificates that cannot be read.
+    pub fn database(&self) -> Result<Address, MigrateError> {
         match self.get("database.name").and_then(Value::as_str) {
             Some("psycopg2") => {}
             Some(other) => {
@@ -120,38 +124,50 @@ impl Config {
             }
             None => return Err(self.wrong("`database.name` is missing")),
         }
-        let text = |key: &str| {
-            let value = self.get(&format!("database.args.{key}"))?;
-            value
-                .as_str()
-                .map(str::to_owned)
-                .or_else(|| value.as_i64().map(|number| number.to_string()))
+        let place = format!("`database.args` in {}", self.last_file().display());
+        // libpq's names of what matters, and an older one.
+        let names = ["host", "port", "user", "password", "dbname", "options"];
+        let given = names.into_iter().filter_map(|name| {
+            let older = || self.argument("database").filter(|_| name == "dbname");
+            Some((name, self.argument(name).or_else(older)?))
+        });
+        let (options, _) = database::parse(&place, &database::uri(given))?;
+        let tls = self.tls(
+            &place,
+            options.get_ssl_mode(),
+            options.get_socket().is_some(),
+        )?;
+        Ok(Address { options, tls })
+    }
+
+    /// How Synapse's connections are encrypted, by the rules of libpq: never on a socket, and what
+    /// vouches for the server is used where encryption is required.
+    fn tls(&self, place: &str, mode: PgSslMode, socket: bool) -> Result<Tls, MigrateError> {
+        if socket {
+            return Tls::read(place, PgSslMode::Disable, &Named::default());
+        }
+        let named = Named {
+            root: self.argument("sslrootcert"),
+            certificate: self.argument("sslcert"),
+            key: self.argument("sslkey"),
         };
-        let mut options = PgConnectOptions::new();
-        if let Some(user) = text("user") {
-            options = options.username(&user);
-        }
-        if let Some(password) = text("password") {
-            options = options.password(&password);
-        }
-        if let Some(database) = text("dbname").or_else(|| text("database")) {
-            options = options.database(&database);
-        }
-        match text("host") {
-            Some(directory) if directory.starts_with('/') => options = options.socket(directory),
-            Some(host) => options = options.host(&host),
-            None => {}
-        }
-        if let Some(port) = text("port").and_then(|port| port.parse().ok()) {
-            options = options.port(port);
-        }
-        if let Some(mode) = text("sslmode").and_then(|mode| mode.parse().ok()) {
-            options = options.ssl_mode(mode);
-        }
-        if let Some(file) = text("sslrootcert") {
-            options = options.ssl_root_cert(file);
-        }
-        Ok(options)
+        let named = named.or(Named::of_environment());
+        let mode = match self.argument("sslmode") {
+            Some(name) => tls::mode(place, &name)?,
+            None => mode,
+        };
+        let mode = match mode {
+            PgSslMode::Require if named.root.is_some() => PgSslMode::VerifyCa,
+            mode => mode,
+        };
+        Tls::read(place, mode, &named)
+    }
+
+    /// An argument of libpq's.
+    fn argument(&self, name: &str) -> Option<String> {
+        let value = self.get(&format!("database.args.{name}"))?;
+        let number = || value.as_i64().map(|number| number.to_string());
+        value.as_str().map(str::to_owned).or_else(number)
     }
 
     /// The names under which Synapse keeps its OpenID Connect providers in its database.
@@ -172,8 +188,12 @@ impl Config {
     }
 
     fn wrong(&self, reason: &str) -> MigrateError {
+        wrong(&self.last_file(), reason)
+    }
+
+    fn last_file(&self) -> PathBuf {
         let last = self.files.last().cloned();
-        wrong(&last.unwrap_or_else(|| "homeserver.yaml".into()), reason)
+        last.unwrap_or_else(|| "homeserver.yaml".into())
     }
 }
 

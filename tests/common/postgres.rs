@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 use super::{
     MasCli, NO_SYNAPSE,
     harness::{Skip, skip},
-    program, root,
+    need_root, program, root, script,
 };
 
 /// A server that is gone when this is dropped.
@@ -20,6 +21,7 @@ pub struct Postgres {
     directory: TempDir,
     bin: PathBuf,
     synapse: PathBuf,
+    image: Option<Image>,
 }
 
 impl Postgres {
@@ -33,6 +35,18 @@ impl Postgres {
         let Some(bin) = installed() else {
             return skip("PostgreSQL is not installed");
         };
+        Self::make(below, bin, None)
+    }
+
+    /// `PostgreSQL` 17 from the image, whose programs are linked into a directory.
+    pub fn start_newer(programs: &Path) -> Result<Self, Skip> {
+        need_root("run the server of an image")?;
+        let image = Image::find()?;
+        image.link_programs(programs);
+        Self::make(&std::env::temp_dir(), programs.to_owned(), Some(image))
+    }
+
+    fn make(below: &Path, bin: PathBuf, image: Option<Image>) -> Result<Self, Skip> {
         let synapse = root().join("target/synapse");
         if !synapse.join("schema.sql").exists() {
             return skip(NO_SYNAPSE);
@@ -45,6 +59,7 @@ impl Postgres {
             directory,
             bin,
             synapse,
+            image,
         };
         if is_root() {
             let path = server.path().display().to_string();
@@ -55,16 +70,38 @@ impl Postgres {
             .as_postgres("initdb")
             .args(["-D", "data", "-U", "postgres"])
             .args(locale));
+        server.run_with("");
+        Ok(server)
+    }
+
+    fn run_with(&self, more: &str) {
         let options = format!(
             "-k {} -c listen_addresses= -c fsync=off -c max_connections=200 \
-             -c max_prepared_transactions=5",
-            server.path().display()
+             -c max_prepared_transactions=5 {more}",
+            self.path().display()
         );
-        run(server
-            .as_postgres("pg_ctl")
-            .args(["-D", "data", "-w", "-l", "log", "-o", &options, "start"])
-            .stdout(Stdio::null()));
-        Ok(server)
+        let mut command = self.as_postgres("pg_ctl");
+        command.args(["-D", "data", "-w", "-l", "log", "-o", &options, "start"]);
+        run(command.stdout(Stdio::null()));
+    }
+
+    /// Restarts the server with more options.
+    pub fn restart_with(&self, more: &str) {
+        let mut command = self.as_postgres("pg_ctl");
+        command.args(["-D", "data", "-w", "-m", "fast", "stop"]);
+        run(command.stdout(Stdio::null()));
+        self.run_with(more);
+    }
+
+    /// Writes a file that only the server and root can read.
+    pub fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(&path));
+        }
+        path
     }
 
     /// The directory of its socket.
@@ -160,7 +197,11 @@ impl Postgres {
         command
     }
 
-    fn as_postgres(&self, program: &str) -> Command {
+    /// A run of a program as the user who runs the server, by default one of PostgreSQL's own.
+    pub fn as_postgres(&self, program: &str) -> Command {
+        if let Some(image) = &self.image {
+            return image.as_postgres(program, self.path());
+        }
         let program = self.bin.join(program);
         let mut command = if is_root() {
             let mut command = Command::new("runuser");
@@ -170,6 +211,53 @@ impl Postgres {
             Command::new(program)
         };
         command.current_dir(self.path());
+        command
+    }
+}
+
+/// Debian's image in which whole homeservers are tested. It has a newer `PostgreSQL`.
+pub struct Image(PathBuf);
+
+const BIN: &str = "usr/lib/postgresql/17/bin";
+
+impl Image {
+    pub fn find() -> Result<Self, Skip> {
+        let cache = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/mas2nix"));
+        let found = cache.and_then(|cache| fs::read_dir(cache).ok());
+        let mut images = found.into_iter().flatten().filter_map(Result::ok);
+        let has_it = |image: &PathBuf| {
+            image.join(BIN).join("postgres").exists()
+                && image.join("lib64/ld-linux-x86-64.so.2").exists()
+        };
+        match images.find_map(|entry| Some(entry.path()).filter(has_it)) {
+            Some(image) => Ok(Image(image)),
+            None => skip("there is no image with PostgreSQL 17, which tests/driver/run makes"),
+        }
+    }
+
+    /// Makes its programs runnable from outside of it.
+    pub fn link_programs(&self, directory: &Path) {
+        fs::create_dir_all(directory).unwrap();
+        for name in ["pg_dump", "pg_restore", "psql"] {
+            let run = format!(
+                "exec {at}/lib64/ld-linux-x86-64.so.2 --library-path {at}/usr/lib/x86_64-linux-gnu \
+                 {at}/{BIN}/{name} \"$@\"",
+                at = self.0.display()
+            );
+            script(&directory.join(name), &run);
+        }
+    }
+
+    /// A run of one of the server's programs within it. Nobody else sees what is mounted for that.
+    fn as_postgres(&self, program: &str, directory: &Path) -> Command {
+        let mounts = format!(
+            "set -e; mount --make-rprivate /; for at in /tmp /dev /proc; do mount --bind $at {at}$at; done; \
+             exec chroot --userspec=postgres {at} env --chdir={directory} /{BIN}/{program} \"$@\"",
+            at = self.0.display(),
+            directory = directory.display()
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &mounts, "sh"]);
         command
     }
 }

@@ -236,7 +236,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
-    let findings = inspect::inspect(inputs).await?;
+    let findings = inspect::inspect(inputs, Extent::default()).await?;
     let mut out = io::stdout().lock();
     if json {
         let report = serde_json::json!({"findings": findings});
@@ -303,7 +303,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
     let mut teller = show::Teller::new(given.json);
     let migration = Migration::open(inputs, options, |told| teller.tell(&told))?;
     if !given.yes && migration.is_new()? {
-        let findings = inspect::inspect(inputs).await?;
+        let findings = inspect::inspect(inputs, given.backup).await?;
         if !agreed(&findings, &migration.plan())? {
             eprintln!("nothing was done");
             return Ok(ExitCode::from(FAILED));

@@ -104,10 +104,11 @@ impl Teller {
     pub fn tell_rehearsal(&mut self, told: &rehearse::Told) {
         match told {
             rehearse::Told::Begun(part) => self.begin(match part {
-                Part::Copy => "copying what the import reads",
                 Part::BackUp => "backing up",
+                Part::Copy => "restoring the backup of Synapse's tables",
                 Part::Import => "importing",
                 Part::Verify => "comparing both databases",
+                Part::Restore => "restoring the backup of MAS's database",
             }),
             rehearse::Told::Importing(progress) => self.tell_progress(progress),
             rehearse::Told::Done(part, took) => {
@@ -270,7 +271,7 @@ pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> 
         out,
         "The backups will take {}, MAS's database {}.",
         HumanBytes(rehearsal.backup_size),
-        HumanBytes(rehearsal.mas_size.try_into().unwrap_or_default())
+        HumanBytes(rehearsal.mas_size)
     )
 }
 

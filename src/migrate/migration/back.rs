@@ -136,7 +136,7 @@ impl Migration<'_> {
                 kept.display()
             ));
         }
-        backup::restore_mas(self.inputs, backup).await?;
+        backup::restore_mas(self.inputs, backup, &self.mas).await?;
         self.journal
             .remember("undo", |memory| memory.imported = false)
     }

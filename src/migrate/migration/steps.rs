@@ -25,7 +25,7 @@ impl Migration<'_> {
     pub(super) async fn perform(&mut self, step: Step) -> Result<Done, MigrateError> {
         let said = match step {
             Step::Inspect => {
-                let findings = inspect::inspect(self.inputs).await?;
+                let findings = inspect::inspect(self.inputs, self.options.extent).await?;
                 let blocked = findings
                     .iter()
                     .any(|finding| finding.kind.severity == Severity::Blocker);
@@ -86,8 +86,8 @@ impl Migration<'_> {
         }
         others.dedup();
         Err(MigrateError::Missing(format!(
-            "somebody still uses Synapse's database as its role: {}. If that is a worker, name its unit \
-             with `--synapse-unit`",
+            "somebody still uses Synapse's database as its role: {}. If that is a worker, or a pooler \
+             such as PgBouncer, name its unit with `--synapse-unit`",
             others.join(", ")
         )))
     }
@@ -126,7 +126,7 @@ impl Migration<'_> {
         self.journal
             .remember(Step::Import.name(), |memory| memory.imported = true)?;
         let through = self.inputs.synapse_database_for_import()?;
-        let mas_cli = MasCli::prepare(self.inputs, &through, None)?;
+        let mas_cli = MasCli::prepare(self.inputs, &through, None).await?;
         server::settle(&through).await?;
         let log = self.directory().join("import.log");
         let tell = &mut self.tell;
@@ -213,7 +213,7 @@ impl Migration<'_> {
     /// What `mas-cli doctor` finds is about the world around, which is no reason to go back.
     async fn consult_doctor(&mut self) {
         let said = async {
-            let mas_cli = MasCli::prepare(self.inputs, &self.synapse, None)?;
+            let mas_cli = MasCli::prepare(self.inputs, &self.synapse, None).await?;
             let patience = Duration::from_secs(30);
             let said = tokio::time::timeout(patience, mas_cli.doctor()).await;
             said.unwrap_or_else(|_| Err(MigrateError::Missing("it takes too long".to_owned())))
