@@ -170,19 +170,49 @@ pub fn bridges(config: &synapse::Config) -> Vec<Finding> {
     found.into_iter().flatten().collect()
 }
 
+/// What `mas-cli config check` says against MAS's configuration. It does not look at databases.
+///
+/// # Errors
+///
+/// If the configurations cannot be handed over.
+pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError> {
+    let through = inputs.synapse_database_for_import()?;
+    let mas_cli = MasCli::prepare(inputs, &through, None)?;
+    let mut command = mas_cli.command(&["config", "check"]);
+    let refused = command.output().await.ok();
+    let refused = refused.filter(|output| !output.status.success());
+    Ok(refused.map(|output| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let error = said.lines().rfind(|line| !line.trim().is_empty());
+        catalogue::MAS_CONFIG.because(error.unwrap_or_default().trim())
+    }))
+}
+
 /// What `mas-cli syn2mas check` finds besides what is known already.
 pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) -> Vec<Finding> {
     let said = match MasCli::prepare(inputs, synapse, None) {
         Ok(mas_cli) => mas_cli.check().await,
         Err(error) => Err(error),
     };
-    let said = match said {
-        Ok(said) => said,
-        Err(error) => {
-            return vec![catalogue::MAS_CHECK_LEFT_OUT.because(error.to_string())];
-        }
-    };
-    fold(&said, known)
+    match said {
+        Ok(said) => fold(&said, known),
+        Err(error) => vec![not_checked(inputs, &error.to_string())],
+    }
+}
+
+/// Why `mas-cli syn2mas check` could not check. Where MAS's role is lent Synapse's for the import, it
+/// may not have it yet; else the import will fail in the same way.
+fn not_checked(inputs: &Inputs, error: &str) -> Finding {
+    const NOT_YET: [&str; 2] = ["could not connect to Synapse", "permission denied"];
+    let lent_later = inputs.admin_database_uri.is_some();
+    let not_yet = lent_later && NOT_YET.iter().any(|words| error.contains(words));
+    // It ended by itself, and was not only impossible to run.
+    let failed = error.contains("exit status") && !not_yet;
+    if failed {
+        catalogue::MAS_CHECK_FAILED.because(error)
+    } else {
+        catalogue::MAS_CHECK_LEFT_OUT.because(error)
+    }
 }
 
 /// Sentences of `mas-cli syn2mas check` (MAS's `crates/syn2mas/src/synapse_reader/checks.rs`), by words

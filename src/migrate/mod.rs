@@ -27,6 +27,7 @@ pub mod services;
 pub mod status;
 pub mod switch;
 pub mod synapse;
+pub mod target;
 pub mod translate;
 pub mod verify;
 
