@@ -203,9 +203,9 @@ async fn gone(
     database: &Database,
 ) -> Result<Vec<String>, MigrateError> {
     sqlx::query_scalar(
-        "SELECT DISTINCT 'no table ' || name FROM syn2mas_restore_constraints,
-           unnest(ARRAY[table_name, substring(definition FROM 'REFERENCES ([^ (]+)')]) name
-         WHERE to_regclass(name) IS NULL AND name IS NOT NULL",
+        "SELECT DISTINCT 'no table ' || t FROM syn2mas_restore_constraints,
+           unnest(ARRAY[table_name, substring(definition FROM 'REFERENCES ([^ (]+)')]) t
+         WHERE to_regclass(t) IS NULL AND t IS NOT NULL",
     )
     .fetch_all(connection)
     .await
@@ -242,6 +242,17 @@ pub async fn inspect(
     database: &Database,
     connections: u32,
 ) -> Result<Target, MigrateError> {
+    let others = server::others_than(connection, database).await?;
+    let others = catalogue::MAS_IN_USE.found_in(others);
+    let running = server::made([import_running()], connection, database).await?;
+    if !running.is_empty() {
+        // It locks its tables while it renames them.
+        let findings = running.into_iter().chain(others).collect();
+        return Ok(Target {
+            state: None,
+            findings,
+        });
+    }
     let state = if may_read(connection, database).await? {
         Some(mas_state(connection, database).await?)
     } else {
@@ -257,12 +268,10 @@ pub async fn inspect(
              UNION ALL SELECT 'default_transaction_read_only is on'
              WHERE current_setting('default_transaction_read_only')::boolean",
         ),
-        import_running(),
         connection_limit(connections),
     ];
     let mut findings = server::made(checks, connection, database).await?;
-    let others = server::others_than(connection, database).await?;
-    findings.extend(catalogue::MAS_IN_USE.found_in(others));
+    findings.extend(others);
     findings.extend(state.as_ref().and_then(of_state));
     Ok(Target { state, findings })
 }
