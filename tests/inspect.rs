@@ -5,7 +5,7 @@ mod common;
 use std::{
     fs,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -13,13 +13,14 @@ use std::{
 use common::{
     Disk, MasCli, garbage,
     harness::{Skip, TestResult},
-    homeserver, need_root,
+    homeserver::{self, Homeserver},
+    need_root,
     postgres::{Migration, Postgres},
     root,
 };
 use mas2nix::migrate::{database::Database, server};
 use proptest::test_runner::TestRunner;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A homeserver about which there is nothing to say.
 const READY: &str = "
@@ -779,6 +780,14 @@ impl Verdicts {
     }
 }
 
+/// How a program ended, and the last that it said.
+fn end(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = said.lines().collect();
+    let last = &lines[lines.len().saturating_sub(5)..];
+    format!("{}: {}", output.status, last.join("\n"))
+}
+
 /// Fails with all that is wrong.
 fn nothing_of(wrong: &[String]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -859,7 +868,26 @@ fn garbage_is_found_and_stops_nobody() -> TestResult {
             let verdicts = copies.change(&rows);
             let ids = verdicts.ids();
             let told = matches!(verdicts.code, Some(0 | 10 | 11));
-            if std::env::var_os("LAB").is_some() { println!("{rows_n} import {} {:?} verify {:?}", verdicts.imported.is_ok(), verdicts.findings.iter().filter(|f| f["severity"] == "blocker").map(|f| f["id"].as_str().unwrap()).collect::<Vec<_>>(), verdicts.verified, rows_n = rows.len()); if verdicts.imported.is_ok() && verdicts.worst() == "blocker" && verdicts.verified == Some(0) { println!("{:#?}", verdicts.findings) } }
+            if std::env::var_os("LAB").is_some() {
+                println!(
+                    "{rows_n} import {} {:?} verify {:?}",
+                    verdicts.imported.is_ok(),
+                    verdicts
+                        .findings
+                        .iter()
+                        .filter(|f| f["severity"] == "blocker")
+                        .map(|f| f["id"].as_str().unwrap())
+                        .collect::<Vec<_>>(),
+                    verdicts.verified,
+                    rows_n = rows.len()
+                );
+                if verdicts.imported.is_ok()
+                    && verdicts.worst() == "blocker"
+                    && verdicts.verified == Some(0)
+                {
+                    println!("{:#?}", verdicts.findings)
+                }
+            }
             let fails = verdicts.imported.is_err();
             if !told || fails && verdicts.worst() != "blocker" {
                 wrong.push(format!("{rows}\n{ids:?} {:?}", verdicts.imported));
@@ -889,6 +917,83 @@ fn garbage_is_found_and_stops_nobody() -> TestResult {
             );
         }
         server.sql("postgres", "DROP DATABASE changed WITH (FORCE)");
+    }
+    Ok(())
+}
+
+/// Hashes of passwords, of which `S` is a salt and `H` a hash, and whether MAS can read them.
+const HASHES: &[(&str, bool)] = &[
+    ("$2b$04$SH", true),
+    ("$2a$04$SH", true),
+    ("$2x$04$SH", true),
+    ("$2y$04$SH", true),
+    ("$2b$4$SH", true),
+    ("2b$04$SH", true),
+    ("$2$04$SH", false),
+    ("$2c$04$SH", false),
+    ("$2b$03$SH", false),
+    ("$2b$32$SH", false),
+    ("$2b$04$Sx", false),
+    ("$2b$04$SHa", false),
+    ("$2b$04$SH ", false),
+    (" $2b$04$SH", false),
+    ("$2b$04$aaaaaaaaaaaaaaaaaaaaafH", false),
+    ("$2b$04$SSNPqRA4cJGuNNuvxjHPZjYlSH0C7jlT", false),
+    ("$2b$04$SSNPqRA4cJGuNNuvxjHPZjYlSH0C7j!S", false),
+    (
+        "$argon2id$v=19$m=19456,t=2,p=1$YWJjZGVmZ2g$YWJjZGVmZ2hhYmNkZWZnaGFiY2RlZmdo",
+        false,
+    ),
+    ("sha1$abc", false),
+    ("no hash", false),
+];
+
+fn a_password_that_mas_cannot_read_is_named() -> TestResult {
+    let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
+    let homeserver = Homeserver::with_rows(&server, &mas, "hashes", |database| {
+        for (user, (hash, _)) in HASHES.iter().enumerate() {
+            let hash = hash.replace('S', "aaaaaaaaaaaaaaaaaaaaae");
+            let hash = hash.replace('H', "SNPqRA4cJGuNNuvxjHPZjYlSH0C7jlS");
+            let name = format!("@u{user}:example.com");
+            let values = format!("('{name}', 1, '{hash}')");
+            let rows =
+                format!("INSERT INTO users (name, creation_ts, password_hash) VALUES {values}");
+            server.sql(database, &rows);
+        }
+    });
+    let (_, findings) = inspect(&homeserver.migration, &[]);
+    let found = findings
+        .iter()
+        .find(|finding| finding["id"] == "password-form");
+    let unreadable = HASHES
+        .iter()
+        .filter(|(_, is_readable)| !is_readable)
+        .count();
+    assert_eq!(found.unwrap()["count"], unreadable);
+
+    homeserver.migration.import();
+    let config = &homeserver.migration.mas_config;
+    let fast = "{burst: 1000, per_second: 1000}";
+    let limits = format!("rate_limiting: {{login: {{per_ip: {fast}, per_account: {fast}}}}}\n");
+    fs::write(config, fs::read_to_string(config).unwrap() + &limits).unwrap();
+    let mut command = mas.command("server");
+    command
+        .arg("--config")
+        .arg(&homeserver.migration.mas_config);
+    let running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let _running = Gone(running.unwrap());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while homeserver::request(&format!("{}/health", homeserver.mas), None, None).0 != 200 {
+        assert!(Instant::now() < deadline, "MAS does not answer");
+        thread::sleep(Duration::from_millis(100));
+    }
+    let url = format!("{}/_matrix/client/v3/login", homeserver.mas);
+    for (user, (hash, is_readable)) in HASHES.iter().enumerate() {
+        let identifier = json!({"type": "m.id.user", "user": format!("u{user}")});
+        let login =
+            json!({"type": "m.login.password", "identifier": identifier, "password": "wrong"});
+        let (code, _) = homeserver::request(&url, None, Some(login));
+        assert_eq!(code, if *is_readable { 403 } else { 500 }, "{hash}");
     }
     Ok(())
 }
@@ -923,8 +1028,7 @@ fn every_setting_is_named() -> TestResult {
         let exempt = EXEMPT.iter().any(|(setting, _)| setting == new);
         server.sql("postgres", "DROP DATABASE mas_of_setting WITH (FORCE)");
         if found != [*id] || agree == exempt {
-            let said = String::from_utf8_lossy(&imported.stderr);
-            wrong.push(format!("{new}\n{found:?} {}: {said}", imported.status));
+            wrong.push(format!("{new}\n{found:?} {}", end(&imported)));
         }
     }
     nothing_of(&wrong);
@@ -1081,8 +1185,13 @@ const TARGETS: &[(bool, &str, Option<&str>)] = &[
     ),
     (
         false,
-        "ALTER DATABASE changed OWNER TO mas; CREATE TABLE users ()",
+        "ALTER DATABASE changed OWNER TO mas; CREATE TABLE users (); ALTER TABLE users OWNER TO mas",
         Some("mas-inconsistent"),
+    ),
+    (
+        false,
+        "ALTER DATABASE changed OWNER TO mas; CREATE TABLE users ()",
+        Some("mas-privileges"),
     ),
     (
         false,
@@ -1140,7 +1249,11 @@ const TARGETS: &[(bool, &str, Option<&str>)] = &[
         "ALTER TABLE user_sessions OWNER TO postgres; GRANT ALL ON user_sessions TO mas",
         Some("mas-privileges"),
     ),
-    (true, "DROP TABLE user_emails", Some("mas-inconsistent")),
+    (
+        true,
+        "DROP TABLE user_emails CASCADE",
+        Some("mas-inconsistent"),
+    ),
     (
         true,
         "DROP TABLE _sqlx_migrations",
@@ -1148,7 +1261,7 @@ const TARGETS: &[(bool, &str, Option<&str>)] = &[
     ),
     (
         true,
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99990101000000, 'of a newer MAS', true, '', 0)",
+        "UPDATE _sqlx_migrations SET checksum = '' WHERE version = (SELECT max(version) FROM _sqlx_migrations)",
         Some("mas-check-failed"),
     ),
 ];
@@ -1195,8 +1308,7 @@ fn the_database_of_mas_takes_the_import_or_not() -> TestResult {
             .arg(&migration.synapse_config);
         let imported = command.output().unwrap();
         if found != Vec::from_iter(*id) || imported.status.success() != id.is_none() {
-            let said = String::from_utf8_lossy(&imported.stderr);
-            wrong.push(format!("{change}\n{found:?} {}: {said}", imported.status));
+            wrong.push(format!("{change}\n{found:?} {}", end(&imported)));
         }
         server.sql("postgres", "DROP DATABASE changed WITH (FORCE)");
         server.sql("postgres", "ALTER ROLE mas CONNECTION LIMIT -1");
@@ -1245,10 +1357,8 @@ fn whoever_is_at_work_on_the_database_of_mas_is_named() -> TestResult {
 
 fn whoever_may_not_be_sent_away_is_named() -> TestResult {
     let (server, mas) = prepared()?;
-    server.sql(
-        "postgres",
-        "CREATE ROLE mas LOGIN; CREATE DATABASE owned OWNER mas",
-    );
+    server.sql("postgres", "CREATE ROLE mas LOGIN");
+    server.sql("postgres", "CREATE DATABASE owned OWNER mas");
     let options = server.uri("owned").replace("postgres@", "mas@").parse();
     let database = Database::new("MAS's database", options.unwrap(), None);
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -1573,6 +1683,7 @@ common::harness::tests![
     every_kind_of_row_is_counted,
     what_the_import_leaves_alone_is_no_finding,
     garbage_is_found_and_stops_nobody,
+    a_password_that_mas_cannot_read_is_named,
     every_setting_is_named,
     the_state_of_mas_is_told,
     an_interrupted_import_can_be_taken_back_or_not,
