@@ -201,14 +201,11 @@ pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) ->
 }
 
 /// Why `mas-cli syn2mas check` could not check. Where MAS's role is lent Synapse's for the import, it
-/// may not have it yet; else the import will fail in the same way.
+/// does not have it yet; else the import will fail in the same way.
 fn not_checked(inputs: &Inputs, error: &str) -> Finding {
-    const NOT_YET: [&str; 2] = ["could not connect to Synapse", "permission denied"];
-    let lent_later = inputs.admin_database_uri.is_some();
-    let not_yet = lent_later && NOT_YET.iter().any(|words| error.contains(words));
     // It ended by itself, and was not only impossible to run.
-    let failed = error.contains("exit status") && !not_yet;
-    if failed {
+    let failed = error.contains("exit status");
+    if failed && inputs.admin_database_uri.is_none() {
         catalogue::MAS_CHECK_FAILED.because(error)
     } else {
         catalogue::MAS_CHECK_LEFT_OUT.because(error)
