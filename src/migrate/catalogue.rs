@@ -176,7 +176,7 @@ catalogue! {
 
     "Synapse's database and its server" {
         SQLITE: "sqlite", Blocker,
-            "Synapse's database is SQLite, and MAS can take over from PostgreSQL only.",
+            "Synapse's database is `SQLite`, and MAS can take over from PostgreSQL only.",
             "Move Synapse's data with `synapse_port_db` first.";
         SYNAPSE_TOO_OLD: "synapse-too-old", Blocker,
             "This is no database of Synapse, or of one before 1.91.0, which the import cannot read.",

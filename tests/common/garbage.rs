@@ -124,8 +124,8 @@ impl Column {
         match self {
             Text(pattern) => text(pattern),
             Maybe("") => "NULL".to_owned(),
-            Maybe(pattern) if row % 2 == 0 => text(pattern),
-            Id if row % 2 == 0 => row.to_string(),
+            Maybe(pattern) if row.is_multiple_of(2) => text(pattern),
+            Id if row.is_multiple_of(2) => row.to_string(),
             Maybe(_) | Id => "NULL".to_owned(),
             Number(number) => number.to_string(),
             Key => row.to_string(),
@@ -259,9 +259,9 @@ pub fn rows(
     for (table, columns) in TABLES {
         for row in 1..=count {
             let values = columns.iter().map(|(_, column)| {
-                let is_garbage = draw(&prop::bool::weighted(probability).boxed(), runner);
+                let is_garbage = draw(prop::bool::weighted(probability), runner);
                 if is_garbage {
-                    draw(&column.garbage(), runner)
+                    draw(column.garbage(), runner)
                 } else {
                     column.sane(row)
                 }
