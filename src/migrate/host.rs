@@ -176,8 +176,8 @@ pub fn bridges(config: &synapse::Config) -> Vec<Finding> {
 ///
 /// If the configurations cannot be handed over.
 pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError> {
-    let through = inputs.synapse_database_for_import()?;
-    let mas_cli = MasCli::prepare(inputs, &through, None)?;
+    // Of Synapse's database it hears nothing.
+    let mas_cli = MasCli::prepare(inputs, &inputs.mas_database()?, None)?;
     let mut command = mas_cli.command(&["config", "check"]);
     let refused = command.output().await.ok();
     let refused = refused.filter(|output| !output.status.success());

@@ -28,7 +28,10 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
     let mut findings = settings(&synapse, &mas, server_name);
     findings.extend(passwords(&synapse, &mas));
     findings.extend(host::bridges(&synapse));
-    findings.extend(host::versions(inputs, &synapse).await);
+    let (versions, refused_by_mas) =
+        tokio::join!(host::versions(inputs, &synapse), host::mas_config(inputs));
+    findings.extend(versions);
+    findings.extend(refused_by_mas?);
     findings.extend(host::units(inputs).await);
     findings.extend(host::superuser(inputs).await?);
     if inputs.synapse_database_uri.is_none() && synapse.is_sqlite() {
@@ -36,7 +39,6 @@ pub async fn inspect(inputs: &Inputs) -> Result<Vec<Finding>, MigrateError> {
         return Ok(sorted(findings));
     }
 
-    findings.extend(host::mas_config(inputs).await?);
     let (of_synapse, of_mas) = (inputs.synapse_database()?, inputs.mas_database()?);
     let mut reader = of_synapse.snapshot().await?;
     let mut writer = match of_mas.snapshot().await {
