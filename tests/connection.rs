@@ -24,7 +24,7 @@ use mas2nix::migrate::{
     backup::{self, Extent},
     import,
     inputs::Inputs,
-    inspect::{self, MasState},
+    target::{self, MasState},
 };
 use serde_json::{Value, json};
 
@@ -554,7 +554,7 @@ fn back_up_import_and_go_back(inputs: &Inputs, verify: impl FnOnce()) {
     verify();
     runtime.block_on(async {
         backup::restore_mas(inputs, &directory, &mas).await.unwrap();
-        let state = inspect::mas_state_of(inputs).await.unwrap();
+        let state = target::mas_state_of(inputs).await.unwrap();
         assert_eq!(state, MasState::Empty);
     });
 }

@@ -85,6 +85,12 @@ catalogue! {
         MAS_CHECK_LEFT_OUT: "mas-check-left-out", Note,
             "`mas-cli syn2mas check` could not be asked.",
             "Nothing, if its user cannot read Synapse's database now; `syn2mas rehearse --dry-run` asks it with the rights that it will have.";
+        MAS_CHECK_FAILED: "mas-check-failed", Blocker,
+            "`mas-cli syn2mas check` fails before it can check anything, and so will the import.",
+            "Do what it says.";
+        MAS_CONFIG: "mas-config", Blocker,
+            "`mas-cli config check` refuses MAS's configuration.",
+            "Correct it; `mas2nix check` says more about it.";
     }
 
     "Passwords" {
@@ -112,11 +118,20 @@ catalogue! {
         PASSWORDS_OFF_IN_SYNAPSE: "passwords-off-in-synapse", Warning,
             "Synapse has passwords switched off, MAS does not, and these users have one from before. It works again.",
             "Set `passwords.enabled` of MAS to false, or remove the old passwords.";
+        EMPTY_PASSWORD: "empty-password", Warning,
+            "MAS answers with an internal error when these users log in with a password.",
+            "UPDATE users SET password_hash = NULL WHERE password_hash = '';";
+        PASSWORD_FORM: "password-form", Warning,
+            "These passwords are not hashed with bcrypt, or what is there is no hash. MAS answers with an internal error when these users log in with them.",
+            "Give them a password with `mas-cli manage set-password` afterwards.";
     }
 
     "Identity providers" {
         PROVIDER_DISABLED: "provider-disabled", Blocker,
-            "The provider of MAS that takes this one's place is disabled. The import fails at its very end.",
+            "The provider of MAS that takes this one's place is disabled, and so not in MAS's database. The import fails at its very end.",
+            "Enable it.";
+        PROVIDER_DISABLED_LATER: "provider-disabled-later", Warning,
+            "The provider of MAS that takes this one's place is disabled. People are linked to it, but nobody can log in by it until it is enabled.",
             "Enable it.";
         PROVIDER_NOT_IN_SYNAPSE: "provider-not-in-synapse", Blocker,
             "People have accounts at a provider that Synapse's configuration does not have, so the import refuses to begin.",
@@ -173,7 +188,7 @@ catalogue! {
 
     "Synapse's database and its server" {
         SQLITE: "sqlite", Blocker,
-            "Synapse's database is SQLite, and MAS can take over from PostgreSQL only.",
+            "Synapse's database is `SQLite`, and MAS can take over from PostgreSQL only.",
             "Move Synapse's data with `synapse_port_db` first.";
         SYNAPSE_TOO_OLD: "synapse-too-old", Blocker,
             "This is no database of Synapse, or of one before 1.91.0, which the import cannot read.",
@@ -212,11 +227,29 @@ catalogue! {
             "An import into this database was interrupted. The next one begins anew.",
             "Do not take another version of MAS before it is done.";
         MAS_INCONSISTENT: "mas-inconsistent", Blocker,
-            "An import into this database was interrupted in a way that cannot be undone.",
+            "Tables are missing here, or there are some that should not be: this is not MAS's database, or an import into it was interrupted in a way that the next one cannot undo.",
             "Drop MAS's database and make it anew.";
         MAS_NOT_EMPTY: "mas-not-empty", Blocker,
             "MAS's database has users or sessions already, and the import refuses to begin.",
             "If they are not needed, make the database anew. If this homeserver was migrated before, there is nothing to do.";
+        MAS_UNREACHABLE: "mas-unreachable", Blocker,
+            "PostgreSQL does not let MAS's role into MAS's database.",
+            "Make the role and the database, with the role as its owner.";
+        MAS_PRIVILEGES: "mas-privileges", Blocker,
+            "MAS's role may not do this in MAS's database, which the import has to.",
+            "Make the role the owner of the database, of its schema and of all tables in it.";
+        MAS_READ_ONLY: "mas-read-only", Blocker,
+            "MAS's database cannot be written to.",
+            "Name the primary, and reset `default_transaction_read_only` of the role and the database.";
+        MAS_IN_USE: "mas-in-use", Warning,
+            "These are connected to MAS's database. `syn2mas migrate` stops MAS's units, and nobody else: whatever they write while the import runs is lost or makes it fail.",
+            "Look what they are, and end them before you migrate.";
+        IMPORT_RUNNING: "import-running", Blocker,
+            "Another `mas-cli syn2mas` is at work on MAS's database.",
+            "Wait for it, or end it.";
+        CONNECTION_LIMIT: "connection-limit", Blocker,
+            "The import opens nine connections to MAS's database and one to Synapse's, and fewer are allowed.",
+            "Raise the limit: ALTER ROLE … CONNECTION LIMIT -1; ALTER DATABASE … CONNECTION LIMIT -1; or `max_connections` of PostgreSQL.";
     }
 
     "Rows that the import cannot take" {
@@ -229,6 +262,12 @@ catalogue! {
         APPSERVICE_USER_WITH_COLON: "appservice-user-with-colon", Blocker,
             "These rows belong to an application service's user whose localpart contains a colon. The import leaves such users out, and stops when it comes upon a row of theirs.",
             "Delete the rows. The application service makes its sessions anew.";
+        VALUE_MISSING: "value-missing", Blocker,
+            "These rows lack a value that Synapse always writes (NULL). The import stops at the first of them.",
+            "Delete the rows, or fill in what is missing. Then restore the NOT NULL constraints of Synapse's tables.";
+        VALUE_TOO_LONG: "value-too-long", Blocker,
+            "These texts are too long for an index of MAS's tables. The import fails at its very end.",
+            "Delete or shorten them.";
         CREATION_TIME_MISSING: "creation-time-missing", Blocker,
             "Nobody knows when these users were created. The import stops at the first of them.",
             "UPDATE users SET creation_ts = 0 WHERE creation_ts IS NULL;";
@@ -236,22 +275,43 @@ catalogue! {
             "These tokens belong to devices that the import leaves out, and it fails at its very end because of them.",
             "Delete the tokens, or set `hidden` to false where the device is real.";
         SHARED_REFRESH_TOKEN: "shared-refresh-token", Blocker,
-            "Several access tokens share one refresh token, which MAS's tables refuse. The import fails at its very end.",
-            "Delete all but the newest access token of each.";
+            "Several access tokens share one of these refresh tokens or its successor, or the tokens are there more than once, so the import reads a pair twice. MAS's tables refuse that, and the import fails at its very end.",
+            "Delete all but the newest access token of each, and of its successor.";
+        DUPLICATE_USER: "duplicate-user", Blocker,
+            "These users are there more than once, which MAS's tables refuse. The import fails at its very end, or gives the sessions of one to nobody.",
+            "Delete all rows but one of each, and restore the constraint: ALTER TABLE users ADD CONSTRAINT users_name_key UNIQUE (name); REINDEX TABLE users.";
+        DUPLICATE_DEVICE: "duplicate-device", Blocker,
+            "These devices are there more than once, which MAS's tables refuse. The import fails at its very end.",
+            "Delete all rows but one of each, and restore the constraint: ALTER TABLE devices ADD CONSTRAINT device_uniqueness UNIQUE (user_id, device_id); REINDEX TABLE devices.";
+        DUPLICATE_TOKEN: "duplicate-token", Blocker,
+            "These access tokens are there more than once, which MAS's tables refuse. The import fails at its very end.",
+            "Delete all rows but one of each, and restore the constraint: ALTER TABLE access_tokens ADD CONSTRAINT access_tokens_token_key UNIQUE (token); REINDEX TABLE access_tokens.";
+        DUPLICATE_EXTERNAL_ID: "duplicate-external-id", Blocker,
+            "Several users, or one several times, have the same account at an identity provider, which MAS's tables refuse. The import fails at its very end.",
+            "Leave the account to one of them, and restore the constraint: ALTER TABLE user_external_ids ADD CONSTRAINT user_external_ids_auth_provider_external_id_key UNIQUE (auth_provider, external_id); REINDEX TABLE user_external_ids.";
+        DUPLICATE_THIRD_PARTY_ID: "duplicate-third-party-id", Blocker,
+            "These users have the same phone number, for example, several times, which MAS's tables refuse. The import fails at its very end.",
+            "Delete all rows but one of each, and restore the constraint: ALTER TABLE user_threepids ADD CONSTRAINT medium_address UNIQUE (medium, address); REINDEX TABLE user_threepids.";
         TIME_OUT_OF_RANGE: "time-out-of-range", Blocker,
-            "These times lie beyond what MAS can keep, and wrap around: a token that should be valid until the year 9999 has expired in the past.",
+            "These times lie beyond what MAS can keep, and wrap around: a token that should be valid until the year 9999 has expired in the past. The import does not notice; the comparison behind it does.",
             "Correct the times; a token that never expires has NULL in valid_until_ms.";
+        TIME_BEFORE_1970: "time-before-1970", Warning,
+            "These users were created before 1970, as far as Synapse knows. MAS keeps that, and shows it.",
+            "UPDATE users SET creation_ts = 0 WHERE creation_ts < 0;";
     }
 
     "Sessions" {
         DEVICE_ID_LENGTH: "device-id-length", Warning,
             "Synapse will answer 500 to the sessions of devices with an empty or a very long id.",
             "Log these devices out beforehand.";
+        DEVICE_LEFT_OUT: "device-left-out", Warning,
+            "Of these devices it is not known whether they are hidden, or they have no id or that of a guest's device. The import leaves them out, and MAS removes them from their user's list.",
+            "UPDATE devices SET hidden = false WHERE hidden IS NULL; delete those without an id.";
         TOKEN_FORM: "token-form", Warning,
             "MAS does not take tokens of this form for Synapse's. These sessions end.",
             "Nothing; their users log in anew.";
-        TOKEN_OF_PUPPET: "token-of-puppet", Note,
-            "Tokens with which an administrator acts for another user are not carried over.",
+        TOKEN_OF_PUPPET: "token-of-puppet", Warning,
+            "With these tokens an administrator acts for another user. They are not carried over, and end.",
             "Get new ones from MAS where they are needed.";
         TOKEN_WITHOUT_DEVICE: "token-without-device", Warning,
             "The devices of these tokens do not exist any more. They are not carried over: these sessions end.",
@@ -261,6 +321,9 @@ catalogue! {
             "Nothing.";
         REFRESH_TOKEN_ALONE: "refresh-token-alone", Warning,
             "These refresh tokens have no access token or no device any more. They are not carried over: these sessions end.",
+            "Nothing; their users log in anew.";
+        TOKEN_PAIR_APART: "token-pair-apart", Warning,
+            "The refresh tokens of these access tokens are gone, or are of another device or user. They are not carried over: these sessions end.",
             "Nothing; their users log in anew.";
         REFRESH_TOKEN_EXPIRED: "refresh-token-expired", Warning,
             "MAS does not know when refresh tokens expire, so these work again.",
@@ -277,9 +340,6 @@ catalogue! {
         APPSERVICE_USER_WITH_COLON_LEFT_OUT: "appservice-user-with-colon-left-out", Note,
             "These users of application services have a colon in their localpart. MAS knows no user of an application service, so nothing is lost.",
             "Nothing.";
-        EMPTY_PASSWORD: "empty-password", Warning,
-            "MAS answers with an internal error when these users log in with a password.",
-            "UPDATE users SET password_hash = NULL WHERE password_hash = '';";
         GUESTS: "guests", Warning,
             "Guests are carried over without their devices and tokens, so they lose their access.",
             "Nothing, if that is all right.";
@@ -295,11 +355,17 @@ catalogue! {
         REGISTRATION_TOKENS: "registration-tokens", Note,
             "Registration tokens are not carried over.",
             "Make new ones with `mas-cli manage issue-user-registration-token`.";
+        EMPTY_LOCALPART: "empty-localpart", Warning,
+            "This user has no name before the server's. MAS keeps it, but nobody can log in with an empty name.",
+            "Deactivate it, if nobody uses it.";
         LOCALPARTS_BY_CASE: "localparts-by-case", Warning,
             "These users differ only by case. They are carried over, but have to log in with exactly their own spelling.",
             "Tell them.";
+        EMAIL_FORM: "email-form", Warning,
+            "These are no addresses of email. MAS keeps them, but sends nothing there, so these users cannot recover a password.",
+            "Delete or correct them.";
         EMAIL_OF_SEVERAL: "email-of-several", Warning,
-            "Several accounts have the same address, by case or exactly. None of them can log in or recover a password by it.",
+            "Several accounts have the same address, by case or exactly, or one has it several times. Nobody can log in by it.",
             "Leave the address with one of them.";
         THIRD_PARTY_IDS: "third-party-ids", Warning,
             "MAS keeps these, phone numbers for example, but nobody can log in by them.",

@@ -164,6 +164,12 @@ impl Database {
         }
     }
 
+    /// The role that it is reached as.
+    #[must_use]
+    pub fn role(&self) -> &str {
+        self.options.get_username()
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

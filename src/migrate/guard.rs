@@ -3,7 +3,7 @@
 use super::{
     MigrateError,
     inputs::Inputs,
-    inspect::{self, MasState},
+    target::{self, MasState},
 };
 
 /// Why nobody could get in; nothing if all is well, or there is nobody.
@@ -32,7 +32,7 @@ pub async fn locked_out(inputs: &Inputs) -> Result<Option<String>, MigrateError>
     if sessions == 0 {
         return Ok(None);
     }
-    let known = match inspect::mas_state_of(inputs).await {
+    let known = match target::mas_state_of(inputs).await {
         Ok(MasState::Populated(_)) => return Ok(None),
         Ok(state) => format!("MAS's database is {state}"),
         Err(error) => format!("it cannot be told whether MAS knows them: {error}"),

@@ -16,12 +16,14 @@ use super::{
     catalogue,
     database::Database,
     findings::{Finding, FindingKind},
+    handover::Handover,
     import::{MasCli, Said},
     inputs::Inputs,
     probe, program,
     services::Services,
     synapse,
 };
+use crate::yaml;
 
 /// The first Synapse that knows `matrix_authentication_service`.
 const OLDEST_SYNAPSE: Version = Version::new(1, 136, 0);
@@ -120,19 +122,15 @@ fn major(said: &str) -> Option<i32> {
 
 /// Whether a pooler is between us and one of the databases.
 ///
-/// # Errors
-///
-/// If one cannot be reached at all.
-pub async fn pooled(databases: [&Database; 2]) -> Result<Option<Finding>, MigrateError> {
+/// One that cannot be reached at all is left to whoever reads it next.
+pub async fn pooled(databases: [&Database; 2]) -> Option<Finding> {
     let mut said = Vec::new();
     for database in databases {
-        match database.connect().await {
-            Ok(_) => {}
-            Err(MigrateError::Pooled { which, said: how }) => said.push(format!("{which}: {how}")),
-            Err(error) => return Err(error),
+        if let Err(MigrateError::Pooled { which, said: how }) = database.connect().await {
+            said.push(format!("{which}: {how}"));
         }
     }
-    Ok(catalogue::PGBOUNCER.found_in(said))
+    catalogue::PGBOUNCER.found_in(said)
 }
 
 /// What is going to write.
@@ -318,19 +316,53 @@ pub fn bridges(config: &synapse::Config) -> Vec<Finding> {
     found.into_iter().flatten().collect()
 }
 
+/// What `mas-cli config check` says against MAS's configuration. It does not look at databases.
+///
+/// # Errors
+///
+/// If the configuration cannot be handed over.
+pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError> {
+    let account = inputs.mas_account()?;
+    let handover = Handover::new(account.as_ref())?;
+    let config = yaml::document(&inputs.mas()?);
+    let config = handover.write("mas.yaml", &config, account.as_ref())?;
+    let mut command = program::command(&inputs.mas_cli(), account.as_ref());
+    command
+        .arg("--config")
+        .arg(config)
+        .args(["config", "check"])
+        .env("NO_COLOR", "1");
+    let refused = command.output().await.ok();
+    let refused = refused.filter(|output| !output.status.success());
+    Ok(refused.map(|output| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let error = said.lines().rfind(|line| !line.trim().is_empty());
+        catalogue::MAS_CONFIG.because(error.unwrap_or_default().trim())
+    }))
+}
+
 /// What `mas-cli syn2mas check` finds besides what is known already.
 pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) -> Vec<Finding> {
     let said = match MasCli::prepare(inputs, synapse, None).await {
         Ok(mas_cli) => mas_cli.check().await,
         Err(error) => Err(error),
     };
-    let said = match said {
-        Ok(said) => said,
-        Err(error) => {
-            return vec![catalogue::MAS_CHECK_LEFT_OUT.because(error.to_string())];
-        }
-    };
-    fold(&said, known)
+    match said {
+        Ok(said) => fold(&said, known),
+        Err(error) => vec![not_checked(inputs, &error.to_string())],
+    }
+}
+
+/// Why `mas-cli syn2mas check` could not check. Where MAS's role is lent Synapse's for the import, it
+/// does not have it yet; else the import will fail in the same way.
+fn not_checked(inputs: &Inputs, error: &str) -> Finding {
+    // It ended by itself, and was not only impossible to run.
+    let failed = error.contains("exit status");
+    if failed && inputs.admin_database_uri.is_none() {
+        catalogue::MAS_CHECK_FAILED.because(error)
+    } else {
+        catalogue::MAS_CHECK_LEFT_OUT.because(error)
+    }
 }
 
 /// Sentences of `mas-cli syn2mas check` (MAS's `crates/syn2mas/src/synapse_reader/checks.rs`), by words

@@ -26,6 +26,7 @@ pub mod services;
 pub mod status;
 pub mod switch;
 pub mod synapse;
+pub mod target;
 pub mod tls;
 pub mod translate;
 pub mod verify;

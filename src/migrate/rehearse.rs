@@ -16,12 +16,12 @@ use super::{
     host::{self, Writes},
     import::{MasCli, Progress},
     inputs::Inputs,
-    inspect,
     interrupt::Interruptions,
     journal::Journal,
     scratch::Scratch,
     server,
     services::{Services, Side},
+    target,
     verify::{Comparison, Report},
 };
 
@@ -193,9 +193,9 @@ async fn on_scratch(
 
 /// Looks whether the backup has brought MAS's database to what it is.
 async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), MigrateError> {
-    let before = inspect::mas_state_of(inputs).await?;
+    let before = target::mas_state_of(inputs).await?;
     let mut connection = restored.snapshot().await?;
-    let after = inspect::mas_state(&mut connection, restored).await?;
+    let after = target::mas_state(&mut connection, restored).await?;
     if before == after {
         return Ok(());
     }

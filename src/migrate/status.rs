@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::{
     MigrateError,
     inputs::Inputs,
-    inspect,
     journal::{self, Line, Memory},
     probe::{self, Addresses},
     services::Services,
+    target,
 };
 
 /// Where things stand.
@@ -113,7 +113,7 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         ),
         Err(_) => (Vec::new(), Vec::new()),
     };
-    let mas_database = match inspect::mas_state_of(inputs).await {
+    let mas_database = match target::mas_state_of(inputs).await {
         Ok(found) => found.to_string(),
         Err(error) => error.to_string(),
     };

@@ -23,6 +23,29 @@ pub struct Config {
     pub value: Value,
 }
 
+/// Options that are on or off.
+const SWITCHES: &[&str] = &[
+    "/allow_guest_access",
+    "/cas_config/enabled",
+    "/enable_3pid_changes",
+    "/enable_registration",
+    "/enable_registration_captcha",
+    "/jwt_config/enabled",
+    "/login_via_existing_session/enabled",
+    "/password_config/enabled",
+    "/password_config/localdb_enabled",
+    "/saml2_config/enabled",
+];
+
+/// Synapse reads YAML 1.1, in which these are no texts.
+fn as_switch(text: &str) -> Option<bool> {
+    match text {
+        "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+        "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+        _ => None,
+    }
+}
+
 impl Config {
     /// Reads files, in this order. A directory stands for the files in it that end in `.yaml`, in
     /// the order of their names.
@@ -43,10 +66,15 @@ impl Config {
                 files.push(file);
             }
         }
-        Ok(Config {
-            files,
-            value: Value::Object(value),
-        })
+        let mut value = Value::Object(value);
+        for switch in SWITCHES {
+            if let Some(found) = value.pointer_mut(switch)
+                && let Some(on) = found.as_str().and_then(as_switch)
+            {
+                *found = Value::Bool(on);
+            }
+        }
+        Ok(Config { files, value })
     }
 
     /// The option at a path, unless it is absent or null.
@@ -170,12 +198,16 @@ impl Config {
         value.as_str().map(str::to_owned).or_else(number)
     }
 
-    /// The names under which Synapse keeps its OpenID Connect providers in its database.
+    /// The names under which Synapse keeps its OpenID Connect providers in its database, as the import
+    /// tells them (`all_oidc_providers` in MAS's `syn2mas/src/synapse_reader/config`): whether one is
+    /// enabled does not matter to it.
     #[must_use]
     pub fn provider_names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        if self.get("oidc_config.enabled") == Some(&Value::Bool(true)) {
-            names.push("oidc".to_owned());
+        let old = |key: &str| self.get(&format!("oidc_config.{key}"));
+        if old("issuer").is_some() && old("client_id").is_some() {
+            let name = old("idp_id").and_then(Value::as_str);
+            names.push(name.unwrap_or("oidc").to_owned());
         }
         let providers = self.get("oidc_providers").and_then(Value::as_array);
         for provider in providers.into_iter().flatten() {

@@ -1,6 +1,6 @@
 -- A synthetic homeserver of :n users, with three devices and tokens each.
 INSERT INTO users (name, password_hash, creation_ts, admin, is_guest, deactivated, locked)
-SELECT '@user' || i || ':example.com', '$2b$12$' || md5(i::text) || substr(md5((i * 7)::text), 1, 21),
+SELECT '@user' || i || ':example.com', '$2b$12$' || left(md5(i::text), 21) || 'e' || left(md5((i * 7)::text), 30) || 'a',
   1500000000 + i, 0, 0, 0, false FROM generate_series(1, :n) i;
 INSERT INTO user_threepids (user_id, medium, address, validated_at, added_at)
 SELECT '@user' || i || ':example.com', 'email', 'user' || i || '@example.com', 1500000000000 + i,

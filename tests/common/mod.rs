@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub mod edit;
+pub mod garbage;
 pub mod generate;
 pub mod harness;
 pub mod homeserver;

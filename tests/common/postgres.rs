@@ -173,6 +173,13 @@ impl Postgres {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Runs as many statements as there are.
+    pub fn script(&self, database: &str, statements: &str) {
+        let file = self.path().join("script.sql");
+        fs::write(&file, statements).unwrap();
+        self.file(database, &file);
+    }
+
     fn file(&self, database: &str, file: &Path) {
         run(self
             .psql(database)

@@ -86,8 +86,8 @@ impl Migration<'_> {
         }
         others.dedup();
         Err(MigrateError::Missing(format!(
-            "somebody still uses Synapse's database as its role: {}. If that is a worker, or a pooler \
-             such as PgBouncer, name its unit with `--synapse-unit`",
+            "somebody still uses Synapse's database: {}. If that is a worker, or a pooler such as \
+             PgBouncer, name its unit with `--synapse-unit`; end what else it is",
             others.join(", ")
         )))
     }
