@@ -447,7 +447,6 @@ const HARMFUL: &[&str] = &[
     "lock_timeout = 1",
     "idle_in_transaction_session_timeout = 1",
     "idle_session_timeout = 200",
-    "default_transaction_read_only = on",
     "default_transaction_isolation = serializable",
     "bytea_output = escape",
     "\"IntervalStyle\" = iso_8601",

@@ -1326,7 +1326,8 @@ fn whoever_is_at_work_on_the_database_of_mas_is_named() -> TestResult {
     assert_eq!(ids(&migration, &[]), ["import-running", "mas-in-use"]);
     let second = migration.import_into("mas").output().unwrap();
     assert!(!second.status.success());
-    assert!(String::from_utf8_lossy(&second.stderr).contains("Failed to acquire syn2mas lock"));
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("Failed to acquire syn2mas lock"), "{said}");
     drop((importing, reader));
     Ok(())
 }

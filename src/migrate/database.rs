@@ -21,7 +21,6 @@ const NEUTRAL: &[(&str, &str)] = &[
     ("statement_timeout", "0"),
     ("lock_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
-    ("default_transaction_read_only", "off"),
     ("default_transaction_deferrable", "off"),
     ("default_transaction_isolation", "read\\ committed"),
     // A policy must not hide rows: then it is an error.

@@ -60,7 +60,6 @@ pub async fn inspect(inputs: &Inputs, extent: Extent) -> Result<Vec<Finding>, Mi
             of_mas.version(writer).await?,
         ];
         findings.extend(host::postgresql_programs(inputs, versions).await);
-        findings.extend(host::room(inputs, Writes::Migration(extent)).await?);
     }
     let outdated = server::outdated(&mut reader, &of_synapse).await?;
     let is_readable = outdated.is_none();
@@ -98,6 +97,9 @@ pub async fn inspect(inputs: &Inputs, extent: Extent) -> Result<Vec<Finding>, Mi
     let target = target::inspect(writer, &of_mas, if same_role { 10 } else { 9 }).await?;
     let is_open = target.findings.is_empty();
     findings.extend(target.findings);
+    if target.state.is_some() {
+        findings.extend(host::room(inputs, Writes::Migration(extent)).await?);
+    }
     if target.state == Some(MasState::Empty) && is_readable && is_open {
         // It brings MAS's tables up to date, so it is not asked where there are none.
         findings.extend(host::mas_says(inputs, &through, &findings).await);
