@@ -235,6 +235,12 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "changed",
     ),
     (
+        // Synapse has this in its table, and the import nothing.
+        "UPDATE compat_sessions SET last_active_ip = '192.168.1.5/24' WHERE device_id = 'WEB'",
+        "sessions",
+        "changed",
+    ),
+    (
         "UPDATE compat_sessions SET last_active_ip = NULL WHERE device_id = 'REFRESH'",
         "sessions",
         "changed",
@@ -845,7 +851,176 @@ fn a_token_belongs_to_its_session() -> TestResult {
     Ok(())
 }
 
+/// What an attack has tried where nothing but the digest proves anything: rows of Synapse's, and a change
+/// of MAS's that has to be seen.
+const HIDDEN: &[(&str, &str)] = &[
+    ("", "UPDATE compat_sessions SET created_at = NULL"),
+    (
+        "",
+        "UPDATE compat_sessions SET created_at = 'infinity' WHERE device_id = 'TOKENLESS'",
+    ),
+    (
+        "",
+        "UPDATE compat_sessions SET created_at = NULL WHERE device_id = 'TOKENLESS'",
+    ),
+    ("", "UPDATE compat_access_tokens SET created_at = NULL"),
+    (
+        "",
+        "UPDATE compat_access_tokens SET created_at = 'infinity' WHERE access_token = 'syt_clock'",
+    ),
+    (
+        "",
+        "UPDATE compat_access_tokens SET created_at = NULL WHERE access_token = 'syt_clock'",
+    ),
+    (
+        "UPDATE access_tokens SET last_validated = -1500 WHERE token = 'syt_plain'",
+        "UPDATE compat_sessions SET created_at = '1969-12-31 23:59:58.5+00' WHERE device_id = 'PLAIN'",
+    ),
+    (
+        "UPDATE devices SET ip = '::1/64' WHERE device_id = 'PLAIN'",
+        "UPDATE compat_sessions SET last_active_ip = '::1/64' WHERE device_id = 'PLAIN'",
+    ),
+    ("", "UPDATE compat_sessions SET user_id = gen_random_uuid()"),
+    (
+        "",
+        "UPDATE compat_access_tokens SET compat_session_id = gen_random_uuid()",
+    ),
+    ("", "UPDATE user_passwords SET user_id = gen_random_uuid()"),
+    ("", "DELETE FROM users"),
+];
+
+fn nothing_hides_from_the_digest() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    server.create_empty_synapse("base");
+    server.sql(
+        "base",
+        "INSERT INTO users (name, creation_ts, password_hash) VALUES ('@a:example.com', 1, 'x');
+         INSERT INTO devices (user_id, device_id, hidden) VALUES ('@a:example.com', 'PLAIN', false),
+           ('@a:example.com', 'CLOCK', false), ('@a:example.com', 'TOKENLESS', false);
+         INSERT INTO access_tokens (id, user_id, device_id, token, last_validated) VALUES
+           (1, '@a:example.com', 'PLAIN', 'syt_plain', 1600000000000),
+           (2, '@a:example.com', 'CLOCK', 'syt_clock', NULL);",
+    );
+    let migration = Migration::new(&server, &mas, "base", "empty_mas");
+    migration.migrate_database();
+    for (i, (rows, change)) in HIDDEN.iter().enumerate() {
+        let (synapse, target) = (format!("synapse{i}"), format!("mas{i}"));
+        server.copy("base", &synapse);
+        server.copy("empty_mas", &target);
+        server.sql(&synapse, rows);
+        migration
+            .try_import(&server.uri(&synapse), &target)
+            .unwrap();
+        server.sql(
+            &target,
+            "ALTER TABLE compat_sessions ALTER created_at DROP NOT NULL;
+             ALTER TABLE compat_access_tokens ALTER created_at DROP NOT NULL",
+        );
+        for form in FORMS {
+            let reports = compare(&server, &synapse, &target, form);
+            assert!(
+                reports.iter().all(Report::is_identical),
+                "{rows} {reports:#?}"
+            );
+        }
+        server.sql(
+            &target,
+            &format!("SET session_replication_role = replica; {change}"),
+        );
+
+        for form in FORMS {
+            let reports = compare(&server, &synapse, &target, form);
+            assert!(
+                !reports.iter().all(Report::is_identical),
+                "{form:?} {change}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What happens after the cutover, and whether it is a difference.
+const LATER: &[(&str, bool)] = &[
+    ("SELECT 1", false),
+    (
+        "UPDATE compat_sessions SET last_active_at = now(), last_active_ip = '192.0.2.99' WHERE device_id = 'WEB'",
+        false,
+    ),
+    ("UPDATE compat_sessions SET last_active_at = '3000-01-01' WHERE device_id = 'WEB'", true),
+    ("UPDATE compat_sessions SET human_name = 'renamed' WHERE device_id = 'WEB'", false),
+    ("UPDATE compat_sessions SET finished_at = now() WHERE device_id = 'WEB'", false),
+    ("UPDATE compat_sessions SET finished_at = '2001-01-01' WHERE device_id = 'WEB'", true),
+    ("UPDATE users SET locked_at = NULL, can_request_admin = true WHERE username = 'locked'", false),
+    ("UPDATE users SET deactivated_at = now() WHERE username = 'bob'", false),
+    ("UPDATE users SET deactivated_at = '3000-01-01' WHERE username = 'bob'", true),
+    ("UPDATE users SET deactivated_at = NULL WHERE username = 'gone'", false),
+    ("UPDATE compat_access_tokens SET expires_at = now() WHERE access_token = 'syt_alice_phone'", false),
+    ("UPDATE compat_access_tokens SET expires_at = '2099-01-01' WHERE access_token = 'syt_alice_phone'", true),
+    ("UPDATE compat_access_tokens SET expires_at = now() WHERE access_token = 'syt_alice_odd'", false),
+    ("UPDATE compat_access_tokens SET expires_at = '2099-01-01' WHERE access_token = 'syt_alice_odd'", true),
+    ("UPDATE compat_refresh_tokens SET consumed_at = now() WHERE refresh_token = 'syr_bob_new'", false),
+    ("UPDATE compat_refresh_tokens SET consumed_at = '3000-01-01' WHERE refresh_token = 'syr_bob_new'", true),
+    (
+        "INSERT INTO compat_sessions (compat_session_id, user_id, device_id, created_at)
+           SELECT gen_random_uuid(), user_id, 'NEW', now() FROM users WHERE username = 'bob'",
+        false,
+    ),
+    (
+        "INSERT INTO compat_sessions (compat_session_id, user_id, device_id, created_at)
+           SELECT '00000000-0000-0000-0000-000000000001', user_id, device_id, now() FROM compat_sessions
+           WHERE device_id = 'DESKTOP';
+         UPDATE compat_access_tokens SET compat_session_id = '00000000-0000-0000-0000-000000000001'
+           WHERE access_token = 'syt_bob_desktop'",
+        true,
+    ),
+    (
+        "INSERT INTO compat_sessions (compat_session_id, user_id, device_id, created_at)
+           SELECT '00000000-0000-0000-0000-000000000001', user_id, device_id, now() FROM compat_sessions
+           WHERE device_id = 'REFRESH';
+         UPDATE compat_refresh_tokens SET compat_session_id = '00000000-0000-0000-0000-000000000001'
+           WHERE refresh_token = 'syr_bob_new'",
+        true,
+    ),
+    ("UPDATE user_passwords SET hashed_password = 'x' WHERE hashed_password LIKE '%aaaa%'", true),
+    ("DELETE FROM user_emails", true),
+];
+
+fn what_people_do_later_is_no_difference() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    server.create_synapse("synapse");
+    // Clocks may have been wrong.
+    server.sql(
+        "synapse",
+        "UPDATE users SET creation_ts = 4000000000 WHERE name = '@carol:example.com';
+         UPDATE user_threepids SET added_at = 4000000000000 WHERE address = 'bob@example.com';
+         UPDATE access_tokens SET last_validated = 4000000000000 WHERE id IN (2, 4)",
+    );
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    migration.import();
+    let cut_over = server.sql(
+        "mas",
+        "SELECT to_char(now(), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
+    );
+    for (i, (change, differs)) in LATER.iter().enumerate() {
+        let copy = format!("later{i}");
+        server.copy("mas", &copy);
+        server.sql(&copy, change);
+        for form in FORMS {
+            let comparison = Comparison {
+                cut_over: Some(cut_over.trim().to_owned()),
+                ..comparison(form)
+            };
+            let reports = run(&comparison, &server, "synapse", &copy);
+            let identical = reports.iter().all(Report::is_identical);
+            assert_eq!(!identical, *differs, "{form:?} {change}\n{reports:#?}");
+        }
+    }
+    Ok(())
+}
+
 common::harness::tests![
+    nothing_hides_from_the_digest,
+    what_people_do_later_is_no_difference,
     a_search_may_end_early,
     a_token_belongs_to_its_session,
     every_changed_row_is_found,

@@ -22,8 +22,6 @@ pub struct Entity {
     expected: String,
     /// What stands behind FROM on MAS's side.
     actual: String,
-    /// When a row came into MAS's database.
-    created: &'static str,
 }
 
 /// A column of compared rows.
@@ -81,19 +79,21 @@ const EPOCH: &str = "946684800000000";
 impl Value {
     /// In a form that is hashed with all its bits, and the same on both sides.
     fn hashed(&self) -> String {
+        // Twice as long as any time.
+        let beyond = |sql: &str| format!("int8send({sql}) || int8send({sql})");
         match self {
             Value::Same(sql) => sql.clone(),
             Value::Seconds(sql) => in_range(
                 sql,
                 1_000_000_000,
                 &format!("int8send(({sql}) * 1000000 - {EPOCH})"),
-                "timestamptz_send('infinity')",
+                &beyond(sql),
             ),
             Value::Milliseconds(sql) => in_range(
                 sql,
                 1_000_000,
                 &format!("int8send(({sql}) * 1000 - {EPOCH})"),
-                "timestamptz_send('infinity')",
+                &beyond(sql),
             ),
             Value::Time(sql) => format!("timestamptz_send({sql})"),
         }
@@ -103,7 +103,8 @@ impl Value {
     fn shown(&self) -> String {
         let since_1970 = |sql: &str, unit: &str, nanoseconds: i64| {
             let time = format!("('epoch'::timestamptz + ({sql}) * interval '1 {unit}')::text");
-            in_range(sql, nanoseconds, &time, "'infinity'")
+            let beyond = format!("({sql})::text || ' {unit}s after 1970'");
+            in_range(sql, nanoseconds, &time, &beyond)
         };
         match self {
             Value::Same(sql) | Value::Time(sql) => format!("({sql})::text"),
@@ -153,8 +154,10 @@ impl Column {
 
     /// When a token was made: Synapse counts milliseconds, and the import's clock more than that.
     fn made(expected: &str, actual: &str) -> Self {
-        let milliseconds =
-            format!("CASE WHEN {actual} = {actual}::timestamptz(3) THEN {actual} END");
+        let milliseconds = format!(
+            "CASE WHEN {actual} = {actual}::timestamptz(3) THEN {actual}
+               WHEN {actual} IS NULL THEN '-infinity' END"
+        );
         Column::new(
             "created_at",
             Content::KnownTime,
@@ -185,18 +188,6 @@ impl Entity {
         }
     }
 
-    /// What stands behind FROM, of MAS's side only what was there at a time (RFC 3339) if one is given.
-    fn rows(&self, side: Side, until: Option<&str>) -> String {
-        let source = self.source(side);
-        match until {
-            Some(time) if side == Side::Actual => {
-                let time = time.replace('\'', "");
-                format!("{source} WHERE {} <= '{time}'::timestamptz", self.created)
-            }
-            _ => source.to_owned(),
-        }
-    }
-
     fn hashed(&self, side: Side) -> Vec<String> {
         let columns = self.columns.iter();
         columns.map(|column| column.hashed(side)).collect()
@@ -205,7 +196,11 @@ impl Entity {
     /// The query of how many rows there are.
     #[must_use]
     pub fn count(&self, side: Side, until: Option<&str>) -> String {
-        format!("SELECT count(*) FROM {}", self.rows(side, until))
+        format!(
+            "{} SELECT count(*) FROM {}",
+            as_of(side, until),
+            self.source(side)
+        )
     }
 
     /// The query of the digest of all rows.
@@ -215,7 +210,7 @@ impl Entity {
             "SELECT {} FROM (SELECT {} AS x FROM {}) rows",
             hasher.digest(),
             hasher.row(&self.hashed(side)),
-            self.rows(side, None)
+            self.source(side)
         )
     }
 
@@ -229,12 +224,13 @@ impl Entity {
         until: Option<&str>,
     ) -> String {
         format!(
-            "SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS x FROM {}) rows
+            "{} SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS x FROM {}) rows
              GROUP BY bucket ORDER BY bucket",
+            as_of(side, until),
             hasher.digest(),
             self.bucket(side, buckets),
             hasher.row(&self.hashed(side)),
-            self.rows(side, until)
+            self.source(side)
         )
     }
 
@@ -245,10 +241,12 @@ impl Entity {
         let columns = self.columns.iter();
         let columns: Vec<String> = columns.map(|column| column.value(side).shown()).collect();
         format!(
-            "SELECT * FROM (SELECT {} AS bucket, {} FROM {}) rows WHERE bucket = ANY($1) ORDER BY bucket",
+            "{} SELECT * FROM (SELECT {} AS bucket, {} FROM {}) rows
+             WHERE bucket = ANY($1) ORDER BY bucket",
+            as_of(side, until),
             self.bucket(side, buckets),
             columns.join(", "),
-            self.rows(side, until)
+            self.source(side)
         )
     }
 
@@ -263,6 +261,35 @@ impl Entity {
             key.join(" || chr(1) || ")
         )
     }
+}
+
+/// The tables that the import writes.
+const IMPORTED: [&str; 8] = [
+    "users",
+    "user_passwords",
+    "user_emails",
+    "user_unsupported_third_party_ids",
+    "upstream_oauth_links",
+    "compat_sessions",
+    "compat_access_tokens",
+    "compat_refresh_tokens",
+];
+
+/// What stands before a query on MAS's side, so that it sees only what was there at a time (RFC 3339), if
+/// one is given. What has come since was made between then and now; times in the future come from
+/// Synapse.
+fn as_of(side: Side, until: Option<&str>) -> String {
+    let Some(time) = until.filter(|_| side == Side::Actual) else {
+        return String::new();
+    };
+    let time = time.replace('\'', "");
+    let tables = IMPORTED.map(|table| {
+        format!(
+            "{table} AS (SELECT * FROM {table}
+               WHERE created_at <= '{time}'::timestamptz OR created_at > now())"
+        )
+    });
+    format!("WITH {}", tables.join(", "))
 }
 
 /// A provider of Synapse and the one of MAS that takes its place.
@@ -340,7 +367,6 @@ fn users() -> Entity {
         ],
         expected: "(SELECT * FROM users WHERE appservice_id IS NULL) u".to_owned(),
         actual: "users".to_owned(),
-        created: "created_at",
     }
 }
 
@@ -359,7 +385,6 @@ fn passwords() -> Entity {
             WHERE appservice_id IS NULL AND password_hash IS NOT NULL) u"
             .to_owned(),
         actual: "user_passwords p LEFT JOIN users u USING (user_id)".to_owned(),
-        created: "p.created_at",
     }
 }
 
@@ -378,7 +403,6 @@ fn emails() -> Entity {
             person("t.user_id")
         ),
         actual: "user_emails e LEFT JOIN users u USING (user_id)".to_owned(),
-        created: "e.created_at",
     }
 }
 
@@ -398,7 +422,6 @@ fn third_party_ids() -> Entity {
             person("t.user_id")
         ),
         actual: "user_unsupported_third_party_ids t LEFT JOIN users u USING (user_id)".to_owned(),
-        created: "t.created_at",
     }
 }
 
@@ -440,7 +463,6 @@ fn upstream_links(providers: &[Provider]) -> Entity {
             pairs.join(", ")
         ),
         actual: "upstream_oauth_links l LEFT JOIN users u USING (user_id)".to_owned(),
-        created: "l.created_at",
     }
 }
 
@@ -532,14 +554,15 @@ fn sessions() -> Entity {
                 "created_at",
                 Content::OneOfTimes,
                 Value::Same("s.made".to_owned()),
-                Value::Same("s.created_at::text".to_owned()),
+                Value::Same("coalesce(s.created_at, '-infinity')::text".to_owned()),
             ),
             last_active(),
             Column {
                 content: Content::Address,
                 ..Column::exact(
                     "last_active_ip",
-                    "nullif(s.ip, '-')",
+                    // For MAS, an address with a netmask is none.
+                    "CASE WHEN s.ip <> '-' AND s.ip NOT LIKE '%/%' THEN s.ip END",
                     // With the netmask, if it has one.
                     "abbrev(s.last_active_ip)",
                 )
@@ -550,7 +573,6 @@ fn sessions() -> Entity {
         ],
         expected,
         actual: format!("compat_sessions s LEFT JOIN users u USING (user_id) {OWN_TOKENS}"),
-        created: "s.created_at",
     }
 }
 
@@ -593,7 +615,6 @@ fn access_tokens() -> Entity {
         actual: "compat_access_tokens t LEFT JOIN compat_sessions s USING (compat_session_id)
             LEFT JOIN users u USING (user_id)"
             .to_owned(),
-        created: "t.created_at",
     }
 }
 
@@ -620,6 +641,5 @@ fn refresh_tokens() -> Entity {
             LEFT JOIN compat_sessions s ON s.compat_session_id = r.compat_session_id
             LEFT JOIN users u USING (user_id)"
             .to_owned(),
-        created: "r.created_at",
     }
 }

@@ -438,8 +438,7 @@ impl Rows<'_> {
 fn digest(row: &PgRow) -> Digest {
     Digest {
         count: row.get("count"),
-        total: row.get("total"),
-        mixed: row.get("mixed"),
+        sum: row.get("sum"),
     }
 }
 

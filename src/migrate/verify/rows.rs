@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::IpAddr,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde::Serialize;
@@ -115,7 +115,7 @@ fn compare_row(
     if wrong.is_empty() {
         return;
     }
-    if since.is_some_and(|since| used(entity, &wrong, actual, since)) {
+    if since.is_some_and(|since| used(entity, &wrong, expected, actual, since)) {
         report.used += 1;
     } else {
         report.changed += 1;
@@ -127,10 +127,14 @@ fn compare_row(
 fn accepts(content: Content, expected: Option<&str>, actual: Option<&str>) -> bool {
     match content {
         Content::Exact | Content::Secret => expected == actual,
-        Content::KnownTime => expected.is_none() || expected == actual,
-        Content::OneOfTimes => {
-            expected.is_none_or(|times| times.split('|').any(|time| Some(time) == actual))
-        }
+        Content::KnownTime => match expected {
+            Some(_) => expected == actual,
+            None => actual.is_none_or(is_finite),
+        },
+        Content::OneOfTimes => match expected {
+            Some(times) => times.split('|').any(|time| Some(time) == actual),
+            None => actual.is_some_and(is_finite),
+        },
         // MAS reads it as Rust does, and PostgreSQL writes some in another way than Rust: ::1.2.3.4.
         Content::Address => {
             address(expected) == actual.and_then(|text| text.parse().ok())
@@ -139,25 +143,49 @@ fn accepts(content: Content, expected: Option<&str>, actual: Option<&str>) -> bo
     }
 }
 
+/// Whether a time of PostgreSQL's is one.
+fn is_finite(time: &str) -> bool {
+    !time.ends_with("infinity")
+}
+
 /// An address as MAS reads it: nothing if it is none.
 fn address(text: Option<&str>) -> Option<IpAddr> {
     text?.parse().ok()
 }
 
-/// Whether a row differs in some columns only by what its user has done since a time.
-fn used(entity: &Entity, differing: &[&Column], actual: &Row, since: SystemTime) -> bool {
-    let later = |name: &str| {
-        let at = entity.columns.iter().position(|column| column.name == name);
-        let value = at.and_then(|at| actual[at].as_deref());
-        value.and_then(time).is_some_and(|time| time >= since)
+/// How far the clocks of this host and of MAS's may be apart.
+const CLOCKS: Duration = Duration::from_secs(300);
+
+/// Whether a row differs in some columns only by what its user, or an administrator, may have done since a
+/// time.
+fn used(
+    entity: &Entity,
+    differing: &[&Column],
+    expected: &Row,
+    actual: &Row,
+    since: SystemTime,
+) -> bool {
+    let at = |name: &str| entity.columns.iter().position(|column| column.name == name);
+    let value = |row: &'_ Row, name: &str| at(name).and_then(|at| row[at].clone());
+    let since_then = |name: &str| {
+        let time = value(actual, name).and_then(|value| time(&value));
+        time.is_some_and(|time| time >= since && time <= SystemTime::now() + CLOCKS)
+    };
+    let earlier = |name: &str| match value(expected, name).map(|value| time(&value)) {
+        None => true,
+        Some(time_then) => time_then > value(actual, name).and_then(|value| time(&value)),
     };
     differing.iter().all(|column| match column.name {
-        "last_active_at" | "last_active_ip" | "user_agent" | "human_name" => {
-            later("last_active_at")
+        "last_active_at" | "last_active_ip" | "user_agent" => since_then("last_active_at"),
+        // Nothing tells when a device was renamed, or who may administrate.
+        "human_name" | "can_request_admin" => true,
+        // Users are unlocked and reactivated, too.
+        "locked_at" | "deactivated_at" => {
+            since_then(column.name) || value(actual, column.name).is_none()
         }
-        "finished_at" | "locked_at" | "deactivated_at" | "consumed_at" | "expires_at" => {
-            later(column.name)
-        }
+        "finished_at" | "consumed_at" => since_then(column.name),
+        // Tokens end before their time, and never later.
+        "expires_at" => since_then(column.name) && earlier(column.name),
         _ => false,
     })
 }
@@ -225,6 +253,7 @@ mod tests {
         assert!(!accepts(Some("unknown"), Some("192.0.2.1/24")));
         assert!(!accepts(Some("192.0.2.1"), None));
         assert!(!accepts(None, Some("192.0.2.1")));
+        assert!(!accepts(None, Some("192.168.1.5/24")));
     }
 
     #[test]

@@ -24,9 +24,16 @@ fn own_columns(entity: &Entity, side: Side) -> Vec<String> {
     let of_session =
         |name: &str| name == "username" || (name == "device_id" && entity.name != ENTITIES[0]);
     let columns = entity.columns.iter();
-    let own =
-        columns.filter(|column| !of_session(column.name) && column.content != Content::OneOfTimes);
-    own.map(|column| column.hashed(side)).collect()
+    let own = columns.filter(|column| !of_session(column.name));
+    own.map(|column| match (column.content, side) {
+        // What else there is to know of it, MADE knows.
+        (Content::OneOfTimes, Side::Expected) => "false".to_owned(),
+        (Content::OneOfTimes, Side::Actual) => {
+            "coalesce(NOT isfinite(s.created_at), true)".to_owned()
+        }
+        _ => column.hashed(side),
+    })
+    .collect()
 }
 
 /// Selects the digest of a query's column `x`, with the name of an entity.
@@ -90,7 +97,8 @@ pub fn expected(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> S
     )
 }
 
-/// The query of the digests on MAS's database.
+/// The query of the digests on MAS's database. What has no session or no user there is nothing that
+/// Synapse has, so 1 stands for it, not 0.
 #[must_use]
 pub fn actual(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> String {
     let own = |entity| hasher.row(&own_columns(entity, Side::Actual));
@@ -101,7 +109,7 @@ pub fn actual(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> Str
             hasher,
             refresh.name,
             &format!(
-                "SELECT {} # coalesce(s.x, 0) AS x FROM compat_refresh_tokens r
+                "SELECT {} # coalesce(s.x, 1) AS x FROM compat_refresh_tokens r
                  LEFT JOIN compat_access_tokens t USING (compat_access_token_id)
                  LEFT JOIN s ON s.compat_session_id = r.compat_session_id",
                 own(refresh)
@@ -110,15 +118,15 @@ pub fn actual(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> Str
     ];
     format!(
         "WITH s AS MATERIALIZED (
-           SELECT s.compat_session_id, s.device_id, s.created_at, {} # coalesce(u.x, 0) AS x
+           SELECT s.compat_session_id, s.device_id, s.created_at, {} # coalesce(u.x, 1) AS x
            FROM compat_sessions s
            LEFT JOIN (SELECT user_id, {} AS x FROM users OFFSET 0) u USING (user_id) {OWN_TOKENS}),
          t AS MATERIALIZED (
-           SELECT t.compat_session_id, {MADE} AS made, {} # coalesce(s.x, 0) AS x,
+           SELECT t.compat_session_id, {MADE} AS made, {} # coalesce(s.x, 1) AS x,
              t.compat_access_token_id NOT IN (SELECT compat_access_token_id FROM compat_refresh_tokens)
                AS plain
            FROM compat_access_tokens t LEFT JOIN s USING (compat_session_id))
-         {} UNION ALL SELECT '{MADE_AT_OTHER_TIMES}', count(*), NULL, NULL FROM ({UNMADE}) sessions",
+         {} UNION ALL SELECT '{MADE_AT_OTHER_TIMES}', count(*), NULL FROM ({UNMADE}) sessions",
         own(sessions),
         hasher.text("username"),
         own(access),
@@ -131,11 +139,11 @@ pub const MADE_AT_OTHER_TIMES: &str = "sessions made at other times";
 
 /// Whether a session `s` was made when its token `t` was, or may have been: a session with a device in the
 /// same millisecond, from 1970 on; and a time that is no whole millisecond is the clock's.
-const MADE: &str = "(s.created_at = t.created_at OR t.created_at <> t.created_at::timestamptz(3)
-    OR s.device_id IS NOT NULL AND s.created_at = greatest(t.created_at, 'epoch'))";
+const MADE: &str = "(t.created_at <> t.created_at::timestamptz(3) OR s.created_at
+    = CASE WHEN s.device_id IS NULL THEN t.created_at ELSE greatest(t.created_at, 'epoch') END)";
 
 /// The sessions that were not made with a plain token of theirs, or if they have none with another one.
 const UNMADE: &str = "SELECT FROM t
     WHERE compat_session_id IN (SELECT compat_session_id FROM t WHERE made IS NOT TRUE)
     GROUP BY compat_session_id
-    HAVING NOT CASE WHEN bool_or(plain) THEN bool_or(made AND plain) ELSE bool_or(made) END";
+    HAVING CASE WHEN bool_or(plain) THEN bool_or(made AND plain) ELSE bool_or(made) END IS NOT TRUE";
