@@ -462,6 +462,7 @@ fn comparison(form: Form) -> Comparison {
         mas_id: mas_id.parse().unwrap(),
     };
     Comparison {
+        server_name: "example.com".to_owned(),
         providers: vec![
             provider("oidc-one", "01HFVBY12TMNTYTBV8W921M5FA"),
             provider("oidc", "01HFVBY12TMNTYTBV8W921M5FB"),

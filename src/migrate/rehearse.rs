@@ -160,9 +160,8 @@ async fn on_scratch(
 
     tell(Told::Begun(Part::Verify));
     let comparison = Comparison {
-        providers: inputs.providers()?,
         every_row: true,
-        ..Comparison::default()
+        ..Comparison::of(inputs)?
     };
     let entities = comparison.run(synapse, mas, |_| {}).await?;
     done(Part::Verify, &mut tell);

@@ -145,10 +145,7 @@ impl Migration<'_> {
     }
 
     async fn verify(&mut self) -> Result<String, MigrateError> {
-        let comparison = Comparison {
-            providers: self.inputs.providers()?,
-            ..Comparison::default()
-        };
+        let comparison = Comparison::of(self.inputs)?;
         let reports = comparison.run(&self.synapse, &self.mas, |_| {}).await?;
         let rows: i64 = reports.iter().map(|report| report.expected).sum();
         let differing = reports.iter().find(|report| !report.is_identical());

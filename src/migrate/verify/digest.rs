@@ -96,11 +96,17 @@ impl Hasher {
         format!("coalesce(hashtextextended({text}, '{}'), 0)", !self.seed)
     }
 
+    /// The sum of hashes, each hashed once more.
+    #[must_use]
+    pub fn sum(&self, x: &str) -> String {
+        let seed = self.seed_of_mix;
+        format!("sum(hashtextextended(({x})::text, '{seed}'))")
+    }
+
     /// The digest of hashes `x`, as columns `count` and `sum`.
     #[must_use]
     pub fn digest(&self) -> String {
-        let seed = self.seed_of_mix;
-        format!("count(*) AS count, sum(hashtextextended(x::text, '{seed}'))::text AS sum")
+        format!("count(*) AS count, {}::text AS sum", self.sum("x"))
     }
 }
 

@@ -318,12 +318,14 @@ fn person(column: &str) -> String {
 /// The users of whose sessions there is something to say, joined as `x` to a column with a user id:
 /// whether they are administrators, and whether their sessions end.
 pub fn special(column: &str) -> String {
-    const INACTIVE: &str = "(appservice_id IS NOT NULL OR deactivated <> 0 OR is_guest <> 0)";
     format!(
         "LEFT JOIN (SELECT name, admin <> 0 AS admin, {INACTIVE} AS inactive FROM users
            WHERE admin <> 0 OR {INACTIVE}) x ON x.name = {column}"
     )
 }
+
+/// Whether a user's sessions end.
+pub const INACTIVE: &str = "(appservice_id IS NOT NULL OR deactivated <> 0 OR is_guest <> 0)";
 
 /// Whether the sessions of the user `x` go on.
 pub const ACTIVE: &str = "x.inactive IS NOT TRUE";

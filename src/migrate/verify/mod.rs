@@ -77,6 +77,8 @@ impl Report {
 /// What is compared, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
+    /// The homeserver's name, which stands in the ids of its users.
+    pub server_name: String,
     /// The providers of MAS's configuration that take the place of one of Synapse's.
     pub providers: Vec<Provider>,
     /// The time of the cutover (RFC 3339): what has come into MAS's database since is left out, and
@@ -89,6 +91,20 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// The comparison of these databases before the cutover, which ends when it is certain that something
+    /// is wrong.
+    ///
+    /// # Errors
+    ///
+    /// If a configuration cannot be read.
+    pub fn of(inputs: &Inputs) -> Result<Self, MigrateError> {
+        Ok(Comparison {
+            server_name: inputs.synapse()?.server_name()?.to_owned(),
+            providers: inputs.providers()?,
+            ..Comparison::default()
+        })
+    }
+
     /// Compares the databases, entity by entity. `tell` hears of each as it is done.
     ///
     /// # Errors
@@ -110,7 +126,10 @@ impl Comparison {
         let hasher = Hasher::new(self.form.unwrap_or(known));
         // Later almost every session differs, if only by when it was used last.
         let digests = match since {
-            None => Some(both_digests(&mut expected, &mut actual, &entities, &hasher).await?),
+            None => Some(
+                self.digests(&mut expected, &mut actual, &entities, &hasher)
+                    .await?,
+            ),
             Some(_) => None,
         };
         let mut reports: Vec<Report> = Vec::new();
@@ -144,6 +163,20 @@ impl Comparison {
             ));
         }
         Ok(reports)
+    }
+
+    async fn digests(
+        &self,
+        expected: &mut Reader<'_>,
+        actual: &mut Reader<'_>,
+        entities: &[Entity],
+        hasher: &Hasher,
+    ) -> Result<Digests, MigrateError> {
+        let (left, right) = tokio::try_join!(
+            expected.all_digests(entities, hasher, &self.server_name),
+            actual.all_digests(entities, hasher, &self.server_name),
+        )?;
+        Ok(Digests { left, right })
     }
 
     /// Looks for the rows of an entity that differ.
@@ -224,19 +257,6 @@ impl Digests {
     }
 }
 
-async fn both_digests(
-    expected: &mut Reader<'_>,
-    actual: &mut Reader<'_>,
-    entities: &[Entity],
-    hasher: &Hasher,
-) -> Result<Digests, MigrateError> {
-    let (left, right) = tokio::try_join!(
-        expected.all_digests(entities, hasher),
-        actual.all_digests(entities, hasher),
-    )?;
-    Ok(Digests { left, right })
-}
-
 fn differing(left: &BTreeMap<i32, Digest>, right: &BTreeMap<i32, Digest>) -> Vec<i32> {
     let mut buckets: Vec<i32> = left.keys().chain(right.keys()).copied().collect();
     buckets.sort_unstable();
@@ -296,10 +316,9 @@ impl Later {
         tell: impl FnMut(&Report),
     ) -> Result<Vec<Report>, MigrateError> {
         let comparison = Comparison {
-            providers: inputs.providers()?,
             cut_over: self.cut_over.clone(),
             every_row: true,
-            form: None,
+            ..Comparison::of(inputs)?
         };
         let mas = inputs.mas_database()?;
         let Some(backup) = &self.backup else {
@@ -352,6 +371,7 @@ impl<'a> Reader<'a> {
         &mut self,
         entities: &[Entity],
         hasher: &Hasher,
+        server_name: &str,
     ) -> Result<BTreeMap<String, Digest>, MigrateError> {
         let together = |entity: &&Entity| sessions::ENTITIES.contains(&entity.name);
         let family: Vec<&Entity> = entities.iter().filter(together).collect();
@@ -360,7 +380,7 @@ impl<'a> Reader<'a> {
             .unwrap_or_else(|_| unreachable!("all three are there"));
         let family = match self.side {
             Side::Expected => sessions::expected(hasher, family),
-            Side::Actual => sessions::actual(hasher, family),
+            Side::Actual => sessions::actual(hasher, family, server_name),
         };
         let (database, side) = (self.database, self.side);
         let (connection, second) = (&mut self.connection, &mut self.second);

@@ -1,149 +1,161 @@
-//! Sessions with their tokens, digested in one go: so sessions are joined with their users once, and
-//! tokens with little more than numbers.
+//! Sessions with their tokens, digested in one go: each session and token that belong together as a pair,
+//! and a session without a token as a pair with nothing. So sessions are joined with their users once, and
+//! with their tokens once.
 //!
-//! The hash of each token is combined with that of its session. If the digests of all three entities are
-//! the same on both sides, so are their rows, and each token belongs to its session:
+//! If there are the same pairs on both sides, as many sessions with and without a device, and as many
+//! tokens, then the rows of all three entities are the same, and each token belongs to its session:
 //!
-//! - a session with a device is the only one of its user and device, and a token's hash holds both;
-//! - a session without a device has one token of its own, which its own hash holds.
+//! - Sessions with a device differ by their user and device, and each is in a pair. So all of Synapse's are
+//!   in MAS, with the same columns; and as there are no more of them, each is there once, with all its
+//!   tokens.
+//! - A session without a device has one token. So none of MAS's is without one, and as there are as many
+//!   of these sessions as tokens of theirs, each has one.
+//! - Tokens without a session are in no pair, so there would be more tokens.
 
 use super::{
     digest::Hasher,
     entities::{
-        ACTIVE, Content, Entity, OF_CLIENT, OWN_TOKENS, Side, localpart, of_devices, special,
-        without_device,
+        ACTIVE, Content, Entity, INACTIVE, OF_CLIENT, Side, of_devices, special, without_device,
     },
 };
 
 /// The names of the entities.
 pub const ENTITIES: [&str; 3] = ["sessions", "access tokens", "refresh tokens"];
 
-/// The columns of an entity that do not belong to its session, or of sessions all but the user and what
-/// [`made`](actual) looks at, as they are hashed.
+/// How many sessions were made at a time at which none of their tokens was. There should be none.
+pub const MADE_AT_OTHER_TIMES: &str = "sessions made at other times";
+
+/// The columns that belong to an entity alone, as they are hashed.
 fn own_columns(entity: &Entity, side: Side) -> Vec<String> {
-    let of_session =
-        |name: &str| name == "username" || (name == "device_id" && entity.name != ENTITIES[0]);
-    let columns = entity.columns.iter();
-    let own = columns.filter(|column| !of_session(column.name));
-    own.map(|column| match (column.content, side) {
+    let is_session = entity.name == ENTITIES[0];
+    let columns = entity.columns.iter().filter(|column| match column.name {
+        "username" => false,
+        "device_id" => is_session,
+        // Pairs tell it.
+        "access_token" => !is_session,
+        _ => true,
+    });
+    let hashed = columns.map(|column| match (column.content, side) {
         // What else there is to know of it, MADE knows.
         (Content::OneOfTimes, Side::Expected) => "false".to_owned(),
         (Content::OneOfTimes, Side::Actual) => {
             "coalesce(NOT isfinite(s.created_at), true)".to_owned()
         }
         _ => column.hashed(side),
-    })
-    .collect()
-}
-
-/// Selects the digest of a query's column `x`, with the name of an entity.
-fn digest(hasher: &Hasher, entity: &str, rows: &str) -> String {
-    format!(
-        "SELECT '{entity}' AS entity, {} FROM ({rows}) rows",
-        hasher.digest()
-    )
+    });
+    hashed.collect()
 }
 
 /// The query of the digests on Synapse's database. A device that is none of a client is no session, but
 /// a token of it has to be found all the same.
+///
+/// Users and devices are joined by their hashes, of 64 bits each, which takes less time than by texts.
 #[must_use]
 pub fn expected(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> String {
-    let own = |entity| hasher.row(&own_columns(entity, Side::Expected));
-    let (session, token) = (own(sessions), own(access));
-    let user = hasher.text(&localpart("s.user_id"));
-    let digests = [
-        digest(
-            hasher,
-            sessions.name,
-            "SELECT x FROM s WHERE x IS NOT NULL UNION ALL SELECT session FROM w",
-        ),
-        digest(
-            hasher,
-            access.name,
-            &format!(
-                "SELECT t.h # coalesce(s.x, 0) AS x
-                 FROM (SELECT user_id, device_id, {token} AS h FROM ({}) t OFFSET 0) t
-                 JOIN s USING (user_id, device_id)
-                 UNION ALL SELECT session # token FROM w",
-                of_devices()
-            ),
-        ),
-        digest(
-            hasher,
-            refresh.name,
-            &format!(
-                "SELECT {} # coalesce(s.x, 0) AS x FROM ({}) t JOIN s USING (user_id, device_id)
-                 WHERE t.refresh_token IS NOT NULL",
-                own(refresh),
-                of_devices()
-            ),
-        ),
-    ];
+    let own = |entity| own_columns(entity, Side::Expected);
+    let keys = |table: &str| {
+        let [user, device] = ["user_id", "device_id"].map(|name| format!("{table}.{name}"));
+        format!("{} AS u, {} AS d", hasher.text(&user), hasher.text(&device))
+    };
     format!(
-        "WITH s AS MATERIALIZED (
-           SELECT user_id, device_id, CASE WHEN client THEN {session} # {user} END AS x
-           FROM (SELECT d.*, {OF_CLIENT} AS client, NULL::text AS token,
-               coalesce(x.admin, false) AS admin
-             FROM devices d {} WHERE {ACTIVE}) s),
-         w AS MATERIALIZED (
-           SELECT {session} # {user} AS session, {token} AS token
-           FROM (SELECT t.* FROM {}) t CROSS JOIN LATERAL (
-             SELECT t.user_id, t.token, NULL::text AS device_id, NULL::text AS display_name,
-               false AS admin, NULL::bigint AS last_seen, NULL::text AS ip, NULL::text AS user_agent) s)
-         {}",
-        special("d.user_id"),
-        without_device(),
-        digests.join(" UNION ALL "),
+        "WITH p AS MATERIALIZED (
+           SELECT count(t) AS tokens, {sum} AS sum FROM (
+             SELECT t.x AS t, coalesce(s.x, 0) # coalesce(t.x, 0) # s.u AS pair FROM (
+               SELECT {keys_of_s}, CASE WHEN client THEN {session} END AS x
+               FROM (SELECT d.*, {OF_CLIENT} AS client, coalesce(x.admin, false) AS admin
+                 FROM devices d {special} WHERE {ACTIVE}) s OFFSET 0) s
+             LEFT JOIN (SELECT {keys_of_t}, {token} AS x FROM ({of_devices}) t OFFSET 0) t USING (u, d)
+             WHERE s.x IS NOT NULL OR t.x IS NOT NULL
+             UNION ALL
+             SELECT {token}, {session} # {token} # {user} FROM (SELECT t.* FROM {without_device}) t
+             CROSS JOIN (
+               SELECT NULL::text AS device_id, NULL::text AS display_name, false AS admin,
+                 NULL::bigint AS last_seen, NULL::text AS ip, NULL::text AS user_agent) s) pairs),
+         s AS MATERIALIZED (
+           SELECT (SELECT count(*) FROM devices d WHERE {OF_CLIENT})
+               - (SELECT count(*) FROM devices d JOIN users u ON u.name = d.user_id
+                  WHERE {OF_CLIENT} AND {INACTIVE}) AS devices,
+             (SELECT count(*) FROM {without_device}) AS others)
+         SELECT '{}' AS entity, devices + others AS count, devices::text AS sum FROM s
+         UNION ALL SELECT '{}', tokens, sum::text FROM p
+         UNION ALL SELECT '{}', {refresh_digest} FROM (
+           SELECT {refreshes} AS x FROM ({of_devices}) t JOIN devices d USING (user_id, device_id) {special_t}
+           WHERE {ACTIVE} AND t.refresh_token IS NOT NULL) rows",
+        sessions.name,
+        access.name,
+        refresh.name,
+        sum = hasher.sum("pair"),
+        session = hasher.row(&own(sessions)),
+        token = hasher.row(&own(access)),
+        keys_of_s = keys("s"),
+        keys_of_t = keys("t"),
+        user = hasher.text("t.user_id"),
+        of_devices = of_devices(),
+        without_device = without_device(),
+        special = special("d.user_id"),
+        special_t = special("t.user_id"),
+        refresh_digest = hasher.digest(),
+        refreshes = hasher.row(&[own(refresh), vec!["true".to_owned()]].concat()),
     )
 }
 
-/// The query of the digests on MAS's database. What has no session or no user there is nothing that
-/// Synapse has, so 1 stands for it, not 0.
+/// The query of the digests on MAS's database, of a homeserver with this name.
 #[must_use]
-pub fn actual(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> String {
-    let own = |entity| hasher.row(&own_columns(entity, Side::Actual));
-    let digests = [
-        digest(hasher, sessions.name, "SELECT x FROM s"),
-        digest(hasher, access.name, "SELECT x FROM t"),
-        digest(
-            hasher,
-            refresh.name,
-            &format!(
-                "SELECT {} # coalesce(s.x, 1) AS x FROM compat_refresh_tokens r
-                 LEFT JOIN compat_access_tokens t USING (compat_access_token_id)
-                 LEFT JOIN s ON s.compat_session_id = r.compat_session_id",
-                own(refresh)
-            ),
-        ),
-    ];
+pub fn actual(
+    hasher: &Hasher,
+    [sessions, access, refresh]: [&Entity; 3],
+    server_name: &str,
+) -> String {
+    let own = |entity| own_columns(entity, Side::Actual);
+    let server_name = server_name.replace('\'', "''");
+    let of_its_session = "coalesce(r.compat_session_id = t.compat_session_id, false)".to_owned();
     format!(
-        "WITH s AS MATERIALIZED (
-           SELECT s.compat_session_id, s.device_id, s.created_at, {} # coalesce(u.x, 1) AS x
-           FROM compat_sessions s
-           LEFT JOIN (SELECT user_id, {} AS x FROM users OFFSET 0) u USING (user_id) {OWN_TOKENS}),
-         t AS MATERIALIZED (
-           SELECT t.compat_session_id, {MADE} AS made, {} # coalesce(s.x, 1) AS x,
-             t.compat_access_token_id NOT IN (SELECT compat_access_token_id FROM compat_refresh_tokens)
-               AS plain
-           FROM compat_access_tokens t LEFT JOIN s USING (compat_session_id))
-         {} UNION ALL SELECT '{MADE_AT_OTHER_TIMES}', count(*), NULL FROM ({UNMADE}) sessions",
-        own(sessions),
-        hasher.text("username"),
-        own(access),
-        digests.join(" UNION ALL "),
+        "WITH p AS MATERIALIZED (
+           SELECT {sum} AS sum, array_agg(s.compat_session_id)
+             FILTER (WHERE t.x IS NOT NULL AND {MADE} IS NOT TRUE) AS unmade
+           FROM (
+             SELECT s.compat_session_id, s.user_id, s.device_id, s.created_at, {session} AS x
+             FROM compat_sessions s OFFSET 0) s
+           LEFT JOIN (
+             SELECT compat_session_id, created_at, {token} AS x
+             FROM compat_access_tokens t OFFSET 0) t USING (compat_session_id)
+           LEFT JOIN (SELECT user_id, {user} AS x FROM users OFFSET 0) u USING (user_id))
+         SELECT '{}' AS entity, count(*) AS count, count(device_id)::text AS sum FROM compat_sessions
+         UNION ALL SELECT '{}', (SELECT count(*) FROM compat_access_tokens), sum::text FROM p
+         UNION ALL SELECT '{}', {refresh_digest} FROM (
+           SELECT {refreshes} AS x FROM compat_refresh_tokens r
+           LEFT JOIN compat_access_tokens t USING (compat_access_token_id)) rows
+         UNION ALL SELECT '{MADE_AT_OTHER_TIMES}', CASE WHEN unmade IS NULL THEN 0
+           ELSE (SELECT count(*) FROM ({unmade}) sessions) END, NULL FROM p",
+        sessions.name,
+        access.name,
+        refresh.name,
+        sum = hasher.sum("s.x # coalesce(t.x, 0) # coalesce(u.x, 1)"),
+        session = hasher.row(&own(sessions)),
+        user = hasher.text(&format!("'@' || username || ':{server_name}'")),
+        token = hasher.row(&own(access)),
+        refresh_digest = hasher.digest(),
+        refreshes = hasher.row(&[own(refresh), vec![of_its_session]].concat()),
+        unmade = unmade(),
     )
 }
-
-/// How many sessions were made at a time at which none of their tokens was. There should be none.
-pub const MADE_AT_OTHER_TIMES: &str = "sessions made at other times";
 
 /// Whether a session `s` was made when its token `t` was, or may have been: a session with a device in the
 /// same millisecond, from 1970 on; and a time that is no whole millisecond is the clock's.
 const MADE: &str = "(t.created_at <> t.created_at::timestamptz(3) OR s.created_at
     = CASE WHEN s.device_id IS NULL THEN t.created_at ELSE greatest(t.created_at, 'epoch') END)";
 
-/// The sessions that were not made with a plain token of theirs, or if they have none with another one.
-const UNMADE: &str = "SELECT FROM t
-    WHERE compat_session_id IN (SELECT compat_session_id FROM t WHERE made IS NOT TRUE)
-    GROUP BY compat_session_id
-    HAVING CASE WHEN bool_or(plain) THEN bool_or(made AND plain) ELSE bool_or(made) END IS NOT TRUE";
+/// Of the sessions that were not made with some token, those that were not made with any plain one of
+/// theirs, or if they have none with any other one.
+fn unmade() -> String {
+    format!(
+        "SELECT FROM (
+           SELECT s.compat_session_id, r.compat_access_token_id IS NULL AS plain, {MADE} AS made
+           FROM compat_sessions s JOIN compat_access_tokens t USING (compat_session_id)
+           LEFT JOIN (SELECT DISTINCT compat_access_token_id FROM compat_refresh_tokens) r
+             USING (compat_access_token_id)
+           WHERE s.compat_session_id IN (SELECT unnest(unmade))) t
+         GROUP BY compat_session_id
+         HAVING CASE WHEN bool_or(plain) THEN bool_or(made AND plain) ELSE bool_or(made) END IS NOT TRUE"
+    )
+}
