@@ -101,7 +101,11 @@ fn faults() -> Vec<(Fault, Next)> {
         (Fault::KilledGoingBack("undo", "noted", 0), Next::Rollback),
         (Fault::PostgresRestarts, Next::Migrate),
         (Fault::Vacuum, Next::Migrate),
-        (Fault::MasCli("exit 1"), Next::Migrate),
+        (
+            // One that fails from the beginning is found before anything is done.
+            Fault::MasCli("case \"$*\" in *migrate*) exit 1;; *) mas-cli \"$@\";; esac"),
+            Next::Migrate,
+        ),
         (
             Fault::MasCli("timeout --signal=KILL 0.2 mas-cli \"$@\""),
             Next::Migrate,
