@@ -49,12 +49,19 @@ fn ids(inspected: &Value) -> Vec<&str> {
     ids.map(Option::unwrap).collect()
 }
 
-/// Replaces the line or section of a configuration that begins so, up to the end of its line.
-fn replace_line(file: &Path, begin: &str, with: &str) {
+/// Replaces the section of a configuration that says where the database is, up to the end of its line.
+fn set_database(file: &Path, section: &Value) {
     let text = fs::read_to_string(file).unwrap();
-    let at = text.find(begin).unwrap();
+    let at = text.find("database:").unwrap();
     let end = at + text[at..].find('\n').unwrap();
-    fs::write(file, [&text[..at], with, &text[end..]].concat()).unwrap();
+    let line = format!("database: {section}");
+    fs::write(file, [&text[..at], &line, &text[end..]].concat()).unwrap();
+}
+
+/// The same in Synapse's, with these arguments of libpq's.
+fn set_synapse_database(migration: &Migration, arguments: &Value) {
+    let section = json!({"name": "psycopg2", "args": arguments});
+    set_database(&migration.synapse_config, &section);
 }
 
 /// Two roles that own the two databases, and can do no more than they must.
@@ -150,24 +157,13 @@ fn encrypt(migration: &Migration, certificates: &Certificates, port: u16, names:
         "sslmode": "verify-full", "sslrootcert": certificates.path("ca.pem"),
         "sslcert": certificates.path("of_synapse.pem"), "sslkey": certificates.path("of_synapse.key"),
     });
-    replace_line(
-        &migration.synapse_config,
-        "database:",
-        &format!(
-            "database: {}",
-            json!({"name": "psycopg2", "args": arguments})
-        ),
-    );
+    set_synapse_database(migration, &arguments);
     let section = json!({
         "username": "of_mas", "database": names[1], "host": "localhost", "port": port,
         "ssl_mode": "verify-full", "ssl_ca": certificates.text("ca.pem"),
         "ssl_certificate": certificates.text("of_mas.pem"), "ssl_key": certificates.text("of_mas.key"),
     });
-    replace_line(
-        &migration.mas_config,
-        "database:",
-        &format!("database: {section}"),
-    );
+    set_database(&migration.mas_config, &section);
 }
 
 /// Two certificates, each good for one database only, do for everything: Synapse and MAS run with them,
@@ -294,20 +290,9 @@ fn tls_is_taken_from_everywhere() -> TestResult {
         "uri": encrypted.uri("of_mas", "mas", &[]), "ssl_ca_file": path("ca.pem"),
         "ssl_certificate_file": path("of_mas.pem"), "ssl_key_file": path("of_mas.key"),
     });
-    replace_line(
-        &migration.mas_config,
-        "database:",
-        &format!("database: {section}"),
-    );
+    set_database(&migration.mas_config, &section);
     let arguments = json!({"user": "of_synapse", "dbname": "synapse", "host": "localhost", "port": encrypted.port});
-    replace_line(
-        &migration.synapse_config,
-        "database:",
-        &format!(
-            "database: {}",
-            json!({"name": "psycopg2", "args": arguments})
-        ),
-    );
+    set_synapse_database(migration, &arguments);
     let mut command = encrypted.syn2mas("rehearse");
     command
         .env("PGSSLMODE", "verify-full")
@@ -395,22 +380,11 @@ fn passwords_and_schemas_are_those_of_the_roles() -> TestResult {
     server.restart();
     let host = server.path().display();
     let arguments = json!({"user": "of_synapse", "password": OF_SYNAPSE, "dbname": "synapse", "host": host.to_string()});
-    replace_line(
-        &migration.synapse_config,
-        "database:",
-        &format!(
-            "database: {}",
-            json!({"name": "psycopg2", "args": arguments})
-        ),
-    );
+    set_synapse_database(&migration, &arguments);
     let password = server.path().join("password");
     fs::write(&password, format!("{OF_MAS}\n")).unwrap();
     let section = json!({"username": "of_mas", "password_file": password, "database": "mas", "socket": host.to_string()});
-    replace_line(
-        &migration.mas_config,
-        "database:",
-        &format!("database: {section}"),
-    );
+    set_database(&migration.mas_config, &section);
 
     let seen = server.path().join("seen");
     let mas_cli = server.path().join("recording-mas-cli");

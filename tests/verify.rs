@@ -11,7 +11,8 @@ use common::{
 };
 use mas2nix::migrate::{
     database::{Address, Database},
-    verify::{Comparison, Form, Provider, Report},
+    inputs::Provider,
+    verify::{Comparison, Form, Report},
 };
 use proptest::test_runner::TestRunner;
 use serde_json::Value;

@@ -120,9 +120,8 @@ fn major(said: &str) -> Option<i32> {
     digits.into_iter().next()?.parse().ok()
 }
 
-/// Whether a pooler is between us and one of the databases.
-///
-/// One that cannot be reached at all is left to whoever reads it next.
+/// Whether a pooler is between us and one of the databases. One that cannot be reached at all is left to
+/// whoever reads it next.
 pub async fn pooled(databases: [&Database; 2]) -> Option<Finding> {
     let mut said = Vec::new();
     for database in databases {
@@ -149,10 +148,9 @@ pub enum Writes {
 /// If a server does not tell how large the databases are, or where it keeps them.
 pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, MigrateError> {
     let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
-    let (tables, everything) = tokio::try_join!(size_of_tables(&synapse), size(&synapse))?;
-    let (of_mas, rows_of_mas) = tokio::try_join!(size(&mas), size_of_rows(&mas))?;
+    let (tables, rows_of_mas) = tokio::try_join!(size_of_tables(&synapse), size_of_rows(&mas))?;
     let backed_up = match writes {
-        Writes::Migration(Extent::All) => everything,
+        Writes::Migration(Extent::All) => size(&synapse).await?,
         Writes::Migration(Extent::Tables) | Writes::Rehearsal => tables,
     };
     // MAS's rows, their indexes, and the log of both.
@@ -160,7 +158,7 @@ pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, Migra
     let written = match writes {
         Writes::Migration(_) => imported,
         // Both scratch databases, and the log of what is restored.
-        Writes::Rehearsal => imported + 2 * tables + 2 * of_mas,
+        Writes::Rehearsal => imported + 2 * tables + 2 * size(&mas).await?,
     };
     // What is left is for the journal and the log.
     let backups = backed_up + rows_of_mas + 1_000_000;
@@ -184,7 +182,7 @@ pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, Migra
 ///
 /// # Errors
 ///
-/// If there is too little room, or that cannot be told.
+/// If there is too little room, or a server does not tell how large its databases are.
 pub async fn make_sure_of_room(inputs: &Inputs, writes: Writes) -> Result<(), MigrateError> {
     match room(inputs, writes).await?.into_iter().next() {
         None => Ok(()),
@@ -198,15 +196,12 @@ pub async fn make_sure_of_room(inputs: &Inputs, writes: Writes) -> Result<(), Mi
 }
 
 async fn size_of_tables(database: &Database) -> Result<u64, MigrateError> {
-    const SIZE: &str = "SELECT coalesce(sum(pg_table_size(to_regclass(name))), 0)::bigint
-        FROM unnest($1::text[]) name";
-    let mut connection = database.connect().await?;
-    let size: i64 = sqlx::query_scalar(SIZE)
-        .bind(super::server::TABLES.as_slice())
-        .fetch_one(&mut connection)
-        .await
-        .map_err(database.failed("cannot tell its size"))?;
-    Ok(size.try_into().unwrap_or_default())
+    let tables = super::server::TABLES.join("', '");
+    let size = format!(
+        "SELECT coalesce(sum(pg_table_size(to_regclass(name))), 0)::bigint
+         FROM unnest(ARRAY['{tables}']) name"
+    );
+    bytes(database, &size).await
 }
 
 /// What of a database is backed up, about.
@@ -215,12 +210,7 @@ async fn size_of_rows(database: &Database) -> Result<u64, MigrateError> {
         "SELECT coalesce(sum(pg_relation_size(oid) + CASE reltoastrelid WHEN 0 THEN 0
           ELSE pg_relation_size(reltoastrelid) END), 0)::bigint
         FROM pg_class WHERE relkind IN ('r', 'm') AND oid >= 16384";
-    let mut connection = database.connect().await?;
-    let size: i64 = sqlx::query_scalar(SIZE)
-        .fetch_one(&mut connection)
-        .await
-        .map_err(database.failed("cannot tell its size"))?;
-    Ok(size.try_into().unwrap_or_default())
+    bytes(database, SIZE).await
 }
 
 /// How large a database is in bytes, with indexes. Those are not backed up; but texts are, without
@@ -230,8 +220,13 @@ async fn size_of_rows(database: &Database) -> Result<u64, MigrateError> {
 ///
 /// If the server does not answer.
 pub async fn size(database: &Database) -> Result<u64, MigrateError> {
+    bytes(database, "SELECT pg_database_size(current_database())").await
+}
+
+/// The number of bytes that a query gives.
+async fn bytes(database: &Database, query: &str) -> Result<u64, MigrateError> {
     let mut connection = database.connect().await?;
-    let size: i64 = sqlx::query_scalar("SELECT pg_database_size(current_database())")
+    let size: i64 = sqlx::query_scalar(query)
         .fetch_one(&mut connection)
         .await
         .map_err(database.failed("cannot tell its size"))?;
@@ -240,19 +235,22 @@ pub async fn size(database: &Database) -> Result<u64, MigrateError> {
 
 /// The disk on which a directory is, or will be.
 fn device(directory: &Path) -> Option<u64> {
-    let there = directory.ancestors().find(|ancestor| ancestor.exists())?;
-    Some(fs::metadata(there).ok()?.dev())
+    Some(fs::metadata(existing(directory)?).ok()?.dev())
 }
 
 /// How many bytes are free where a directory is, or will be.
 fn free(directory: &Path) -> Option<u64> {
-    let there = directory.ancestors().find(|ancestor| ancestor.exists())?;
-    let found = statvfs(there).ok()?;
+    let found = statvfs(existing(directory)?).ok()?;
     Some(
         found
             .blocks_available()
             .saturating_mul(found.fragment_size()),
     )
+}
+
+/// The directory that is there already, of one and those above it.
+fn existing(directory: &Path) -> Option<&Path> {
+    directory.ancestors().find(|ancestor| ancestor.exists())
 }
 
 /// Where the server keeps its databases, if that is on this host and the superuser is known.
@@ -428,14 +426,13 @@ fn fold(said: &Said, known: &[Finding]) -> Vec<Finding> {
                 Some((_, Some(kind))) => *kind,
                 None => unknown,
             };
-            let told = known.iter().any(|finding| finding.kind == kind);
-            // What stands in its way stands in the way, whatever we think of it.
+            // What mas-cli calls an error stops the import, even where we would only warn.
             let kind = if kind.severity < unknown.severity {
                 unknown
             } else {
                 kind
             };
-            if !told || kind == unknown {
+            if !known.iter().any(|finding| finding.kind == kind) {
                 findings.push(kind.because(sentence.clone()));
             }
         }

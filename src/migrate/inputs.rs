@@ -10,6 +10,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
+use ulid::Ulid;
 
 use super::{
     MigrateError,
@@ -19,12 +20,20 @@ use super::{
     switch::Switch,
     synapse,
     tls::{self, Named, Tls},
-    verify::Provider,
 };
 use crate::load::{LoadError, Loaded};
 
 /// The manifest that is read if no other is named.
 pub const MANIFEST: &str = "/etc/matrix-authentication-service/syn2mas.yaml";
+
+/// A provider of Synapse and the one of MAS that takes its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// `auth_provider` in Synapse's `user_external_ids`, `synapse_idp_id` in MAS's configuration.
+    pub synapse_id: String,
+    /// `id` in MAS's configuration.
+    pub mas_id: Ulid,
+}
 
 /// Where everything is: as given on the command line, and otherwise as the manifest says, a YAML
 /// file with the same entries in camel case.

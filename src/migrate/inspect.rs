@@ -12,7 +12,7 @@ use super::{
     backup::Extent,
     catalogue,
     database::Database,
-    findings::{Finding, FindingKind, SAMPLES},
+    findings::{Finding, FindingKind},
     host::{self, Writes},
     inputs::Inputs,
     rows, server, synapse,
@@ -275,18 +275,11 @@ async fn passwords_off(
         (false, true) => catalogue::PASSWORDS_OFF_IN_SYNAPSE,
         _ => return Ok(None),
     };
-    let (count, names): (i64, Option<Vec<String>>) = sqlx::query_as(&format!(
-        "SELECT count(*), (array_agg(coalesce(name, 'NULL') ORDER BY name))[1:{SAMPLES}] FROM users
-         WHERE password_hash <> '' AND appservice_id IS NULL AND deactivated = 0"
-    ))
-    .fetch_one(connection)
-    .await
-    .map_err(database.failed("cannot look for passwords"))?;
-    Ok((count > 0).then(|| Finding {
-        kind,
-        count,
-        samples: names.unwrap_or_default(),
-    }))
+    let check = kind.check(
+        "SELECT name FROM users
+         WHERE password_hash <> '' AND appservice_id IS NULL AND deactivated = 0",
+    );
+    rows::made(check, connection, database, "").await
 }
 
 /// An identity provider by which people log in.
@@ -370,7 +363,7 @@ impl Providers<'_> {
         }
         let disabled = last["enabled"] == false;
         let kept = last["id"].as_str().and_then(|id| id.parse::<Ulid>().ok());
-        let kept = kept.is_some_and(|id| self.in_database.contains(&uuid(id)));
+        let kept = kept.is_some_and(|id| self.in_database.contains(&target::uuid(id)));
         let found = [
             (catalogue::PROVIDER_DISABLED, disabled && !kept),
             (catalogue::PROVIDER_DISABLED_LATER, disabled && kept),
@@ -379,13 +372,6 @@ impl Providers<'_> {
         let found = found.into_iter().filter(|(_, so)| *so && used.people > 0);
         found.map(|(kind, _)| (kind, used.people)).collect()
     }
-}
-
-/// A ULID as PostgreSQL prints it.
-fn uuid(id: Ulid) -> String {
-    let digits = format!("{:032x}", id.0);
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
-    parts.map(|part| &digits[part]).join("-")
 }
 
 /// What tells a database from all others: its server's identity, and its own.

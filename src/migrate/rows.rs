@@ -12,6 +12,7 @@ use super::{
     MigrateError, catalogue,
     database::Database,
     findings::{Check, Finding, SAMPLES},
+    verify::{INACTIVE, none_of, person},
 };
 
 /// How many characters of a sample are shown.
@@ -64,7 +65,12 @@ async fn work_off(
     Ok(findings)
 }
 
-async fn made(
+/// Makes one check, in which `$1` is the homeserver's name.
+///
+/// # Errors
+///
+/// If the rows cannot be read.
+pub async fn made(
     check: Check,
     connection: &mut PgConnection,
     database: &Database,
@@ -148,22 +154,9 @@ fn own(column: &str) -> String {
     )
 }
 
-/// Whether the user in a column is none of some, of whom there are few.
-fn none_of(column: &str, users: &str) -> String {
-    format!("NOT EXISTS (SELECT FROM users x WHERE x.name = {column} AND ({users}))")
-}
-
 /// Whether the sessions of the user in a column are imported.
 fn active(column: &str) -> String {
-    none_of(
-        column,
-        "x.appservice_id IS NOT NULL OR x.deactivated <> 0 OR x.is_guest <> 0",
-    )
-}
-
-/// Whether the user in a column is a person, and so imported.
-fn person(column: &str) -> String {
-    none_of(column, "x.appservice_id IS NOT NULL")
+    none_of(column, INACTIVE)
 }
 
 /// An application service's user whose localpart contains a colon, which the import leaves out.

@@ -38,22 +38,27 @@ pub async fn findings(
     let checks = [
         catalogue::REPLICA.check("SELECT 'recovery' WHERE pg_is_in_recovery()"),
         catalogue::PRIVILEGES.check(format!(
-                "SELECT relname::text FROM ({tables}) t
-                 WHERE NOT has_table_privilege(oid, 'SELECT')
-                   OR NOT has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE')"
-            )),
+            "SELECT relname::text FROM ({tables}) t
+             WHERE NOT has_table_privilege(oid, 'SELECT')
+               OR NOT has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE')"
+        )),
         catalogue::VACUUM.check(format!(
-                "SELECT relname::text FROM ({tables}) t JOIN pg_locks l ON l.relation = t.oid
-                 WHERE l.mode = 'ShareUpdateExclusiveLock' AND l.granted"
-            )),
-        catalogue::OPEN_TRANSACTION.check("SELECT coalesce(nullif(application_name, ''), 'somebody') || ' (process ' || pid || ')'
-                    FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL
-                      AND xact_start < now() - interval '1 minute' ORDER BY 1"),
-        catalogue::CONNECTIONS.check("SELECT 'left: ' || n FROM (SELECT current_setting('max_connections')::integer
-                      - current_setting('superuser_reserved_connections')::integer
-                      - (SELECT count(*) FROM pg_stat_activity WHERE usename IS NOT NULL) AS n) t
-                    WHERE n < 12"),
-        catalogue::PREPARED_TRANSACTIONS.check("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"),
+            "SELECT relname::text FROM ({tables}) t JOIN pg_locks l ON l.relation = t.oid
+             WHERE l.mode = 'ShareUpdateExclusiveLock' AND l.granted"
+        )),
+        catalogue::OPEN_TRANSACTION.check(
+            "SELECT coalesce(nullif(application_name, ''), 'somebody') || ' (process ' || pid || ')'
+             FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL
+               AND xact_start < now() - interval '1 minute' ORDER BY 1",
+        ),
+        catalogue::CONNECTIONS.check(
+            "SELECT 'left: ' || n FROM (SELECT current_setting('max_connections')::integer
+               - current_setting('superuser_reserved_connections')::integer
+               - (SELECT count(*) FROM pg_stat_activity WHERE usename IS NOT NULL) AS n) t
+             WHERE n < 12",
+        ),
+        catalogue::PREPARED_TRANSACTIONS
+            .check("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"),
     ];
     made(checks, connection, database).await
 }

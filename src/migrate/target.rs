@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sqlx::{PgConnection, postgres::PgAdvisoryLock};
+use ulid::Ulid;
 
 use super::{
     MigrateError, catalogue,
@@ -40,7 +41,7 @@ impl fmt::Display for MasState {
 }
 
 /// The tables that the import writes.
-const IMPORTED: [&str; 8] = [
+pub const IMPORTED: [&str; 8] = [
     "users",
     "user_passwords",
     "user_emails",
@@ -50,6 +51,20 @@ const IMPORTED: [&str; 8] = [
     "compat_access_tokens",
     "compat_refresh_tokens",
 ];
+
+/// A ULID as PostgreSQL prints it: as the UUID with the same bytes.
+#[must_use]
+pub fn uuid(id: Ulid) -> String {
+    let hex = format!("{:032x}", id.0);
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
+}
 
 /// The newest of them, and the version of MAS's schema that has brought it.
 const NEWEST: (&str, i64) = ("user_unsupported_third_party_ids", 20_250_124_151_529);
@@ -353,4 +368,15 @@ fn connection_limit(connections: u32) -> Check {
            WHERE n < {connections}) t (found)
          WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user)"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ulid_is_the_uuid_that_mas_stores() {
+        let id: Ulid = "01HFVBY12TMNTYTBV8W921M5FA".parse().unwrap();
+        assert_eq!(uuid(id), "018bf6bf-045a-a575-ed2f-68e2441a15ea");
+    }
 }

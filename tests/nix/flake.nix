@@ -84,6 +84,8 @@ let
           "curl"
           "nix"
           "nixfmt-tree"
+          "openssl"
+          "pgbouncer"
           "postgresql"
           "rustfmt"
           "util-linux"

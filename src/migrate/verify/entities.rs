@@ -5,9 +5,13 @@
 //! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). Left out is what the import takes from its clock or from
 //! chance: ids, and the creation times of sessions and tokens that Synapse does not know.
 
-use ulid::Ulid;
-
-use super::digest::Hasher;
+use super::{
+    super::{
+        inputs::Provider,
+        target::{IMPORTED, uuid},
+    },
+    digest::Hasher,
+};
 
 /// A kind of row that is compared.
 #[derive(Clone, Debug)]
@@ -114,8 +118,8 @@ impl Value {
     }
 }
 
-/// One thing if a number of units, each so many nanoseconds, can be told in 64 bits of nanoseconds, as
-/// the import does, and else another one.
+/// Gives `then` if a time fits into 64 bits of nanoseconds, in which the import counts, and `otherwise` if
+/// it does not. The time is a number of units, each of so many nanoseconds.
 fn in_range(sql: &str, nanoseconds: i64, then: &str, otherwise: &str) -> String {
     let most = i64::MAX / nanoseconds;
     format!(
@@ -154,15 +158,15 @@ impl Column {
 
     /// When a token was made: Synapse counts milliseconds, and the import's clock more than that.
     fn made(expected: &str, actual: &str) -> Self {
-        let milliseconds = format!(
+        let known = format!(
             "CASE WHEN {actual} = {actual}::timestamptz(3) THEN {actual}
                WHEN {actual} IS NULL THEN '-infinity' END"
         );
         Column::new(
             "created_at",
             Content::KnownTime,
-            Value::Milliseconds(expected.to_owned()),
-            Value::Time(milliseconds),
+            milliseconds(expected),
+            Value::Time(known),
         )
     }
 
@@ -263,18 +267,6 @@ impl Entity {
     }
 }
 
-/// The tables that the import writes.
-const IMPORTED: [&str; 8] = [
-    "users",
-    "user_passwords",
-    "user_emails",
-    "user_unsupported_third_party_ids",
-    "upstream_oauth_links",
-    "compat_sessions",
-    "compat_access_tokens",
-    "compat_refresh_tokens",
-];
-
 /// What stands before a query on MAS's side, so that it sees only what was there at a time (RFC 3339), if
 /// one is given. What has come since was made between then and now; times in the future come from
 /// Synapse.
@@ -292,27 +284,20 @@ fn as_of(side: Side, until: Option<&str>) -> String {
     format!("WITH {}", tables.join(", "))
 }
 
-/// A provider of Synapse and the one of MAS that takes its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Provider {
-    /// `auth_provider` in Synapse's `user_external_ids`, `synapse_idp_id` in MAS's configuration.
-    pub synapse_id: String,
-    /// `id` in MAS's configuration.
-    pub mas_id: Ulid,
-}
-
 /// The localpart in a column with a user id.
-pub fn localpart(column: &str) -> String {
+fn localpart(column: &str) -> String {
     format!("split_part(substr({column}, 2), ':', 1)")
 }
 
-/// Whether the user in a column is a person's.
-fn person(column: &str) -> String {
-    // Of those who are not, there may be few: so a join with all users, which costs more than all the
-    // rest, is not needed.
-    format!(
-        "NOT EXISTS (SELECT FROM users x WHERE x.name = {column} AND x.appservice_id IS NOT NULL)"
-    )
+/// Whether the user in a column is none of some. Of those there may be few: so a join with all users,
+/// which costs more than all the rest, is not needed.
+pub fn none_of(column: &str, users: &str) -> String {
+    format!("NOT EXISTS (SELECT FROM users x WHERE x.name = {column} AND ({users}))")
+}
+
+/// Whether the user in a column is a person, and so imported.
+pub fn person(column: &str) -> String {
+    none_of(column, "x.appservice_id IS NOT NULL")
 }
 
 /// The users of whose sessions there is something to say, joined as `x` to a column with a user id:
@@ -348,6 +333,11 @@ pub fn entities(providers: &[Provider]) -> Vec<Entity> {
 /// When a user was created, on Synapse's side.
 fn creation(column: &str) -> Value {
     Value::Seconds(column.to_owned())
+}
+
+/// Any other time, on Synapse's side.
+fn milliseconds(column: &str) -> Value {
+    Value::Milliseconds(column.to_owned())
 }
 
 fn users() -> Entity {
@@ -390,26 +380,27 @@ fn passwords() -> Entity {
     }
 }
 
+/// The addresses of people, as `t`, whose medium meets a condition.
+fn addresses(medium: &str) -> String {
+    let person = person("t.user_id");
+    format!("(SELECT * FROM user_threepids t WHERE t.medium {medium} AND {person}) t")
+}
+
 fn emails() -> Entity {
-    let added = Value::Milliseconds("t.added_at".to_owned());
     Entity {
         name: "emails",
         key: 2,
         columns: vec![
             Column::exact("username", &localpart("t.user_id"), "u.username"),
             Column::exact("email", "t.address", "e.email"),
-            Column::time("created_at", added, "e.created_at"),
+            Column::time("created_at", milliseconds("t.added_at"), "e.created_at"),
         ],
-        expected: format!(
-            "(SELECT * FROM user_threepids t WHERE t.medium = 'email' AND {}) t",
-            person("t.user_id")
-        ),
+        expected: addresses("= 'email'"),
         actual: "user_emails e LEFT JOIN users u USING (user_id)".to_owned(),
     }
 }
 
 fn third_party_ids() -> Entity {
-    let added = Value::Milliseconds("t.added_at".to_owned());
     Entity {
         name: "third-party ids",
         key: 3,
@@ -417,12 +408,9 @@ fn third_party_ids() -> Entity {
             Column::exact("username", &localpart("t.user_id"), "u.username"),
             Column::exact("medium", "t.medium", "t.medium"),
             Column::exact("address", "t.address", "t.address"),
-            Column::time("created_at", added, "t.created_at"),
+            Column::time("created_at", milliseconds("t.added_at"), "t.created_at"),
         ],
-        expected: format!(
-            "(SELECT * FROM user_threepids t WHERE t.medium <> 'email' AND {}) t",
-            person("t.user_id")
-        ),
+        expected: addresses("<> 'email'"),
         actual: "user_unsupported_third_party_ids t LEFT JOIN users u USING (user_id)".to_owned(),
     }
 }
@@ -468,19 +456,6 @@ fn upstream_links(providers: &[Provider]) -> Entity {
     }
 }
 
-/// A ULID as PostgreSQL prints the UUID with the same bytes.
-fn uuid(id: Ulid) -> String {
-    let hex = format!("{:032x}", id.0);
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
-    parts.join("-")
-}
-
 /// Whether Synapse's device is one of a client, and not only a place for keys.
 pub const OF_CLIENT: &str = "NOT d.hidden AND d.device_id <> 'guest_device'";
 
@@ -517,7 +492,7 @@ pub fn of_devices() -> String {
 /// its plain tokens, or of the others if it has none. The import takes the first that it comes upon, and
 /// its clock's if that token has none.
 fn sessions() -> Entity {
-    let time = |column: &str| Value::Milliseconds(column.to_owned()).shown();
+    let time = |column: &str| milliseconds(column).shown();
     let made = |filter: &str| {
         format!(
             "CASE WHEN bool_and(last_validated IS NOT NULL) FILTER (WHERE {filter})
@@ -558,7 +533,11 @@ fn sessions() -> Entity {
                 Value::Same("s.made".to_owned()),
                 Value::Same("coalesce(s.created_at, '-infinity')::text".to_owned()),
             ),
-            last_active(),
+            Column::time(
+                "last_active_at",
+                milliseconds("s.last_seen"),
+                "s.last_active_at",
+            ),
             Column {
                 content: Content::Address,
                 ..Column::exact(
@@ -578,24 +557,18 @@ fn sessions() -> Entity {
     }
 }
 
-fn last_active() -> Column {
-    let seen = Value::Milliseconds("s.last_seen".to_owned());
-    Column::time("last_active_at", seen, "s.last_active_at")
-}
-
 /// The time of something that Synapse has not.
 fn never() -> Value {
-    Value::Milliseconds("NULL::bigint".to_owned())
+    milliseconds("NULL::bigint")
 }
 
 /// The access tokens of MAS's sessions without a device, joined as `o` to the sessions `s`.
-pub const OWN_TOKENS: &str = "LEFT JOIN (
+const OWN_TOKENS: &str = "LEFT JOIN (
        SELECT compat_session_id, string_agg(access_token, '|' ORDER BY access_token) AS tokens
        FROM compat_access_tokens JOIN compat_sessions USING (compat_session_id)
        WHERE device_id IS NULL GROUP BY compat_session_id) o USING (compat_session_id)";
 
 fn access_tokens() -> Entity {
-    let expires = Value::Milliseconds("t.valid_until_ms".to_owned());
     Entity {
         name: "access tokens",
         key: 1,
@@ -604,7 +577,11 @@ fn access_tokens() -> Entity {
             Column::exact("username", &localpart("t.user_id"), "u.username"),
             Column::exact("device_id", "t.device_id", "s.device_id"),
             Column::made("t.last_validated", "t.created_at"),
-            Column::time("expires_at", expires, "t.expires_at"),
+            Column::time(
+                "expires_at",
+                milliseconds("t.valid_until_ms"),
+                "t.expires_at",
+            ),
         ],
         expected: format!(
             "(SELECT t.* FROM ({}) t JOIN devices d USING (user_id, device_id) {} WHERE {ACTIVE}

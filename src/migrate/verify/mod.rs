@@ -2,7 +2,7 @@
 //!
 //! Both sides are [digested](digest) by PostgreSQL itself, over two connections each. Only where the
 //! digests differ are they made again, in buckets by key, and only buckets that differ are fetched: a few
-//! of them first, for who only wants to know what is wrong, and then all others with one query, bucket by
+//! of them first, for a caller that only has to see what is wrong, and then all others with one query, bucket by
 //! bucket. So memory does not grow with the databases, and time not faster than they do.
 
 mod digest;
@@ -19,9 +19,9 @@ use futures_util::{
 use serde::Serialize;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
+pub(super) use self::entities::{INACTIVE, none_of, person};
 pub use self::{
     digest::Form,
-    entities::Provider,
     rows::{Difference, Kind},
 };
 use self::{
@@ -30,7 +30,11 @@ use self::{
     rows::Row,
 };
 use super::{
-    MigrateError, backup, database::Database, inputs::Inputs, interrupt::Interruptions, journal,
+    MigrateError, backup,
+    database::Database,
+    inputs::{Inputs, Provider},
+    interrupt::Interruptions,
+    journal,
     scratch::Scratch,
 };
 
