@@ -12,7 +12,7 @@ use common::{
 use mas2nix::migrate::{
     database::{Address, Database},
     inputs::Provider,
-    verify::{Comparison, Form, Report},
+    verify::{Comparison, Report},
 };
 use proptest::test_runner::TestRunner;
 use serde_json::Value;
@@ -436,7 +436,7 @@ fn a_search_may_end_early() -> TestResult {
     for every_row in [true, false] {
         let comparison = Comparison {
             every_row,
-            ..comparison(Form::Record)
+            ..comparison()
         };
         let reports = run(&comparison, &server, "synapse", "mas");
         let of = |name: &str| reports.iter().find(|report| report.entity == name).unwrap();
@@ -457,7 +457,7 @@ fn a_search_may_end_early() -> TestResult {
     Ok(())
 }
 
-fn comparison(form: Form) -> Comparison {
+fn comparison() -> Comparison {
     let provider = |synapse_id: &str, mas_id: &str| Provider {
         synapse_id: synapse_id.to_owned(),
         mas_id: mas_id.parse().unwrap(),
@@ -468,15 +468,14 @@ fn comparison(form: Form) -> Comparison {
             provider("oidc-one", "01HFVBY12TMNTYTBV8W921M5FA"),
             provider("oidc", "01HFVBY12TMNTYTBV8W921M5FB"),
         ],
-        form: Some(form),
         every_row: true,
         ..Comparison::default()
     }
 }
 
-/// Compares two databases as `syn2mas` does, with one form of the hash.
-fn compare(server: &Postgres, synapse: &str, mas: &str, form: Form) -> Vec<Report> {
-    run(&comparison(form), server, synapse, mas)
+/// Compares two databases as `syn2mas` does.
+fn compare(server: &Postgres, synapse: &str, mas: &str) -> Vec<Report> {
+    run(&comparison(), server, synapse, mas)
 }
 
 fn run(comparison: &Comparison, server: &Postgres, synapse: &str, mas: &str) -> Vec<Report> {
@@ -497,8 +496,6 @@ fn run(comparison: &Comparison, server: &Postgres, synapse: &str, mas: &str) -> 
         .unwrap()
 }
 
-const FORMS: [Form; 2] = [Form::Record, Form::Text];
-
 /// Whatever the import takes, it is not called wrong.
 fn what_the_import_makes_is_identical() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
@@ -518,10 +515,8 @@ fn what_the_import_makes_is_identical() -> TestResult {
         migration
             .try_import(&server.uri(&synapse), &target)
             .unwrap_or_else(|said| panic!("{said}\n{statements}"));
-        for form in FORMS {
-            for report in compare(&server, &synapse, &target, form) {
-                assert!(report.is_identical(), "{form:?} {report:#?}\n{statements}");
-            }
+        for report in compare(&server, &synapse, &target) {
+            assert!(report.is_identical(), "{report:#?}\n{statements}");
         }
     }
     Ok(())
@@ -693,19 +688,17 @@ impl<'a> Changeable<'a> {
         }
     }
 
-    /// Changes some tables, looks whether every form of the comparison notices exactly if something means
+    /// Changes some tables, looks whether the comparison notices exactly if something means
     /// another thing now, and makes them anew.
     fn try_change(&self, change: &str, tables: &[&str]) -> bool {
         self.server.sql("mas", change);
         let same = meaning(self.server) == self.meaning;
-        for form in FORMS {
-            let reports = compare(self.server, "synapse", "mas", form);
-            assert_eq!(
-                reports.iter().all(Report::is_identical),
-                same,
-                "{form:?}: {change}\n{reports:#?}"
-            );
-        }
+        let reports = compare(self.server, "synapse", "mas");
+        assert_eq!(
+            reports.iter().all(Report::is_identical),
+            same,
+            "{change}\n{reports:#?}"
+        );
         let anew = tables.iter().map(|table| {
             format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept.{table};")
         });
@@ -742,7 +735,7 @@ fn imported() -> Result<Postgres, Skip> {
     };
     server.sql("synapse", &rows::homeserver(&mut dice, 60));
     Migration::new(&server, &mas, "synapse", "mas").import();
-    for report in compare(&server, "synapse", "mas", Form::Record) {
+    for report in compare(&server, "synapse", "mas") {
         // Else no digest is the same to begin with, and it would not matter what it sees.
         assert!(report.is_identical() && !report.explained, "{report:#?}");
     }
@@ -918,25 +911,18 @@ fn nothing_hides_from_the_digest() -> TestResult {
             "ALTER TABLE compat_sessions ALTER created_at DROP NOT NULL;
              ALTER TABLE compat_access_tokens ALTER created_at DROP NOT NULL",
         );
-        for form in FORMS {
-            let reports = compare(&server, &synapse, &target, form);
-            assert!(
-                reports.iter().all(Report::is_identical),
-                "{rows} {reports:#?}"
-            );
-        }
+        let reports = compare(&server, &synapse, &target);
+        assert!(
+            reports.iter().all(Report::is_identical),
+            "{rows} {reports:#?}"
+        );
         server.sql(
             &target,
             &format!("SET session_replication_role = replica; {change}"),
         );
 
-        for form in FORMS {
-            let reports = compare(&server, &synapse, &target, form);
-            assert!(
-                !reports.iter().all(Report::is_identical),
-                "{form:?} {change}"
-            );
-        }
+        let reports = compare(&server, &synapse, &target);
+        assert!(!reports.iter().all(Report::is_identical), "{change}");
     }
     Ok(())
 }
@@ -1007,15 +993,13 @@ fn what_people_do_later_is_no_difference() -> TestResult {
         let copy = format!("later{i}");
         server.copy("mas", &copy);
         server.sql(&copy, change);
-        for form in FORMS {
-            let comparison = Comparison {
-                cut_over: Some(cut_over.trim().to_owned()),
-                ..comparison(form)
-            };
-            let reports = run(&comparison, &server, "synapse", &copy);
-            let identical = reports.iter().all(Report::is_identical);
-            assert_eq!(!identical, *differs, "{form:?} {change}\n{reports:#?}");
-        }
+        let comparison = Comparison {
+            cut_over: Some(cut_over.trim().to_owned()),
+            ..comparison()
+        };
+        let reports = run(&comparison, &server, "synapse", &copy);
+        let identical = reports.iter().all(Report::is_identical);
+        assert_eq!(!identical, *differs, "{change}\n{reports:#?}");
     }
     Ok(())
 }

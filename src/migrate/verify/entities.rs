@@ -10,7 +10,7 @@ use super::{
         inputs::Provider,
         target::{IMPORTED, uuid},
     },
-    digest::Hasher,
+    digest::{DIGEST, Hashable, Hasher},
 };
 
 /// A kind of row that is compared.
@@ -67,8 +67,14 @@ pub enum Side {
 /// An expression of SQL, by what it gives.
 #[derive(Clone, Debug)]
 enum Value {
-    /// Something that both sides have in the same type.
-    Same(String),
+    /// A text.
+    Text(String),
+    /// A truth value.
+    Flag(String),
+    /// A number of 32 bits.
+    Number(String),
+    /// A UUID.
+    Uuid(String),
     /// Seconds since 1970, as Synapse counts when users are created.
     Seconds(String),
     /// Milliseconds since 1970, as Synapse counts everything else.
@@ -77,29 +83,24 @@ enum Value {
     Time(String),
 }
 
-/// From 1970 to 2000, where PostgreSQL counts from, in microseconds.
-const EPOCH: &str = "946684800000000";
-
 impl Value {
     /// In a form that is hashed with all its bits, and the same on both sides.
-    fn hashed(&self) -> String {
-        // Twice as long as any time.
-        let beyond = |sql: &str| format!("int8send({sql}) || int8send({sql})");
+    fn hashed(&self) -> Hashable {
+        // From the same number of microseconds as `date_part`, by the same division.
+        let seconds = |sql: &str, microseconds: i64| {
+            let nanoseconds = microseconds * 1000;
+            let seconds = format!("(({sql}) * {microseconds})::float8 / 1000000::float8");
+            // MAS has no time like that.
+            Hashable::Time(in_range(sql, nanoseconds, &seconds, "'NaN'::float8"))
+        };
         match self {
-            Value::Same(sql) => sql.clone(),
-            Value::Seconds(sql) => in_range(
-                sql,
-                1_000_000_000,
-                &format!("int8send(({sql}) * 1000000 - {EPOCH})"),
-                &beyond(sql),
-            ),
-            Value::Milliseconds(sql) => in_range(
-                sql,
-                1_000_000,
-                &format!("int8send(({sql}) * 1000 - {EPOCH})"),
-                &beyond(sql),
-            ),
-            Value::Time(sql) => format!("timestamptz_send({sql})"),
+            Value::Text(sql) => Hashable::Text(sql.clone()),
+            Value::Flag(sql) => Hashable::Flag(sql.clone()),
+            Value::Number(sql) => Hashable::Number(sql.clone()),
+            Value::Uuid(sql) => Hashable::Uuid(sql.clone()),
+            Value::Seconds(sql) => seconds(sql, 1_000_000),
+            Value::Milliseconds(sql) => seconds(sql, 1000),
+            Value::Time(sql) => Hashable::Time(format!("date_part('epoch', {sql})")),
         }
     }
 
@@ -111,7 +112,11 @@ impl Value {
             in_range(sql, nanoseconds, &time, &beyond)
         };
         match self {
-            Value::Same(sql) | Value::Time(sql) => format!("({sql})::text"),
+            Value::Text(sql)
+            | Value::Flag(sql)
+            | Value::Number(sql)
+            | Value::Uuid(sql)
+            | Value::Time(sql) => format!("({sql})::text"),
             Value::Seconds(sql) => since_1970(sql, "second", 1_000_000_000),
             Value::Milliseconds(sql) => since_1970(sql, "millisecond", 1_000_000),
         }
@@ -139,15 +144,23 @@ impl Column {
     }
 
     /// The same expression of SQL gives the same value on both sides.
-    fn exact(name: &'static str, expected: &str, actual: &str) -> Self {
-        let same = |sql: &str| Value::Same(sql.to_owned());
-        Column::new(name, Content::Exact, same(expected), same(actual))
+    fn exact(name: &'static str, value: fn(String) -> Value, expected: &str, actual: &str) -> Self {
+        let [expected, actual] = [expected, actual].map(|sql| value(sql.to_owned()));
+        Column::new(name, Content::Exact, expected, actual)
+    }
+
+    fn text(name: &'static str, expected: &str, actual: &str) -> Self {
+        Column::exact(name, Value::Text, expected, actual)
+    }
+
+    fn flag(name: &'static str, expected: &str, actual: &str) -> Self {
+        Column::exact(name, Value::Flag, expected, actual)
     }
 
     fn secret(name: &'static str, expected: &str, actual: &str) -> Self {
         Column {
             content: Content::Secret,
-            ..Column::exact(name, expected, actual)
+            ..Column::text(name, expected, actual)
         }
     }
 
@@ -172,7 +185,7 @@ impl Column {
 
     /// In a form that is hashed with all its bits, and the same on both sides.
     #[must_use]
-    pub fn hashed(&self, side: Side) -> String {
+    pub fn hashed(&self, side: Side) -> Hashable {
         self.value(side).hashed()
     }
 
@@ -192,7 +205,7 @@ impl Entity {
         }
     }
 
-    fn hashed(&self, side: Side) -> Vec<String> {
+    fn hashed(&self, side: Side) -> Vec<Hashable> {
         let columns = self.columns.iter();
         columns.map(|column| column.hashed(side)).collect()
     }
@@ -211,8 +224,7 @@ impl Entity {
     #[must_use]
     pub fn digest(&self, side: Side, hasher: &Hasher) -> String {
         format!(
-            "SELECT {} FROM (SELECT {} AS x FROM {}) rows",
-            hasher.digest(),
+            "SELECT {DIGEST} FROM (SELECT {} AS x FROM {}) rows",
             hasher.row(&self.hashed(side)),
             self.source(side)
         )
@@ -228,10 +240,9 @@ impl Entity {
         until: Option<&str>,
     ) -> String {
         format!(
-            "{} SELECT bucket, {} FROM (SELECT {} AS bucket, {} AS x FROM {}) rows
+            "{} SELECT bucket, {DIGEST} FROM (SELECT {} AS bucket, {} AS x FROM {}) rows
              GROUP BY bucket ORDER BY bucket",
             as_of(side, until),
-            hasher.digest(),
             self.bucket(side, buckets),
             hasher.row(&self.hashed(side)),
             self.source(side)
@@ -346,7 +357,7 @@ fn users() -> Entity {
         name: "users",
         key: 1,
         columns: vec![
-            Column::exact("username", &localpart("name"), "username"),
+            Column::text("username", &localpart("name"), "username"),
             Column::time("created_at", creation("creation_ts"), "created_at"),
             Column::time("locked_at", if_so("locked"), "locked_at"),
             Column::time(
@@ -354,8 +365,8 @@ fn users() -> Entity {
                 if_so("deactivated <> 0"),
                 "deactivated_at",
             ),
-            Column::exact("can_request_admin", "admin <> 0", "can_request_admin"),
-            Column::exact("is_guest", "is_guest <> 0", "is_guest"),
+            Column::flag("can_request_admin", "admin <> 0", "can_request_admin"),
+            Column::flag("is_guest", "is_guest <> 0", "is_guest"),
         ],
         expected: "(SELECT * FROM users WHERE appservice_id IS NULL) u".to_owned(),
         actual: "users".to_owned(),
@@ -367,11 +378,16 @@ fn passwords() -> Entity {
         name: "passwords",
         key: 1,
         columns: vec![
-            Column::exact("username", &localpart("name"), "u.username"),
-            Column::exact("version", "1", "p.version"),
+            Column::text("username", &localpart("name"), "u.username"),
+            Column::exact("version", Value::Number, "1", "p.version"),
             Column::secret("hashed_password", "password_hash", "p.hashed_password"),
             Column::time("created_at", creation("creation_ts"), "p.created_at"),
-            Column::exact("upgraded_from_id", "NULL::uuid", "p.upgraded_from_id"),
+            Column::exact(
+                "upgraded_from_id",
+                Value::Uuid,
+                "NULL::uuid",
+                "p.upgraded_from_id",
+            ),
         ],
         expected: "(SELECT * FROM users
             WHERE appservice_id IS NULL AND password_hash IS NOT NULL) u"
@@ -391,8 +407,8 @@ fn emails() -> Entity {
         name: "emails",
         key: 2,
         columns: vec![
-            Column::exact("username", &localpart("t.user_id"), "u.username"),
-            Column::exact("email", "t.address", "e.email"),
+            Column::text("username", &localpart("t.user_id"), "u.username"),
+            Column::text("email", "t.address", "e.email"),
             Column::time("created_at", milliseconds("t.added_at"), "e.created_at"),
         ],
         expected: addresses("= 'email'"),
@@ -405,9 +421,9 @@ fn third_party_ids() -> Entity {
         name: "third-party ids",
         key: 3,
         columns: vec![
-            Column::exact("username", &localpart("t.user_id"), "u.username"),
-            Column::exact("medium", "t.medium", "t.medium"),
-            Column::exact("address", "t.address", "t.address"),
+            Column::text("username", &localpart("t.user_id"), "u.username"),
+            Column::text("medium", "t.medium", "t.medium"),
+            Column::text("address", "t.address", "t.address"),
             Column::time("created_at", milliseconds("t.added_at"), "t.created_at"),
         ],
         expected: addresses("<> 'email'"),
@@ -439,13 +455,14 @@ fn upstream_links(providers: &[Provider]) -> Entity {
         columns: vec![
             Column::exact(
                 "upstream_oauth_provider_id",
+                Value::Uuid,
                 "m.mas_id::uuid",
                 "l.upstream_oauth_provider_id",
             ),
-            Column::exact("subject", "e.external_id", "l.subject"),
-            Column::exact("username", &localpart("e.user_id"), "u.username"),
+            Column::text("subject", "e.external_id", "l.subject"),
+            Column::text("username", &localpart("e.user_id"), "u.username"),
             Column::time("created_at", created, "l.created_at"),
-            Column::exact("human_account_name", "NULL::text", "l.human_account_name"),
+            Column::text("human_account_name", "NULL::text", "l.human_account_name"),
         ],
         expected: format!(
             "user_external_ids e JOIN users u ON u.name = e.user_id AND u.appservice_id IS NULL
@@ -521,17 +538,17 @@ fn sessions() -> Entity {
         name: "sessions",
         key: 3,
         columns: vec![
-            Column::exact("username", &localpart("s.user_id"), "u.username"),
-            Column::exact("device_id", "s.device_id", "s.device_id"),
+            Column::text("username", &localpart("s.user_id"), "u.username"),
+            Column::text("device_id", "s.device_id", "s.device_id"),
             // Nothing else tells a user's sessions without a device apart.
             Column::secret("access_token", "s.token", "o.tokens"),
-            Column::exact("human_name", "s.display_name", "s.human_name"),
-            Column::exact("is_synapse_admin", "s.admin", "s.is_synapse_admin"),
+            Column::text("human_name", "s.display_name", "s.human_name"),
+            Column::flag("is_synapse_admin", "s.admin", "s.is_synapse_admin"),
             Column::new(
                 "created_at",
                 Content::OneOfTimes,
-                Value::Same("s.made".to_owned()),
-                Value::Same("coalesce(s.created_at, '-infinity')::text".to_owned()),
+                Value::Text("s.made".to_owned()),
+                Value::Text("coalesce(s.created_at, '-infinity')::text".to_owned()),
             ),
             Column::time(
                 "last_active_at",
@@ -540,7 +557,7 @@ fn sessions() -> Entity {
             ),
             Column {
                 content: Content::Address,
-                ..Column::exact(
+                ..Column::text(
                     "last_active_ip",
                     // For MAS, an address with a netmask is none.
                     "CASE WHEN s.ip <> '-' AND s.ip NOT LIKE '%/%' THEN s.ip END",
@@ -548,9 +565,14 @@ fn sessions() -> Entity {
                     "abbrev(s.last_active_ip)",
                 )
             },
-            Column::exact("user_agent", "s.user_agent", "s.user_agent"),
+            Column::text("user_agent", "s.user_agent", "s.user_agent"),
             Column::time("finished_at", never(), "s.finished_at"),
-            Column::exact("user_session_id", "NULL::uuid", "s.user_session_id"),
+            Column::exact(
+                "user_session_id",
+                Value::Uuid,
+                "NULL::uuid",
+                "s.user_session_id",
+            ),
         ],
         expected,
         actual: format!("compat_sessions s LEFT JOIN users u USING (user_id) {OWN_TOKENS}"),
@@ -574,8 +596,8 @@ fn access_tokens() -> Entity {
         key: 1,
         columns: vec![
             Column::secret("access_token", "t.token", "t.access_token"),
-            Column::exact("username", &localpart("t.user_id"), "u.username"),
-            Column::exact("device_id", "t.device_id", "s.device_id"),
+            Column::text("username", &localpart("t.user_id"), "u.username"),
+            Column::text("device_id", "t.device_id", "s.device_id"),
             Column::made("t.last_validated", "t.created_at"),
             Column::time(
                 "expires_at",
@@ -604,8 +626,8 @@ fn refresh_tokens() -> Entity {
         columns: vec![
             Column::secret("refresh_token", "t.refresh_token", "r.refresh_token"),
             Column::secret("access_token", "t.token", "t.access_token"),
-            Column::exact("username", &localpart("t.user_id"), "u.username"),
-            Column::exact("device_id", "t.device_id", "s.device_id"),
+            Column::text("username", &localpart("t.user_id"), "u.username"),
+            Column::text("device_id", "t.device_id", "s.device_id"),
             Column::made("t.last_validated", "r.created_at"),
             Column::time("consumed_at", never(), "r.consumed_at"),
         ],

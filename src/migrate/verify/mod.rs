@@ -20,10 +20,7 @@ use serde::Serialize;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 pub(super) use self::entities::{INACTIVE, none_of, person};
-pub use self::{
-    digest::Form,
-    rows::{Difference, Kind},
-};
+pub use self::rows::{Difference, Kind};
 use self::{
     digest::{Digest, Hasher},
     entities::{Entity, Side},
@@ -90,8 +87,6 @@ pub struct Comparison {
     pub cut_over: Option<String>,
     /// Whether to look for every row that differs, or only for enough of them to show.
     pub every_row: bool,
-    /// How rows are hashed, if not in the best way that the servers know.
-    pub form: Option<Form>,
 }
 
 impl Comparison {
@@ -126,8 +121,7 @@ impl Comparison {
             Reader::open(synapse, Side::Expected),
             Reader::open(mas, Side::Actual),
         )?;
-        let known = Form::known_to(expected.version.min(actual.version));
-        let hasher = Hasher::new(self.form.unwrap_or(known));
+        let hasher = Hasher::new();
         // Later almost every session differs, if only by when it was used last.
         let digests = match since {
             None => Some(
@@ -352,20 +346,17 @@ struct Reader<'a> {
     side: Side,
     connection: PgConnection,
     second: PgConnection,
-    version: i32,
 }
 
 impl<'a> Reader<'a> {
     async fn open(database: &'a Database, side: Side) -> Result<Self, MigrateError> {
         let mut connection = database.snapshot().await?;
         let second = database.same_snapshot(&mut connection).await?;
-        let version = database.version(&mut connection).await?;
         Ok(Reader {
             database,
             side,
             connection,
             second,
-            version,
         })
     }
 

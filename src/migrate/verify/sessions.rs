@@ -13,7 +13,7 @@
 //! - Tokens without a session are in no pair, so there would be more tokens.
 
 use super::{
-    digest::Hasher,
+    digest::{DIGEST, Hashable, Hasher},
     entities::{
         ACTIVE, Content, Entity, INACTIVE, OF_CLIENT, Side, of_devices, special, without_device,
     },
@@ -26,7 +26,7 @@ pub const ENTITIES: [&str; 3] = ["sessions", "access tokens", "refresh tokens"];
 pub const MADE_AT_OTHER_TIMES: &str = "sessions made at other times";
 
 /// The columns that belong to an entity alone, as they are hashed.
-fn own_columns(entity: &Entity, side: Side) -> Vec<String> {
+fn own_columns(entity: &Entity, side: Side) -> Vec<Hashable> {
     let is_session = entity.name == ENTITIES[0];
     let columns = entity.columns.iter().filter(|column| match column.name {
         "username" => false,
@@ -37,9 +37,9 @@ fn own_columns(entity: &Entity, side: Side) -> Vec<String> {
     });
     let hashed = columns.map(|column| match (column.content, side) {
         // What else there is to know of it, MADE knows.
-        (Content::OneOfTimes, Side::Expected) => "false".to_owned(),
+        (Content::OneOfTimes, Side::Expected) => Hashable::Flag("false".to_owned()),
         (Content::OneOfTimes, Side::Actual) => {
-            "coalesce(NOT isfinite(s.created_at), true)".to_owned()
+            Hashable::Flag("coalesce(NOT isfinite(s.created_at), true)".to_owned())
         }
         _ => column.hashed(side),
     });
@@ -78,13 +78,13 @@ pub fn expected(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> S
              (SELECT count(*) FROM {without_device}) AS others)
          SELECT '{}' AS entity, devices + others AS count, devices::text AS sum FROM s
          UNION ALL SELECT '{}', tokens, sum::text FROM p
-         UNION ALL SELECT '{}', {refresh_digest} FROM (
+         UNION ALL SELECT '{}', {DIGEST} FROM (
            SELECT {refreshes} AS x FROM ({of_devices}) t JOIN devices d USING (user_id, device_id) {special_t}
            WHERE {ACTIVE} AND t.refresh_token IS NOT NULL) rows",
         sessions.name,
         access.name,
         refresh.name,
-        sum = hasher.sum("pair"),
+        sum = hasher.sum_of_pairs("pair"),
         session = hasher.row(&own(sessions)),
         token = hasher.row(&own(access)),
         keys_of_s = keys("s"),
@@ -94,8 +94,7 @@ pub fn expected(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> S
         without_device = without_device(),
         special = special("d.user_id"),
         special_t = special("t.user_id"),
-        refresh_digest = hasher.digest(),
-        refreshes = hasher.row(&[own(refresh), vec!["true".to_owned()]].concat()),
+        refreshes = hasher.row(&[own(refresh), vec![Hashable::Flag("true".to_owned())]].concat()),
     )
 }
 
@@ -122,7 +121,7 @@ pub fn actual(
            LEFT JOIN (SELECT user_id, {user} AS x FROM users OFFSET 0) u USING (user_id))
          SELECT '{}' AS entity, count(*) AS count, count(device_id)::text AS sum FROM compat_sessions
          UNION ALL SELECT '{}', (SELECT count(*) FROM compat_access_tokens), sum::text FROM p
-         UNION ALL SELECT '{}', {refresh_digest} FROM (
+         UNION ALL SELECT '{}', {DIGEST} FROM (
            SELECT {refreshes} AS x FROM compat_refresh_tokens r
            LEFT JOIN compat_access_tokens t USING (compat_access_token_id)) rows
          UNION ALL SELECT '{MADE_AT_OTHER_TIMES}', CASE WHEN unmade IS NULL THEN 0
@@ -130,12 +129,11 @@ pub fn actual(
         sessions.name,
         access.name,
         refresh.name,
-        sum = hasher.sum("s.x # coalesce(t.x, 0) # coalesce(u.x, 1)"),
+        sum = hasher.sum_of_pairs("s.x # coalesce(t.x, 0) # coalesce(u.x, 1)"),
         session = hasher.row(&own(sessions)),
         user = hasher.text(&format!("'@' || username || ':{server_name}'")),
         token = hasher.row(&own(access)),
-        refresh_digest = hasher.digest(),
-        refreshes = hasher.row(&[own(refresh), vec![of_its_session]].concat()),
+        refreshes = hasher.row(&[own(refresh), vec![Hashable::Flag(of_its_session)]].concat()),
         unmade = unmade(),
     )
 }
