@@ -7,15 +7,15 @@
 //! # How a row is hashed
 //!
 //! PostgreSQL's hash functions take a seed of 64 bits. The hash of the first column is the seed for the
-//! second one, and so on: `hash(c3, hash(c2, hash(c1, seed)))`. Truth values, and which columns are NULL,
-//! are bits of the first seed.
+//! second one, and so on: `hash(c3, hash(c2, hash(c1, seed)))`. Truth values are bits of the first seed.
+//! Where a text or a UUID is NULL, a value of 128 bits stands for it that is drawn like the seeds.
 //!
 //! So what one column adds to `x` depends on all the columns before it. `hash_record_extended` would be
 //! shorter, but it is `h = 31 * h + hash(column)`, modulo 2^64 (PostgreSQL's `rowtypes.c`). The sum of it
 //! over all rows is a sum for each column by itself: two users can exchange their password hashes, and no
 //! sum changes.
 //!
-//! All the bits of a value are hashed. Texts and UUIDs are hashed whole. Numbers have 32 bits. Times are
+//! All the bits of a value are hashed. Texts and UUIDs are hashed whole. Times are
 //! hashed as seconds in floating point, because PostgreSQL folds times of 64 bits to 32 first. Both sides
 //! compute the seconds from the same number of microseconds, so equal times give equal numbers. Different
 //! times give different numbers, except for two times after 2242 that are less than 4 microseconds apart.
@@ -36,9 +36,6 @@
 //! The seeds are drawn anew for each comparison. So what collides in one comparison does not in the next
 //! one. The functions are not cryptographic, but nobody who writes rows knows the seeds.
 
-/// Stands for a UUID that is NULL.
-const NO_UUID: &str = "00000000-0000-0000-0000-000000000000";
-
 /// A value in SQL, by how it is hashed.
 #[derive(Clone, Debug)]
 pub enum Hashable {
@@ -46,42 +43,10 @@ pub enum Hashable {
     Text(String),
     /// A truth value.
     Flag(String),
-    /// A number of 32 bits.
-    Number(String),
     /// A UUID.
     Uuid(String),
     /// A time, as seconds since 1970 in floating point.
     Time(String),
-}
-
-impl Hashable {
-    /// The hash of the value with this seed. NULL is hashed like some other value: the seed tells them
-    /// apart.
-    fn hash(&self, seed: &str) -> String {
-        match self {
-            Hashable::Text(sql) => format!("hashtextextended(coalesce({sql}, ''), {seed})"),
-            Hashable::Number(sql) => format!("hashint4extended(coalesce({sql}, 0), {seed})"),
-            Hashable::Uuid(sql) => {
-                format!("uuid_hash_extended(coalesce({sql}, '{NO_UUID}'), {seed})")
-            }
-            Hashable::Time(sql) => format!("hashfloat8extended(coalesce({sql}, 0), {seed})"),
-            Hashable::Flag(_) => seed.to_owned(),
-        }
-    }
-
-    /// What the value adds to the bits of the first seed, of which the `bit`th and the next one are its own.
-    fn bits(&self, bit: usize) -> String {
-        let (null, set) = (1_u64 << bit, 2_u64 << bit);
-        match self {
-            Hashable::Flag(sql) => {
-                format!("CASE WHEN {sql} THEN {set} WHEN {sql} IS NULL THEN {null} ELSE 0 END")
-            }
-            Hashable::Text(sql)
-            | Hashable::Number(sql)
-            | Hashable::Uuid(sql)
-            | Hashable::Time(sql) => format!("CASE WHEN {sql} IS NULL THEN {null} ELSE 0 END"),
-        }
-    }
 }
 
 /// Writes hashes and digests in SQL, with seeds of its own.
@@ -89,27 +54,55 @@ impl Hashable {
 pub struct Hasher {
     seed: i64,
     seed_of_pairs: i64,
+    /// Stands for a text or UUID that is NULL. Nobody knows it before.
+    null: u128,
 }
 
-impl Hasher {
+impl Default for Hasher {
     /// With new seeds.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Hasher {
             seed: rand::random(),
             seed_of_pairs: rand::random(),
+            null: rand::random(),
         }
     }
+}
 
-    /// The hash of a row with these columns, of which there are fewer than 32.
+impl Hasher {
+    /// The hash of a row with these columns.
     #[must_use]
     pub fn row(&self, columns: &[Hashable]) -> String {
-        let numbered = columns.iter().enumerate();
-        let bits: Vec<String> = numbered.map(|(i, column)| column.bits(2 * i)).collect();
-        let first = format!("('{}'::bigint # ({})::bigint)", self.seed, bits.join(" + "));
         columns
             .iter()
-            .fold(first, |seed, column| column.hash(&seed))
+            .fold(self.first_seed(columns), |seed, column| {
+                self.column(column, &seed)
+            })
+    }
+
+    /// The seed of the first column. Each truth value has two bits of it.
+    fn first_seed(&self, columns: &[Hashable]) -> String {
+        let flags = columns.iter().filter_map(|column| match column {
+            Hashable::Flag(sql) => Some(sql),
+            Hashable::Text(_) | Hashable::Uuid(_) | Hashable::Time(_) => None,
+        });
+        let bits = flags.enumerate().map(|(i, sql)| {
+            let (set, null) = (1 << (2 * i), 2 << (2 * i));
+            format!(" # CASE WHEN {sql} THEN {set} WHEN {sql} IS NULL THEN {null} ELSE 0 END")
+        });
+        format!("('{}'::bigint{})", self.seed, bits.collect::<String>())
+    }
+
+    /// The hash of a column with this seed.
+    fn column(&self, column: &Hashable, seed: &str) -> String {
+        let null = format!("{:032x}", self.null);
+        match column {
+            Hashable::Text(sql) => format!("hashtextextended(coalesce({sql}, '{null}'), {seed})"),
+            Hashable::Uuid(sql) => format!("uuid_hash_extended(coalesce({sql}, '{null}'), {seed})"),
+            // No time of MAS's is so long ago.
+            Hashable::Time(sql) => format!("hashfloat8extended(coalesce({sql}, -1e300), {seed})"),
+            Hashable::Flag(_) => seed.to_owned(),
+        }
     }
 
     /// The hash of a text; 0 for NULL.

@@ -71,8 +71,6 @@ enum Value {
     Text(String),
     /// A truth value.
     Flag(String),
-    /// A number of 32 bits.
-    Number(String),
     /// A UUID.
     Uuid(String),
     /// Seconds since 1970, as Synapse counts when users are created.
@@ -96,7 +94,6 @@ impl Value {
         match self {
             Value::Text(sql) => Hashable::Text(sql.clone()),
             Value::Flag(sql) => Hashable::Flag(sql.clone()),
-            Value::Number(sql) => Hashable::Number(sql.clone()),
             Value::Uuid(sql) => Hashable::Uuid(sql.clone()),
             Value::Seconds(sql) => seconds(sql, 1_000_000),
             Value::Milliseconds(sql) => seconds(sql, 1000),
@@ -112,11 +109,9 @@ impl Value {
             in_range(sql, nanoseconds, &time, &beyond)
         };
         match self {
-            Value::Text(sql)
-            | Value::Flag(sql)
-            | Value::Number(sql)
-            | Value::Uuid(sql)
-            | Value::Time(sql) => format!("({sql})::text"),
+            Value::Text(sql) | Value::Flag(sql) | Value::Uuid(sql) | Value::Time(sql) => {
+                format!("({sql})::text")
+            }
             Value::Seconds(sql) => since_1970(sql, "second", 1_000_000_000),
             Value::Milliseconds(sql) => since_1970(sql, "millisecond", 1_000_000),
         }
@@ -379,7 +374,7 @@ fn passwords() -> Entity {
         key: 1,
         columns: vec![
             Column::text("username", &localpart("name"), "u.username"),
-            Column::exact("version", Value::Number, "1", "p.version"),
+            Column::text("version", "'1'", "p.version::text"),
             Column::secret("hashed_password", "password_hash", "p.hashed_password"),
             Column::time("created_at", creation("creation_ts"), "p.created_at"),
             Column::exact(

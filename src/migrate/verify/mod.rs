@@ -121,7 +121,7 @@ impl Comparison {
             Reader::open(synapse, Side::Expected),
             Reader::open(mas, Side::Actual),
         )?;
-        let hasher = Hasher::new();
+        let hasher = Hasher::default();
         // Later almost every session differs, if only by when it was used last.
         let digests = match since {
             None => Some(
