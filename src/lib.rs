@@ -1,26 +1,24 @@
 //! mas2nix: Matrix Authentication Service in front of Synapse on NixOS.
 //!
-//! Data flows one way: [`schema`] and [`rules`] say what can be configured, [`check`] and
-//! [`diff`] hold configurations and upstream's schema against them.
+//! Each folder uses only those below it:
+//!
+//! - [`migrate`] moves a homeserver; [`codegen`] writes the artifacts
+//! - [`service`] is what the units run
+//! - [`deploy`] is what a host gets: settings, units, routes, files
+//! - [`mas_cli`] runs MAS's own program
+//! - [`rules`] are conditions across options, and the check of a configuration
+//! - [`config`] reads configurations and walks their options
+//! - [`expr`] is the language of rules and conditions
+//! - [`schema`] has the options of MAS and of the module as types
+//! - [`util`] has what everybody needs: files, YAML, logs
 
-pub mod check;
-pub mod compile;
-pub mod defaults;
-pub mod delegation;
-pub mod diff;
-pub mod disk;
+pub mod codegen;
+pub mod config;
+pub mod deploy;
 pub mod expr;
-pub mod files;
-pub mod load;
-pub mod logging;
-pub mod manifest;
+pub mod mas_cli;
 pub mod migrate;
-pub mod render;
-pub mod routes;
 pub mod rules;
 pub mod schema;
 pub mod service;
-pub mod switch;
-pub mod tree;
-pub mod units;
-pub mod yaml;
+pub mod util;

@@ -21,10 +21,12 @@ use common::{
     program, script,
 };
 use mas2nix::migrate::{
-    backup::{self, Extent},
     import,
     inputs::Inputs,
-    target::{self, MasState},
+    postgres::{
+        backup::{self, Extent},
+        mas_state::{self, MasState},
+    },
 };
 use serde_json::{Value, json};
 
@@ -527,7 +529,7 @@ fn back_up_import_and_go_back(inputs: &Inputs, verify: impl FnOnce()) {
     verify();
     runtime.block_on(async {
         backup::restore_mas(inputs, &directory, &mas).await.unwrap();
-        let state = target::mas_state_of(inputs).await.unwrap();
+        let state = mas_state::mas_state_of(inputs).await.unwrap();
         assert_eq!(state, MasState::Empty);
     });
 }

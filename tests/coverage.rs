@@ -7,9 +7,8 @@ use common::{
     harness::{TestResult, skip},
 };
 use mas2nix::{
-    diff,
+    config::{diff, tree},
     schema::{NEWEST, Settings},
-    tree,
 };
 
 fn the_test_data_uses_every_option() {

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Nix, generate::draw, harness::TestResult};
 use mas2nix::{
-    compile::nix,
+    codegen::nix,
     expr::{Expr, Scope, Term, option, option_or},
     schema::format::{HOSTNAME, MODE, SERVER_NAME},
 };

@@ -19,9 +19,8 @@ use common::{
     root,
 };
 use mas2nix::migrate::{
-    catalogue::CHAPTERS,
-    database::{Address, Database},
-    server,
+    postgres::connection::{Address, Database},
+    preflight::{catalogue::CHAPTERS, server},
 };
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};

@@ -6,9 +6,9 @@ use std::{num::ParseIntError, str::FromStr};
 
 use common::{Case, MasCli, Nix, SETTINGS, generate, harness::TestResult, problems};
 use mas2nix::{
-    check::{self, Problem},
+    config::tree::{Node, Shape, steps},
+    rules::check::{self, Problem},
     schema,
-    tree::{Node, Shape, steps},
 };
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{MasCli, data, harness::TestResult};
-use mas2nix::load::Loaded;
+use mas2nix::config::load::Loaded;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

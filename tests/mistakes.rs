@@ -46,7 +46,7 @@ fn assert_no_secret(said: &[u8]) {
 fn module_says(nix: &Nix, path: &Path) -> String {
     let directory = tempfile::TempDir::new().unwrap();
     let file = directory.path().join("settings.json");
-    let config = mas2nix::load::Loaded::files(&[path.to_owned()])
+    let config = mas2nix::config::load::Loaded::files(&[path.to_owned()])
         .unwrap()
         .value;
     fs::write(&file, config.to_string()).unwrap();

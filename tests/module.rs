@@ -9,7 +9,7 @@ use std::{
 };
 
 use common::{Case, MasCli, Nix, data, harness::TestResult, root};
-use mas2nix::tree::{self, Node, Shape, steps};
+use mas2nix::config::tree::{self, Node, Shape, steps};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

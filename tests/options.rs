@@ -7,10 +7,12 @@ use std::{collections::BTreeSet, fs};
 
 use common::{Nix, harness::TestResult, root};
 use mas2nix::{
-    check::{self, Options},
-    load::Loaded,
-    render,
-    rules::{self, Rule},
+    codegen::host_files,
+    config::load::Loaded,
+    rules::{
+        self, Rule,
+        check::{self, Options},
+    },
     schema::NEWEST,
 };
 use semver::Version;
@@ -93,7 +95,7 @@ fn options_that_do_not_fit_together() -> TestResult {
         let version = case
             .version
             .map_or(NEWEST, |version| version.parse().unwrap());
-        let problems = render::context(&Loaded::from(config.clone()), &version)
+        let problems = host_files::context(&Loaded::from(config.clone()), &version)
             .err()
             .unwrap_or_default();
         let own = rules::module();
@@ -118,7 +120,7 @@ fn options_that_do_not_fit_together() -> TestResult {
     broken.insert("wrapper-over-mas".to_owned());
     assert_all_broken(&rules::module(), &broken);
     let over = json!({"package": "/usr/local", "settings": {"matrix": {"homeserver": "a"}}});
-    let problems = render::context(&Loaded::from(over), &NEWEST).unwrap_err();
+    let problems = host_files::context(&Loaded::from(over), &NEWEST).unwrap_err();
     assert_eq!(problems[0].id, "wrapper-over-mas");
     nix.map(drop)
 }

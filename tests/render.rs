@@ -5,7 +5,7 @@ mod common;
 use std::{collections::BTreeMap, fs, path::Path};
 
 use common::{Nix, data, harness::TestResult, root};
-use mas2nix::{check::Problem, load::Loaded, render, schema::NEWEST};
+use mas2nix::{codegen::host_files, config::load::Loaded, rules::check::Problem, schema::NEWEST};
 use semver::Version;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -153,7 +153,7 @@ fn the_examples_are_the_same() -> TestResult {
 }
 
 fn files(config: &Value, version: &Version) -> Result<BTreeMap<String, String>, Vec<Problem>> {
-    let (context, _) = render::context(&Loaded::from(config.clone()), version)?;
+    let (context, _) = host_files::context(&Loaded::from(config.clone()), version)?;
     let files = context.files().into_iter();
     Ok(files
         .map(|file| (file.path.display().to_string(), file.content))

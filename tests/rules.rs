@@ -9,8 +9,10 @@ use common::{
     Case, MasCli, Nix, RULES, SETTINGS, data, edit, harness::TestResult, problems, problems_with,
 };
 use mas2nix::{
-    check::{self, Problem},
-    rules::Kind,
+    rules::{
+        Kind,
+        check::{self, Problem},
+    },
     schema::{NEWEST, OLDEST},
 };
 use semver::Version;

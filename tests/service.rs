@@ -9,7 +9,7 @@ use std::{
 };
 
 use common::{MasCli, data, harness::TestResult};
-use mas2nix::{load::Loaded, render, schema::NEWEST};
+use mas2nix::{codegen::host_files, config::load::Loaded, schema::NEWEST};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -27,7 +27,7 @@ impl Host {
             fs::create_dir(path(name)).unwrap();
         }
         config["secrets"]["directory"] = path("secrets").display().to_string().into();
-        let (context, _) = render::context(&Loaded::from(config), &NEWEST).unwrap();
+        let (context, _) = host_files::context(&Loaded::from(config), &NEWEST).unwrap();
         let text = |name: &str| {
             let files = context.files();
             let file = files.iter().find(|file| file.path.ends_with(name)).unwrap();

@@ -6,7 +6,7 @@ mod common;
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use common::{Case, MasCli, Nix, harness::TestResult, root, synapse_python};
-use mas2nix::check;
+use mas2nix::rules::check;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

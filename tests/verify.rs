@@ -10,8 +10,8 @@ use common::{
     rows::{self, Dice},
 };
 use mas2nix::migrate::{
-    database::{Address, Database},
     inputs::Provider,
+    postgres::connection::{Address, Database},
     verify::{Comparison, Report},
 };
 use proptest::test_runner::TestRunner;

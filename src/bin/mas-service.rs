@@ -11,17 +11,17 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use mas2nix::{
-    logging,
-    manifest::{self, Manifest},
+    deploy::manifests::{self, Manifest},
+    mas_cli::doctor::Level,
     schema::module::User,
     service::{
-        self,
-        doctor::{self, Level},
+        self, doctor,
         prepare::{self, Mas},
         register::{Outcome, register},
-        secrets, transient,
+        secrets, transient_unit,
         users::{self, Done},
     },
+    util::logging,
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -40,7 +40,7 @@ const WARNINGS: u8 = 11;
 )]
 struct Cli {
     /// What the NixOS module or `mas2nix render` wrote for this program.
-    #[arg(long, value_name = "FILE", default_value = manifest::PATH, global = true)]
+    #[arg(long, value_name = "FILE", default_value = manifests::PATH, global = true)]
     manifest: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -221,7 +221,7 @@ fn inner(manifest: &Path, arguments: &[&str]) -> Vec<String> {
 fn run_cli(manifest: &Manifest, path: &Path, arguments: Vec<String>) -> Result<ExitCode> {
     let mut inner = inner(path, &["run", "--"]);
     inner.extend(arguments);
-    let error = transient::command(manifest, &inner, true)?.exec();
+    let error = transient_unit::command(manifest, &inner, true)?.exec();
     Err(error).context("systemd-run cannot be run")
 }
 
@@ -246,7 +246,7 @@ fn run_register_user(
     }
     inner.extend(attributes.admin.then(|| "--admin".to_owned()));
     inner.extend(attributes.no_password.then(|| "--no-password".to_owned()));
-    let mut child = transient::command(manifest, &inner, false)?
+    let mut child = transient_unit::command(manifest, &inner, false)?
         .stdin(Stdio::piped())
         .spawn()
         .context("systemd-run cannot be run")?;

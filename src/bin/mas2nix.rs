@@ -11,15 +11,19 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use mas2nix::{
-    check::{self, Problem, Severity},
-    compile::{self, docs},
-    diff,
-    load::{LoadError, Loaded},
-    logging,
-    migrate::catalogue::CHAPTERS,
-    render, rules,
+    codegen::{self, docs, host_files},
+    config::{
+        diff,
+        load::{LoadError, Loaded},
+        tree,
+    },
+    migrate::preflight::catalogue::CHAPTERS,
+    rules::{
+        self,
+        check::{self, Problem, Severity},
+    },
     schema::NEWEST,
-    tree,
+    util::logging,
 };
 use semver::Version;
 use tracing_subscriber::filter::LevelFilter;
@@ -174,21 +178,21 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 fn run_compile(arguments: &Compile) -> Result<ExitCode> {
     let settings = tree::settings();
-    let mut artifacts = compile::artifacts(&settings, &rules::all(&settings))?;
-    artifacts.push(compile::Artifact {
+    let mut artifacts = codegen::artifacts(&settings, &rules::all(&settings))?;
+    artifacts.push(codegen::Artifact {
         path: "docs/findings.md".into(),
         content: docs::findings(CHAPTERS)?,
     });
     let mut out = io::stdout().lock();
     if !arguments.check {
-        let changed = compile::write(&arguments.out, &artifacts)?;
+        let changed = codegen::write(&arguments.out, &artifacts)?;
         for path in &changed {
             writeln!(out, "{}", arguments.out.join(path).display())?;
         }
         eprintln!("{} of {} files changed", changed.len(), artifacts.len());
         return Ok(ExitCode::SUCCESS);
     }
-    let stale = compile::stale(&arguments.out, &artifacts)?;
+    let stale = codegen::stale(&arguments.out, &artifacts)?;
     for file in &stale {
         write!(out, "{}", file.diff)?;
     }
@@ -276,7 +280,7 @@ fn show(problems: &[Problem], files: &[PathBuf]) -> io::Result<()> {
 
 fn run_render(arguments: &Render) -> Result<ExitCode> {
     let context = match load(&arguments.config)? {
-        Ok(loaded) => render::context(&loaded, &arguments.mas_version),
+        Ok(loaded) => host_files::context(&loaded, &arguments.mas_version),
         Err(problem) => Err(vec![problem]),
     };
     let (files, warnings) = match context {
@@ -291,8 +295,8 @@ fn run_render(arguments: &Render) -> Result<ExitCode> {
             return Ok(verdict(false));
         }
     };
-    let changed = compile::write_all(&arguments.out, &files)?;
-    let enable = render::enabled_units(&files);
+    let changed = codegen::write_all(&arguments.out, &files)?;
+    let enable = host_files::enabled_units(&files);
     let mut out = io::stdout().lock();
     if arguments.json {
         let files = files.iter().map(

@@ -14,11 +14,14 @@ use tokio::{
     process::Command,
 };
 
-use super::{
-    MigrateError, account::Account, database::Database, handover::Handover, inputs::Inputs,
-    program, synapse,
+use crate::migrate::{
+    MigrateError,
+    inputs::Inputs,
+    postgres::connection::Database,
+    synapse_config,
+    system::{command, private_dir::Handover, run_as::Account},
 };
-use crate::{service::doctor, yaml};
+use crate::{mas_cli::doctor, util::yaml};
 
 /// `mas-cli` with both configurations, as it is to see them.
 #[derive(Debug)]
@@ -79,7 +82,7 @@ impl MasCli {
     /// A run of a subcommand.
     #[must_use]
     pub fn command(&self, subcommand: &[&str]) -> Command {
-        let mut command = program::command(&self.program, self.account.as_ref());
+        let mut command = command::command(&self.program, self.account.as_ref());
         // What is meant for one of the two databases would be taken for the other too.
         for (name, _) in env::vars_os() {
             if name.to_string_lossy().starts_with("PG") {
@@ -106,7 +109,7 @@ impl MasCli {
     /// If it cannot tell.
     pub async fn doctor(&self) -> Result<Vec<String>, MigrateError> {
         let mut command = self.command(&["doctor"]);
-        let output = program::output(&mut command).await?;
+        let output = command::output(&mut command).await?;
         let said = [output.stdout, output.stderr].concat();
         let secrets = self.shared_secret.as_slice();
         let said = doctor::redact(&String::from_utf8_lossy(&said), secrets);
@@ -136,11 +139,11 @@ impl MasCli {
         let output = command
             .output()
             .await
-            .map_err(|error| program::not_run(&command, &error))?;
+            .map_err(|error| command::not_run(&command, &error))?;
         let said = String::from_utf8_lossy(&output.stderr);
         match output.status.code() {
             Some(0 | 10 | 11) => Ok(Said::read(&said)),
-            _ => Err(program::failed(&command, &output.status.to_string(), &said)),
+            _ => Err(command::failed(&command, &output.status.to_string(), &said)),
         }
     }
 
@@ -169,7 +172,7 @@ impl MasCli {
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command
             .spawn()
-            .map_err(|error| program::not_run(&command, &error))?;
+            .map_err(|error| command::not_run(&command, &error))?;
         let mut said = String::new();
         let written = child.stderr.take().map(BufReader::new);
         if let Some(written) = written {
@@ -189,11 +192,11 @@ impl MasCli {
         let status = child
             .wait()
             .await
-            .map_err(|error| program::not_run(&command, &error))?;
+            .map_err(|error| command::not_run(&command, &error))?;
         if status.success() {
             return Ok(());
         }
-        Err(program::failed(&command, &status.to_string(), &said))
+        Err(command::failed(&command, &status.to_string(), &said))
     }
 }
 
@@ -261,7 +264,7 @@ impl Progress {
 
 /// Synapse's configuration as the import is to read it: put together as Synapse does, which the
 /// import does not, without what it stumbles over, and with no secret but the one that it needs.
-fn as_read(config: &synapse::Config) -> Result<Value, MigrateError> {
+fn as_read(config: &synapse_config::Config) -> Result<Value, MigrateError> {
     const READ: &[&str] = &[
         "server_name",
         "public_baseurl",

@@ -12,16 +12,17 @@ use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use ulid::Ulid;
 
-use super::{
+use crate::config::load::{LoadError, Loaded};
+use crate::migrate::{
     MigrateError,
-    account::Account,
-    database::{self, Address, Database},
-    handover::Handover,
-    switch::Switch,
-    synapse,
-    tls::{self, Named, Tls},
+    cutover_file::Switch,
+    postgres::{
+        connection::{self, Address, Database},
+        tls::{self, Named, Tls},
+    },
+    synapse_config,
+    system::{private_dir::Handover, run_as::Account},
 };
-use crate::load::{LoadError, Loaded};
 
 /// The manifest that is read if no other is named.
 pub const MANIFEST: &str = "/etc/matrix-authentication-service/syn2mas.yaml";
@@ -185,7 +186,7 @@ impl Inputs {
     /// # Errors
     ///
     /// If none is given, or it cannot be read.
-    pub fn synapse(&self) -> Result<synapse::Config, MigrateError> {
+    pub fn synapse(&self) -> Result<synapse_config::Config, MigrateError> {
         if self.synapse_config.is_empty() {
             return Err(MigrateError::Missing(
                 "name Synapse's configuration with `--synapse-config`".to_owned(),
@@ -198,7 +199,7 @@ impl Inputs {
             .filter(|file| Some(file.as_path()) != overlay)
             .cloned()
             .collect();
-        synapse::Config::read(&files)
+        synapse_config::Config::read(&files)
     }
 
     /// MAS's configuration.
@@ -352,8 +353,8 @@ fn mas_database(config: &Value) -> Result<Address, MigrateError> {
     let database = &config["database"];
     let text = |key: &str| database[key].as_str().map(str::to_owned);
     let (options, of_uri) = match text("uri") {
-        Some(uri) => database::parse("`database.uri` in MAS's configuration", &uri)?,
-        None => database::parse(PLACE, &database::uri(of_mas(database)?))?,
+        Some(uri) => connection::parse("`database.uri` in MAS's configuration", &uri)?,
+        None => connection::parse(PLACE, &connection::uri(of_mas(database)?))?,
     };
     let either = |name: &str| text(name).or_else(|| text(&format!("{name}_file")));
     let named = Named {

@@ -13,7 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use super::MigrateError;
-use crate::disk;
+use crate::util::atomic_write;
 
 /// What later runs have to know, and cannot see by looking at the world.
 #[expect(
@@ -148,7 +148,7 @@ impl Journal {
                 path.display()
             ))
         })?;
-        disk::sync_directory(&path).map_err(failed)?;
+        atomic_write::sync_directory(&path).map_err(failed)?;
         let lines = read(directory)?;
         let memory = remembered(&lines);
         // A line that was cut off when power was lost stays alone.

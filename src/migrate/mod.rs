@@ -1,90 +1,18 @@
 //! Moving an existing homeserver to MAS: everything around the import that `mas-cli syn2mas` does.
 
-pub mod account;
-pub mod backup;
-pub mod catalogue;
-pub mod database;
-pub mod findings;
-pub mod grant;
-pub mod guard;
-pub mod handover;
-pub mod host;
+pub mod cutover;
+pub mod cutover_file;
+mod error;
 pub mod import;
 pub mod inputs;
-pub mod inspect;
-pub mod interrupt;
 pub mod journal;
-pub mod losses;
-pub mod migration;
-pub mod probe;
-pub mod program;
+pub mod postgres;
+pub mod preflight;
 pub mod rehearse;
-pub mod rows;
-pub mod scratch;
-pub mod server;
-pub mod services;
 pub mod status;
-pub mod switch;
-pub mod synapse;
-pub mod target;
-pub mod tls;
+pub mod synapse_config;
+pub mod system;
 pub mod translate;
 pub mod verify;
 
-use std::path::{Path, PathBuf};
-
-/// Why something about a migration cannot be told or done.
-#[derive(Debug, thiserror::Error)]
-pub enum MigrateError {
-    /// A file is not what it should be.
-    #[error("{file}: {reason}")]
-    File {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong, and what to do.
-        reason: String,
-    },
-    /// Something that is needed is not given.
-    #[error("{0}")]
-    Missing(String),
-    /// A database cannot be reached, or does not answer.
-    #[error("{which}: {doing}: {source}")]
-    Database {
-        /// Synapse's or MAS's.
-        which: &'static str,
-        /// What failed.
-        doing: String,
-        /// Why.
-        source: sqlx::Error,
-    },
-    /// A pooler is between us and a database.
-    #[error(
-        "{which}: PgBouncer or another pooler is in between ({said}), and the import needs PostgreSQL \
-         itself. Name the server with `--synapse-database-uri` and `--mas-database-uri`"
-    )]
-    Pooled {
-        /// Synapse's or MAS's.
-        which: &'static str,
-        /// How it shows.
-        said: String,
-    },
-    /// A program cannot be run, or fails.
-    #[error("{program}: {reason}")]
-    Program {
-        /// The program and its arguments.
-        program: String,
-        /// Why.
-        reason: String,
-    },
-}
-
-impl MigrateError {
-    /// A file is not what it should be.
-    #[must_use]
-    pub fn file(file: &Path, reason: String) -> Self {
-        MigrateError::File {
-            file: file.to_owned(),
-            reason,
-        }
-    }
-}
+pub use error::MigrateError;

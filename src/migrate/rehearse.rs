@@ -8,20 +8,26 @@ use std::{
 
 use serde::Serialize;
 
-use super::{
+use crate::migrate::{
     MigrateError,
-    backup::{self, Extent},
-    database::Database,
-    grant::Grant,
-    host::{self, Writes},
     import::{MasCli, Progress},
     inputs::Inputs,
-    interrupt::Interruptions,
     journal::Journal,
-    scratch::Scratch,
-    server,
-    services::{Services, Side},
-    target,
+    postgres::{
+        backup::{self, Extent},
+        connection::Database,
+        mas_state,
+        role_grant::Grant,
+        scratch::Scratch,
+    },
+    preflight::{
+        host::{self, Writes},
+        server,
+    },
+    system::{
+        signals::Interruptions,
+        systemd::{Services, Side},
+    },
     verify::{Comparison, Report},
 };
 
@@ -192,9 +198,9 @@ async fn on_scratch(
 
 /// Looks whether the backup has brought MAS's database to what it is.
 async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), MigrateError> {
-    let before = target::mas_state_of(inputs).await?;
+    let before = mas_state::mas_state_of(inputs).await?;
     let mut connection = restored.snapshot().await?;
-    let after = target::mas_state(&mut connection, restored).await?;
+    let after = mas_state::mas_state(&mut connection, restored).await?;
     if before == after {
         return Ok(());
     }

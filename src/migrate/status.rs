@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::{
+use crate::migrate::{
     MigrateError,
+    cutover::health::{self, Addresses},
     inputs::Inputs,
     journal::{self, Line, Memory},
-    probe::{self, Addresses},
-    services::Services,
-    target,
+    postgres::mas_state,
+    system::systemd::Services,
 };
 
 /// Where things stand.
@@ -113,12 +113,12 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         ),
         Err(_) => (Vec::new(), Vec::new()),
     };
-    let mas_database = match target::mas_state_of(inputs).await {
+    let mas_database = match mas_state::mas_state_of(inputs).await {
         Ok(found) => found.to_string(),
         Err(error) => error.to_string(),
     };
     let synapse = match Addresses::of(inputs) {
-        Ok(addresses) => probe::synapse_version(&addresses.synapse).await,
+        Ok(addresses) => health::synapse_version(&addresses.synapse).await,
         Err(_) => None,
     };
     let last = lines.len().saturating_sub(LINES);

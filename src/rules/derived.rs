@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{Kind, Rule, each};
 use crate::{
+    config::tree::{Form, Node, Section, Shape, Union, join},
     expr::{Expr, all, all_missing, any_set, missing, not, option, set},
     schema::OLDEST,
-    tree::{Form, Node, Section, Shape, Union, join},
 };
 
 pub fn rules(settings: &Node) -> Vec<Rule> {

@@ -5,6 +5,7 @@
 //! order: `validate()` and `TryFrom` of each section.
 
 mod captcha;
+pub mod check;
 mod clients;
 mod database;
 mod derived;
@@ -23,8 +24,8 @@ mod upstream_oauth2;
 use std::collections::BTreeSet;
 
 use crate::{
+    config::tree::{Node, join},
     expr::{self, Expr, set},
-    tree::{Node, join},
 };
 
 /// A configuration that MAS refuses, or accepts and then breaks on.

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::{Rule, rule};
 use crate::{
+    deploy::units,
     expr::{
         Expr, Term, all, any, any_set, either, enabled, given, known, missing, not, option, set,
     },
     schema::format::{DOMAIN_NAME, FILE_PATH, LOCAL_DATABASE_URI},
-    units,
 };
 
 /// The rules.

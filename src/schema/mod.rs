@@ -1,6 +1,6 @@
 //! What can be configured: MAS's configuration as Rust types, one file per section.
 //!
-//! schemars turns these types into a JSON schema, and [`crate::tree`] turns that into the tree
+//! schemars turns these types into a JSON schema, and [`crate::config::tree`] turns that into the tree
 //! every other part of the program walks. What Rust's type system cannot say stands beside the
 //! field as an extension keyword of the JSON schema:
 //!

@@ -4,7 +4,7 @@ pub mod doctor;
 pub mod prepare;
 pub mod register;
 pub mod secrets;
-pub mod transient;
+pub mod transient_unit;
 pub mod users;
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::manifest::Manifest;
+use crate::deploy::manifests::Manifest;
 
 /// Why something could not be done on this host.
 #[derive(Debug, thiserror::Error)]
@@ -65,9 +65,4 @@ pub fn manifest(path: &Path) -> Result<Manifest, ServiceError> {
         path: path.to_owned(),
         reason: format!("{error}. Write it with `mas2nix render` or the NixOS module"),
     })
-}
-
-/// The text of a secret: without the newlines at its end, which editors and `echo` put there.
-fn secret_text(content: &str) -> &str {
-    content.trim_end_matches(['\n', '\r'])
 }

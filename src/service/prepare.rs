@@ -12,11 +12,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{ServiceError, secret_text};
+use super::ServiceError;
+use crate::util::secret::secret_text;
 use crate::{
-    disk,
-    manifest::{Copy, CopyKind, Manifest},
-    yaml,
+    deploy::manifests::{Copy, CopyKind, Manifest},
+    util::{atomic_write, yaml},
 };
 
 /// Where the configuration of MAS's own unit is while that runs.
@@ -230,7 +230,8 @@ fn link_directory(source: &Path, target: &Path) -> Result<(), ServiceError> {
 
 /// Writes a file that only this user may read.
 fn write_private(path: &Path, content: &str) -> Result<(), ServiceError> {
-    disk::replace(path, content, 0o600).map_err(ServiceError::file(path, "cannot be written"))
+    atomic_write::replace(path, content, 0o600)
+        .map_err(ServiceError::file(path, "cannot be written"))
 }
 
 /// MAS's program with its configuration, put together and checked.

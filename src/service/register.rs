@@ -5,8 +5,11 @@ use std::process::Command;
 
 use rexpect::session::{PtySession, spawn_command};
 
-use super::{ServiceError, doctor::redact, prepare::Mas};
 use crate::schema::module::User;
+use crate::{
+    mas_cli::doctor::redact,
+    service::{ServiceError, prepare::Mas},
+};
 
 /// How long to wait for an answer of the dialogue, in milliseconds. Hashing a password takes its
 /// time.

@@ -11,8 +11,9 @@ use nix::unistd::{Group, User};
 use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use rand::{RngCore, rngs::OsRng};
 
-use super::{ServiceError, secret_text};
-use crate::manifest::{Manifest, Secrets};
+use super::ServiceError;
+use crate::deploy::manifests::{Manifest, Secrets};
+use crate::util::secret::secret_text;
 
 /// Bits of the RSA key.
 const RSA_BITS: usize = 3072;

@@ -6,9 +6,9 @@ use super::{
     ServiceError,
     prepare::{Directories, Mas},
     register::{Outcome, register},
-    secret_text,
 };
-use crate::manifest::Manifest;
+use crate::deploy::manifests::Manifest;
+use crate::util::secret::secret_text;
 
 /// What was done for a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Configurations generated from the schema: mostly valid ones, and ones with a fault in them.
 
 use mas2nix::{
+    config::tree::{self, Node, Section, Shape, Union},
     schema::format::Format,
-    tree::{self, Node, Section, Shape, Union},
 };
 use proptest::{
     collection, option,

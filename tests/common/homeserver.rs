@@ -166,7 +166,7 @@ policy: {{wasm_module: {policy}}}
             "{id: bridge, url: null, as_token: as-token, hs_token: b, sender_localpart: bridgebot,
               namespaces: {users: [{exclusive: true, regex: '@_bridge_.*'}]}}",
         );
-        let overlay = mas2nix::yaml::document(&json!({
+        let overlay = mas2nix::util::yaml::document(&json!({
             "matrix_authentication_service": {
                 "enabled": true, "endpoint": format!("{}/", self.mas), "secret": "shared-secret",
             },

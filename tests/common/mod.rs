@@ -19,11 +19,15 @@ use std::{
 };
 
 use mas2nix::{
-    check::{self, Problem},
-    load::Loaded,
-    rules::{self, Rule},
+    config::{
+        load::Loaded,
+        tree::{self, Node},
+    },
+    rules::{
+        self, Rule,
+        check::{self, Problem},
+    },
     schema::NEWEST,
-    tree::{self, Node},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

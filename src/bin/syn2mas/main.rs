@@ -1,6 +1,6 @@
 //! `syn2mas`: moves an existing homeserver to MAS, and proves that nothing was lost.
 
-mod show;
+mod output;
 
 use std::{
     fs,
@@ -12,19 +12,22 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mas2nix::{
-    compile, logging,
+    codegen,
     migrate::{
-        backup::Extent,
-        findings::{Finding, Severity},
-        guard,
+        cutover::{Migration, Options, Outcome},
         inputs::Inputs,
-        inspect, journal,
-        migration::{Migration, Options, Outcome},
+        journal,
+        postgres::backup::Extent,
+        preflight::{
+            self,
+            finding::{Finding, Severity},
+            lockout,
+        },
         rehearse, status,
         translate::{self, Translation},
         verify::{self, Report},
     },
-    yaml,
+    util::{logging, yaml},
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -221,7 +224,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rollback {
             interrupted: true, ..
         } => {
-            let mut teller = show::Teller::new(false);
+            let mut teller = output::Teller::new(false);
             let migration =
                 Migration::open(&inputs, Options::default(), |told| teller.tell(&told))?;
             migration.undo_interrupted().await?;
@@ -236,13 +239,13 @@ async fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
-    let findings = inspect::inspect(inputs, Extent::default()).await?;
+    let findings = preflight::inspect(inputs, Extent::default()).await?;
     let mut out = io::stdout().lock();
     if json {
         let report = serde_json::json!({"findings": findings});
         writeln!(out, "{report:#}")?;
     } else {
-        show::findings(&mut out, &findings)?;
+        output::findings(&mut out, &findings)?;
     }
     Ok(
         match findings.iter().map(|finding| finding.kind.severity).max() {
@@ -274,12 +277,12 @@ fn run_translate(
             let module = serde_json::json!({
                 "services": {"matrix-authentication-service": translation.module()},
             });
-            write!(out, "{}", compile::nix_value(&module)?)?;
+            write!(out, "{}", codegen::nix_value(&module)?)?;
         }
         Format::Yaml => write!(out, "{}", yaml::document(&translation.settings))?,
         Format::Json => writeln!(out, "{:#}", translation.settings)?,
     }
-    show::translation(&mut io::stderr().lock(), translation, written)?;
+    output::translation(&mut io::stderr().lock(), translation, written)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -300,10 +303,10 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
         extent: given.backup,
         token,
     };
-    let mut teller = show::Teller::new(given.json);
+    let mut teller = output::Teller::new(given.json);
     let migration = Migration::open(inputs, options, |told| teller.tell(&told))?;
     if !given.yes && migration.is_new()? {
-        let findings = inspect::inspect(inputs, given.backup).await?;
+        let findings = preflight::inspect(inputs, given.backup).await?;
         if !agreed(&findings, &migration.plan())? {
             eprintln!("nothing was done");
             return Ok(ExitCode::from(FAILED));
@@ -312,9 +315,9 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
     let outcome = migration.migrate().await?;
     let mut out = io::stdout().lock();
     if given.json {
-        writeln!(out, "{:#}", show::outcome_as_json(&outcome))?;
+        writeln!(out, "{:#}", output::outcome_as_json(&outcome))?;
     } else {
-        show::outcome(&mut out, &outcome)?;
+        output::outcome(&mut out, &outcome)?;
     }
     Ok(match outcome {
         Outcome::Migrated(_) | Outcome::Already { .. } | Outcome::RolledBack => ExitCode::SUCCESS,
@@ -329,7 +332,7 @@ fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
         bail!("nobody is here to be asked. Give `--yes`, if this is to be done");
     }
     let mut out = io::stderr().lock();
-    show::findings(&mut out, findings)?;
+    output::findings(&mut out, findings)?;
     for (i, step) in plan.iter().enumerate() {
         writeln!(out, "{:>3}. {step}", i + 1)?;
     }
@@ -344,7 +347,7 @@ fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
 }
 
 async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<ExitCode> {
-    let mut teller = show::Teller::new(json);
+    let mut teller = output::Teller::new(json);
     let migration = Migration::open(inputs, Options::default(), |told| teller.tell(&told))?;
     let losses = migration.roll_back(accept_loss).await?;
     let done = losses.is_empty();
@@ -353,7 +356,7 @@ async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<
         let report = serde_json::json!({"done": done, "losses": losses});
         writeln!(out, "{report:#}")?;
     } else {
-        show::losses(&mut out, &losses)?;
+        output::losses(&mut out, &losses)?;
     }
     Ok(if done {
         ExitCode::SUCCESS
@@ -374,7 +377,7 @@ fn run_idle(state: &Path) -> Result<ExitCode> {
 }
 
 async fn run_guard(inputs: &Inputs) -> Result<ExitCode> {
-    match guard::locked_out(inputs).await {
+    match lockout::locked_out(inputs).await {
         Ok(None) => Ok(ExitCode::SUCCESS),
         Ok(Some(reason)) => {
             eprintln!("{reason}.");
@@ -394,13 +397,13 @@ async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?;
     } else {
-        show::status(&mut out, &status)?;
+        output::status(&mut out, &status)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<ExitCode> {
-    let mut teller = show::Teller::new(json);
+    let mut teller = output::Teller::new(json);
     let mut out = io::stdout().lock();
     if dry_run {
         rehearse::dry_run(inputs, |progress| teller.tell_progress(progress)).await?;
@@ -415,7 +418,7 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Exit
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&rehearsal)?)?;
     } else {
-        show::rehearsal(&mut out, &rehearsal)?;
+        output::rehearsal(&mut out, &rehearsal)?;
     }
     Ok(if rehearsal.identical {
         ExitCode::SUCCESS
@@ -433,12 +436,12 @@ async fn run_verify(
     let later = verify::Later::of(inputs, backup, since)?;
     let mut out = io::stdout().lock();
     if !json {
-        show::report_head(&mut out)?;
+        output::report_head(&mut out)?;
     }
     let reports = later
         .verify(inputs, |report| {
             if !json {
-                let _ = show::report_line(&mut out, report);
+                let _ = output::report_line(&mut out, report);
             }
         })
         .await?;
@@ -448,7 +451,7 @@ async fn run_verify(
         writeln!(out, "{report:#}")?;
     } else {
         for report in &reports {
-            show::rows(&mut out, report)?;
+            output::rows(&mut out, report)?;
         }
         let verdict = if identical {
             "identical"

@@ -13,8 +13,8 @@ use std::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{MigrateError, synapse::Config};
-use crate::{disk, yaml};
+use crate::migrate::{MigrateError, synapse_config::Config};
+use crate::util::{atomic_write, yaml};
 
 /// MAS's configuration, as far as it follows from Synapse's.
 #[derive(Clone, Debug, Serialize)]
@@ -199,7 +199,7 @@ impl Translation {
                 }
                 Err(_) => {}
             }
-            disk::replace(&secret.file, &secret.content, 0o600).map_err(failed)?;
+            atomic_write::replace(&secret.file, &secret.content, 0o600).map_err(failed)?;
         }
         Ok(())
     }

@@ -5,12 +5,10 @@
 //! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). Left out is what the import takes from its clock or from
 //! chance: ids, and the creation times of sessions and tokens that Synapse does not know.
 
-use super::{
-    super::{
-        inputs::Provider,
-        target::{IMPORTED, uuid},
-    },
-    digest::{DIGEST, Hashable, Hasher},
+use crate::migrate::{
+    inputs::Provider,
+    postgres::mas_state::{IMPORTED, uuid},
+    verify::digest::{DIGEST, Hashable, Hasher},
 };
 
 /// A kind of row that is compared.

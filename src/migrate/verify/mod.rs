@@ -26,13 +26,12 @@ use self::{
     entities::{Entity, Side},
     rows::Row,
 };
-use super::{
-    MigrateError, backup,
-    database::Database,
+use crate::migrate::{
+    MigrateError,
     inputs::{Inputs, Provider},
-    interrupt::Interruptions,
     journal,
-    scratch::Scratch,
+    postgres::{backup, connection::Database, scratch::Scratch},
+    system::signals::Interruptions,
 };
 
 /// How many rows a bucket has about.

@@ -1,0 +1,439 @@
+//! What people see of it on a terminal, and what lands in systemd's journal.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
+};
+
+use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use mas2nix::migrate::{
+    cutover::{Outcome, Step, Summary, Told, data_loss::Loss},
+    import::Progress,
+    preflight::finding::{Finding, Severity},
+    rehearse::{self, Part, Rehearsal},
+    status::Status,
+    translate::Translation,
+    verify::{Kind, Report},
+};
+use serde_json::{Value, json};
+
+/// Shows findings, what matters most first.
+pub fn findings(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+    for finding in findings {
+        let severity = match finding.kind.severity {
+            Severity::Blocker => "BLOCKER",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        writeln!(out, "{severity}: {} ({})", finding.kind.id, finding.count)?;
+        for sample in &finding.samples {
+            writeln!(out, "      {sample}")?;
+        }
+        writeln!(out, "{}", wrapped(finding.kind.meaning, "    "))?;
+        writeln!(out, "{}\n", wrapped(finding.kind.fix, "    -> "))?;
+    }
+    Ok(())
+}
+
+/// A text in lines of less than 100 characters, the first behind this and the others below it.
+fn wrapped(text: &str, begin: &str) -> String {
+    let below = " ".repeat(begin.len());
+    let options = textwrap::Options::new(99)
+        .initial_indent(begin)
+        .subsequent_indent(&below)
+        .break_words(false);
+    textwrap::fill(text, options)
+}
+
+/// Says what a step does, before it does it.
+fn title(step: Step) -> &'static str {
+    match step {
+        Step::Inspect => "looking for what stands in the way",
+        Step::Stop => "stopping MAS and Synapse",
+        Step::BackUp => "backing up",
+        Step::Grant => "lending MAS's role Synapse's",
+        Step::Import => "importing",
+        Step::Verify => "comparing both databases",
+        Step::Switch => "turning the delegation on",
+        Step::Start => "starting MAS and Synapse",
+        Step::Probe => "looking whether both answer",
+        Step::Revoke => "taking the role back",
+    }
+}
+
+/// Tells how a long run goes on, on the standard error: with a line that moves on a terminal, with
+/// plain lines elsewhere.
+pub struct Teller {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+    importing: Option<(String, Instant)>,
+}
+
+impl Teller {
+    /// One that is quiet, except for what a person should know, if what is read is JSON.
+    pub fn new(quiet: bool) -> Self {
+        Teller {
+            bar: (io::stderr().is_terminal() && !quiet).then(|| {
+                let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+                let bar = ProgressBar::new_spinner();
+                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+                bar.enable_steady_tick(Duration::from_millis(100));
+                bar
+            }),
+            quiet,
+            importing: None,
+        }
+    }
+
+    /// Tells one thing.
+    pub fn tell(&mut self, told: &Told) {
+        match told {
+            Told::Begun(step) => self.begin(title(*step)),
+            Told::Importing(progress) => self.tell_progress(progress),
+            Told::Done(step, said, took) => {
+                let seconds = took.as_secs_f64();
+                self.line(&format!("done: {} ({seconds:.1} s): {said}", step.name()));
+            }
+            Told::Undoing(what) => self.line(&format!("taking back: {what}")),
+            Told::Note(text) => self.always(text),
+        }
+    }
+
+    /// Tells how a rehearsal goes on.
+    pub fn tell_rehearsal(&mut self, told: &rehearse::Told) {
+        match told {
+            rehearse::Told::Begun(part) => self.begin(match part {
+                Part::BackUp => "backing up",
+                Part::Copy => "restoring the backup of Synapse's tables",
+                Part::Import => "importing",
+                Part::Verify => "comparing both databases",
+                Part::Restore => "restoring the backup of MAS's database",
+            }),
+            rehearse::Told::Importing(progress) => self.tell_progress(progress),
+            rehearse::Told::Done(part, took) => {
+                self.line(&format!(
+                    "done: {} ({:.1} s)",
+                    part.name(),
+                    took.as_secs_f64()
+                ));
+            }
+        }
+    }
+
+    /// Tells how far an import is.
+    pub fn tell_progress(&mut self, progress: &Progress) {
+        let text = self.progress(progress);
+        match &self.bar {
+            Some(bar) => bar.set_message(text),
+            None => self.line(&text),
+        }
+    }
+
+    fn begin(&self, title: &'static str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.reset_elapsed();
+                bar.set_message(title);
+            }
+            None => self.line(title),
+        }
+    }
+
+    /// How far the import is, how fast, and how long this part will take.
+    fn progress(&mut self, progress: &Progress) -> String {
+        let begun = match &self.importing {
+            Some((entity, begun)) if *entity == progress.entity => *begun,
+            _ => {
+                let now = Instant::now();
+                self.importing = Some((progress.entity.clone(), now));
+                now
+            }
+        };
+        let (done, total) = (HumanCount(progress.done), HumanCount(progress.total));
+        let mut text = format!("importing {}: {done} of about {total}", progress.entity);
+        let seconds = begun.elapsed().as_secs();
+        if let Some(rate) = progress.done.checked_div(seconds).filter(|rate| *rate > 0) {
+            let left = progress.total.saturating_sub(progress.done) / rate;
+            let left = HumanDuration(Duration::from_secs(left));
+            text += &format!(", {} a second, {left} left", HumanCount(rate));
+        }
+        text
+    }
+
+    fn line(&self, text: &str) {
+        if !self.quiet {
+            self.always(text);
+        }
+    }
+
+    fn always(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => eprintln!("{text}"),
+        }
+    }
+}
+
+/// Shows how a migration ended.
+pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+    match outcome {
+        Outcome::Migrated(summary) => migrated(out, summary),
+        Outcome::Already { cut_over } => writeln!(
+            out,
+            "This homeserver was moved to MAS at {cut_over}. There is nothing to do."
+        ),
+        Outcome::Blocked(found) => {
+            findings(out, found)?;
+            writeln!(out, "Something stands in the way. Nothing was done.")
+        }
+        Outcome::RolledBack => writeln!(
+            out,
+            "An earlier `syn2mas rollback` was interrupted, and is finished now. Synapse authenticates \
+             its users by itself. Run this again to move the homeserver."
+        ),
+        Outcome::Undone { step, error } => {
+            writeln!(out, "FAILED at {}: {error}\n", step.name())?;
+            writeln!(
+                out,
+                "Everything is as it was: Synapse authenticates its users by itself. Correct what is \
+                 said above, then run `syn2mas migrate` again."
+            )
+        }
+        Outcome::Stuck { step, error, left } => {
+            writeln!(out, "FAILED at {}: {error}\n", step.name())?;
+            for line in left {
+                writeln!(out, "{}", wrapped(line, "-> "))?;
+            }
+            writeln!(out, "\n`syn2mas status` tells where things stand.")
+        }
+    }
+}
+
+fn migrated(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    if !summary.entities.is_empty() {
+        writeln!(out)?;
+        report_head(out)?;
+        for report in &summary.entities {
+            report_line(out, report)?;
+        }
+    }
+    writeln!(out)?;
+    for note in &summary.notes {
+        writeln!(out, "{}", wrapped(note, "note: "))?;
+    }
+    writeln!(
+        out,
+        "The homeserver is moved. Synapse was down for {:.1} s.",
+        summary.downtime
+    )?;
+    if !summary.backup.as_os_str().is_empty() {
+        writeln!(
+            out,
+            "The backups are in {}. They hold password hashes and tokens: delete them once you are \
+             sure.",
+            summary.backup.display()
+        )?;
+    }
+    writeln!(
+        out,
+        "As long as nobody has logged in through MAS, `syn2mas rollback` goes back without loss."
+    )
+}
+
+/// Shows what a rehearsal found out.
+pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> {
+    writeln!(out)?;
+    report_head(out)?;
+    for report in &rehearsal.entities {
+        report_line(out, report)?;
+    }
+    for report in &rehearsal.entities {
+        rows(out, report)?;
+    }
+    let verdict = if rehearsal.identical {
+        "Everything would arrive as it should."
+    } else {
+        "Not everything would arrive as it should: see above."
+    };
+    writeln!(out, "\n{verdict}")?;
+    writeln!(
+        out,
+        "Synapse will be down for about {:.1} s, of which its own start takes {}.",
+        rehearsal.downtime,
+        rehearsal
+            .start
+            .map_or("an unknown time".to_owned(), |start| format!(
+                "{start:.1} s"
+            ))
+    )?;
+    writeln!(
+        out,
+        "The backups will take {}, MAS's database {}.",
+        HumanBytes(rehearsal.backup_size),
+        HumanBytes(rehearsal.mas_size)
+    )
+}
+
+/// The same for programs.
+pub fn outcome_as_json(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Migrated(summary) => json!({"result": "migrated", "summary": summary}),
+        Outcome::Already { cut_over } => json!({"result": "already-migrated", "cutOver": cut_over}),
+        Outcome::Blocked(findings) => json!({"result": "blocked", "findings": findings}),
+        Outcome::RolledBack => json!({"result": "rolled-back"}),
+        Outcome::Undone { step, error } => {
+            json!({"result": "undone", "step": step, "error": error.to_string()})
+        }
+        Outcome::Stuck { step, error, left } => {
+            json!({"result": "stuck", "step": step, "error": error.to_string(), "left": left})
+        }
+    }
+}
+
+/// Shows what a translated configuration needs besides.
+pub fn translation(
+    out: &mut impl Write,
+    translation: &Translation,
+    written: bool,
+) -> io::Result<()> {
+    if !translation.secrets.is_empty() {
+        let verb = if written {
+            "has been written"
+        } else {
+            "has to be written"
+        };
+        writeln!(out, "Secrets, of which each {verb} into its file:")?;
+        for secret in &translation.secrets {
+            writeln!(out, "  {} <- {}", secret.file.display(), secret.from)?;
+        }
+    }
+    if !translation.left.is_empty() {
+        writeln!(out, "What does not come over by itself:")?;
+        for left in &translation.left {
+            let text = format!("{}: {}", left.option, left.reason);
+            writeln!(out, "{}", wrapped(&text, "  - "))?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows what going back would lose, or that it is done.
+pub fn losses(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
+    if losses.is_empty() {
+        return writeln!(out, "Synapse authenticates its users by itself.");
+    }
+    for loss in losses {
+        writeln!(
+            out,
+            "{} {}: {}",
+            loss.count,
+            loss.what,
+            loss.samples.join(", ")
+        )?;
+        writeln!(out, "{}", wrapped(loss.meaning, "    "))?;
+    }
+    writeln!(
+        out,
+        "\nNothing was done. If this may be lost, run `syn2mas rollback --accept-loss`; what MAS's \
+         database has is kept in a backup."
+    )
+}
+
+/// Shows where things stand.
+pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
+    writeln!(out, "{}\n", status.summary)?;
+    let none = |list: &[String]| match list {
+        [] => "none".to_owned(),
+        list => list.join(", "),
+    };
+    writeln!(out, "running units:   {}", none(&status.running))?;
+    writeln!(out, "held down:       {}", none(&status.held))?;
+    for (file, on) in &status.switches {
+        let state = match on {
+            Some(true) => "full",
+            Some(false) => "empty",
+            None => "unknown",
+        };
+        writeln!(out, "{:<17}{state}", format!("{file}:"))?;
+    }
+    writeln!(out, "MAS's database:  {}", status.mas_database)?;
+    let synapse = status.synapse.as_deref().unwrap_or("does not answer");
+    writeln!(out, "Synapse:         {synapse}")?;
+    if let Some(backup) = &status.memory.backup {
+        writeln!(out, "backup:          {}", backup.display())?;
+    }
+    if let Some(last) = status.journal.last() {
+        writeln!(
+            out,
+            "last in journal: {} {} {:?} {}",
+            last.at, last.step, last.phase, last.said
+        )?;
+    }
+    match &status.next {
+        Some(next) => writeln!(out, "\nnext: {next}"),
+        None => Ok(()),
+    }
+}
+
+/// Shows the head of the table of a comparison.
+pub fn report_head(out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}{:>10}",
+        "", "expected", "in MAS", "missing", "extra", "changed", "used"
+    )
+}
+
+/// Shows a line of the table of a comparison.
+pub fn report_line(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}{:>10}",
+        report.entity,
+        report.expected,
+        report.actual,
+        report.missing,
+        report.extra,
+        report.changed,
+        report.used
+    )
+}
+
+/// Shows the rows that differ.
+pub fn rows(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    for row in &report.rows {
+        let kind = match row.kind {
+            Kind::Missing => "missing",
+            Kind::Extra => "extra",
+            Kind::Changed => "changed",
+        };
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        let key: Vec<String> = row
+            .key
+            .iter()
+            .map(|(name, value)| format!("{name} {}", text(value)))
+            .collect();
+        writeln!(out, "\n{}: {kind}: {}", report.entity, key.join(", "))?;
+        for (name, [expected, actual]) in &row.columns {
+            writeln!(
+                out,
+                "    {name}: {} expected, {} found",
+                text(expected),
+                text(actual)
+            )?;
+        }
+    }
+    let total = report.missing + report.extra + report.changed;
+    let left = total - report.rows.len() as u64;
+    if left > 0 {
+        writeln!(out, "\n{}: {left} more rows differ", report.entity)?;
+    }
+    if report.more {
+        writeln!(
+            out,
+            "\n{}: there may be more, which were not looked for",
+            report.entity
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! What a person reads about the options.
+
+use minijinja::{Environment, context};
+use serde::Serialize;
+
+use super::nix;
+use crate::{
+    config::tree::{Node, Section, Shape},
+    rules::check::expected,
+    schema::OLDEST,
+};
+
+/// An option as the reference shows it, and as `mas2nix options --json` prints it.
+#[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
+pub struct Entry {
+    /// Path in MAS's configuration.
+    pub path: String,
+    /// NixOS option.
+    pub option: String,
+    /// What it takes, in words.
+    pub r#type: String,
+    /// What it does, as Markdown.
+    pub description: String,
+    /// The texts it takes, if it takes one of several.
+    pub choices: Vec<String>,
+    /// Whether it has to be there when what contains it is there.
+    pub required: bool,
+    /// Whether `null` is accepted.
+    pub nullable: bool,
+    /// What MAS uses in its absence.
+    pub default: Option<serde_json::Value>,
+    /// The same in words, where it is no constant.
+    pub default_text: Option<String>,
+    /// A value to show.
+    pub example: Option<serde_json::Value>,
+    /// First MAS version that has it.
+    pub since: String,
+    /// First MAS version that no longer has it.
+    pub removed: Option<String>,
+    /// Whether its value must never be seen.
+    pub secret: bool,
+    /// The option that names a file with the value.
+    pub file_option: Option<String>,
+    /// Whether it is a group of other options.
+    pub group: bool,
+}
+
+/// All options of a schema, in its order.
+#[must_use]
+pub fn entries(settings: &Node) -> Vec<Entry> {
+    let nodes = settings.descendants();
+    nodes
+        .into_iter()
+        .map(|(path, node)| {
+            let (parent, name) = path.rsplit_once('.').unwrap_or(("", &path));
+            let parent = if parent.is_empty() {
+                Some(settings)
+            } else {
+                settings.find(parent)
+            };
+            let section = parent.and_then(Node::section);
+            // An entry of a list is no option of the section around the list.
+            let section = section.filter(|section| section.get(name).is_some());
+            entry(&path, node, section.map(|section| (section, name)))
+        })
+        .collect()
+}
+
+fn entry(path: &str, node: &Node, section: Option<(&Section, &str)>) -> Entry {
+    let steps: Vec<String> = crate::config::tree::steps(path)
+        .map(|step| {
+            if step == "[]" {
+                "*".to_owned()
+            } else {
+                nix::key(step)
+            }
+        })
+        .collect();
+    let twin = section.filter(|_| node.secret);
+    Entry {
+        path: path.to_owned(),
+        option: format!(
+            "services.matrix-authentication-service.settings.{}",
+            steps.join(".")
+        ),
+        r#type: expected(&node.shape),
+        description: description(node, section),
+        choices: match &node.shape {
+            Shape::Choice(choices) => choices.iter().map(|choice| choice.value.clone()).collect(),
+            _ => Vec::new(),
+        },
+        required: section.map_or(node.required, |(section, name)| section.requires(name)),
+        nullable: node.nullable,
+        default: node.default.clone(),
+        default_text: node.default_text.clone(),
+        example: node.example.clone(),
+        since: node.since.to_string(),
+        removed: node.removed.as_ref().map(ToString::to_string),
+        secret: node.secret,
+        file_option: twin.and_then(|(section, name)| section.file_twin(name)),
+        group: matches!(node.shape, Shape::Section(_) | Shape::List(_)),
+    }
+}
+
+/// An option's description with everything that follows from the schema, as Markdown.
+#[must_use]
+pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
+    let mut parts = vec![node.description.clone()];
+    if let Shape::Choice(choices) = &node.shape {
+        let lines = choices.iter().map(|choice| {
+            let mut line = format!("- `\"{}\"`: {}", choice.value, choice.description);
+            if choice.since > node.since {
+                line += &format!(" Needs MAS {} or newer.", choice.since);
+            }
+            line
+        });
+        parts.push(lines.collect::<Vec<_>>().join("\n"));
+    }
+    if let Some(meaning) = &node.null_means {
+        parts.push(format!("`null` means: {meaning}."));
+    }
+    if node.secret {
+        let twin = section.and_then(|(section, name)| section.file_twin(name));
+        let instead = match twin {
+            Some(twin) => format!("Use `{twin}`."),
+            None => "Put it into a file of its own and name that in `extraConfigFiles`.".to_owned(),
+        };
+        parts.push(format!(
+            "A secret: the module refuses it, because everyone could read it in the Nix store. {instead}"
+        ));
+    }
+    if node.since > OLDEST {
+        parts.push(format!("Needs MAS {} or newer.", node.since));
+    }
+    if let Some(removed) = &node.removed {
+        parts.push(format!("Gone since MAS {removed}."));
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n\n")
+}
+
+/// The option reference.
+///
+/// # Errors
+///
+/// If the template is wrong.
+pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
+    let all = entries(settings);
+    let sections: Vec<_> = settings
+        .section()
+        .into_iter()
+        .flat_map(|section| &section.options)
+        .map(|(name, node)| {
+            let own = all
+                .iter()
+                .filter(|e| crate::config::tree::steps(&e.path).next() == Some(name));
+            let own: Vec<_> = own
+                .skip(1)
+                .filter(|e| !e.path.ends_with("[]"))
+                .map(shown)
+                .collect();
+            context! { name, description => node.description, entries => own }
+        })
+        .collect();
+    let newest = crate::schema::NEWEST.to_string();
+    render(
+        include_str!("templates/options.md.j2"),
+        context! { sections, newest },
+    )
+}
+
+/// The reference of the module's own options.
+///
+/// # Errors
+///
+/// If the template is wrong.
+pub fn module(module: &Node) -> Result<String, minijinja::Error> {
+    let entries: Vec<_> = entries(module)
+        .iter()
+        .filter(|entry| !entry.path.starts_with("settings.") && !entry.path.contains("[]"))
+        .filter(|entry| !entry.group || entry.default.is_some() || entry.nullable)
+        .filter(|entry| !entry.description.is_empty())
+        .map(|entry| Entry {
+            required: false,
+            path: entry.path.replace('*', "<name>"),
+            ..entry.clone()
+        })
+        .map(|entry| shown(&entry))
+        .collect();
+    render(include_str!("templates/module.md.j2"), context! { entries })
+}
+
+/// The reference of what can be found before a migration, by chapter.
+///
+/// # Errors
+///
+/// If the template is wrong.
+pub fn findings(chapters: impl Serialize) -> Result<String, minijinja::Error> {
+    render(
+        include_str!("templates/findings.md.j2"),
+        context! { chapters => minijinja::Value::from_serialize(chapters) },
+    )
+}
+
+fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_keep_trailing_newline(true);
+    environment.render_str(template, context)
+}
+
+fn shown(entry: &Entry) -> minijinja::Value {
+    let mut facts = vec![if entry.choices.is_empty() {
+        format!("Takes {}", entry.r#type)
+    } else {
+        "Takes one of these".to_owned()
+    }];
+    if entry.required {
+        facts.push("required".to_owned());
+    }
+    match (&entry.default_text, &entry.default) {
+        (Some(text), _) => facts.push(format!("default: {text}")),
+        (None, Some(value)) => facts.push(format!("default: `{}`", nix::value(value))),
+        (None, None) => {}
+    }
+    if let Some(example) = &entry.example {
+        facts.push(format!("for example `{}`", nix::value(example)));
+    }
+    context! { path => entry.path, description => entry.description, facts }
+}

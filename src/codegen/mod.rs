@@ -1,0 +1,237 @@
+//! From the schema and its rules to the files that users evaluate and read.
+
+pub mod docs;
+pub mod host_files;
+pub mod json_schema;
+pub mod nix;
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use similar::TextDiff;
+
+use crate::{
+    config::tree::{self, Node},
+    rules::Rule,
+    util::atomic_write,
+};
+
+/// Where the generated Nix files lie. Nothing else belongs there.
+pub const GENERATED: &str = "modules/generated";
+
+/// A file that the compiler writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Where it goes, from the root of the repository.
+    pub path: PathBuf,
+    /// What is in it.
+    pub content: String,
+}
+
+/// A file that differs from what the compiler would write.
+#[derive(Clone, Debug)]
+pub struct Stale {
+    /// Where it is, from the root of the repository.
+    pub path: PathBuf,
+    /// What would change, as a unified diff.
+    pub diff: String,
+}
+
+/// Why a file could not be compiled or written.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// What was generated is not Nix, which is a bug.
+    #[error("{path}: the generated file is not valid Nix: {reason}")]
+    InvalidNix {
+        /// The artifact.
+        path: PathBuf,
+        /// What the parser or formatter said.
+        reason: String,
+    },
+    /// A template failed, which is a bug.
+    #[error("a documentation template failed: {0}")]
+    Template(#[from] minijinja::Error),
+    /// Reading or writing failed.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Everything the compiler writes.
+///
+/// # Errors
+///
+/// Only if the compiler itself is wrong: see [`CompileError`].
+pub fn artifacts(settings: &Node, rules: &[Rule]) -> Result<Vec<Artifact>, CompileError> {
+    let mut artifacts = Vec::new();
+    for (path, source) in nix::generated(settings, rules) {
+        let path = Path::new(GENERATED).join(path);
+        let content = format_nix(&path, &source)?;
+        artifacts.push(Artifact { path, content });
+    }
+    artifacts.push(Artifact {
+        path: "docs/options.md".into(),
+        content: docs::options(settings)?,
+    });
+    artifacts.push(Artifact {
+        path: "docs/module-options.md".into(),
+        content: docs::module(&tree::module())?,
+    });
+    artifacts.push(Artifact {
+        path: "docs/config.schema.json".into(),
+        content: json_schema::text(settings),
+    });
+    Ok(artifacts)
+}
+
+/// A value in Nix, formatted like a file.
+///
+/// # Errors
+///
+/// Only if the compiler itself is wrong.
+pub fn nix_value(value: &serde_json::Value) -> Result<String, CompileError> {
+    format_nix(Path::new("value.nix"), &nix::value(value))
+}
+
+/// Parses and formats a Nix file.
+fn format_nix(path: &Path, source: &str) -> Result<String, CompileError> {
+    let invalid = |reason: String| CompileError::InvalidNix {
+        path: path.to_owned(),
+        reason,
+    };
+    let parsed = rnix::Root::parse(source);
+    if let Some(error) = parsed.errors().first() {
+        return Err(invalid(error.to_string()));
+    }
+    nixfmt_rs::format(source)
+        .map_err(|error| invalid(nixfmt_rs::format_error(source, None, &error)))
+}
+
+/// Writes all artifacts below a directory, each file whole or not at all, and removes what an
+/// older compiler left in [`GENERATED`].
+///
+/// # Errors
+///
+/// If a file cannot be written or removed.
+pub fn write(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, CompileError> {
+    let mut changed = Vec::new();
+    for stale in stale(out, artifacts)? {
+        let path = out.join(&stale.path);
+        let found = artifacts
+            .iter()
+            .find(|artifact| artifact.path == stale.path);
+        let done = match found {
+            Some(artifact) => atomic_write::replace(&path, &artifact.content, 0o644),
+            None => fs::remove_file(&path),
+        };
+        done.map_err(|source| CompileError::File {
+            path: path.clone(),
+            source,
+        })?;
+        tracing::debug!(file = %path.display(), "replaced");
+        changed.push(stale.path);
+    }
+    Ok(changed)
+}
+
+/// Writes all artifacts below a directory, each file whole or not at all; those below `bin` can be
+/// executed. Nothing else there is touched.
+///
+/// # Errors
+///
+/// If a file cannot be read or written.
+pub fn write_all(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, CompileError> {
+    let mut changed = Vec::new();
+    for artifact in artifacts {
+        let path = out.join(&artifact.path);
+        if read(&path)?.as_ref() == Some(&artifact.content) {
+            continue;
+        }
+        let program = path.parent().is_some_and(|parent| parent.ends_with("bin"));
+        atomic_write::replace(
+            &path,
+            &artifact.content,
+            if program { 0o755 } else { 0o644 },
+        )
+        .map_err(|source| CompileError::File {
+            path: path.clone(),
+            source,
+        })?;
+        changed.push(artifact.path.clone());
+    }
+    Ok(changed)
+}
+
+/// The files below a directory that differ from the artifacts: changed, missing, or left over.
+///
+/// # Errors
+///
+/// If a file cannot be read.
+pub fn stale(out: &Path, artifacts: &[Artifact]) -> Result<Vec<Stale>, CompileError> {
+    let mut stale = Vec::new();
+    for artifact in artifacts {
+        let old = read(&out.join(&artifact.path))?.unwrap_or_default();
+        if old != artifact.content {
+            stale.push(difference(&artifact.path, &old, &artifact.content));
+        }
+    }
+    let known: BTreeSet<&Path> = artifacts.iter().map(|a| a.path.as_path()).collect();
+    for path in present(out, Path::new(GENERATED))? {
+        if !known.contains(path.as_path()) {
+            let old = read(&out.join(&path))?.unwrap_or_default();
+            stale.push(difference(&path, &old, ""));
+        }
+    }
+    Ok(stale)
+}
+
+fn difference(path: &Path, old: &str, new: &str) -> Stale {
+    let name = path.display().to_string();
+    let diff = TextDiff::from_lines(old, new);
+    Stale {
+        path: path.to_owned(),
+        diff: diff.unified_diff().header(&name, &name).to_string(),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, CompileError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(CompileError::File {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// The files below a directory, from `root`.
+fn present(root: &Path, directory: &Path) -> Result<Vec<PathBuf>, CompileError> {
+    let failed = |source| CompileError::File {
+        path: root.join(directory),
+        source,
+    };
+    let mut files = Vec::new();
+    let entries = match fs::read_dir(root.join(directory)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let path = directory.join(entry.file_name());
+        if entry.file_type().map_err(failed)?.is_dir() {
+            files.extend(present(root, &path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,174 @@
+//! What the module's options come to, for NixOS: default settings, units, the service's manifest,
+//! Synapse's part, and routes.
+
+use super::{expr::Here, header};
+use crate::{
+    deploy::{
+        cutover_files, defaults, manifests,
+        routes::{self, Site},
+        synapse_overlay,
+        units::{self, Inherits, Kind, Sandbox, Unit},
+    },
+    expr::{Entry, Term, entry},
+};
+
+/// The files, each with its path.
+pub fn files() -> Vec<(String, String)> {
+    let synapse: Term = vec![
+        entry("section", synapse_overlay::section()),
+        entry("overlay", synapse_overlay::overlay()),
+    ]
+    .into();
+    let service: Term = vec![
+        entry("manifest", manifests::section()),
+        entry("migration", manifests::migration()),
+        entry("databaseSql", lines(manifests::database_sql())),
+        entry(
+            "databasePasswordSql",
+            lines(manifests::database_password_sql()),
+        ),
+        entry("tools", tools()),
+    ]
+    .into();
+    [
+        ("defaults", "src/defaults.rs", defaults::section()),
+        ("routes", "src/routes.rs", routes()),
+        ("service", "src/manifest.rs", service),
+        ("synapse", "src/delegation.rs", synapse),
+        ("units", "src/units", units()),
+    ]
+    .map(|(name, origin, term)| (format!("{name}.nix"), file(origin, &term)))
+    .into()
+}
+
+fn file(origin: &str, term: &Term) -> String {
+    let body = Here::module().expression(term);
+    let mut arguments = vec!["lib", "cfg"];
+    arguments.extend(body.contains("older ").then_some("older"));
+    let matches = if body.contains("matches formats.") {
+        "let inherit (import ../formats.nix) formats matches; in "
+    } else {
+        ""
+    };
+    format!(
+        "{}{{ {}, ... }}: {matches}{body}",
+        header(origin),
+        arguments.join(", ")
+    )
+}
+
+fn lines(items: Vec<crate::expr::Item>) -> Term {
+    Term::Lines(Box::new(items.into()))
+}
+
+fn tools() -> Term {
+    let tools = manifests::tools().into_iter();
+    Term::Section(tools.map(|tool| entry(tool.name, tool.script())).collect())
+}
+
+fn routes() -> Term {
+    let sites = |print: fn(&Site) -> Vec<crate::expr::Item>| {
+        let sites = routes::sites().into_iter();
+        let sites = sites.map(|site| {
+            let text = lines(print(&site));
+            let value = vec![entry("host", site.host), entry("text", text)];
+            entry(site.name, value).when(site.when)
+        });
+        Term::Section(sites.collect())
+    };
+    vec![
+        entry("nginx", sites(|site| routes::nginx(&site.locations))),
+        entry("nginxHttp", lines(routes::nginx_http())),
+        entry("caddy", sites(routes::caddy)),
+        entry("cutover", cutover()),
+    ]
+    .into()
+}
+
+/// What the proxies include from the cutover on, under the names of the files.
+fn cutover() -> Vec<Entry> {
+    [
+        (cutover_files::nginx(), routes::nginx_compat()),
+        (cutover_files::caddy(), routes::caddy_compat()),
+    ]
+    .map(|(switch, text)| entry(switch.source, lines(text)).when(switch.when))
+    .into()
+}
+
+fn units() -> Term {
+    let of = |kind: Kind| {
+        let units = units::all()
+            .into_iter()
+            .filter(move |unit| unit.kind == kind);
+        let entries = units.map(|unit| Entry {
+            name: unit.name,
+            when: unit.when.clone(),
+            value: declaration(unit).into(),
+        });
+        Term::Section(entries.collect())
+    };
+    let sandboxes = Sandbox::ALL.iter();
+    let sandboxes = sandboxes.map(|part| entry(part.name(), part.directives()));
+    vec![
+        entry("sandboxes", Term::Section(sandboxes.collect())),
+        entry("services", of(Kind::Service)),
+        entry("sockets", of(Kind::Socket)),
+        entry("timers", of(Kind::Timer)),
+        entry("tmpfiles", units::tmpfiles()),
+    ]
+    .into()
+}
+
+/// A unit under the names that NixOS has for systemd's directives.
+fn declaration(unit: Unit) -> Vec<Entry> {
+    let (mut entries, mut other) = (Vec::new(), Vec::new());
+    for directive in unit.unit {
+        match nixos_name(directive.name) {
+            Some(name) => entries.push(Entry { name, ..directive }),
+            None => other.push(directive),
+        }
+    }
+    if !other.is_empty() {
+        entries.push(entry("unitConfig", other));
+    }
+    let mut own = Vec::new();
+    for directive in unit.body {
+        if directive.name == "ListenStream" {
+            entries.push(Entry {
+                name: "listenStreams",
+                ..directive
+            });
+        } else {
+            own.push(directive);
+        }
+    }
+    if !unit.sandbox.is_empty() {
+        let names: Vec<&str> = unit.sandbox.iter().map(|part| part.name()).collect();
+        entries.push(entry("sandbox", crate::expr::texts(&names)));
+    }
+    if unit.inherits != Inherits::Nothing {
+        entries.push(entry("inherits", unit.inherits.name()));
+    }
+    let config = match unit.kind {
+        Kind::Service => "serviceConfig",
+        Kind::Socket => "socketConfig",
+        Kind::Timer => "timerConfig",
+    };
+    entries.push(entry(config, own));
+    if !unit.wanted_by.is_empty() {
+        entries.push(entry("wantedBy", crate::expr::texts(&unit.wanted_by)));
+    }
+    entries
+}
+
+/// What NixOS calls a directive of `[Unit]`, where it has an option for it.
+fn nixos_name(directive: &str) -> Option<&'static str> {
+    Some(match directive {
+        "After" => "after",
+        "Before" => "before",
+        "Description" => "description",
+        "Requires" => "requires",
+        "Wants" => "wants",
+        _ => return None,
+    })
+}

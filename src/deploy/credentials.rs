@@ -1,0 +1,176 @@
+//! Options that name files, made to work for a service that may not read them.
+//!
+//! A file elsewhere becomes a systemd credential. Where MAS would take a final newline for a part
+//! of the secret, the service gets a copy without one. Both are known only when the service
+//! starts, so paths contain `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}` until then.
+//!
+//! `modules/files.nix` does the same to NixOS's settings; `tests/render.rs` holds the two together.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::config::tree::{Node, steps};
+
+/// An option that names a file or a directory.
+#[derive(Clone, Debug)]
+pub struct FileOption {
+    /// Its path, with `[]` for list entries.
+    pub path: String,
+    /// What MAS makes of the file.
+    pub kind: Kind,
+}
+
+/// What MAS makes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It ignores white space around what is in it.
+    Trimmed,
+    /// It uses every byte.
+    Raw,
+    /// It reads every file in this directory.
+    Directory,
+}
+
+impl Kind {
+    /// What it is called in Nix and in the manifest.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Trimmed => "trimmed",
+            Kind::Raw => "raw",
+            Kind::Directory => "directory",
+        }
+    }
+}
+
+/// All options that name files.
+#[must_use]
+pub fn options(settings: &Node) -> Vec<FileOption> {
+    let nodes = settings.descendants().into_iter();
+    let files = nodes.filter_map(|(path, node)| {
+        let kind = match (path.as_str(), node.read_raw) {
+            ("secrets.keys_dir", _) => Kind::Directory,
+            (path, _) if !path.ends_with("_file") => return None,
+            (_, true) => Kind::Raw,
+            (_, false) => Kind::Trimmed,
+        };
+        Some(FileOption { path, kind })
+    });
+    files.collect()
+}
+
+/// Settings with the paths that the service will see, and how the files get there.
+#[derive(Clone, Debug, Default)]
+pub struct Placed {
+    /// The settings.
+    pub settings: Value,
+    /// Credentials to load: the file of each name.
+    pub credentials: BTreeMap<String, String>,
+    /// Copies to make: `{"kind", "source", "target"}`.
+    pub copies: Vec<Value>,
+}
+
+/// Directories that the service reads by itself.
+const OWN: &[&str] = &[
+    "/var/lib/matrix-authentication-service/",
+    "/run/matrix-authentication-service/",
+];
+
+/// Where credentials are, in MAS's own unit and, by the variable, in every other one.
+const CREDENTIALS: &[&str] = &["${CREDENTIALS_DIRECTORY}/", "/run/credentials/"];
+
+/// Whether the service can read this file by itself, as it is or as a credential that it has.
+#[must_use]
+pub fn is_own(path: &str) -> bool {
+    let prefixes = OWN.iter().chain(CREDENTIALS);
+    prefixes.clone().any(|own| path.starts_with(own))
+}
+
+/// The name of the credential that a path stands for: `b` of `${CREDENTIALS_DIRECTORY}/b`, and of
+/// `/run/credentials/a.service/b`.
+#[must_use]
+pub fn credential(path: &str) -> Option<&str> {
+    let mut steps = path.split('/');
+    match steps.next()? {
+        "${CREDENTIALS_DIRECTORY}" => steps.next(),
+        _ if is_credential(path) => steps.nth(3),
+        _ => None,
+    }
+}
+
+/// The path with its variable in the form that systemd replaces within a word.
+#[must_use]
+pub fn with_braces(path: &str) -> String {
+    path.replace("$CREDENTIALS_DIRECTORY/", "${CREDENTIALS_DIRECTORY}/")
+}
+
+fn is_credential(path: &str) -> bool {
+    CREDENTIALS.iter().any(|own| path.starts_with(own))
+}
+
+/// Places the files that settings name.
+#[must_use]
+pub fn place(options: &[FileOption], settings: &Value) -> Placed {
+    let mut placed = Placed {
+        settings: settings.clone(),
+        ..Placed::default()
+    };
+    let mut settings = settings.clone();
+    for option in options {
+        let steps: Vec<&str> = steps(&option.path).collect();
+        walk(&mut settings, &steps, "", &mut |name, value| {
+            let Some(path) = value.as_str().map(str::to_owned) else {
+                return;
+            };
+            let path = with_braces(&path);
+            let foreign =
+                path.starts_with('/') && !is_own(&path) && !path.starts_with("/nix/store/");
+            let is_credential = foreign || is_credential(&path);
+            let source = if foreign {
+                placed.credentials.insert(name.to_owned(), path);
+                format!("${{CREDENTIALS_DIRECTORY}}/{name}")
+            } else {
+                path
+            };
+            let copied =
+                option.kind == Kind::Raw || (option.kind == Kind::Directory && is_credential);
+            *value = if copied {
+                let target = format!("${{RUNTIME_DIRECTORY}}/{name}");
+                placed.copies.push(json!({
+                    "kind": option.kind.name(), "source": source, "target": target,
+                }));
+                target.into()
+            } else {
+                source.into()
+            };
+        });
+    }
+    placed.settings = settings;
+    placed
+}
+
+/// Visits the values of an option, each with its concrete path, list indices being steps too.
+fn walk(value: &mut Value, steps: &[&str], at: &str, visit: &mut impl FnMut(&str, &mut Value)) {
+    let join = |step: &str| {
+        if at.is_empty() {
+            step.to_owned()
+        } else {
+            format!("{at}.{step}")
+        }
+    };
+    match (steps, value) {
+        ([], value) => visit(at, value),
+        (["[]", rest @ ..], Value::Array(items)) => {
+            for (i, item) in items.iter_mut().enumerate() {
+                walk(item, rest, &join(&i.to_string()), visit);
+            }
+        }
+        ([step, rest @ ..], Value::Object(entries)) => {
+            if let Some(value) = entries.get_mut(*step) {
+                walk(value, rest, &join(step), visit);
+            }
+        }
+        _ => {}
+    }
+}

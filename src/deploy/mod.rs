@@ -1,0 +1,9 @@
+//! What a host gets: MAS's settings, systemd units, routes, Synapse's part, and the files between them.
+
+pub mod credentials;
+pub mod cutover_files;
+pub mod defaults;
+pub mod manifests;
+pub mod routes;
+pub mod synapse_overlay;
+pub mod units;

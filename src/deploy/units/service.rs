@@ -1,0 +1,449 @@
+//! The services: MAS itself, and the one-shots before and beside it.
+
+use super::{Inherits, Kind, NAME, Sandbox, Unit, after_cutover, described, socket};
+use crate::{
+    deploy::synapse_overlay,
+    expr::{
+        Entry, Expr, Item, Term, all, any, either, enabled, entry, item, items, known, not,
+        template, texts,
+    },
+    service::prepare::MAIN_RUNTIME_DIRECTORY,
+};
+
+const SECRETS: &str = "matrix-authentication-service-secrets.service";
+const DATABASE: &str = "matrix-authentication-service-database.service";
+const MIGRATE_DATABASE: &str = "matrix-authentication-service-migrate-database.service";
+const SOCKET: &str = "matrix-authentication-service.socket";
+const SERVER: &str = "matrix-authentication-service.service";
+
+/// Names under which PostgreSQL is known: NixOS has a target that is reached when roles and
+/// databases are there too, Debian has a service for all clusters.
+pub const POSTGRESQL: &[&str] = &["postgresql.service", "postgresql.target"];
+
+/// Makes the secrets that are not there yet, and looks whether the others are.
+pub fn secrets() -> Unit {
+    let group = either(synapse_overlay::here(), known("synapse.group"), NAME);
+    let mut body = vec![
+        entry("Type", "oneshot"),
+        entry("RemainAfterExit", true),
+        entry(
+            "ExecStart",
+            vec![
+                item(template("{toolsPackage}/bin/mas-service secrets")),
+                // As root, who may read everybody's files.
+                item(template("!{toolsPackage}/bin/mas-service check-secrets")),
+            ],
+        ),
+        entry("User", NAME),
+        entry("Group", group),
+        entry("ReadWritePaths", vec![item(known("secrets.directory"))]),
+        entry("CapabilityBoundingSet", "CAP_DAC_READ_SEARCH"),
+        entry("PrivateTmp", true),
+        entry("ProtectHome", "read-only"),
+        entry(
+            "SystemCallFilter",
+            texts(&["@system-service", "~@privileged", "~@resources", "@chown"]),
+        ),
+    ];
+    // A secret that another unit makes may come a moment later.
+    body.extend(retries());
+    Unit {
+        name: "matrix-authentication-service-secrets",
+        kind: Kind::Service,
+        when: None,
+        unit: described(
+            "Secrets of Matrix Authentication Service",
+            vec![
+                entry(
+                    "Before",
+                    vec![items(known("synapse.units")).when(delegated())],
+                ),
+                retried(),
+            ],
+        ),
+        inherits: Inherits::Order,
+        sandbox: vec![Sandbox::Common, Sandbox::Offline, Sandbox::NoJit],
+        body,
+        wanted_by: vec!["multi-user.target"],
+    }
+}
+
+/// Makes the role and the database in the PostgreSQL of this host.
+pub fn database() -> Unit {
+    let has_password = || enabled("computed.generate.database");
+    let mut body = one_shot(Term::Text(vec![
+        template(
+            "{postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 \
+             --port={#postgresqlPort} --dbname=postgres \
+             --file=/etc/matrix-authentication-service/database.sql",
+        ),
+        either(
+            has_password(),
+            " --file=/etc/matrix-authentication-service/database-password.sql",
+            "",
+        ),
+    ]));
+    body.extend([
+        entry("RemainAfterExit", true),
+        entry("User", "postgres"),
+        entry(
+            "LoadCredential",
+            vec![item(template("password:{secrets.directory}/database"))],
+        )
+        .when(has_password()),
+    ]);
+    Unit {
+        name: "matrix-authentication-service-database",
+        kind: Kind::Service,
+        when: Some(enabled("createDatabase")),
+        unit: described(
+            "Database of Matrix Authentication Service",
+            vec![
+                entry("After", vec![items(texts(POSTGRESQL)), item(SECRETS)]),
+                entry("Requires", vec![item(SECRETS)]),
+                entry("Wants", texts(POSTGRESQL)),
+                retried(),
+            ],
+        ),
+        inherits: Inherits::Nothing,
+        sandbox: vec![
+            Sandbox::Common,
+            Sandbox::Unprivileged,
+            Sandbox::Offline,
+            Sandbox::NoJit,
+        ],
+        body,
+        wanted_by: vec!["multi-user.target"],
+    }
+}
+
+/// Brings the tables to the state that this MAS expects. That takes the settings of the database
+/// and no others, so it does not depend on secrets that come only with MAS's own unit.
+pub fn migrate_database() -> Unit {
+    let mut body = one_shot(template(
+        "{toolsPackage}/bin/mas-service run --only database -- database migrate",
+    ));
+    body.extend(with_credentials(
+        "matrix-authentication-service-migrate-database",
+        known("computed.databaseCredentials"),
+    ));
+    body.push(entry("RemainAfterExit", true));
+    Unit {
+        name: "matrix-authentication-service-migrate-database",
+        kind: Kind::Service,
+        when: None,
+        unit: described(
+            "Database migrations of Matrix Authentication Service",
+            vec![
+                entry("After", started_before()),
+                entry("Requires", required()),
+                entry("Wants", wanted()),
+                after_cutover(),
+                retried(),
+            ],
+        ),
+        inherits: Inherits::Everything,
+        sandbox: vec![
+            Sandbox::Common,
+            Sandbox::Unprivileged,
+            Sandbox::DatabaseOnly,
+            Sandbox::NoJit,
+        ],
+        body,
+        wanted_by: Vec::new(),
+    }
+}
+
+/// MAS.
+pub fn server() -> Unit {
+    let is_role = |role: &str| known("role").is(role);
+    let command = |arguments: &str| {
+        Term::Text(vec![
+            template(&format!("{{package}}/bin/mas-cli {arguments}")),
+            config_arguments(),
+        ])
+    };
+    let mut body = vec![
+        entry("Type", "notify-reload"),
+        // The configuration is there for any command, the administrator's own too.
+        entry(
+            "ExecStartPre",
+            vec![item(template("{toolsPackage}/bin/mas-service prepare"))],
+        ),
+        entry(
+            "ExecStart",
+            either(
+                is_role("worker"),
+                command("worker"),
+                either(
+                    is_role("server"),
+                    command("server --no-migrate --no-worker"),
+                    command("server --no-migrate"),
+                ),
+            ),
+        ),
+        entry("WatchdogSec", "1min"),
+        entry("LimitNOFILE", "65536"),
+        entry("MemoryHigh", "2G"),
+        entry("MemoryMax", "3G"),
+        entry("TasksMax", "1024"),
+    ];
+    body.extend(restarts());
+    body.extend([entry("User", NAME), entry("Group", NAME)]);
+    // A socket may lie in this directory; configuration and secrets have modes of their own.
+    body.extend(in_own_directories(
+        NAME,
+        "0755",
+        known("computed.credentials"),
+    ));
+    let sockets = || all([socket::activated(), not(is_role("worker"))]);
+    Unit {
+        name: NAME,
+        kind: Kind::Service,
+        when: None,
+        unit: described(
+            "Matrix Authentication Service",
+            vec![
+                entry(
+                    "After",
+                    vec![
+                        items(started_before()),
+                        item(MIGRATE_DATABASE),
+                        item(SOCKET).when(sockets()),
+                    ],
+                ),
+                entry(
+                    "Before",
+                    vec![items(known("synapse.units")).when(delegated())],
+                ),
+                entry(
+                    "Requires",
+                    vec![
+                        items(required()),
+                        item(MIGRATE_DATABASE),
+                        item(SOCKET).when(sockets()),
+                    ],
+                ),
+                entry("Wants", wanted()),
+                after_cutover(),
+                retried(),
+            ],
+        ),
+        inherits: Inherits::Nothing,
+        sandbox: vec![Sandbox::Common, Sandbox::Unprivileged, Sandbox::Networked],
+        body,
+        wanted_by: vec!["multi-user.target"],
+    }
+}
+
+/// The arguments that name MAS's configuration files, each with a space before it.
+fn config_arguments() -> Term {
+    let extra = Term::Each(
+        Box::new(known("computed.extraConfigFiles")),
+        Box::new(Term::Text(vec![" --config ".into(), Term::Entry])),
+    );
+    Term::Text(vec![
+        format!(" --config {MAIN_RUNTIME_DIRECTORY}/config.yaml")
+            .as_str()
+            .into(),
+        Term::Join(Box::new(extra), ""),
+    ])
+}
+
+/// Creates the users that do not exist yet.
+pub fn users() -> Unit {
+    let mut body = one_shot(template("{toolsPackage}/bin/mas-service users"));
+    body.extend(with_credentials(
+        "matrix-authentication-service-users",
+        vec![
+            items(known("computed.credentials")),
+            items(known("computed.userCredentials")),
+        ],
+    ));
+    body.push(entry("RemainAfterExit", true));
+    let after = vec![
+        item(SERVER),
+        items(known("synapse.units")).when(delegated()),
+    ];
+    Unit {
+        name: "matrix-authentication-service-users",
+        kind: Kind::Service,
+        when: Some(all([
+            any([
+                not(known("users").is(serde_json::json!({}))),
+                not(known("admins").is(serde_json::json!([]))),
+            ]),
+            not(enabled("migration.enable")),
+        ])),
+        unit: described(
+            "Users of Matrix Authentication Service",
+            vec![
+                entry("After", after),
+                entry("Wants", texts(&[SERVER])),
+                retried(),
+            ],
+        ),
+        inherits: Inherits::Everything,
+        sandbox: vec![
+            Sandbox::Common,
+            Sandbox::Unprivileged,
+            Sandbox::Networked,
+            Sandbox::NoJit,
+        ],
+        body,
+        wanted_by: vec!["multi-user.target"],
+    }
+}
+
+/// Looks whether MAS, Synapse and the world fit together.
+pub fn doctor() -> Unit {
+    // The timer tries again.
+    let mut body = vec![
+        entry("Type", "oneshot"),
+        entry(
+            "ExecStart",
+            template("{toolsPackage}/bin/mas-service doctor"),
+        ),
+    ];
+    body.extend(as_mas("matrix-authentication-service-doctor"));
+    // Only warnings.
+    body.push(entry("SuccessExitStatus", "11"));
+    Unit {
+        name: "matrix-authentication-service-doctor",
+        kind: Kind::Service,
+        when: Some(enabled("doctor.enable")),
+        unit: described(
+            "Health check of Matrix Authentication Service and Synapse",
+            vec![
+                entry(
+                    "After",
+                    vec![
+                        items(started_before()),
+                        item(SERVER),
+                        items(known("synapse.units")).when(delegated()),
+                    ],
+                ),
+                entry("Requires", required()),
+                entry("Wants", wanted()),
+                after_cutover(),
+            ],
+        ),
+        inherits: Inherits::Everything,
+        sandbox: vec![
+            Sandbox::Common,
+            Sandbox::Unprivileged,
+            Sandbox::Public,
+            Sandbox::NoJit,
+        ],
+        body,
+        wanted_by: Vec::new(),
+    }
+}
+
+/// Looks regularly.
+pub fn doctor_timer() -> Unit {
+    Unit {
+        name: "matrix-authentication-service-doctor",
+        kind: Kind::Timer,
+        when: Some(enabled("doctor.enable")),
+        unit: described(
+            "Regular health check of Matrix Authentication Service and Synapse",
+            Vec::new(),
+        ),
+        inherits: Inherits::Nothing,
+        sandbox: Vec::new(),
+        body: vec![
+            entry("OnCalendar", known("doctor.schedule")),
+            entry("Persistent", true),
+            entry("RandomizedDelaySec", "30min"),
+        ],
+        wanted_by: vec!["timers.target"],
+    }
+}
+
+fn delegated() -> Expr {
+    enabled("synapse.enable")
+}
+
+/// What has to have been started before anything that uses the database.
+pub fn started_before() -> Vec<Item> {
+    vec![
+        item("network-online.target"),
+        item(SECRETS),
+        item(DATABASE).when(enabled("createDatabase")),
+        items(known("computed.dependencies")),
+    ]
+}
+
+pub fn required() -> Vec<Item> {
+    vec![
+        item(SECRETS),
+        item(DATABASE).when(enabled("createDatabase")),
+    ]
+}
+
+pub fn wanted() -> Vec<Item> {
+    vec![
+        item("network-online.target"),
+        items(known("computed.dependencies")),
+    ]
+}
+
+/// A command that is tried until it succeeds. What waits for it goes on waiting meanwhile.
+fn one_shot(command: Term) -> Vec<Entry> {
+    let mut entries = vec![entry("Type", "oneshot"), entry("ExecStart", command)];
+    entries.extend(retries());
+    entries
+}
+
+/// Tries again, like [`restarts`]; units that require this one do not see it fail in between.
+fn retries() -> Vec<Entry> {
+    let mut entries = restarts();
+    entries.push(entry("RestartMode", "direct"));
+    entries
+}
+
+/// Tries again and again, at longer and longer intervals.
+fn restarts() -> Vec<Entry> {
+    vec![
+        entry("Restart", "on-failure"),
+        entry("RestartSec", "1s"),
+        entry("RestartSteps", "6"),
+        entry("RestartMaxDelaySec", "1min"),
+    ]
+}
+
+/// A database that is not there yet is no reason to give up for good.
+fn retried() -> Entry {
+    entry("StartLimitIntervalSec", "0")
+}
+
+/// Runs as MAS's user, with its configuration and credentials.
+fn as_mas(runtime_directory: &str) -> Vec<Entry> {
+    with_credentials(runtime_directory, known("computed.credentials"))
+}
+
+/// Runs as the user of MAS's own unit, with credentials in a directory of its own.
+fn with_credentials(runtime_directory: &str, credentials: impl Into<Term>) -> Vec<Entry> {
+    let mut entries = vec![
+        entry("User", known("computed.user")),
+        entry("Group", known("computed.group")),
+    ];
+    entries.extend(in_own_directories(runtime_directory, "0700", credentials));
+    entries
+}
+
+fn in_own_directories(
+    runtime_directory: &str,
+    runtime_mode: &str,
+    credentials: impl Into<Term>,
+) -> Vec<Entry> {
+    vec![
+        entry("StateDirectory", NAME),
+        entry("StateDirectoryMode", "0700"),
+        entry("WorkingDirectory", "/var/lib/matrix-authentication-service"),
+        entry("RuntimeDirectory", runtime_directory),
+        entry("RuntimeDirectoryMode", runtime_mode),
+        entry("LoadCredential", credentials),
+    ]
+}

@@ -1,0 +1,3 @@
+//! MAS's own program, `mas-cli`.
+
+pub mod doctor;

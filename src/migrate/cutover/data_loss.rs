@@ -1,0 +1,187 @@
+//! What MAS's database has that did not come from the import: what going back would lose.
+
+use serde::Serialize;
+use sqlx::Row;
+
+use crate::migrate::{MigrateError, postgres::connection::Database, preflight::finding::SAMPLES};
+
+/// A kind of thing that would be lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    /// What.
+    pub what: &'static str,
+    /// How many.
+    pub count: i64,
+    /// Up to five of them.
+    pub samples: Vec<String>,
+    /// What it means for these users.
+    pub meaning: &'static str,
+}
+
+/// What to look for: a text for each row, `$1` being when the cutover was.
+const QUERIES: &[(&str, &str, &str)] = &[
+    (
+        "users",
+        "SELECT username FROM users WHERE created_at > $1",
+        "They have registered since. Synapse keeps the accounts, without a way to log in.",
+    ),
+    (
+        "passwords",
+        "SELECT u.username FROM user_passwords p JOIN users u USING (user_id)
+         WHERE p.created_at > $1 AND p.upgraded_from_id IS NULL AND u.created_at <= $1",
+        "They have changed their password since. The old one will be right again.",
+    ),
+    (
+        "sessions",
+        "SELECT u.username || coalesce(' ' || s.device_id, '') FROM compat_sessions s
+         JOIN users u USING (user_id) WHERE s.created_at > $1 AND s.finished_at IS NULL
+         UNION ALL SELECT u.username || coalesce(' ' || substring(
+             array_to_string(s.scope_list, ' ') FROM 'device:([^ ]+)'), '')
+         FROM oauth2_sessions s JOIN users u USING (user_id)
+         WHERE s.created_at > $1 AND s.finished_at IS NULL",
+        "They have logged in since, and will be logged out.",
+    ),
+    (
+        "refreshed sessions",
+        "SELECT DISTINCT u.username || coalesce(' ' || s.device_id, '') FROM compat_access_tokens t
+         JOIN compat_sessions s USING (compat_session_id) JOIN users u USING (user_id)
+         WHERE t.created_at > $1 AND s.created_at <= $1 AND s.finished_at IS NULL",
+        "Their clients have exchanged their tokens since, and will be logged out.",
+    ),
+    (
+        "browser sessions",
+        "SELECT u.username FROM user_sessions s JOIN users u USING (user_id)
+         WHERE s.created_at > $1 AND s.finished_at IS NULL",
+        "They are logged in to MAS's own pages, which will be gone.",
+    ),
+    (
+        "emails",
+        "SELECT u.username || ' ' || e.email FROM user_emails e JOIN users u USING (user_id)
+         WHERE e.created_at > $1 AND u.created_at <= $1",
+        "They have added the address since.",
+    ),
+    (
+        "upstream links",
+        "SELECT coalesce(u.username || ' ', '') || l.subject FROM upstream_oauth_links l
+         LEFT JOIN users u USING (user_id) WHERE l.created_at > $1
+           AND (u.created_at IS NULL OR u.created_at <= $1)",
+        "They have connected an account at an identity provider since.",
+    ),
+    (
+        "locked users",
+        "SELECT username FROM users WHERE locked_at > $1",
+        "They were locked since, and will not be locked any more.",
+    ),
+];
+
+/// What has come into MAS's database since the cutover, most important first; nothing if MAS has
+/// served nobody.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub async fn since(database: &Database, cut_over: &str) -> Result<Vec<Loss>, MigrateError> {
+    let mut connection = database.snapshot().await?;
+    let mut losses = Vec::new();
+    for (what, query, meaning) in QUERIES {
+        let sql = format!(
+            "SELECT count(*), (array_agg(sample ORDER BY sample))[1:{SAMPLES}]
+             FROM ({}) AS rows (sample)",
+            query.replace("$1", "$1::timestamptz")
+        );
+        let row = sqlx::query(&sql)
+            .bind(cut_over)
+            .fetch_one(&mut connection)
+            .await
+            .map_err(database.failed(&format!("cannot look for new {what}")))?;
+        let count: i64 = row.get(0);
+        if count > 0 {
+            let samples: Option<Vec<String>> = row.get(1);
+            losses.push(Loss {
+                what,
+                count,
+                samples: samples.unwrap_or_default(),
+                meaning,
+            });
+        }
+    }
+    Ok(losses)
+}
+
+/// Devices that exist in Synapse because somebody has logged in through MAS since the cutover, as
+/// localpart and device id.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub async fn devices_since(
+    database: &Database,
+    cut_over: &str,
+) -> Result<Vec<(String, String)>, MigrateError> {
+    let mut connection = database.snapshot().await?;
+    sqlx::query_as(
+        "SELECT u.username, n.device_id FROM (
+           SELECT user_id, device_id FROM compat_sessions WHERE created_at > $1::timestamptz
+           UNION SELECT user_id, substring(scope FROM '^urn:matrix:.*:?device:(.+)$')
+           FROM oauth2_sessions, unnest(scope_list) scope WHERE created_at > $1::timestamptz
+         ) n JOIN users u USING (user_id)
+         WHERE n.device_id IS NOT NULL AND NOT EXISTS (
+           SELECT FROM compat_sessions o WHERE o.user_id = n.user_id AND o.device_id = n.device_id
+             AND o.created_at <= $1::timestamptz)
+         ORDER BY 1, 2",
+    )
+    .bind(cut_over)
+    .fetch_all(&mut connection)
+    .await
+    .map_err(database.failed("cannot look for new devices"))
+}
+
+/// Access tokens of sessions that came from the import and have been ended since.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub async fn tokens_ended_since(
+    database: &Database,
+    cut_over: &str,
+) -> Result<Vec<String>, MigrateError> {
+    let mut connection = database.snapshot().await?;
+    sqlx::query_scalar(
+        "SELECT t.access_token FROM compat_access_tokens t
+         JOIN compat_sessions s USING (compat_session_id)
+         WHERE s.created_at <= $1::timestamptz AND s.finished_at > $1::timestamptz",
+    )
+    .bind(cut_over)
+    .fetch_all(&mut connection)
+    .await
+    .map_err(database.failed("cannot look for ended sessions"))
+}
+
+/// Whether anybody has ever logged in to MAS, which an import does not do.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub async fn has_served(database: &Database) -> Result<bool, MigrateError> {
+    let mut connection = database.snapshot().await?;
+    let failed = || database.failed("cannot tell whether MAS has served anybody");
+    for table in ["user_sessions", "oauth2_sessions"] {
+        let found: Option<String> = sqlx::query_scalar("SELECT to_regclass($1)::text")
+            .bind(table)
+            .fetch_one(&mut connection)
+            .await
+            .map_err(failed())?;
+        if found.is_none() {
+            return Ok(false);
+        }
+        let any = format!("SELECT EXISTS (SELECT FROM {table})");
+        let any: bool = sqlx::query_scalar(&any)
+            .fetch_one(&mut connection)
+            .await
+            .map_err(failed())?;
+        if any {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,234 @@
+//! What each step does.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use crate::migrate::{
+    MigrateError,
+    cutover::{Done, Migration, Step, Told, health::Addresses},
+    import::MasCli,
+    journal,
+    postgres::{backup, role_grant::Grant},
+    preflight::{self, finding::Severity, server},
+    system::systemd::{self, Side},
+    verify::Comparison,
+};
+
+impl Migration<'_> {
+    /// Does one step.
+    pub(super) async fn perform(&mut self, step: Step) -> Result<Done, MigrateError> {
+        let said = match step {
+            Step::Inspect => {
+                let findings = preflight::inspect(self.inputs, self.options.extent).await?;
+                let blocked = findings
+                    .iter()
+                    .any(|finding| finding.kind.severity == Severity::Blocker);
+                if blocked {
+                    return Ok(Done::Blocked(findings));
+                }
+                // What is missing is better missed before anything is stopped.
+                let addresses = Addresses::of(self.inputs)?;
+                if let Some(token) = &self.options.token
+                    && !addresses.is_good(token).await?
+                {
+                    return Err(MigrateError::Missing(
+                        "the token of `--token-file` is not good now, so it would not be afterwards"
+                            .to_owned(),
+                    ));
+                }
+                for switch in self.switches() {
+                    switch.content()?;
+                }
+                format!("{} findings, none in the way", findings.len())
+            }
+            Step::Stop => self.stop().await?,
+            Step::BackUp => self.back_up().await?,
+            Step::Grant => self.grant().await?,
+            Step::Import => self.import().await?,
+            Step::Verify => self.verify().await?,
+            Step::Switch => self.switch().await?,
+            Step::Start => self.start().await?,
+            Step::Probe => self.probe().await?,
+            Step::Revoke => self.revoke().await?,
+        };
+        Ok(Done::Said(said))
+    }
+
+    async fn stop(&mut self) -> Result<String, MigrateError> {
+        let running = self.services.running().await?;
+        let by_command = self.services.by_command();
+        self.journal.remember(Step::Stop.name(), |memory| {
+            memory.stopped.clone_from(&running);
+            memory.stopped_with_command = by_command;
+        })?;
+        self.down_since = Some(Instant::now());
+        self.services.stop(Side::Mas).await?;
+        self.services.stop(Side::Synapse).await?;
+        self.wait_until_alone().await?;
+        Ok(running.join(", "))
+    }
+
+    /// Waits until nobody uses Synapse's database any more. A forgotten worker would go on writing.
+    async fn wait_until_alone(&self) -> Result<(), MigrateError> {
+        let mut others = Vec::new();
+        for _ in 0..100 {
+            others = server::others(&self.synapse).await?;
+            if others.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        others.dedup();
+        Err(MigrateError::Missing(format!(
+            "somebody still uses Synapse's database: {}. If that is a worker, or a pooler such as \
+             PgBouncer, name its unit with `--synapse-unit`; end what else it is",
+            others.join(", ")
+        )))
+    }
+
+    async fn back_up(&mut self) -> Result<String, MigrateError> {
+        let name = journal::now().replace([':', '.'], "-");
+        let directory = self.inputs.state().join("backup").join(name);
+        let size = backup::make(self.inputs, &directory, self.options.extent).await?;
+        self.journal.remember(Step::BackUp.name(), |memory| {
+            memory.backup = Some(directory.clone());
+        })?;
+        self.summary.backup.clone_from(&directory);
+        Ok(format!(
+            "{}, {}",
+            directory.display(),
+            indicatif::HumanBytes(size)
+        ))
+    }
+
+    async fn grant(&mut self) -> Result<String, MigrateError> {
+        let Some(admin) = &self.admin else {
+            return Ok("not needed".to_owned());
+        };
+        let grant = Grant::between(&self.synapse, &self.mas).await?;
+        if !grant.is_needed(admin).await? {
+            return Ok("not needed".to_owned());
+        }
+        self.journal
+            .remember(Step::Grant.name(), |memory| memory.granted = true)?;
+        grant.give(admin).await?;
+        Ok(format!("{} to {}", grant.role, grant.member))
+    }
+
+    async fn import(&mut self) -> Result<String, MigrateError> {
+        // From here on, what is in MAS's database comes from the import.
+        self.journal
+            .remember(Step::Import.name(), |memory| memory.imported = true)?;
+        let through = self.inputs.synapse_database_for_import()?;
+        let mas_cli = MasCli::prepare(self.inputs, &through, None).await?;
+        server::settle(&through).await?;
+        let log = self.directory().join("import.log");
+        let tell = &mut self.tell;
+        mas_cli
+            .migrate(false, Some(&log), |progress| {
+                tell(Told::Importing(progress));
+            })
+            .await?;
+        Ok(log.display().to_string())
+    }
+
+    /// Where the files of this migration are.
+    fn directory(&self) -> PathBuf {
+        let backup = self.journal.memory.backup.clone();
+        backup.unwrap_or_else(|| self.inputs.state())
+    }
+
+    async fn verify(&mut self) -> Result<String, MigrateError> {
+        let comparison = Comparison::of(self.inputs)?;
+        let reports = comparison.run(&self.synapse, &self.mas, |_| {}).await?;
+        let rows: i64 = reports.iter().map(|report| report.expected).sum();
+        let differing = reports.iter().find(|report| !report.is_identical());
+        let differs = differing.map(|report| report.entity);
+        self.summary.entities = reports;
+        match differs {
+            None => Ok(format!("{rows} rows, all as they should be")),
+            Some(entity) => {
+                let file = self.inputs.state().join("differences.json");
+                let text = serde_json::to_string_pretty(&self.summary.entities)
+                    .map_err(|error| MigrateError::file(&file, error.to_string()))?;
+                crate::util::atomic_write::replace(&file, &text, 0o600)
+                    .map_err(|error| MigrateError::file(&file, error.to_string()))?;
+                Err(MigrateError::Missing(format!(
+                    "{entity} did not arrive as they should. See {}",
+                    file.display()
+                )))
+            }
+        }
+    }
+
+    async fn switch(&mut self) -> Result<String, MigrateError> {
+        if self.journal.memory.cut_over.is_none() {
+            let now = journal::now();
+            self.journal.remember(Step::Switch.name(), |memory| {
+                memory.cut_over = Some(now);
+            })?;
+        }
+        let mut files = Vec::new();
+        for switch in self.switches() {
+            switch.turn_on()?;
+            files.push(switch.file.display().to_string());
+        }
+        systemd::reload(&self.inputs.proxy_unit).await?;
+        Ok(files.join(", "))
+    }
+
+    async fn start(&mut self) -> Result<String, MigrateError> {
+        self.services.start_all(Side::Mas).await?;
+        self.services.start_all(Side::Synapse).await?;
+        if self.journal.memory.stopped_with_command {
+            self.services.start_by_command().await?;
+            self.journal.remember(Step::Start.name(), |memory| {
+                memory.stopped_with_command = false;
+            })?;
+        }
+        if let Some(since) = self.down_since.take() {
+            self.summary.downtime = since.elapsed().as_secs_f64();
+        }
+        let sides = [Side::Mas, Side::Synapse].map(|side| self.services.units(side));
+        Ok(sides.concat().join(", "))
+    }
+
+    async fn probe(&mut self) -> Result<String, MigrateError> {
+        let addresses = Addresses::of(self.inputs)?;
+        let token = self.options.token.clone();
+        let issuer = addresses.delegated(token.as_deref()).await?;
+        self.consult_doctor().await;
+        Ok(format!("Synapse lets {issuer} authenticate its users"))
+    }
+
+    /// What `mas-cli doctor` finds is about the world around, which is no reason to go back.
+    async fn consult_doctor(&mut self) {
+        let said = async {
+            let mas_cli = MasCli::prepare(self.inputs, &self.synapse, None).await?;
+            let patience = Duration::from_secs(30);
+            let said = tokio::time::timeout(patience, mas_cli.doctor()).await;
+            said.unwrap_or_else(|_| Err(MigrateError::Missing("it takes too long".to_owned())))
+        };
+        let said = said.await;
+        match said {
+            Ok(findings) => {
+                for finding in findings {
+                    self.note(&format!("the doctor says: {finding}"));
+                }
+            }
+            Err(error) => self.note(&format!("the doctor cannot be asked: {error}")),
+        }
+    }
+
+    async fn revoke(&mut self) -> Result<String, MigrateError> {
+        let revoked = self.take_role_back().await?;
+        // Everything runs, and what comes into MAS's database from now on comes from people.
+        self.journal.remember(Step::Revoke.name(), |memory| {
+            memory.stopped.clear();
+            memory.finished = true;
+        })?;
+        Ok(if revoked { "done" } else { "not needed" }.to_owned())
+    }
+}

@@ -1,0 +1,83 @@
+//! Databases that exist only for a while, beside MAS's own.
+
+use crate::migrate::{
+    MigrateError,
+    inputs::Inputs,
+    postgres::{connection::Database, role_grant},
+    preflight::server,
+};
+
+/// A database of MAS's role, for a while. It has to be removed by hand, whatever happens.
+#[derive(Debug)]
+pub struct Scratch {
+    /// The database.
+    pub database: Database,
+    maker: Database,
+    name: &'static str,
+}
+
+impl Scratch {
+    /// Makes one. What an earlier run left under this name is removed.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub async fn make(
+        inputs: &Inputs,
+        which: &'static str,
+        name: &'static str,
+    ) -> Result<Self, MigrateError> {
+        let mas = inputs.mas_database()?;
+        let maker = inputs.admin_database()?.unwrap_or_else(|| mas.clone());
+        let scratch = Scratch {
+            database: mas.sibling(which, name),
+            maker,
+            name,
+        };
+        scratch.drop_if_there().await?;
+        let role = role_grant::role(&mas).await?.replace('"', "\"\"");
+        scratch
+            .execute(&format!(
+                "CREATE DATABASE {name} OWNER \"{role}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+            ))
+            .await?;
+        Ok(scratch)
+    }
+
+    /// Removes it, and sends whoever uses it away.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be removed.
+    pub async fn remove(self) -> Result<(), MigrateError> {
+        self.drop_if_there().await
+    }
+
+    async fn drop_if_there(&self) -> Result<(), MigrateError> {
+        let mut connection = self.maker.connect().await?;
+        let there: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+                .bind(self.name)
+                .fetch_one(&mut connection)
+                .await
+                .map_err(self.maker.failed("cannot list its databases"))?;
+        if there {
+            server::quiet(&self.database).await?;
+            self.execute(&format!("DROP DATABASE IF EXISTS {}", self.name))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn execute(&self, statement: &str) -> Result<(), MigrateError> {
+        let mut connection = self.maker.connect().await?;
+        sqlx::raw_sql(statement)
+            .execute(&mut connection)
+            .await
+            .map_err(self.maker.failed(
+                "cannot make or remove a database. Give `--admin-database-uri`, or give MAS's role \
+                 CREATEDB",
+            ))?;
+        Ok(())
+    }
+}

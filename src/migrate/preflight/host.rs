@@ -1,0 +1,486 @@
+//! Whether this host, and the programs on it, are ready for a migration.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use nix::sys::statvfs::statvfs;
+use semver::Version;
+use serde_json::Value;
+
+use crate::migrate::{
+    MigrateError,
+    cutover::health,
+    import::{MasCli, Said},
+    inputs::Inputs,
+    postgres::{backup::Extent, connection::Database},
+    preflight::{
+        catalogue,
+        finding::{Finding, FindingKind},
+    },
+    synapse_config,
+    system::{command, private_dir::Handover, systemd::Services},
+};
+use crate::util::yaml;
+
+/// The first Synapse that knows `matrix_authentication_service`.
+const OLDEST_SYNAPSE: Version = Version::new(1, 136, 0);
+/// The first MAS to which it can delegate.
+const OLDEST_MAS: Version = Version::new(1, 0, 0);
+
+/// What is wrong with the versions of the programs.
+pub async fn versions(inputs: &Inputs, config: &synapse_config::Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let url = inputs.synapse_url.clone().or_else(|| config.url());
+    if let Some(url) = url {
+        let running = health::synapse_version(url.trim_end_matches('/')).await;
+        let old = running.filter(|version| older(version, &OLDEST_SYNAPSE));
+        findings.extend(old.map(|version| catalogue::SYNAPSE_VERSION.because(version)));
+    }
+    let mut command = command::command(&inputs.mas_cli(), None);
+    findings.extend(match command::output(command.arg("--version")).await {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            older(last_word(&said), &OLDEST_MAS).then(|| catalogue::MAS_VERSION.because(said))
+        }
+        Err(error) => Some(catalogue::MAS_CLI.because(error.to_string())),
+    });
+    findings
+}
+
+/// The version in what `mas-cli --version` prints: `mas-cli v1.22.0`, without the `v` in nixpkgs.
+fn last_word(said: &str) -> &str {
+    said.rsplit(' ').next().unwrap_or_default()
+}
+
+fn older(version: &str, than: &Version) -> bool {
+    let number = version.trim_start_matches('v');
+    // What a distribution adds does not matter.
+    let number = number.split([' ', '+', '-']).next().unwrap_or_default();
+    Version::parse(number).is_ok_and(|version| version < *than)
+}
+
+/// Units that do not exist.
+pub async fn units(inputs: &Inputs) -> Option<Finding> {
+    let missing = Services::of(inputs).ok()?.missing().await.ok()?;
+    catalogue::UNIT_MISSING.found_in(missing)
+}
+
+/// PostgreSQL's own programs that are missing, or do not suit the servers, whose versions are given as
+/// 150018 for 15.18.
+pub async fn postgresql_programs(inputs: &Inputs, servers: [i32; 2]) -> Vec<Finding> {
+    let mut missing = Vec::new();
+    let mut majors = Vec::new();
+    for name in ["pg_dump", "pg_restore", "psql"] {
+        let mut command = command::command(&inputs.postgresql_program(name), None);
+        match command::output(command.arg("--version")).await {
+            Ok(output) => majors.push(major(&String::from_utf8_lossy(&output.stdout))),
+            Err(error) => missing.push(error.to_string()),
+        }
+    }
+    if let Some(missing) = catalogue::POSTGRESQL_PROGRAMS.found_in(missing) {
+        return vec![missing];
+    }
+    let [Some(dump), Some(restore), _] = majors[..] else {
+        return Vec::new();
+    };
+    let servers = servers.map(|version| version / 10_000);
+    let (oldest, newest) = (servers.iter().min(), servers.iter().max());
+    let said = |program: &str, version: i32| {
+        let [synapse, mas] = servers;
+        format!("{program} {version}; server of Synapse's database {synapse}, of MAS's {mas}")
+    };
+    let found = [
+        (
+            catalogue::PG_DUMP_TOO_OLD,
+            newest > Some(&dump),
+            said("pg_dump", dump),
+        ),
+        (
+            catalogue::PG_RESTORE_TOO_OLD,
+            restore < dump,
+            format!("pg_dump {dump}, pg_restore {restore}"),
+        ),
+        (
+            catalogue::PG_RESTORE_NEWER,
+            Some(&restore) > oldest,
+            said("pg_restore", restore),
+        ),
+    ];
+    let found = found.into_iter().filter(|(_, so, _)| *so);
+    found.map(|(kind, _, said)| kind.because(said)).collect()
+}
+
+/// The first number of a version such as `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+fn major(said: &str) -> Option<i32> {
+    let version = said.split_once("(PostgreSQL) ")?.1;
+    let digits = version.split(|character: char| !character.is_ascii_digit());
+    digits.into_iter().next()?.parse().ok()
+}
+
+/// Whether a pooler is between us and one of the databases. One that cannot be reached at all is left to
+/// whoever reads it next.
+pub async fn pooled(databases: [&Database; 2]) -> Option<Finding> {
+    let mut said = Vec::new();
+    for database in databases {
+        if let Err(MigrateError::Pooled { which, said: how }) = database.connect().await {
+            said.push(format!("{which}: {how}"));
+        }
+    }
+    catalogue::PGBOUNCER.found_in(said)
+}
+
+/// What is going to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// A migration with this backup.
+    Migration(Extent),
+    /// A rehearsal, which has scratch databases besides.
+    Rehearsal,
+}
+
+/// Whether there is room for the backups, and for what is imported, as far as that can be told.
+///
+/// # Errors
+///
+/// If a server does not tell how large the databases are, or where it keeps them.
+pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, MigrateError> {
+    let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
+    let (tables, rows_of_mas) = tokio::try_join!(size_of_tables(&synapse), size_of_rows(&mas))?;
+    let backed_up = match writes {
+        Writes::Migration(Extent::All) => size(&synapse).await?,
+        Writes::Migration(Extent::Tables) | Writes::Rehearsal => tables,
+    };
+    // MAS's rows, their indexes, and the log of both.
+    let imported = 3 * tables;
+    let written = match writes {
+        Writes::Migration(_) => imported,
+        // Both scratch databases, and the log of what is restored.
+        Writes::Rehearsal => imported + 2 * tables + 2 * size(&mas).await?,
+    };
+    // What is left is for the journal and the log.
+    let backups = backed_up + rows_of_mas + 1_000_000;
+    let mut needs = vec![(catalogue::DISK_SPACE, inputs.state(), backups)];
+    if let Some(directory) = data_directory(inputs).await? {
+        match &mut needs[0] {
+            (_, state, needed) if device(state) == device(&directory) => *needed += written,
+            _ => needs.push((catalogue::DISK_SPACE_OF_POSTGRESQL, directory, written)),
+        }
+    }
+    let findings = needs.into_iter().filter_map(|(kind, place, needed)| {
+        let free = free(&place).filter(|free| *free < needed)?;
+        let (needed, free) = (indicatif::HumanBytes(needed), indicatif::HumanBytes(free));
+        let place = place.display();
+        Some(kind.because(format!("{place} has {free} left, and may need {needed}")))
+    });
+    Ok(findings.collect())
+}
+
+/// The same, as an error.
+///
+/// # Errors
+///
+/// If there is too little room, or a server does not tell how large its databases are.
+pub async fn make_sure_of_room(inputs: &Inputs, writes: Writes) -> Result<(), MigrateError> {
+    match room(inputs, writes).await?.into_iter().next() {
+        None => Ok(()),
+        Some(Finding { kind, samples, .. }) => Err(MigrateError::Missing(format!(
+            "{} {}. {}",
+            kind.meaning,
+            samples.concat(),
+            kind.fix
+        ))),
+    }
+}
+
+async fn size_of_tables(database: &Database) -> Result<u64, MigrateError> {
+    let tables = super::server::TABLES.join("', '");
+    let size = format!(
+        "SELECT coalesce(sum(pg_table_size(to_regclass(name))), 0)::bigint
+         FROM unnest(ARRAY['{tables}']) name"
+    );
+    bytes(database, &size).await
+}
+
+/// What of a database is backed up, about.
+async fn size_of_rows(database: &Database) -> Result<u64, MigrateError> {
+    const SIZE: &str =
+        "SELECT coalesce(sum(pg_relation_size(oid) + CASE reltoastrelid WHEN 0 THEN 0
+          ELSE pg_relation_size(reltoastrelid) END), 0)::bigint
+        FROM pg_class WHERE relkind IN ('r', 'm') AND oid >= 16384";
+    bytes(database, SIZE).await
+}
+
+/// How large a database is in bytes, with indexes. Those are not backed up; but texts are, without
+/// compression.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn size(database: &Database) -> Result<u64, MigrateError> {
+    bytes(database, "SELECT pg_database_size(current_database())").await
+}
+
+/// The number of bytes that a query gives.
+async fn bytes(database: &Database, query: &str) -> Result<u64, MigrateError> {
+    let mut connection = database.connect().await?;
+    let size: i64 = sqlx::query_scalar(query)
+        .fetch_one(&mut connection)
+        .await
+        .map_err(database.failed("cannot tell its size"))?;
+    Ok(size.try_into().unwrap_or_default())
+}
+
+/// The disk on which a directory is, or will be.
+fn device(directory: &Path) -> Option<u64> {
+    Some(fs::metadata(existing(directory)?).ok()?.dev())
+}
+
+/// How many bytes are free where a directory is, or will be.
+fn free(directory: &Path) -> Option<u64> {
+    let found = statvfs(existing(directory)?).ok()?;
+    Some(
+        found
+            .blocks_available()
+            .saturating_mul(found.fragment_size()),
+    )
+}
+
+/// The directory that is there already, of one and those above it.
+fn existing(directory: &Path) -> Option<&Path> {
+    directory.ancestors().find(|ancestor| ancestor.exists())
+}
+
+/// Where the server keeps its databases, if that is on this host and the superuser is known.
+async fn data_directory(inputs: &Inputs) -> Result<Option<PathBuf>, MigrateError> {
+    let Some(admin) = inputs.admin_database()? else {
+        return Ok(None);
+    };
+    let mut connection = admin.connect().await?;
+    let directory: Option<String> = sqlx::query_scalar(
+        "SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') AND inet_server_addr() IS NULL
+           THEN current_setting('data_directory') END",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(admin.failed("cannot tell where it keeps its databases"))?;
+    Ok(directory
+        .map(PathBuf::from)
+        .filter(|directory| directory.exists()))
+}
+
+/// Whether MAS's role can be lent Synapse's.
+///
+/// # Errors
+///
+/// If the server cannot be reached as the superuser.
+pub async fn superuser(inputs: &Inputs) -> Result<Option<Finding>, MigrateError> {
+    let Some(admin) = inputs.admin_database()? else {
+        return Ok(None);
+    };
+    let mut connection = admin.connect().await?;
+    let is: bool = sqlx::query_scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(admin.failed("cannot tell its role"))?;
+    Ok(catalogue::NO_SUPERUSER.found_if(!is))
+}
+
+/// Application services whose bots encrypt, and log in as MAS does not let them.
+pub fn bridges(config: &synapse_config::Config) -> Vec<Finding> {
+    let files = config.get("app_service_config_files");
+    let files = files.and_then(Value::as_array).into_iter().flatten();
+    let (mut encrypted, mut unreadable) = (Vec::new(), Vec::new());
+    for file in files.filter_map(Value::as_str) {
+        let text = fs::read_to_string(file);
+        let registration: Option<Value> = text
+            .ok()
+            .and_then(|text| serde_yaml_ng::from_str(&text).ok());
+        let Some(registration) = registration else {
+            unreadable.push(file.to_owned());
+            continue;
+        };
+        let on = |name: &str| registration[name] == true;
+        if on("org.matrix.msc3202") && !on("io.element.msc4190") {
+            encrypted.push(registration["id"].as_str().unwrap_or(file).to_owned());
+        }
+    }
+    let found = [
+        catalogue::ENCRYPTED_BRIDGE.found_in(encrypted),
+        catalogue::BRIDGE_UNREADABLE.found_in(unreadable),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// What `mas-cli config check` says against MAS's configuration. It does not look at databases.
+///
+/// # Errors
+///
+/// If the configuration cannot be handed over.
+pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError> {
+    let account = inputs.mas_account()?;
+    let handover = Handover::new(account.as_ref())?;
+    let config = yaml::document(&inputs.mas()?);
+    let config = handover.write("mas.yaml", &config, account.as_ref())?;
+    let mut command = command::command(&inputs.mas_cli(), account.as_ref());
+    command
+        .arg("--config")
+        .arg(config)
+        .args(["config", "check"])
+        .env("NO_COLOR", "1");
+    let refused = command.output().await.ok();
+    let refused = refused.filter(|output| !output.status.success());
+    Ok(refused.map(|output| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let error = said.lines().rfind(|line| !line.trim().is_empty());
+        catalogue::MAS_CONFIG.because(error.unwrap_or_default().trim())
+    }))
+}
+
+/// What `mas-cli syn2mas check` finds besides what is known already.
+pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) -> Vec<Finding> {
+    let said = match MasCli::prepare(inputs, synapse, None).await {
+        Ok(mas_cli) => mas_cli.check().await,
+        Err(error) => Err(error),
+    };
+    match said {
+        Ok(said) => fold(&said, known),
+        Err(error) => vec![not_checked(inputs, &error.to_string())],
+    }
+}
+
+/// Why `mas-cli syn2mas check` could not check. Where MAS's role is lent Synapse's for the import, it
+/// does not have it yet; else the import will fail in the same way.
+fn not_checked(inputs: &Inputs, error: &str) -> Finding {
+    // It ended by itself, and was not only impossible to run.
+    let failed = error.contains("exit status");
+    if failed && inputs.admin_database_uri.is_none() {
+        catalogue::MAS_CHECK_FAILED.because(error)
+    } else {
+        catalogue::MAS_CHECK_LEFT_OUT.because(error)
+    }
+}
+
+/// Sentences of `mas-cli syn2mas check` (MAS's `crates/syn2mas/src/synapse_reader/checks.rs`), by words
+/// in them, and what they are called here. Without a name it is nothing that has to be done: the
+/// overlay does it.
+const SENTENCES: &[(&str, Option<FindingKind>)] = &[
+    (
+        "missing a password hashing scheme",
+        Some(catalogue::PASSWORD_SCHEME),
+    ),
+    (
+        "must use the Bcrypt algorithm",
+        Some(catalogue::PASSWORD_SCHEME),
+    ),
+    ("must have the same secret", Some(catalogue::PEPPER)),
+    ("Guest support is enabled", Some(catalogue::GUEST_ACCESS)),
+    (
+        "`enable_3pid_changes`",
+        Some(catalogue::THIRD_PARTY_ID_CHANGES),
+    ),
+    (
+        "`login_via_existing_session.enabled`",
+        Some(catalogue::LOGIN_VIA_EXISTING_SESSION),
+    ),
+    ("wrong `matrix.homeserver`", Some(catalogue::SERVER_NAME)),
+    (
+        "previously-configured MAS instance",
+        Some(catalogue::DELEGATED_BEFORE),
+    ),
+    (
+        "does not contain this provider",
+        Some(catalogue::PROVIDER_NOT_IN_SYNAPSE),
+    ),
+    (
+        "must also be configured in the MAS",
+        Some(catalogue::PROVIDER_NOT_IN_MAS),
+    ),
+    ("registration enabled", None),
+    ("should be disabled after migration", None),
+    ("terms of service", Some(catalogue::CONSENT)),
+    ("registration CAPTCHA", Some(catalogue::CAPTCHA)),
+    ("auth configuration", Some(catalogue::EXTERNAL_LOGIN)),
+    (
+        "non-standard password provider",
+        Some(catalogue::PASSWORD_PROVIDER),
+    ),
+    ("guests which will be migrated", Some(catalogue::GUESTS)),
+    ("non-email 3PIDs", Some(catalogue::THIRD_PARTY_IDS)),
+];
+
+/// What MAS says, without what is known already.
+fn fold(said: &Said, known: &[Finding]) -> Vec<Finding> {
+    let lists = [
+        (&said.errors, catalogue::MAS_CHECK),
+        (&said.warnings, catalogue::MAS_CHECK_WARNING),
+    ];
+    let mut findings = Vec::new();
+    for (sentences, unknown) in lists {
+        for sentence in sentences {
+            let sense = SENTENCES.iter().find(|(words, _)| sentence.contains(words));
+            let kind = match sense {
+                Some((_, None)) => continue,
+                Some((_, Some(kind))) => *kind,
+                None => unknown,
+            };
+            // What mas-cli calls an error stops the import, even where we would only warn.
+            let kind = if kind.severity < unknown.severity {
+                unknown
+            } else {
+                kind
+            };
+            if !known.iter().any(|finding| finding.kind == kind) {
+                findings.push(kind.because(sentence.clone()));
+            }
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_whatever_is_added_to_them() {
+        assert!(older("1.135.2", &OLDEST_SYNAPSE));
+        for old in ["mas-cli v0.20.0", "mas-cli 0.20.0"] {
+            assert!(older(last_word(old), &OLDEST_MAS), "{old}");
+        }
+        for new in ["mas-cli v1.22.0", "mas-cli 1.22.0"] {
+            assert!(!older(last_word(new), &OLDEST_MAS), "{new}");
+        }
+        assert!(!older("1.163.2 (b=develop)", &OLDEST_SYNAPSE));
+        assert!(!older("v1.22.0-5-gabcdef", &OLDEST_MAS));
+        assert!(!older("unknown", &OLDEST_MAS));
+    }
+
+    #[test]
+    fn the_version_of_a_program_is_found() {
+        let debian = "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n";
+        assert_eq!(major(debian), Some(15));
+        assert_eq!(major("psql (PostgreSQL) 18beta1\n"), Some(18));
+        assert_eq!(major("something else"), None);
+    }
+
+    #[test]
+    fn what_mas_says_is_told_once() {
+        let said = Said {
+            errors: vec![
+                "Guest support is enabled in …".into(),
+                "something new".into(),
+            ],
+            warnings: vec!["… registration enabled …".into()],
+        };
+        let known = [catalogue::GUEST_ACCESS.found()];
+        let found = fold(&said, &known);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].kind, &*found[0].samples[0]),
+            (catalogue::MAS_CHECK, "something new")
+        );
+    }
+}

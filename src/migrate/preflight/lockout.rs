@@ -1,0 +1,45 @@
+//! Whether letting MAS authenticate Synapse's users would lock them out.
+
+use crate::migrate::{
+    MigrateError,
+    inputs::Inputs,
+    postgres::mas_state::{self, MasState},
+};
+
+/// Why nobody could get in; nothing if all is well, or there is nobody.
+///
+/// # Errors
+///
+/// If Synapse's database cannot be read.
+pub async fn locked_out(inputs: &Inputs) -> Result<Option<String>, MigrateError> {
+    let synapse = inputs.synapse_database()?;
+    let mut connection = synapse.connect().await?;
+    let failed = || synapse.failed("cannot tell whether it has users");
+    let is_there: bool = sqlx::query_scalar("SELECT to_regclass('access_tokens') IS NOT NULL")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(failed())?;
+    if !is_there {
+        return Ok(None);
+    }
+    let sessions: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM access_tokens t JOIN users u ON u.name = t.user_id
+         WHERE u.appservice_id IS NULL AND t.puppets_user_id IS NULL",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(failed())?;
+    if sessions == 0 {
+        return Ok(None);
+    }
+    let known = match mas_state::mas_state_of(inputs).await {
+        Ok(MasState::Populated(_)) => return Ok(None),
+        Ok(state) => format!("MAS's database is {state}"),
+        Err(error) => format!("it cannot be told whether MAS knows them: {error}"),
+    };
+    Ok(Some(format!(
+        "Synapse has {sessions} sessions, and {known}. If MAS authenticated its users now, everybody \
+         would be logged out and lose their encryption keys. Set `migration.enable` of MAS's module to \
+         true, and move the homeserver with `syn2mas migrate`"
+    )))
+}

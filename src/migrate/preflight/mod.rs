@@ -1,0 +1,399 @@
+//! Whether a homeserver is ready to be moved: everything that would stop the import, or hurt
+//! somebody afterwards, found while Synapse runs and without changing anything.
+
+pub mod catalogue;
+pub mod finding;
+pub mod host;
+pub mod lockout;
+pub mod rows;
+pub mod server;
+
+use std::{collections::BTreeSet, fs};
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use ulid::Ulid;
+
+use self::{
+    finding::{Finding, FindingKind},
+    host::Writes,
+};
+use crate::migrate::{
+    MigrateError,
+    inputs::Inputs,
+    postgres::{
+        backup::Extent,
+        connection::Database,
+        mas_state::{self, MasState},
+    },
+    synapse_config,
+};
+
+/// Everything found, what matters most first, before a migration with this backup.
+///
+/// # Errors
+///
+/// If a configuration or a database cannot be read: then nothing is known.
+pub async fn inspect(inputs: &Inputs, extent: Extent) -> Result<Vec<Finding>, MigrateError> {
+    let (synapse, mas) = (inputs.synapse()?, inputs.mas()?);
+    let server_name = synapse.server_name()?;
+    let mut findings = settings(&synapse, &mas, server_name);
+    findings.extend(passwords(&synapse, &mas));
+    findings.extend(host::bridges(&synapse));
+    let (versions, refused_by_mas) =
+        tokio::join!(host::versions(inputs, &synapse), host::mas_config(inputs));
+    findings.extend(versions);
+    findings.extend(refused_by_mas?);
+    findings.extend(host::units(inputs).await);
+    findings.extend(host::superuser(inputs).await?);
+    if inputs.synapse_database_uri.is_none() && synapse.is_sqlite() {
+        findings.push(catalogue::SQLITE.found());
+        return Ok(sorted(findings));
+    }
+
+    let (of_synapse, of_mas) = (inputs.synapse_database()?, inputs.mas_database()?);
+    if let Some(pooled) = host::pooled([&of_synapse, &of_mas]).await {
+        findings.push(pooled);
+        return Ok(sorted(findings));
+    }
+    let mut reader = of_synapse.snapshot().await?;
+    let mut writer = match of_mas.snapshot().await {
+        Ok(writer) => Some(writer),
+        Err(error) => {
+            findings.push(refused(error)?);
+            None
+        }
+    };
+    if let Some(writer) = &mut writer {
+        let versions = [
+            of_synapse.version(&mut reader).await?,
+            of_mas.version(writer).await?,
+        ];
+        findings.extend(host::postgresql_programs(inputs, versions).await);
+    }
+    let outdated = server::outdated(&mut reader, &of_synapse).await?;
+    let is_readable = outdated.is_none();
+    if let Some(outdated) = outdated {
+        findings.push(outdated);
+    } else {
+        findings.extend(server::findings(&mut reader, &of_synapse).await?);
+        if server::may_read(&mut reader, &of_synapse, &server::TABLES).await? {
+            let others = ["registration_tokens"];
+            let others = server::may_read(&mut reader, &of_synapse, &others).await?;
+            findings.extend(rows::findings(&of_synapse, server_name, others).await?);
+            findings.extend(passwords_off(&mut reader, &of_synapse, &synapse, &mas).await?);
+            let providers = Providers {
+                used: used_providers(&mut reader, &of_synapse).await?,
+                known: synapse.provider_names(),
+                of_mas: mas["upstream_oauth2"]["providers"].as_array(),
+                in_database: match &mut writer {
+                    Some(writer) => providers_of_mas(writer, &of_mas).await?,
+                    None => BTreeSet::new(),
+                },
+            };
+            findings.extend(providers.findings());
+        }
+    }
+    let Some(writer) = &mut writer else {
+        return Ok(sorted(findings));
+    };
+    if identity(&mut reader, &of_synapse).await? == identity(writer, &of_mas).await? {
+        findings.push(catalogue::SAME_DATABASE.found());
+        return Ok(sorted(findings));
+    }
+    let through = inputs.synapse_database_for_import()?;
+    // Synapse's is read as the same role, or as one of its own.
+    let same_role = through.role() == of_mas.role();
+    let target = mas_state::inspect(writer, &of_mas, if same_role { 10 } else { 9 }).await?;
+    let is_open = target.findings.is_empty();
+    findings.extend(target.findings);
+    if target.state.is_some() {
+        findings.extend(host::room(inputs, Writes::Migration(extent)).await?);
+    }
+    if target.state == Some(MasState::Empty) && is_readable && is_open {
+        // It brings MAS's tables up to date, so it is not asked where there are none.
+        findings.extend(host::mas_says(inputs, &through, &findings).await);
+    }
+    Ok(sorted(findings))
+}
+
+/// A server that answers, and refuses. If it does not answer, nothing is known.
+fn refused(error: MigrateError) -> Result<Finding, MigrateError> {
+    match &error {
+        MigrateError::Database {
+            source: sqlx::Error::Database(source),
+            ..
+        } => Ok(catalogue::MAS_UNREACHABLE.because(source.message())),
+        _ => Err(error),
+    }
+}
+
+/// What matters most first.
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.kind.severity), finding.kind.id));
+    findings
+}
+
+fn on(config: &synapse_config::Config, path: &str) -> bool {
+    config.get(path) == Some(&Value::Bool(true))
+}
+
+/// What the two configurations say.
+fn settings(config: &synapse_config::Config, mas: &Value, server_name: &str) -> Vec<Finding> {
+    let homeserver = mas["matrix"]["homeserver"]
+        .as_str()
+        .unwrap_or("localhost:8008");
+    let other_name = (homeserver != server_name).then(|| {
+        catalogue::SERVER_NAME.because(format!("MAS: {homeserver}, Synapse: {server_name}"))
+    });
+    let found = [
+        (catalogue::GUEST_ACCESS, on(config, "allow_guest_access")),
+        (
+            catalogue::THIRD_PARTY_ID_CHANGES,
+            on(config, "enable_3pid_changes"),
+        ),
+        (
+            catalogue::LOGIN_VIA_EXISTING_SESSION,
+            on(config, "login_via_existing_session.enabled"),
+        ),
+        (
+            catalogue::REGISTRATION,
+            on(config, "enable_registration")
+                && mas["account"]["password_registration_enabled"] != true,
+        ),
+        (
+            catalogue::CONSENT,
+            config.get("user_consent").is_some() && mas["branding"]["tos_uri"].is_null(),
+        ),
+        (
+            catalogue::CAPTCHA,
+            on(config, "enable_registration_captcha") && mas["captcha"]["service"].is_null(),
+        ),
+    ];
+    let mut findings: Vec<Finding> = other_name.into_iter().collect();
+    findings.extend(found.into_iter().filter_map(|(kind, so)| kind.found_if(so)));
+    findings.extend(elsewhere(config));
+    findings.extend(catalogue::EMPTY_SECTION.found_in(nulls(config)));
+    findings
+}
+
+/// Who else logs people in.
+fn elsewhere(config: &synapse_config::Config) -> Vec<Finding> {
+    let saml = ["sp_config", "config_path"].map(|key| format!("saml2_config.{key}"));
+    let protocols = [
+        ("CAS", on(config, "cas_config.enabled")),
+        ("JWT", on(config, "jwt_config.enabled")),
+        (
+            "SAML",
+            saml.iter().any(|path| config.get(path).is_some())
+                && config.get("saml2_config.enabled") != Some(&json!(false)),
+        ),
+    ];
+    let protocols = protocols.into_iter().filter(|(_, used)| *used);
+    let protocols = protocols.map(|(name, _)| name.to_owned()).collect();
+    let custom = config.get("password_providers").and_then(Value::as_array);
+    let modules = config.get("modules").and_then(Value::as_array);
+    let modules = modules.into_iter().flatten();
+    let modules = modules.filter_map(|module| module["module"].as_str().map(str::to_owned));
+    let found = [
+        catalogue::EXTERNAL_LOGIN.found_in(protocols),
+        catalogue::PASSWORD_PROVIDER.found_if(
+            custom.is_some_and(|providers| !providers.is_empty())
+                || config.get("password_config.localdb_enabled") == Some(&json!(false)),
+        ),
+        catalogue::MODULES.found_in(modules.collect()),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// Sections that Synapse takes for absent, and on which the import stumbles.
+fn nulls(config: &synapse_config::Config) -> Vec<String> {
+    const SECTIONS: &[&str] = &[
+        "cas_config",
+        "jwt_config",
+        "login_via_existing_session",
+        "password_config",
+        "saml2_config",
+    ];
+    let empty = |name: &&&str| config.value.get(**name).is_some_and(Value::is_null);
+    SECTIONS
+        .iter()
+        .filter(empty)
+        .map(|name| (*name).to_owned())
+        .collect()
+}
+
+/// Whether MAS will take the passwords that Synapse takes.
+fn passwords(config: &synapse_config::Config, mas: &Value) -> Vec<Finding> {
+    let written = config.get("password_config.pepper").and_then(Value::as_str);
+    let schemes = mas["passwords"]["schemes"].as_array();
+    let schemes = schemes.map(Vec::as_slice).unwrap_or_default();
+    let mut versions = BTreeSet::new();
+    let same = schemes.iter().map(|scheme| scheme["version"].to_string());
+    let twice = same.filter(|version| !versions.insert(version.clone()));
+    let twice = catalogue::PASSWORD_SCHEME_TWICE.found_in(twice.collect());
+    let scheme = schemes.iter().find(|scheme| scheme["version"] == 1);
+    let Some(scheme) = scheme.filter(|scheme| scheme["algorithm"] == "bcrypt") else {
+        let wrong = Some(catalogue::PASSWORD_SCHEME.found());
+        return wrong.into_iter().chain(twice).collect();
+    };
+    let found = [
+        catalogue::UNICODE_NORMALIZATION.found_if(scheme["unicode_normalization"] != true),
+        catalogue::EMPTY_PEPPER.found_if(written == Some("")),
+        pepper(config.pepper(), scheme),
+        twice,
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// Whether MAS adds to passwords what Synapse adds.
+fn pepper(expected: Option<&str>, scheme: &Value) -> Option<Finding> {
+    let found = match (scheme["secret_file"].as_str(), scheme["secret"].as_str()) {
+        (Some(file), _) => match fs::read(file) {
+            Ok(found) => Some(found),
+            Err(error) => return Some(catalogue::PEPPER.because(format!("{file}: {error}"))),
+        },
+        (None, secret) => secret.map(|secret| secret.as_bytes().to_vec()),
+    };
+    let expected = expected.map(str::as_bytes);
+    if found.as_deref() == expected {
+        return None;
+    }
+    let trimmed = found.as_deref().map(<[u8]>::trim_ascii_end);
+    Some(if trimmed == expected {
+        catalogue::PEPPER_NEWLINE.found()
+    } else {
+        catalogue::PEPPER.found()
+    })
+}
+
+/// Whether passwords work on one side only, and somebody has one.
+async fn passwords_off(
+    connection: &mut PgConnection,
+    database: &Database,
+    config: &synapse_config::Config,
+    mas: &Value,
+) -> Result<Option<Finding>, MigrateError> {
+    // It may also be `only_for_reauth`.
+    let enabled = config
+        .get("password_config.enabled")
+        .unwrap_or(&Value::Bool(true))
+        == true;
+    let stored = config.get("password_config.localdb_enabled") != Some(&json!(false));
+    let kind = match (enabled && stored, mas["passwords"]["enabled"] != false) {
+        (true, false) => catalogue::PASSWORDS_OFF_IN_MAS,
+        (false, true) => catalogue::PASSWORDS_OFF_IN_SYNAPSE,
+        _ => return Ok(None),
+    };
+    let check = kind.check(
+        "SELECT name FROM users
+         WHERE password_hash <> '' AND appservice_id IS NULL AND deactivated = 0",
+    );
+    rows::made(check, connection, database, "").await
+}
+
+/// An identity provider by which people log in.
+struct Used {
+    /// As Synapse calls it.
+    name: String,
+    /// Rows of anybody: the import asks for the provider of each.
+    rows: i64,
+    /// Rows of people, who are linked to it.
+    people: i64,
+}
+
+async fn used_providers(
+    connection: &mut PgConnection,
+    database: &Database,
+) -> Result<Vec<Used>, MigrateError> {
+    let used: Vec<(String, i64, i64)> = sqlx::query_as(
+        "SELECT e.auth_provider, count(*), count(*) FILTER (WHERE u.appservice_id IS NULL)
+         FROM user_external_ids e LEFT JOIN users u ON u.name = e.user_id
+         WHERE e.auth_provider <> 'oauth-delegated' GROUP BY 1 ORDER BY 1",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(database.failed("cannot look for identity providers"))?;
+    let used = used
+        .into_iter()
+        .map(|(name, rows, people)| Used { name, rows, people });
+    Ok(used.collect())
+}
+
+/// The providers that MAS's database has, even if they are disabled.
+async fn providers_of_mas(
+    connection: &mut PgConnection,
+    database: &Database,
+) -> Result<BTreeSet<String>, MigrateError> {
+    const TABLE: &str = "upstream_oauth_providers";
+    if !server::may_read(connection, database, &[TABLE]).await? {
+        return Ok(BTreeSet::new());
+    }
+    let ids: Vec<String> = sqlx::query_scalar(&format!(
+        "SELECT upstream_oauth_provider_id::text FROM {TABLE}"
+    ))
+    .fetch_all(connection)
+    .await
+    .map_err(database.failed("cannot look for identity providers"))?;
+    Ok(ids.into_iter().collect())
+}
+
+/// The providers of both sides.
+struct Providers<'a> {
+    used: Vec<Used>,
+    known: Vec<String>,
+    of_mas: Option<&'a Vec<Value>>,
+    in_database: BTreeSet<String>,
+}
+
+impl Providers<'_> {
+    /// Whether MAS knows the providers by which people log in.
+    fn findings(&self) -> Vec<Finding> {
+        let findings = self.used.iter().flat_map(|used| {
+            let kinds = self.of(used).into_iter();
+            kinds.map(|(kind, count)| Finding {
+                count,
+                ..kind.because(used.name.as_str())
+            })
+        });
+        findings.collect()
+    }
+
+    /// What is found of one provider, and of how many rows.
+    fn of(&self, used: &Used) -> Vec<(FindingKind, i64)> {
+        let claims = self.of_mas.into_iter().flatten();
+        let claims = claims.filter(|provider| provider["synapse_idp_id"] == used.name.as_str());
+        let claims: Vec<&Value> = claims.collect();
+        // The import links people to the last one.
+        let Some(last) = claims.last() else {
+            return vec![(catalogue::PROVIDER_NOT_IN_MAS, used.rows)];
+        };
+        if !self.known.contains(&used.name) {
+            return vec![(catalogue::PROVIDER_NOT_IN_SYNAPSE, used.rows)];
+        }
+        let disabled = last["enabled"] == false;
+        let kept = last["id"].as_str().and_then(|id| id.parse::<Ulid>().ok());
+        let kept = kept.is_some_and(|id| self.in_database.contains(&mas_state::uuid(id)));
+        let found = [
+            (catalogue::PROVIDER_DISABLED, disabled && !kept),
+            (catalogue::PROVIDER_DISABLED_LATER, disabled && kept),
+            (catalogue::PROVIDER_CLAIMED_TWICE, claims.len() > 1),
+        ];
+        let found = found.into_iter().filter(|(_, so)| *so && used.people > 0);
+        found.map(|(kind, _)| (kind, used.people)).collect()
+    }
+}
+
+/// What tells a database from all others: its server's identity, and its own.
+async fn identity(
+    connection: &mut PgConnection,
+    database: &Database,
+) -> Result<(String, i64), MigrateError> {
+    sqlx::query_as(
+        "SELECT pg_postmaster_start_time()::text || coalesce(inet_server_addr()::text, ''),
+           oid::bigint FROM pg_database WHERE datname = current_database()",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(database.failed("cannot tell which it is"))
+}

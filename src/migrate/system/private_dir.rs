@@ -1,0 +1,134 @@
+//! Files with secrets that `mas-cli` reads while it runs for us: in a directory of its user's own,
+//! gone afterwards.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use crate::migrate::{MigrateError, system::run_as::Account};
+use crate::{
+    service::{
+        self, ServiceError,
+        prepare::{Directories, prepare},
+    },
+    util::atomic_write,
+};
+
+/// A private directory, and configuration files in it or elsewhere.
+#[derive(Debug)]
+pub struct Handover {
+    directory: TempDir,
+    /// Configuration files, in the order in which they are read.
+    pub files: Vec<PathBuf>,
+}
+
+impl Handover {
+    /// An empty directory, for this user if not for us.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub fn new(account: Option<&Account>) -> Result<Self, MigrateError> {
+        // What is below /run never reaches a disk.
+        let below = match Path::new("/run") {
+            run if nix::unistd::Uid::effective().is_root() && run.is_dir() => run.to_owned(),
+            _ => std::env::temp_dir(),
+        };
+        let directory = tempfile::Builder::new()
+            .prefix("syn2mas-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(&below)
+            .map_err(|error| MigrateError::file(&below, error.to_string()))?;
+        if let Some(account) = account {
+            account.own(directory.path())?;
+        }
+        Ok(Handover {
+            directory,
+            files: Vec::new(),
+        })
+    }
+
+    /// MAS's configuration, put together as mas-service does.
+    ///
+    /// # Errors
+    ///
+    /// If a file that it needs cannot be read.
+    pub fn of_service(manifest: &Path, account: Option<&Account>) -> Result<Self, MigrateError> {
+        let mut handover = Handover::new(account)?;
+        let manifest = service::manifest(manifest).map_err(|error| from_service(&error))?;
+        let directories = Directories {
+            credentials: Some(handover.directory.path().to_owned()),
+            runtime: handover.directory.path().to_owned(),
+        };
+        for (name, file) in &manifest.credentials {
+            handover.take(name, file)?;
+        }
+        let arguments =
+            prepare(&manifest, &directories, None).map_err(|error| from_service(&error))?;
+        let files = arguments.iter().filter(|argument| *argument != "--config");
+        handover.files = files.map(PathBuf::from).collect();
+        if let Some(account) = account {
+            give(handover.directory.path(), account)?;
+        }
+        Ok(handover)
+    }
+
+    /// Copies a credential as systemd does: a directory becomes files with its name before theirs.
+    fn take(&self, name: &str, source: &Path) -> Result<(), MigrateError> {
+        if !source.is_dir() {
+            let content = fs::read_to_string(source)
+                .map_err(|error| MigrateError::file(source, error.to_string()))?;
+            return self.write(name, &content, None).map(|_| ());
+        }
+        let unreadable = |error: std::io::Error| MigrateError::file(source, error.to_string());
+        for entry in fs::read_dir(source).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let name = format!("{name}_{}", entry.file_name().to_string_lossy());
+            self.take(&name, &entry.path())?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file that only this user may read.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write(
+        &self,
+        name: &str,
+        content: &str,
+        account: Option<&Account>,
+    ) -> Result<PathBuf, MigrateError> {
+        let file = self.directory.path().join(name);
+        atomic_write::replace(&file, content, 0o400)
+            .map_err(|error| MigrateError::file(&file, error.to_string()))?;
+        if let Some(account) = account {
+            account.own(&file)?;
+        }
+        Ok(file)
+    }
+}
+
+fn give(directory: &Path, account: &Account) -> Result<(), MigrateError> {
+    let unreadable = |error: std::io::Error| MigrateError::file(directory, error.to_string());
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let kind = entry.file_type().map_err(unreadable)?;
+        if kind.is_dir() {
+            give(&entry.path(), account)?;
+        }
+        if !kind.is_symlink() {
+            account.own(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn from_service(error: &ServiceError) -> MigrateError {
+    MigrateError::Missing(error.to_string())
+}

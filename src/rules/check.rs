@@ -1,0 +1,404 @@
+//! A concrete configuration against the schema and its rules.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use semver::Version;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    config::{
+        load::Loaded,
+        tree::{Node, Section, Shape, join},
+    },
+    expr::Scope,
+    rules::{Kind, Rule, secret_paths},
+    schema::format::URI_WITH_PASSWORD,
+};
+
+/// Whether a configuration works all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It does not work.
+    Error,
+    /// It works, and part of it does nothing.
+    Warning,
+}
+
+/// Something wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Problem {
+    /// Stable name of what is wrong.
+    pub id: String,
+    /// Whether the configuration works all the same.
+    pub severity: Severity,
+    /// Where: the path of the option, with the index of list entries.
+    pub path: String,
+    /// The value, unless it is absent, a group, or a secret.
+    pub value: Option<Value>,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub fix: String,
+    /// The file it is in, where one of them brought it.
+    pub file: Option<PathBuf>,
+}
+
+impl Problem {
+    /// An error whose value and file are not known.
+    #[must_use]
+    pub fn new(id: &str, path: String, reason: String, fix: String) -> Self {
+        Problem {
+            id: id.to_owned(),
+            severity: Severity::Error,
+            path,
+            value: None,
+            reason,
+            fix,
+            file: None,
+        }
+    }
+}
+
+/// How to check.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The version of MAS the configuration is for.
+    pub version: Version,
+    /// Whether secrets must not stand in the configuration itself.
+    pub no_inline_secrets: bool,
+    /// Whether no configuration file is read later that may add to it.
+    pub complete: bool,
+}
+
+/// Checks a configuration; it is valid if there is no problem, or only warnings ([`is_valid`]).
+#[must_use]
+pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options) -> Vec<Problem> {
+    let mut problems = structure_problems(loaded, settings);
+    let misshapen: Vec<String> = problems
+        .iter()
+        .map(|problem| problem.path.clone())
+        .collect();
+    let pruned = without_nulls(settings, &loaded.value);
+    let mut broken = rule_problems(rules, &pruned, options);
+    broken.retain(|problem| {
+        !misshapen
+            .iter()
+            .any(|known| lies_within(&problem.path, known))
+    });
+    problems.extend(broken);
+    let secret = secret_paths(rules);
+    for problem in &mut problems {
+        if showable(problem, settings, &secret) {
+            problem.value = at(&loaded.value, &problem.path)
+                .filter(|value| is_harmless(value))
+                .cloned();
+        }
+        problem.file = loaded
+            .origin(&problem.path)
+            .map(std::path::Path::to_path_buf);
+    }
+    problems
+}
+
+/// What is unknown or has the wrong type.
+#[must_use]
+pub fn structure_problems(loaded: &Loaded, schema: &Node) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    structure(schema, schema, &loaded.value, "", &mut problems);
+    for problem in &mut problems {
+        problem.file = loaded.origin(&problem.path).map(PathBuf::from);
+    }
+    problems
+}
+
+/// The rules that values break, of which nulls that mean "not set" have been taken out.
+#[must_use]
+pub fn rule_problems(rules: &[Rule], values: &Value, options: &Options) -> Vec<Problem> {
+    let rules = rules
+        .iter()
+        .filter(|rule| rule.kind != Kind::Secrecy || options.no_inline_secrets);
+    let problems = rules.flat_map(|rule| {
+        let paths = broken(rule, values, options).into_iter();
+        paths.map(|path| Problem {
+            severity: severity(rule),
+            ..Problem::new(&rule.id, path, rule.reason.clone(), rule.fix.clone())
+        })
+    });
+    problems.collect()
+}
+
+fn severity(rule: &Rule) -> Severity {
+    match rule.kind {
+        Kind::Validity | Kind::Secrecy => Severity::Error,
+        Kind::Ignored => Severity::Warning,
+    }
+}
+
+/// Whether a configuration with these problems works.
+#[must_use]
+pub fn is_valid(problems: &[Problem]) -> bool {
+    let mut severities = problems.iter().map(|problem| problem.severity);
+    severities.all(|severity| severity == Severity::Warning)
+}
+
+/// Whether a path is another one or below it.
+fn lies_within(path: &str, other: &str) -> bool {
+    let rest = path.strip_prefix(other);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// Whether a value may be shown: it belongs to a known option that holds no secret.
+fn showable(problem: &Problem, settings: &Node, secret: &BTreeSet<String>) -> bool {
+    let path = without_indices(&problem.path);
+    problem.id != UNKNOWN && settings.find(&path).is_some() && !secret.contains(&path)
+}
+
+/// `a[3].b` as `a[].b`.
+#[must_use]
+pub fn without_indices(path: &str) -> String {
+    let mut general = String::new();
+    let mut inside = false;
+    for char in path.chars() {
+        inside &= char != ']';
+        if !inside {
+            general.push(char);
+        }
+        inside |= char == '[';
+    }
+    general
+}
+
+fn is_scalar(value: &Value) -> bool {
+    !value.is_array() && !value.is_object()
+}
+
+/// Whether a value is worth showing and holds no password, which any URL may.
+fn is_harmless(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    is_scalar(value) && !value.is_null() && !URI_WITH_PASSWORD.matches(text)
+}
+
+/// The value at a concrete path.
+fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split(['.', '['])
+        .try_fold(value, |value, step| match step.strip_suffix(']') {
+            Some(index) => value.get(index.parse::<usize>().ok()?),
+            None => value.get(step),
+        })
+}
+
+const UNKNOWN: &str = "unknown-option";
+
+fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut Vec<Problem>) {
+    let mut wrong = |id: &str, reason: String, fix: String| {
+        problems.push(Problem::new(id, path.to_owned(), reason, fix));
+    };
+    if value.is_null() {
+        if !node.nullable && !matches!(node.shape, Shape::Any) {
+            let fix = format!("Remove it, or give {}.", expected(&node.shape));
+            wrong("null", "MAS does not accept null here".to_owned(), fix);
+        }
+        return;
+    }
+    match (&node.shape, value) {
+        (Shape::Section(section), Value::Object(entries)) => {
+            for (key, value) in entries {
+                let path = join(path, key);
+                match section.get(key) {
+                    Some(option) => structure(root, option, value, &path, problems),
+                    None => problems.push(unknown(root, section, key, path)),
+                }
+            }
+        }
+        (Shape::List(item), Value::Array(items)) => {
+            for (i, value) in items.iter().enumerate() {
+                structure(root, item, value, &format!("{path}[{i}]"), problems);
+            }
+        }
+        (Shape::Map(item), Value::Object(entries)) => {
+            for (key, value) in entries {
+                structure(root, item, value, &join(path, key), problems);
+            }
+        }
+        (shape, value) if fits(shape, value) => {}
+        (shape, _) => {
+            let reason = format!("it must be {}", expected(shape));
+            wrong("wrong-type", reason, suggestion(node, value));
+        }
+    }
+}
+
+fn unknown(root: &Node, section: &Section, key: &str, path: String) -> Problem {
+    let names = section.options.iter().map(|(name, _)| name);
+    let close = closest(names, key).filter(|(distance, name)| *distance <= 2.max(name.len() / 3));
+    let fix = match close {
+        Some((_, name)) => format!("Did you mean `{name}`?"),
+        None => match elsewhere(root, key) {
+            Some(path) => format!("Remove it; there is `{path}`."),
+            None => "Remove it.".to_owned(),
+        },
+    };
+    let reason = "there is no such option, and MAS would ignore it".to_owned();
+    Problem::new(UNKNOWN, path, reason, fix)
+}
+
+/// The candidate that takes the fewest changes to become the text, and how many.
+pub fn closest<'a>(
+    candidates: impl Iterator<Item = &'a String>,
+    text: &str,
+) -> Option<(usize, &'a String)> {
+    candidates
+        .map(|candidate| (strsim::damerau_levenshtein(candidate, text), candidate))
+        .min()
+}
+
+/// An option of that name in another section.
+fn elsewhere(root: &Node, key: &str) -> Option<String> {
+    let paths = root.descendants().into_iter().map(|(path, _)| path);
+    let mut paths = paths.filter(|path| path.rsplit('.').next() == Some(key));
+    paths.next()
+}
+
+fn fits(shape: &Shape, value: &Value) -> bool {
+    match shape {
+        Shape::Boolean => value.is_boolean(),
+        Shape::Integer { min, max, .. } => {
+            let whole = value
+                .as_i64()
+                .map(i128::from)
+                .or(value.as_u64().map(i128::from));
+            whole.is_some_and(|whole| (*min..=*max).contains(&whole))
+        }
+        Shape::Number { min, max, .. } => value.as_f64().is_some_and(|number| {
+            min.is_none_or(|min| min <= number) && max.is_none_or(|max| number <= max)
+        }),
+        Shape::Text { format, .. } => value
+            .as_str()
+            .is_some_and(|text| format.is_none_or(|format| format.matches(text))),
+        Shape::Choice(choices) => value
+            .as_str()
+            .is_some_and(|text| choices.iter().any(|choice| choice.value == text)),
+        Shape::Any => true,
+        Shape::List(_) | Shape::Map(_) | Shape::Section(_) => false,
+    }
+}
+
+/// What a shape takes, in words.
+#[must_use]
+pub fn expected(shape: &Shape) -> String {
+    match shape {
+        Shape::Boolean => "true or false".to_owned(),
+        Shape::Integer { min, max, .. } if *max >= i64::MAX.into() => {
+            format!("a whole number from {min} on")
+        }
+        Shape::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
+        Shape::Number {
+            min: Some(min),
+            max: Some(max),
+            ..
+        } => {
+            format!("a number from {min} to {max}")
+        }
+        Shape::Number { .. } => "a number".to_owned(),
+        Shape::Text {
+            format: Some(format),
+            ..
+        } => format.description.to_owned(),
+        Shape::Text { format: None, .. } => "a text".to_owned(),
+        Shape::Choice(choices) => {
+            let values: Vec<String> = choices.iter().map(|c| format!("\"{}\"", c.value)).collect();
+            format!("one of {}", values.join(", "))
+        }
+        Shape::Any => "anything".to_owned(),
+        Shape::List(_) => "a list".to_owned(),
+        Shape::Map(_) => "a map".to_owned(),
+        Shape::Section(_) => "a section".to_owned(),
+    }
+}
+
+fn suggestion(node: &Node, value: &Value) -> String {
+    let unquoted = value
+        .as_str()
+        .and_then(|text| serde_json::from_str::<Value>(text).ok());
+    if unquoted.is_some_and(|value| fits(&node.shape, &value)) {
+        return "Remove the quotes.".to_owned();
+    }
+    if is_scalar(value) && fits(&node.shape, &value.to_string().into()) {
+        return "Put it in quotes.".to_owned();
+    }
+    let text = value.as_str().unwrap_or_default();
+    let example = node.example.as_ref().filter(|example| is_scalar(example));
+    match (&node.shape, example) {
+        (Shape::Choice(choices), _) => {
+            let close = closest(choices.iter().map(|choice| &choice.value), text);
+            match close.filter(|(distance, _)| *distance <= 2) {
+                Some((_, value)) => format!("Did you mean \"{value}\"?"),
+                None => "Choose one of them.".to_owned(),
+            }
+        }
+        (Shape::Section(_), _) => "Give its options by name.".to_owned(),
+        (Shape::List(_), _) => "Put its entries into a list.".to_owned(),
+        (_, Some(example)) => format!("Write something like {example}."),
+        (_, None) => "Correct it.".to_owned(),
+    }
+}
+
+/// The concrete paths at which a rule is broken.
+fn broken(rule: &Rule, settings: &Value, options: &Options) -> Vec<String> {
+    let root = Scope::whole(settings, options.complete, &options.version);
+    let lists = rule.scope.split("[]").filter(|part| !part.is_empty());
+    let lists: Vec<&str> = lists.map(|list| list.trim_start_matches('.')).collect();
+    let entries = entries(root, "", &lists).into_iter();
+    entries
+        .filter(|(_, scope)| scope.holds(&rule.when))
+        .map(|(path, _)| join(&path, &rule.at))
+        .collect()
+}
+
+/// The entries of nested lists, each with its concrete path; without lists, the scope itself.
+fn entries<'a>(scope: Scope<'a>, path: &str, lists: &[&str]) -> Vec<(String, Scope<'a>)> {
+    let Some((list, inner)) = lists.split_first() else {
+        return vec![(path.to_owned(), scope)];
+    };
+    let mut keys = list.split('.');
+    let found = keys.try_fold(scope.value, |value, key| value.get(key));
+    let items = found.and_then(Value::as_array);
+    let items = items.map_or(&[][..], Vec::as_slice);
+    let path = join(path, list);
+    let each = items.iter().enumerate().map(|(i, value)| {
+        let entry = Scope {
+            value,
+            earlier: &items[..i],
+            ..scope
+        };
+        entries(entry, &format!("{path}[{i}]"), inner)
+    });
+    each.flatten().collect()
+}
+
+/// The configuration without nulls that mean "not set".
+#[must_use]
+pub fn without_nulls(node: &Node, value: &Value) -> Value {
+    match (&node.shape, value) {
+        (Shape::Section(section), Value::Object(entries)) => {
+            let kept = entries
+                .iter()
+                .filter_map(|(key, value)| match section.get(key) {
+                    Some(option) if value.is_null() => option
+                        .null_means
+                        .is_some()
+                        .then(|| (key.clone(), Value::Null)),
+                    Some(option) => Some((key.clone(), without_nulls(option, value))),
+                    None => None,
+                });
+            Value::Object(kept.collect())
+        }
+        (Shape::List(item), Value::Array(items)) => items
+            .iter()
+            .map(|value| without_nulls(item, value))
+            .collect(),
+        _ => value.clone(),
+    }
+}
