@@ -25,7 +25,7 @@ use mas2nix::migrate::{
     inputs::Inputs,
     postgres::{
         backup::{self, Extent},
-        mas_state::{self, MasState},
+        mas_state::MasState,
     },
 };
 use serde_json::{Value, json};
@@ -520,7 +520,17 @@ fn back_up_import_and_go_back(inputs: &Inputs, verify: impl FnOnce()) {
         inputs.mas_database().unwrap(),
     );
     runtime.block_on(async {
-        backup::make(inputs, &directory, Extent::All).await.unwrap();
+        backup::make(
+            &inputs.postgresql(),
+            [
+                &inputs.synapse_database().unwrap(),
+                &inputs.mas_database().unwrap(),
+            ],
+            &directory,
+            Extent::All,
+        )
+        .await
+        .unwrap();
         let mas_cli = import::MasCli::prepare(inputs, &synapse, None)
             .await
             .unwrap();
@@ -528,8 +538,10 @@ fn back_up_import_and_go_back(inputs: &Inputs, verify: impl FnOnce()) {
     });
     verify();
     runtime.block_on(async {
-        backup::restore_mas(inputs, &directory, &mas).await.unwrap();
-        let state = mas_state::mas_state_of(inputs).await.unwrap();
+        backup::restore_mas(&inputs.postgresql(), &directory, &mas)
+            .await
+            .unwrap();
+        let state = inputs.mas_state().await.unwrap();
         assert_eq!(state, MasState::Empty);
     });
 }

@@ -19,8 +19,11 @@ use common::{
     root,
 };
 use mas2nix::migrate::{
-    postgres::connection::{Address, Database},
-    preflight::{catalogue::CHAPTERS, server},
+    postgres::{
+        clients,
+        connection::{Address, Database},
+    },
+    preflight::catalogue::CHAPTERS,
 };
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -1346,8 +1349,13 @@ fn whoever_may_not_be_sent_away_is_named() -> TestResult {
         thread::sleep(Duration::from_secs(1));
         Gone(child)
     };
-    let others = || runtime.block_on(server::others(&database)).unwrap().len();
-    let quiet = || runtime.block_on(server::quiet(&database));
+    let others = || {
+        runtime
+            .block_on(clients::other_connections(&database))
+            .unwrap()
+            .len()
+    };
+    let quiet = || runtime.block_on(clients::terminate_other_connections(&database));
     let _own = psql("mas", "SELECT pg_sleep(100)");
     let idle = psql("postgres", "SELECT pg_sleep(100)");
     assert_eq!(others(), 2);

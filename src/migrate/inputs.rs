@@ -20,7 +20,13 @@ use crate::migrate::{
         connection::{self, Address, Database},
         tls::{self, Named, Tls},
     },
+    postgres::{
+        mas_state::{MasState, mas_state},
+        programs::Programs,
+        scratch::Scratch,
+    },
     synapse_config,
+    system::systemd::Services,
     system::{private_dir::Handover, run_as::Account},
 };
 
@@ -265,6 +271,17 @@ impl Inputs {
         Ok(reached("MAS's database", address, self.mas_account()?))
     }
 
+    /// What MAS's database is like.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub async fn mas_state(&self) -> Result<MasState, MigrateError> {
+        let database = self.mas_database()?;
+        let mut connection = database.snapshot().await?;
+        mas_state(&mut connection, &database).await
+    }
+
     /// The server of both databases as a superuser, if it is given.
     ///
     /// # Errors
@@ -301,13 +318,34 @@ impl Inputs {
         given.unwrap_or_else(|| "/var/lib/syn2mas".into())
     }
 
-    /// A program of PostgreSQL.
+    /// A database for a while, beside MAS's. It has to be removed by hand, whatever happens.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub async fn scratch(
+        &self,
+        which: &'static str,
+        name: &'static str,
+    ) -> Result<Scratch, MigrateError> {
+        let (mas, superuser) = (self.mas_database()?, self.admin_database()?);
+        Scratch::make(&mas, superuser, which, name).await
+    }
+
+    /// PostgreSQL's own programs.
     #[must_use]
-    pub fn postgresql_program(&self, name: &str) -> PathBuf {
-        match &self.postgresql_programs {
-            Some(directory) => directory.join(name),
-            None => name.into(),
-        }
+    pub fn postgresql(&self) -> Programs {
+        Programs(self.postgresql_programs.clone())
+    }
+
+    /// Synapse's and MAS's services.
+    ///
+    /// # Errors
+    ///
+    /// If nothing says how to stop Synapse.
+    pub fn services(&self) -> Result<Services, MigrateError> {
+        let commands = self.stop_with.clone().zip(self.start_with.clone());
+        Services::new(&self.synapse_unit, &self.mas_unit, commands)
     }
 
     /// The providers of MAS's configuration that take the place of one of Synapse's.

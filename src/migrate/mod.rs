@@ -3,6 +3,7 @@
 pub mod cutover;
 pub mod cutover_file;
 mod error;
+pub mod health;
 pub mod import;
 pub mod inputs;
 pub mod journal;

@@ -18,16 +18,10 @@ use crate::migrate::{
         connection::Database,
         mas_state,
         role_grant::Grant,
-        scratch::Scratch,
+        tables::wait_for_table_locks,
     },
-    preflight::{
-        host::{self, Writes},
-        server,
-    },
-    system::{
-        signals::Interruptions,
-        systemd::{Services, Side},
-    },
+    preflight::host::{self, Writes},
+    system::{signals::Interruptions, systemd::Side},
     verify::{Comparison, Report},
 };
 
@@ -103,9 +97,13 @@ pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Told)) -> Result<Rehears
     host::make_sure_of_room(inputs, Writes::Rehearsal).await?;
     let directory = inputs.state().join("rehearsal");
     forget(&directory)?;
-    let synapse =
-        Scratch::make(inputs, "the copy of Synapse's database", "syn2mas_synapse").await?;
-    let mas = match Scratch::make(inputs, "the rehearsal's database of MAS", "syn2mas_mas").await {
+    let synapse = inputs
+        .scratch("the copy of Synapse's database", "syn2mas_synapse")
+        .await?;
+    let mas = match inputs
+        .scratch("the rehearsal's database of MAS", "syn2mas_mas")
+        .await
+    {
         Ok(mas) => mas,
         Err(error) => {
             synapse.remove().await?;
@@ -149,16 +147,22 @@ async fn on_scratch(
         tell(Told::Done(part, took));
     };
     tell(Told::Begun(Part::BackUp));
-    let backup_size = backup::make(inputs, directory, Extent::Tables).await?;
+    let backup_size = backup::make(
+        &inputs.postgresql(),
+        [&inputs.synapse_database()?, &inputs.mas_database()?],
+        directory,
+        Extent::Tables,
+    )
+    .await?;
     done(Part::BackUp, &mut tell);
 
     tell(Told::Begun(Part::Copy));
-    backup::restore_synapse(inputs, directory, synapse).await?;
+    backup::restore_synapse(&inputs.postgresql(), directory, synapse).await?;
     done(Part::Copy, &mut tell);
 
     tell(Told::Begun(Part::Import));
     let mas_cli = MasCli::prepare(inputs, synapse, Some(mas)).await?;
-    server::settle(synapse).await?;
+    wait_for_table_locks(synapse).await?;
     mas_cli
         .migrate(false, None, |progress| tell(Told::Importing(progress)))
         .await?;
@@ -174,11 +178,11 @@ async fn on_scratch(
     let mas_size = host::size(mas).await?;
 
     tell(Told::Begun(Part::Restore));
-    backup::restore_mas(inputs, directory, mas).await?;
+    backup::restore_mas(&inputs.postgresql(), directory, mas).await?;
     look_at_restored(inputs, mas).await?;
     done(Part::Restore, &mut tell);
 
-    let start = match Services::of(inputs) {
+    let start = match inputs.services() {
         Ok(services) => services.time_to_start(Side::Synapse).await,
         Err(_) => None,
     };
@@ -198,7 +202,7 @@ async fn on_scratch(
 
 /// Looks whether the backup has brought MAS's database to what it is.
 async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), MigrateError> {
-    let before = mas_state::mas_state_of(inputs).await?;
+    let before = inputs.mas_state().await?;
     let mut connection = restored.snapshot().await?;
     let after = mas_state::mas_state(&mut connection, restored).await?;
     if before == after {

@@ -4,11 +4,9 @@ use serde::Serialize;
 
 use crate::migrate::{
     MigrateError,
-    cutover::health::{self, Addresses},
+    health::{self, Addresses},
     inputs::Inputs,
     journal::{self, Line, Memory},
-    postgres::mas_state,
-    system::systemd::Services,
 };
 
 /// Where things stand.
@@ -106,14 +104,14 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         overlay.is_some_and(|overlay| matches!(overlay.is_on(), Ok(true))),
     );
     let (summary, next) = stage.summary();
-    let (running, held) = match Services::of(inputs) {
+    let (running, held) = match inputs.services() {
         Ok(services) => (
             services.running().await.unwrap_or_default(),
             services.held(),
         ),
         Err(_) => (Vec::new(), Vec::new()),
     };
-    let mas_database = match mas_state::mas_state_of(inputs).await {
+    let mas_database = match inputs.mas_state().await {
         Ok(found) => found.to_string(),
         Err(error) => error.to_string(),
     };

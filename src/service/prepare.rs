@@ -19,9 +19,6 @@ use crate::{
     util::{atomic_write, yaml},
 };
 
-/// Where the configuration of MAS's own unit is while that runs.
-pub const MAIN_RUNTIME_DIRECTORY: &str = "/run/matrix-authentication-service";
-
 /// Where systemd puts the credentials of MAS's own unit. Settings that name this directory are read
 /// by other units too, which have the same credentials in directories of their own.
 const MAIN_CREDENTIALS_DIRECTORY: &str = "/run/credentials/matrix-authentication-service.service";

@@ -18,6 +18,9 @@ pub use self::socket::{activated, is_unix};
 /// The name of the service, its user, its group, and its role and database in PostgreSQL.
 pub const NAME: &str = "matrix-authentication-service";
 
+/// Where the configuration of MAS's own unit is while that runs.
+pub const RUNTIME_DIRECTORY: &str = "/run/matrix-authentication-service";
+
 /// Where the service finds its configuration.
 pub const ETC: &str = "/etc/matrix-authentication-service";
 

@@ -1,13 +1,14 @@
 //! The services: MAS itself, and the one-shots before and beside it.
 
-use super::{Inherits, Kind, NAME, Sandbox, Unit, after_cutover, described, socket};
+use super::{
+    Inherits, Kind, NAME, RUNTIME_DIRECTORY, Sandbox, Unit, after_cutover, described, socket,
+};
 use crate::{
     deploy::synapse_overlay,
     expr::{
         Entry, Expr, Item, Term, all, any, either, enabled, entry, item, items, known, not,
         template, texts,
     },
-    service::prepare::MAIN_RUNTIME_DIRECTORY,
 };
 
 const SECRETS: &str = "matrix-authentication-service-secrets.service";
@@ -243,7 +244,7 @@ fn config_arguments() -> Term {
         Box::new(Term::Text(vec![" --config ".into(), Term::Entry])),
     );
     Term::Text(vec![
-        format!(" --config {MAIN_RUNTIME_DIRECTORY}/config.yaml")
+        format!(" --config {RUNTIME_DIRECTORY}/config.yaml")
             .as_str()
             .into(),
         Term::Join(Box::new(extra), ""),

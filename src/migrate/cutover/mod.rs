@@ -5,7 +5,6 @@
 //! it was.
 
 pub mod data_loss;
-pub mod health;
 mod rollback;
 mod steps;
 
@@ -199,7 +198,7 @@ impl<'a> Migration<'a> {
         Ok(Migration {
             inputs,
             options,
-            services: Services::of(inputs)?,
+            services: inputs.services()?,
             synapse: inputs.synapse_database()?,
             mas: inputs.mas_database()?,
             admin: inputs.admin_database()?,

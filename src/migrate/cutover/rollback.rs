@@ -12,8 +12,8 @@ use crate::migrate::{
     cutover::{
         Migration, Step, Told,
         data_loss::{self, Loss},
-        health::Addresses,
     },
+    health::Addresses,
     journal::{self, Phase},
     postgres::{backup, role_grant::Grant},
     system::{
@@ -132,13 +132,13 @@ impl Migration<'_> {
         (self.tell)(Told::Undoing("the import"));
         self.services.stop(Side::Mas).await?;
         if data_loss::has_served(&self.mas).await? {
-            let kept = backup::keep_mas(self.inputs, backup).await?;
+            let kept = backup::keep_mas(&self.inputs.postgresql(), &self.mas, backup).await?;
             self.note(&format!(
                 "what MAS's database had is kept in {}",
                 kept.display()
             ));
         }
-        backup::restore_mas(self.inputs, backup, &self.mas).await?;
+        backup::restore_mas(&self.inputs.postgresql(), backup, &self.mas).await?;
         self.journal
             .remember("undo", |memory| memory.imported = false)
     }
@@ -299,7 +299,7 @@ impl Migration<'_> {
 
     /// Keeps what MAS has now, and takes out of Synapse's tables what must not work again.
     async fn repair_synapse(&self, backup: &Path, cut_over: &str) -> Result<(), MigrateError> {
-        backup::keep_mas(self.inputs, backup).await?;
+        backup::keep_mas(&self.inputs.postgresql(), &self.mas, backup).await?;
         let ended = data_loss::tokens_ended_since(&self.mas, cut_over).await?;
         let failed = || self.synapse.failed("cannot repair its tables");
         let mut connection = self.synapse.connect().await?;

@@ -7,11 +7,14 @@ use std::{
 
 use crate::migrate::{
     MigrateError,
-    cutover::{Done, Migration, Step, Told, health::Addresses},
+    cutover::{Done, Migration, Step, Told},
+    health::Addresses,
     import::MasCli,
     journal,
-    postgres::{backup, role_grant::Grant},
-    preflight::{self, finding::Severity, server},
+    postgres::{
+        backup, clients::other_connections, role_grant::Grant, tables::wait_for_table_locks,
+    },
+    preflight::{self, finding::Severity},
     system::systemd::{self, Side},
     verify::Comparison,
 };
@@ -74,7 +77,7 @@ impl Migration<'_> {
     async fn wait_until_alone(&self) -> Result<(), MigrateError> {
         let mut others = Vec::new();
         for _ in 0..100 {
-            others = server::others(&self.synapse).await?;
+            others = other_connections(&self.synapse).await?;
             if others.is_empty() {
                 return Ok(());
             }
@@ -91,7 +94,13 @@ impl Migration<'_> {
     async fn back_up(&mut self) -> Result<String, MigrateError> {
         let name = journal::now().replace([':', '.'], "-");
         let directory = self.inputs.state().join("backup").join(name);
-        let size = backup::make(self.inputs, &directory, self.options.extent).await?;
+        let size = backup::make(
+            &self.inputs.postgresql(),
+            [&self.synapse, &self.mas],
+            &directory,
+            self.options.extent,
+        )
+        .await?;
         self.journal.remember(Step::BackUp.name(), |memory| {
             memory.backup = Some(directory.clone());
         })?;
@@ -123,7 +132,7 @@ impl Migration<'_> {
             .remember(Step::Import.name(), |memory| memory.imported = true)?;
         let through = self.inputs.synapse_database_for_import()?;
         let mas_cli = MasCli::prepare(self.inputs, &through, None).await?;
-        server::settle(&through).await?;
+        wait_for_table_locks(&through).await?;
         let log = self.directory().join("import.log");
         let tell = &mut self.tell;
         mas_cli

@@ -15,9 +15,12 @@ use tokio::{
 
 use crate::migrate::{
     MigrateError,
-    inputs::Inputs,
-    postgres::connection::{Database, Program},
-    preflight::server::{self, TABLES, quiet},
+    postgres::{
+        clients::terminate_other_connections,
+        connection::{Database, Program},
+        programs::Programs,
+        tables::TABLES,
+    },
     system::command,
 };
 use crate::util::atomic_write;
@@ -49,28 +52,32 @@ pub fn of_mas(directory: &Path) -> PathBuf {
 /// # Errors
 ///
 /// If a backup cannot be made or does not hold what it should; then there is no file of it.
-pub async fn make(inputs: &Inputs, directory: &Path, extent: Extent) -> Result<u64, MigrateError> {
+pub async fn make(
+    programs: &Programs,
+    [synapse, mas]: [&Database; 2],
+    directory: &Path,
+    extent: Extent,
+) -> Result<u64, MigrateError> {
     let mut builder = fs::DirBuilder::new();
     builder
         .recursive(true)
         .mode(0o700)
         .create(directory)
         .map_err(|error| MigrateError::file(directory, error.to_string()))?;
-    let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
     let tables: &[&str] = match extent {
         Extent::Tables => &TABLES,
         Extent::All => &[],
     };
     let (of_synapse, of_mas) = (of_synapse(directory), of_mas(directory));
     // One after the other: who connects as another user of this host makes the whole process that user.
-    let dump_of_synapse = pg_dump(inputs, &synapse).await?;
-    let dump_of_mas = pg_dump(inputs, &mas).await?;
+    let dump_of_synapse = pg_dump(programs, synapse).await?;
+    let dump_of_mas = pg_dump(programs, mas).await?;
     tokio::try_join!(
         dump(dump_of_synapse, tables, &of_synapse),
         dump(dump_of_mas, &[], &of_mas),
     )?;
-    holds(inputs, &of_synapse, &TABLES).await?;
-    holds(inputs, &of_mas, &[]).await?;
+    holds(programs, &of_synapse, &TABLES).await?;
+    holds(programs, &of_mas, &[]).await?;
     let size = |file: &Path| fs::metadata(file).map_or(0, |found| found.len());
     Ok(size(&of_synapse) + size(&of_mas))
 }
@@ -84,15 +91,19 @@ fn kept(directory: &Path) -> PathBuf {
 /// # Errors
 ///
 /// If it cannot be backed up.
-pub async fn keep_mas(inputs: &Inputs, directory: &Path) -> Result<PathBuf, MigrateError> {
+pub async fn keep_mas(
+    programs: &Programs,
+    mas: &Database,
+    directory: &Path,
+) -> Result<PathBuf, MigrateError> {
     let file = kept(directory);
-    dump(pg_dump(inputs, &inputs.mas_database()?).await?, &[], &file).await?;
-    holds(inputs, &file, &[]).await?;
+    dump(pg_dump(programs, mas).await?, &[], &file).await?;
+    holds(programs, &file, &[]).await?;
     Ok(file)
 }
 
-async fn pg_dump(inputs: &Inputs, database: &Database) -> Result<Program, MigrateError> {
-    let path = inputs.postgresql_program("pg_dump");
+async fn pg_dump(programs: &Programs, database: &Database) -> Result<Program, MigrateError> {
+    let path = programs.path("pg_dump");
     database.program(&path).await
 }
 
@@ -120,8 +131,8 @@ async fn dump(mut program: Program, tables: &[&str], file: &Path) -> Result<(), 
 }
 
 /// Reads the table of contents of a backup, and looks whether these tables are in it.
-async fn holds(inputs: &Inputs, file: &Path, tables: &[&str]) -> Result<(), MigrateError> {
-    let held = held(inputs, file).await?;
+async fn holds(programs: &Programs, file: &Path, tables: &[&str]) -> Result<(), MigrateError> {
+    let held = held(programs, file).await?;
     for table in tables {
         if !held.iter().any(|(_, held)| held == table) {
             let reason = format!("the backup lacks the table {table}");
@@ -132,8 +143,8 @@ async fn holds(inputs: &Inputs, file: &Path, tables: &[&str]) -> Result<(), Migr
 }
 
 /// The tables whose rows are in a backup, each with its schema.
-async fn held(inputs: &Inputs, file: &Path) -> Result<Vec<(String, String)>, MigrateError> {
-    let mut command = command::command(&inputs.postgresql_program("pg_restore"), None);
+async fn held(programs: &Programs, file: &Path) -> Result<Vec<(String, String)>, MigrateError> {
+    let mut command = command::command(&programs.path("pg_restore"), None);
     command.arg("--list").arg(file);
     let output = command::output(&mut command).await?;
     let list = String::from_utf8_lossy(&output.stdout);
@@ -150,12 +161,12 @@ async fn held(inputs: &Inputs, file: &Path) -> Result<Vec<(String, String)>, Mig
 ///
 /// If the backup cannot be read, or PostgreSQL does not take it.
 pub async fn restore_synapse(
-    inputs: &Inputs,
+    programs: &Programs,
     directory: &Path,
     into: &Database,
 ) -> Result<(), MigrateError> {
     let file = of_synapse(directory);
-    let schema = schema(&held(inputs, &file).await?);
+    let schema = schema(&held(programs, &file).await?);
     let mut arguments = vec![
         "--section=pre-data".to_owned(),
         "--section=data".to_owned(),
@@ -165,7 +176,7 @@ pub async fn restore_synapse(
     arguments.extend(TABLES.map(|table| format!("--table={table}")));
     let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
     let make = format!("CREATE SCHEMA IF NOT EXISTS {quoted};\n");
-    restore(inputs, &file, &arguments, &make, into).await?;
+    restore(programs, &file, &arguments, &make, into).await?;
     let moved = TABLES.map(|table| format!("ALTER TABLE {quoted}.{table} SET SCHEMA public; "));
     let moved = if schema == "public" {
         String::new()
@@ -234,13 +245,13 @@ END $$;
 ///
 /// If the backup cannot be read, or PostgreSQL does not take it.
 pub async fn restore_mas(
-    inputs: &Inputs,
+    programs: &Programs,
     directory: &Path,
     into: &Database,
 ) -> Result<(), MigrateError> {
-    quiet(into).await?;
+    terminate_other_connections(into).await?;
     restore(
-        inputs,
+        programs,
         &of_mas(directory),
         &["--no-comments".to_owned()],
         EMPTY,
@@ -253,17 +264,17 @@ pub async fn restore_mas(
 /// `pg_restore` cannot do that itself where it is newer than the server: it sets what the server does
 /// not know.
 async fn restore(
-    inputs: &Inputs,
+    programs: &Programs,
     file: &Path,
     arguments: &[String],
     before: &str,
     into: &Database,
 ) -> Result<(), MigrateError> {
-    let known = server::settings(into).await?;
-    let mut reading = command::command(&inputs.postgresql_program("pg_restore"), None);
+    let known = into.settings().await?;
+    let mut reading = command::command(&programs.path("pg_restore"), None);
     reading.args(["--file=-", "--no-owner"]).args(arguments);
     reading.arg(file);
-    let mut writing = into.program(&inputs.postgresql_program("psql")).await?;
+    let mut writing = into.program(&programs.path("psql")).await?;
     let writing = &mut writing.command;
     writing.args(["-X", "--quiet", "--set=ON_ERROR_STOP=1"]);
     writing.stdin(Stdio::piped()).stdout(Stdio::null());

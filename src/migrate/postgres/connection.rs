@@ -1,6 +1,6 @@
 //! Connections to the two databases.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::{ConnectOptions, Connection, PgConnection, Row, postgres::PgConnectOptions};
@@ -427,6 +427,20 @@ impl Database {
             .fetch_one(connection)
             .await
             .map_err(self.failed("cannot tell its version"))
+    }
+
+    /// The names of all settings that the server knows, in lower case.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn settings(&self) -> Result<HashSet<String>, MigrateError> {
+        let mut connection = self.connect().await?;
+        let names: Vec<String> = sqlx::query_scalar("SELECT lower(name) FROM pg_settings")
+            .fetch_all(&mut connection)
+            .await
+            .map_err(self.failed("cannot list its settings"))?;
+        Ok(names.into_iter().collect())
     }
 
     /// Says whose database failed, and at what.

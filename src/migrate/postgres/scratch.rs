@@ -2,9 +2,7 @@
 
 use crate::migrate::{
     MigrateError,
-    inputs::Inputs,
-    postgres::{connection::Database, role_grant},
-    preflight::server,
+    postgres::{clients::terminate_other_connections, connection::Database, role_grant},
 };
 
 /// A database of MAS's role, for a while. It has to be removed by hand, whatever happens.
@@ -17,25 +15,26 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes one. What an earlier run left under this name is removed.
+    /// Makes one beside MAS's, as the superuser if there is one. What an earlier run left under this name is
+    /// removed.
     ///
     /// # Errors
     ///
     /// If it cannot be made.
     pub async fn make(
-        inputs: &Inputs,
+        mas: &Database,
+        superuser: Option<Database>,
         which: &'static str,
         name: &'static str,
     ) -> Result<Self, MigrateError> {
-        let mas = inputs.mas_database()?;
-        let maker = inputs.admin_database()?.unwrap_or_else(|| mas.clone());
+        let maker = superuser.unwrap_or_else(|| mas.clone());
         let scratch = Scratch {
             database: mas.sibling(which, name),
             maker,
             name,
         };
         scratch.drop_if_there().await?;
-        let role = role_grant::role(&mas).await?.replace('"', "\"\"");
+        let role = role_grant::role(mas).await?.replace('"', "\"\"");
         scratch
             .execute(&format!(
                 "CREATE DATABASE {name} OWNER \"{role}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
@@ -62,7 +61,7 @@ impl Scratch {
                 .await
                 .map_err(self.maker.failed("cannot list its databases"))?;
         if there {
-            server::quiet(&self.database).await?;
+            terminate_other_connections(&self.database).await?;
             self.execute(&format!("DROP DATABASE IF EXISTS {}", self.name))
                 .await?;
         }

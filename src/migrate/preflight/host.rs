@@ -11,17 +11,16 @@ use semver::Version;
 use serde_json::Value;
 
 use crate::migrate::{
-    MigrateError,
-    cutover::health,
+    MigrateError, health,
     import::{MasCli, Said},
     inputs::Inputs,
-    postgres::{backup::Extent, connection::Database},
+    postgres::{backup::Extent, connection::Database, tables::TABLES},
     preflight::{
         catalogue,
         finding::{Finding, FindingKind},
     },
     synapse_config,
-    system::{command, private_dir::Handover, systemd::Services},
+    system::{command, private_dir::Handover},
 };
 use crate::util::yaml;
 
@@ -64,7 +63,7 @@ fn older(version: &str, than: &Version) -> bool {
 
 /// Units that do not exist.
 pub async fn units(inputs: &Inputs) -> Option<Finding> {
-    let missing = Services::of(inputs).ok()?.missing().await.ok()?;
+    let missing = inputs.services().ok()?.missing().await.ok()?;
     catalogue::UNIT_MISSING.found_in(missing)
 }
 
@@ -74,7 +73,7 @@ pub async fn postgresql_programs(inputs: &Inputs, servers: [i32; 2]) -> Vec<Find
     let mut missing = Vec::new();
     let mut majors = Vec::new();
     for name in ["pg_dump", "pg_restore", "psql"] {
-        let mut command = command::command(&inputs.postgresql_program(name), None);
+        let mut command = command::command(&inputs.postgresql().path(name), None);
         match command::output(command.arg("--version")).await {
             Ok(output) => majors.push(major(&String::from_utf8_lossy(&output.stdout))),
             Err(error) => missing.push(error.to_string()),
@@ -196,7 +195,7 @@ pub async fn make_sure_of_room(inputs: &Inputs, writes: Writes) -> Result<(), Mi
 }
 
 async fn size_of_tables(database: &Database) -> Result<u64, MigrateError> {
-    let tables = super::server::TABLES.join("', '");
+    let tables = TABLES.join("', '");
     let size = format!(
         "SELECT coalesce(sum(pg_table_size(to_regclass(name))), 0)::bigint
          FROM unnest(ARRAY['{tables}']) name"

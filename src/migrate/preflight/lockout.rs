@@ -1,10 +1,6 @@
 //! Whether letting MAS authenticate Synapse's users would lock them out.
 
-use crate::migrate::{
-    MigrateError,
-    inputs::Inputs,
-    postgres::mas_state::{self, MasState},
-};
+use crate::migrate::{MigrateError, inputs::Inputs, postgres::mas_state::MasState};
 
 /// Why nobody could get in; nothing if all is well, or there is nobody.
 ///
@@ -32,7 +28,7 @@ pub async fn locked_out(inputs: &Inputs) -> Result<Option<String>, MigrateError>
     if sessions == 0 {
         return Ok(None);
     }
-    let known = match mas_state::mas_state_of(inputs).await {
+    let known = match inputs.mas_state().await {
         Ok(MasState::Populated(_)) => return Ok(None),
         Ok(state) => format!("MAS's database is {state}"),
         Err(error) => format!("it cannot be told whether MAS knows them: {error}"),

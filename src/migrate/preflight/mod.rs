@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod finding;
 pub mod host;
 pub mod lockout;
+pub mod mas_database;
 pub mod rows;
 pub mod server;
 
@@ -25,6 +26,7 @@ use crate::migrate::{
         backup::Extent,
         connection::Database,
         mas_state::{self, MasState},
+        tables::TABLES,
     },
     synapse_config,
 };
@@ -77,7 +79,7 @@ pub async fn inspect(inputs: &Inputs, extent: Extent) -> Result<Vec<Finding>, Mi
         findings.push(outdated);
     } else {
         findings.extend(server::findings(&mut reader, &of_synapse).await?);
-        if server::may_read(&mut reader, &of_synapse, &server::TABLES).await? {
+        if server::may_read(&mut reader, &of_synapse, &TABLES).await? {
             let others = ["registration_tokens"];
             let others = server::may_read(&mut reader, &of_synapse, &others).await?;
             findings.extend(rows::findings(&of_synapse, server_name, others).await?);
@@ -104,7 +106,7 @@ pub async fn inspect(inputs: &Inputs, extent: Extent) -> Result<Vec<Finding>, Mi
     let through = inputs.synapse_database_for_import()?;
     // Synapse's is read as the same role, or as one of its own.
     let same_role = through.role() == of_mas.role();
-    let target = mas_state::inspect(writer, &of_mas, if same_role { 10 } else { 9 }).await?;
+    let target = mas_database::inspect(writer, &of_mas, if same_role { 10 } else { 9 }).await?;
     let is_open = target.findings.is_empty();
     findings.extend(target.findings);
     if target.state.is_some() {

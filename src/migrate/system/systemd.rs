@@ -8,7 +8,7 @@ use std::{
 
 use tokio::process::Command;
 
-use crate::migrate::{MigrateError, inputs::Inputs, system::command};
+use crate::migrate::{MigrateError, system::command};
 
 /// Where systemd looks for what holds until the next boot.
 const RUNTIME: &str = "/run/systemd/system";
@@ -40,13 +40,17 @@ pub struct Services {
 }
 
 impl Services {
-    /// Those of this host.
+    /// These units, and shell commands that stop and start Synapse if it is no unit.
     ///
     /// # Errors
     ///
     /// If nothing says how to stop Synapse.
-    pub fn of(inputs: &Inputs) -> Result<Self, MigrateError> {
-        if inputs.synapse_unit.is_empty() && inputs.stop_with.is_none() {
+    pub fn new(
+        synapse: &[String],
+        mas: &[String],
+        commands: Option<(String, String)>,
+    ) -> Result<Self, MigrateError> {
+        if synapse.is_empty() && commands.is_none() {
             return Err(MigrateError::Missing(
                 "name Synapse's units, workers too, with `--synapse-unit`; or give commands with \
                  `--stop-with` and `--start-with`"
@@ -54,11 +58,12 @@ impl Services {
             ));
         }
         let units = |names: &[String]| names.iter().map(|name| with_suffix(name)).collect();
+        let (stop_with, start_with) = commands.unzip();
         Ok(Services {
-            synapse: units(&inputs.synapse_unit),
-            mas: units(&inputs.mas_unit),
-            stop_with: inputs.stop_with.clone(),
-            start_with: inputs.start_with.clone(),
+            synapse: units(synapse),
+            mas: units(mas),
+            stop_with,
+            start_with,
         })
     }
 

@@ -30,7 +30,7 @@ use crate::migrate::{
     MigrateError,
     inputs::{Inputs, Provider},
     journal,
-    postgres::{backup, connection::Database, scratch::Scratch},
+    postgres::{backup, connection::Database},
     system::signals::Interruptions,
 };
 
@@ -324,10 +324,11 @@ impl Later {
                 .await;
         };
         let mut interrupted = Interruptions::listen()?;
-        let scratch =
-            Scratch::make(inputs, "the backup of Synapse's database", "syn2mas_backup").await?;
+        let scratch = inputs
+            .scratch("the backup of Synapse's database", "syn2mas_backup")
+            .await?;
         let compared = async {
-            backup::restore_synapse(inputs, backup, &scratch.database).await?;
+            backup::restore_synapse(&inputs.postgresql(), backup, &scratch.database).await?;
             comparison.run(&scratch.database, &mas, tell).await
         };
         let compared = tokio::select! {

@@ -1,0 +1,80 @@
+//! Who else is connected to a database.
+
+use sqlx::PgConnection;
+
+use crate::migrate::{MigrateError, postgres::connection::Database};
+
+/// Who else is a client of a database, whichever role it uses. Of other roles a role that is no
+/// superuser sees little more than that.
+const CLIENTS: &str = "FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
+    WHERE datname = current_database() AND usename IS NOT NULL AND pid <> pg_backend_pid()
+      AND coalesce(backend_type, 'client backend') = 'client backend'";
+
+/// What a client calls itself, its role, and from where it is.
+const CLIENT: &str = "coalesce(nullif(application_name, ''), 'somebody') || ' as ' || usename
+    || CASE WHEN client_addr IS NOT NULL THEN ' from ' || host(client_addr)
+         WHEN backend_type IS NOT NULL THEN ' from this host' ELSE '' END";
+
+/// Who else is connected to a database, whichever role they use: what each calls itself, as which
+/// role, and from where.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn other_connections(database: &Database) -> Result<Vec<String>, MigrateError> {
+    let mut connection = database.connect().await?;
+    other_connections_than(&mut connection, database).await
+}
+
+/// The same as [`other_connections`], on a connection that does not count.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn other_connections_than(
+    connection: &mut PgConnection,
+    database: &Database,
+) -> Result<Vec<String>, MigrateError> {
+    sqlx::query_scalar(&format!("SELECT {CLIENT} {CLIENTS} ORDER BY 1"))
+        .fetch_all(connection)
+        .await
+        .map_err(database.failed("cannot tell who is connected"))
+}
+
+/// Sends away whoever else is connected to a database and may be sent away by its role, such as an
+/// import whose `syn2mas` was killed, and waits until they are gone. Others may stay, unless they are
+/// at work: whoever only watches does no harm.
+///
+/// # Errors
+///
+/// If the server does not answer, or somebody stays.
+pub async fn terminate_other_connections(database: &Database) -> Result<(), MigrateError> {
+    const MAY: &str = "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+        OR NOT r.rolsuper
+          AND (pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))";
+    const AT_WORK: &str = "EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE l.pid = a.pid AND l.relation IS NOT NULL AND d.datname = current_database())";
+    let mut connection = database.connect().await?;
+    let query = format!(
+        "SELECT name FROM (SELECT {CLIENT} AS name, {AT_WORK} AS at_work,
+           CASE WHEN {MAY} THEN pg_terminate_backend(pid) END AS sent_away {CLIENTS}) t
+         WHERE at_work OR sent_away IS NOT NULL ORDER BY 1"
+    );
+    let mut left: Vec<String> = Vec::new();
+    for _ in 0..100 {
+        left = sqlx::query_scalar(&query)
+            .fetch_all(&mut connection)
+            .await
+            .map_err(database.failed("cannot send others away"))?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    left.dedup();
+    Err(MigrateError::Missing(format!(
+        "others stay connected to {}, and this role may not end them or they do not end: {}",
+        database.which,
+        left.join(", ")
+    )))
+}

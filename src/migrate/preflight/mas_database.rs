@@ -1,0 +1,161 @@
+//! Whether MAS's database can take the import: what is in it, what MAS's role may do there, and who else is
+//! connected.
+
+use sqlx::{PgConnection, postgres::PgAdvisoryLock};
+
+use super::{
+    catalogue,
+    finding::{Check, Finding},
+    server::made,
+};
+use crate::migrate::{
+    MigrateError,
+    postgres::{
+        clients::other_connections_than,
+        connection::Database,
+        mas_state::{IMPORTED, MasState, RESTORE, mas_state},
+    },
+};
+
+/// What a state means for an import.
+fn of_state(state: &MasState) -> Option<Finding> {
+    match state {
+        MasState::New | MasState::Empty => None,
+        MasState::Partial => Some(catalogue::IMPORT_INTERRUPTED.found()),
+        MasState::Inconsistent(why) => catalogue::MAS_INCONSISTENT.found_in(why.clone()),
+        MasState::Populated(tables) => catalogue::MAS_NOT_EMPTY.found_in(tables.clone()),
+    }
+}
+
+/// What is found of MAS's database.
+#[derive(Debug)]
+pub struct Target {
+    /// Its state, if MAS's role may read what tells it.
+    pub state: Option<MasState>,
+    /// What is wrong or noteworthy.
+    pub findings: Vec<Finding>,
+}
+
+/// Looks at MAS's database: what it is like, what MAS's role may not do there, and who else is there.
+/// `connections` is how many the import opens as that role.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn inspect(
+    connection: &mut PgConnection,
+    database: &Database,
+    connections: u32,
+) -> Result<Target, MigrateError> {
+    let others = other_connections_than(connection, database).await?;
+    let others = catalogue::MAS_IN_USE.found_in(others);
+    let running = made([import_running()], connection, database).await?;
+    if !running.is_empty() {
+        // It locks its tables while it renames them.
+        let findings = running.into_iter().chain(others).collect();
+        return Ok(Target {
+            state: None,
+            findings,
+        });
+    }
+    let state = if may_read(connection, database).await? {
+        Some(mas_state(connection, database).await?)
+    } else {
+        None
+    };
+    let checks = [
+        catalogue::MAS_PRIVILEGES.check(match state {
+            Some(MasState::New) => may_not_create(),
+            _ => may_not_change(),
+        }),
+        catalogue::MAS_READ_ONLY.check(
+            "SELECT 'a replica' WHERE pg_is_in_recovery()
+             UNION ALL SELECT 'default_transaction_read_only is on'
+             WHERE current_setting('default_transaction_read_only')::boolean",
+        ),
+        connection_limit(connections),
+    ];
+    let mut findings = made(checks, connection, database).await?;
+    findings.extend(others);
+    findings.extend(state.as_ref().and_then(of_state));
+    Ok(Target { state, findings })
+}
+
+/// The names under which an import knows the tables that it writes.
+fn names() -> String {
+    let renamed = IMPORTED.map(|table| format!("syn2mas__{table}"));
+    let names = IMPORTED.iter().chain(&RESTORE).copied();
+    let names: Vec<&str> = names.chain(renamed.iter().map(String::as_str)).collect();
+    format!("'{}'", names.join("', '"))
+}
+
+/// Whether MAS's role may read the tables that tell a state.
+async fn may_read(
+    connection: &mut PgConnection,
+    database: &Database,
+) -> Result<bool, MigrateError> {
+    let query = format!(
+        "SELECT coalesce(bool_and(has_table_privilege(c.oid, 'SELECT')), true)
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = current_schema AND c.relkind = 'r'
+           AND c.relname IN ('_sqlx_migrations', {})",
+        names()
+    );
+    sqlx::query_scalar(&query)
+        .fetch_one(connection)
+        .await
+        .map_err(database.failed("cannot tell what its role may do"))
+}
+
+/// What MAS's role may not do in a new database: MAS makes an extension and a schema too.
+fn may_not_create() -> String {
+    "SELECT 'create tables in the schema ' || coalesce(current_schema, 'of the search path')
+     WHERE NOT coalesce(has_schema_privilege(current_schema, 'CREATE'), false)
+     UNION ALL SELECT 'create schemas in the database'
+     WHERE NOT has_database_privilege(current_database(), 'CREATE')"
+        .to_owned()
+}
+
+/// What MAS's role may not do with MAS's tables: the import makes tables, renames those that it
+/// writes, and takes constraints away from these and from those that refer to them.
+fn may_not_change() -> String {
+    format!(
+        "WITH imported AS (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = current_schema AND c.relkind = 'r' AND c.relname IN ({}))
+         SELECT 'create tables in the schema ' || coalesce(current_schema, 'of the search path')
+         WHERE NOT coalesce(has_schema_privilege(current_schema, 'CREATE'), false)
+         UNION ALL SELECT 'change the table ' || relname FROM pg_class
+         WHERE (oid IN (SELECT oid FROM imported) OR oid IN (SELECT conrelid FROM pg_constraint
+             WHERE contype = 'f' AND confrelid IN (SELECT oid FROM imported)))
+           AND NOT pg_has_role(relowner, 'USAGE')",
+        names()
+    )
+}
+
+/// The lock that an import holds while it is at work, as `SQLx` calls it.
+fn import_running() -> Check {
+    let lock = PgAdvisoryLock::new("syn2mas-maswriter");
+    let key = lock.key().as_bigint().unwrap_or_default();
+    catalogue::IMPORT_RUNNING.check(format!(
+        "SELECT 'process ' || pid FROM pg_locks WHERE locktype = 'advisory' AND granted
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = {key}"
+    ))
+}
+
+/// Limits below what the import needs. Superusers are exempt.
+fn connection_limit(connections: u32) -> Check {
+    catalogue::CONNECTION_LIMIT.check(format!(
+        "SELECT found FROM (
+           SELECT 'the role ' || rolname || ': ' || rolconnlimit FROM pg_roles
+           WHERE rolname = session_user AND rolconnlimit >= 0 AND rolconnlimit < {connections}
+           UNION ALL SELECT 'the database ' || datname || ': ' || datconnlimit FROM pg_database
+           WHERE datname = current_database() AND datconnlimit >= 0 AND datconnlimit < 9
+           UNION ALL SELECT 'the server: ' || n FROM (
+             SELECT current_setting('max_connections')::integer
+               - current_setting('superuser_reserved_connections')::integer
+               - coalesce(current_setting('reserved_connections', true)::integer, 0) AS n) t
+           WHERE n < {connections}) t (found)
+         WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user)"
+    ))
+}
