@@ -86,6 +86,7 @@ homeservers
 
   clippy = cargo "clippy" [ pkgs.clippy ] "cargo clippy --offline --all-targets -- -D warnings";
 
+  # Nix files are checked by `tests`, and other languages by tests/fmt alone.
   fmt = cargo "fmt" [ pkgs.rustfmt ] "cargo fmt --check";
 
   # With the real programs, and nothing skipped but what a sandbox cannot do: mount a disk, which only

@@ -3,20 +3,26 @@
   mkShell,
   stdenv,
   cargo,
+  cargo-deny,
   cargo-nextest,
   clippy,
   curl,
   debootstrap,
   iproute2,
   matrix-authentication-service,
+  mypy,
   nix,
   nixfmt-tree,
   openssl,
   pgbouncer,
   postgresql,
   python3,
+  ruff,
+  rumdl,
   rustc,
   rustfmt,
+  shellcheck,
+  shfmt,
   util-linux,
   # The path of nixpkgs, as a string: a path value would be copied to the store.
   nixpkgsPath,
@@ -24,18 +30,24 @@
 mkShell {
   packages = [
     cargo
+    cargo-deny
     cargo-nextest
     clippy
     curl
     matrix-authentication-service
+    mypy
     nix
     nixfmt-tree
     openssl
     pgbouncer
     postgresql
     python3
+    ruff
+    rumdl
     rustc
     rustfmt
+    shellcheck
+    shfmt
   ]
   # Those of the containers; systemd is the host's.
   ++ lib.optionals stdenv.hostPlatform.isLinux [

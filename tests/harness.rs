@@ -61,6 +61,14 @@ fn a_skip_is_recorded_and_fails_where_nothing_may_be_skipped() {
             BTreeMap::from([require, ("MAS2NIX_MAY_SKIP", "a test")]),
             "skipped",
         ),
+        (
+            BTreeMap::from([require, ("MAS2NIX_MAY_SKIP", "another; test;a test")]),
+            "skipped",
+        ),
+        (
+            BTreeMap::from([require, ("MAS2NIX_MAY_SKIP", "a test too;not a test")]),
+            "failed",
+        ),
     ] {
         let expected = format!("{outcome}\ta test\tsomething is missing\n");
         let found = skip(&environment);

@@ -93,9 +93,7 @@ def create_fake_vlan() -> VLan:
     return vlans[0]
 
 
-def create_machine(
-    start_command: str, name: Optional[str] = None, keep_machine_state: bool = False
-) -> QemuMachine:
+def create_machine(start_command: str, name: Optional[str] = None, keep_machine_state: bool = False) -> QemuMachine:
     return machines_qemu[0]
 
 

@@ -135,8 +135,7 @@ def login_oauth(user, password, through_provider=False):
         "redirect_uri": CALLBACK,
         "response_type": "code",
         "response_mode": "query",
-        "scope": "urn:matrix:org.matrix.msc2967.client:api:* "
-        f"urn:matrix:org.matrix.msc2967.client:device:{device}",
+        "scope": f"urn:matrix:org.matrix.msc2967.client:api:* urn:matrix:org.matrix.msc2967.client:device:{device}",
         "state": "state",
         "code_challenge": challenge.rstrip("="),
         "code_challenge_method": "S256",

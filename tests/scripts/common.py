@@ -63,9 +63,7 @@ def wait_for_synapse(host: Host) -> None:
 def register(host: Host, user: str, admin: bool = False) -> None:
     """A user of Synapse's own, before MAS."""
     kind = "--admin" if admin else "--no-admin"
-    host.succeed(
-        f"matrix-synapse-register_new_matrix_user -u {user} -p '{PASSWORD}' {kind} 2>&1"
-    )
+    host.succeed(f"matrix-synapse-register_new_matrix_user -u {user} -p '{PASSWORD}' {kind} 2>&1")
 
 
 def log_in(host: Host, user: str) -> str:

@@ -4,7 +4,6 @@ DOCTOR = "matrix-authentication-service-doctor"
 SECRET = "/var/lib/matrix-authentication-service-secrets/synapse"
 
 
-
 def ask() -> tuple[int, str]:
     """Asks the doctor: whether the unit fails, and what it says."""
     machine.succeed(f"systemctl reset-failed {DOCTOR}")

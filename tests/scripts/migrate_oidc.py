@@ -24,9 +24,7 @@ with subtest("the provider leads to the same account"):
     assert who["user_id"] == "@carol:example.com", who
     assert who["device_id"] == new["device_id"], who
     query = "SELECT count(*) FROM upstream_oauth_links WHERE user_id IS NOT NULL"
-    links = machine.succeed(
-        f'runuser -u postgres -- psql -XAtc "{query}" matrix-authentication-service'
-    )
+    links = machine.succeed(f'runuser -u postgres -- psql -XAtc "{query}" matrix-authentication-service')
     assert links.strip() == "1", links
 with subtest("back, and the provider leads to the same account again"):
     machine.succeed("syn2mas rollback --accept-loss 2>&1")

@@ -19,9 +19,7 @@ with subtest("inspect and rehearse, while it runs"):
     assert "Everything would arrive as it should." in said, said
     legacy(machine)
 with subtest("systemd finds nothing to complain about in the one-shots"):
-    units = [
-        f"syn2mas-{name}.service" for name in ("inspect", "rehearse", "migrate", "verify", "rollback")
-    ]
+    units = [f"syn2mas-{name}.service" for name in ("inspect", "rehearse", "migrate", "verify", "rollback")]
     paths = " ".join(f"/etc/systemd/system/{unit}" for unit in units)
     code, said = machine.execute(f"systemd-analyze verify --man=no {paths} 2>&1")
     # It loads what these name as well, and on NixOS there may be something to say of other units.

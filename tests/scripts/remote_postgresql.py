@@ -13,9 +13,7 @@ with subtest("roles that may make no scratch database are told so"):
     assert "permission denied to create database" in said, said
 with subtest("the database is lost while it imports: everything is as it was"):
     machine.succeed("systemctl start --no-block syn2mas-migrate")
-    machine.succeed(
-        "until grep -q '\"step\":\"import\",\"phase\":\"begun\"' /var/lib/syn2mas/journal; do :; done"
-    )
+    machine.succeed('until grep -q \'"step":"import","phase":"begun"\' /var/lib/syn2mas/journal; do :; done')
     database.crash()
     database.start()
     database.wait_for_unit("postgresql.target")
@@ -34,8 +32,7 @@ with subtest("migrate"):
         assert secret not in machine.succeed("journalctl --no-pager")
 with subtest("the other machine loses power, and comes back: so does everybody"):
     database.crash()
-    machine.wait_until_succeeds("test $(curl -s -o /dev/null -w '%{http_code}' "
-                                "http://127.0.0.1:8081/health) = 500", 60)
+    machine.wait_until_succeeds("test $(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8081/health) = 500", 60)
     database.start()
     database.wait_for_unit("postgresql.target")
     machine.wait_until_succeeds("curl -sf http://127.0.0.1:8081/health", 120)

@@ -30,8 +30,17 @@ UNITS = [
 ]
 WORKER = "http://127.0.0.1:8083"
 NEEDS_MAS = [
-    "logins", "the worker", "changing secrets", "MAS killed under load", "restarts behind sockets",
-    "PostgreSQL restarted", "the wrong shared secret", "the doctor", "users", "routes", "Caddy",
+    "logins",
+    "the worker",
+    "changing secrets",
+    "MAS killed under load",
+    "restarts behind sockets",
+    "PostgreSQL restarted",
+    "the wrong shared secret",
+    "the doctor",
+    "users",
+    "routes",
+    "Caddy",
 ]
 
 
@@ -152,8 +161,7 @@ class Homeserver:
     def secrets(self) -> str:
         """Owners, modes and content of all secrets."""
         return self.machine.succeed(
-            f"cd {SECRETS} && find . -printf '%P %m %u %g\\n' | sort && "
-            "find . -type f | sort | xargs sha256sum"
+            f"cd {SECRETS} && find . -printf '%P %m %u %g\\n' | sort && find . -type f | sort | xargs sha256sum"
         )
 
 
