@@ -23,6 +23,7 @@ in
     ../flake.nix
     ../modules
     ../nix
+    ../scripts
     ../src
     ../tests
   ];

@@ -30,12 +30,12 @@ fn mas_is_known_with_and_without_a_v() {
     }
 }
 
-/// Whether `tests/skip` succeeds in this environment, and what it records.
+/// Whether `scripts/skip` succeeds in this environment, and what it records.
 fn skip(environment: &BTreeMap<&str, &str>) -> (bool, String) {
     let directory = tempfile::TempDir::new().unwrap();
     let record = directory.path().join("skips");
     let output = Command::new("bash")
-        .arg(root().join("tests/skip"))
+        .arg(root().join("scripts/skip"))
         .args(["a test", "something is missing"])
         .env_remove("MAS2NIX_REQUIRE_ALL")
         .env_remove("MAS2NIX_MAY_SKIP")

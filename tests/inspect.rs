@@ -1676,7 +1676,7 @@ fn a_synapse_that_is_too_old_is_named() -> TestResult {
     Ok(())
 }
 
-/// A configuration of Synapse 1.135, which `tests/synapse` installs beside the newest.
+/// A configuration of Synapse 1.135, which `scripts/synapse` installs beside the newest.
 fn old_synapse(directory: &Path, port: u16) -> String {
     let at = directory.display();
     format!(

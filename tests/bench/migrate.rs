@@ -1,6 +1,6 @@
 //! What a migration costs beside the import that `mas-cli syn2mas migrate` does, in one run on a
 //! synthetic homeserver of real Synapse, MAS and PostgreSQL. `cargo bench --bench migrate -- [USERS…]`
-//! (20000 and 200000 if none are given); it needs `mas-cli` with its `share`, and `tests/synapse` run
+//! (20000 and 200000 if none are given); it needs `mas-cli` with its `share`, and `scripts/synapse` run
 //! before.
 
 #[path = "../common/mod.rs"]

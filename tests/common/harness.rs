@@ -53,7 +53,7 @@ pub fn run(file: &'static str, tests: &[Test]) -> ExitCode {
 /// Records that a test is skipped, unless nothing may be.
 fn record(test: &str, reason: &str) -> Result<Completion, Failed> {
     let mut command = Command::new("bash");
-    command.arg(root().join("tests/skip")).args([test, reason]);
+    command.arg(root().join("scripts/skip")).args([test, reason]);
     let status = command.stderr(Stdio::null()).status();
     if status.expect("bash is on PATH").success() {
         Ok(Completion::ignored_with(reason))

@@ -140,9 +140,9 @@ pub fn need_root(why: &str) -> TestResult {
     }
 }
 
-const NO_SYNAPSE: &str = "Synapse is not in target/synapse, where tests/synapse installs it";
+const NO_SYNAPSE: &str = "Synapse is not in target/synapse, where scripts/synapse installs it";
 
-/// The Python of the Synapse that `tests/synapse` installs.
+/// The Python of the Synapse that `scripts/synapse` installs.
 pub fn synapse_python() -> Result<PathBuf, Skip> {
     let python = root().join("target/synapse/bin/python");
     if python.exists() {

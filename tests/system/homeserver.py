@@ -63,7 +63,7 @@ def subtest(name: str) -> Iterator[None]:
 def skip(part: str) -> None:
     """Records that a part is not tested."""
     reason = f"mas-cli is not on PATH, with its share/{SERVICE}"
-    subprocess.run([HERE.parent / "skip", f"homeserver: {part}", reason], check=True)
+    subprocess.run([HERE.parents[1] / "scripts/skip", f"homeserver: {part}", reason], check=True)
 
 
 class Homeserver:
