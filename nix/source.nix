@@ -18,6 +18,7 @@ in
   test = toSource [
     ../Cargo.lock
     ../Cargo.toml
+    ../benches
     ../clippy.toml
     ../docs
     ../flake.nix

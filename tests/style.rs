@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 fn nix_files_are_formatted() {
     let mut checked = usize::from(is_formatted(&common::root().join("flake.nix")));
-    for directory in ["docs", "modules", "nix", "tests"] {
+    for directory in ["benches", "docs", "modules", "nix", "tests"] {
         checked += formatted_below(&common::root().join(directory));
     }
     assert!(checked >= 80, "only {checked} files");

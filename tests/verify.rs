@@ -429,7 +429,7 @@ fn the_last_provider_counts() -> TestResult {
 fn a_search_may_end_early() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     server.create_empty_synapse("synapse");
-    let rows = std::fs::read_to_string(common::root().join("tests/bench/homeserver.sql")).unwrap();
+    let rows = std::fs::read_to_string(common::root().join("benches/homeserver.sql")).unwrap();
     server.sql("synapse", &rows.replace(":n", "4000"));
     Migration::new(&server, &mas, "synapse", "mas").import();
     server.sql("mas", "UPDATE compat_sessions SET human_name = 'other'");

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints what compiling costs in time, and what evaluating the module costs in Nix's own counts.
 
-Usage: tests/bench/run.py, with cargo, nix-instantiate and <nixpkgs/lib> at hand.
+Usage: benches/run.py, with cargo, nix-instantiate and <nixpkgs/lib> at hand.
 """
 
 import json
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = HERE.parent
 
 
 def user_seconds(command: list[str]) -> float:

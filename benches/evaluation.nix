@@ -48,7 +48,7 @@ let
           ];
         }
       else
-        import ../nix/module.nix { modules = [ service ]; }
+        import ../tests/nix/module.nix { modules = [ service ]; }
     )
     config
     ;
