@@ -1,6 +1,6 @@
-//! Configurations that people wrote for nixpkgs' module (`tests/configurations`): each is refused with a
-//! clear message, or MAS would really start. For that, what units do before MAS serves anybody is done
-//! here with the real programs: every unit sees just the credentials and files that it has.
+//! Configurations that people wrote for nixpkgs' module (`tests/fixtures/configurations`): each is refused
+//! with a clear message, or MAS would really start. For that, what units do before MAS serves anybody is
+//! done here with the real programs: every unit sees just the credentials and files that it has.
 
 mod common;
 
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 const SERVICE: &str = "matrix-authentication-service";
 const HEX: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// An entry of `tests/configurations/hosts.yaml`.
+/// An entry of `tests/fixtures/configurations/hosts.yaml`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Host {
@@ -66,7 +66,7 @@ fn text(value: &Value) -> String {
 }
 
 fn hosts() -> BTreeMap<String, Host> {
-    let file = fs::read_to_string(root().join("tests/configurations/hosts.yaml")).unwrap();
+    let file = fs::read_to_string(root().join("tests/fixtures/configurations/hosts.yaml")).unwrap();
     serde_yaml_ng::from_str(&file).unwrap()
 }
 
@@ -86,7 +86,7 @@ fn evaluate<'a>(
 }
 
 fn every_configuration_has_an_entry() {
-    let folder = fs::read_dir(root().join("tests/configurations")).unwrap();
+    let folder = fs::read_dir(root().join("tests/fixtures/configurations")).unwrap();
     let mut files: Vec<String> = folder
         .filter_map(|entry| {
             let name = entry.unwrap().file_name().into_string().unwrap();

@@ -1,4 +1,4 @@
-//! Texts of a certain form: the checker, the module and MAS agree on `tests/data/formats.yaml`.
+//! Texts of a certain form: the checker, the module and MAS agree on `tests/fixtures/formats.yaml`.
 
 mod common;
 
@@ -31,7 +31,7 @@ struct Sample {
 }
 
 fn samples() -> Vec<Sample> {
-    let file = common::root().join("tests/data/formats.yaml");
+    let file = common::root().join("tests/fixtures/formats.yaml");
     let formats: Vec<Format> =
         serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let mut samples = Vec::new();

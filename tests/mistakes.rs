@@ -1,5 +1,5 @@
 //! Mistakes that people make, and what they are told: by `mas2nix check`, and when the module is
-//! evaluated. One file each in `tests/mistakes`; the snapshots are in `tests/snapshots`.
+//! evaluated. One file each in `tests/fixtures/mistakes`; the snapshots are in `tests/snapshots`.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::{fs, path::Path, process::Command};
 use common::{Nix, harness::TestResult};
 
 fn the_checker_explains() {
-    insta::glob!("mistakes/*.yaml", |path| {
+    insta::glob!("fixtures/mistakes/*.yaml", |path| {
         let name = path.file_name().unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_mas2nix"))
             .current_dir(path.parent().unwrap())
@@ -27,7 +27,7 @@ fn the_checker_explains() {
 
 fn the_module_explains() -> TestResult {
     let nix = Nix::find()?;
-    insta::glob!("mistakes/*.yaml", |path| {
+    insta::glob!("fixtures/mistakes/*.yaml", |path| {
         let said = module_says(&nix, path);
         assert_no_secret(said.as_bytes());
         insta::assert_snapshot!("module", said);

@@ -34,7 +34,7 @@ struct Synapse {
 }
 
 fn cases<T: serde::de::DeserializeOwned>(name: &str) -> Vec<T> {
-    let file = root().join(format!("tests/data/{name}.yaml"));
+    let file = root().join(format!("tests/fixtures/{name}.yaml"));
     serde_yaml_ng::from_str(&fs::read_to_string(file).unwrap()).unwrap()
 }
 

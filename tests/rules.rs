@@ -47,7 +47,7 @@ impl Broken {
 }
 
 fn broken() -> Vec<Broken> {
-    let file = common::root().join("tests/data/broken.yaml");
+    let file = common::root().join("tests/fixtures/broken.yaml");
     serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 

@@ -10,7 +10,7 @@ use mas2nix::check;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const LEGACY: &str = "tests/data/legacy.yaml";
+const LEGACY: &str = "tests/fixtures/legacy.yaml";
 
 /// What `syn2mas translate` writes on both outputs.
 fn translate(arguments: &[&str]) -> (String, String) {

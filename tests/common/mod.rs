@@ -246,9 +246,9 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A configuration of `tests/data`.
+/// A configuration of `tests/fixtures`.
 pub fn data(name: &str) -> Value {
-    let file = root().join(format!("tests/data/{name}.yaml"));
+    let file = root().join(format!("tests/fixtures/{name}.yaml"));
     Loaded::files(&[file]).unwrap().value
 }
 

@@ -139,10 +139,10 @@ impl Postgres {
         self.file(database, &self.synapse.join("schema.sql"));
     }
 
-    /// Makes a database of Synapse, with the rows of `tests/data/homeserver.sql`.
+    /// Makes a database of Synapse, with the rows of `tests/fixtures/homeserver.sql`.
     pub fn create_synapse(&self, database: &str) {
         self.create_empty_synapse(database);
-        self.file(database, &root().join("tests/data/homeserver.sql"));
+        self.file(database, &root().join("tests/fixtures/homeserver.sql"));
     }
 
     /// Restarts the server without asking anybody.

@@ -370,7 +370,7 @@ def synapse_judges(server: Homeserver) -> None:
     """What we refuse beside delegation, Synapse itself refuses, and takes it with the overlay."""
     machine = server.machine
     machine.copy_from_host(HERE / "synapse_judge.py", "/root/judge/synapse_judge.py")
-    machine.copy_from_host(HERE.parent / "data/synapse.yaml", "/root/judge/cases.yaml")
+    machine.copy_from_host(HERE.parent / "fixtures/synapse.yaml", "/root/judge/cases.yaml")
     machine.succeed("echo 'CONFIG = {}' >/root/judge/saml.py")
     overlay = f"/etc/{SERVICE}/synapse.yaml"
     command = f"/opt/synapse/bin/python /root/judge/synapse_judge.py /root/judge/cases.yaml {overlay}"

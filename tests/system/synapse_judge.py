@@ -1,6 +1,6 @@
 """What real Synapse makes of settings and delegation together, one case after the other: reads cases
-(tests/data/synapse.yaml) and the overlay, prints as JSON, on the last line, whether it takes each with delegation alone,
-and with the whole overlay."""
+(tests/fixtures/synapse.yaml) and the overlay, prints as JSON, on the last line, whether it takes each with
+delegation alone, and with the whole overlay."""
 
 import json
 import sys
