@@ -48,7 +48,7 @@ let
           ];
         }
       else
-        import ../tests/nix/module.nix { modules = [ service ]; }
+        import ../tests/support/nix/module.nix { modules = [ service ]; }
     )
     config
     ;

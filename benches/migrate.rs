@@ -3,8 +3,8 @@
 //! (20000 and 200000 if none are given); it needs `mas-cli` with its `share`, and `scripts/synapse` run
 //! before.
 
-#[path = "../tests/common/mod.rs"]
-mod common;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{MasCli, harness::TestResult, homeserver::Homeserver, postgres::Postgres};
+use support::{MasCli, harness::TestResult, homeserver::Homeserver, postgres::Postgres};
 use serde_json::Value;
 
 /// Seconds, peak memory in MB, and output of a command that has to succeed.
@@ -58,7 +58,7 @@ fn run(command: &mut Command) -> Run {
 
 fn measure(server: &Postgres, mas: &MasCli, users: u32) {
     let homeserver = Homeserver::with_rows(server, mas, &format!("of{users}"), |database| {
-        let rows = fs::read_to_string(common::root().join("benches/homeserver.sql")).unwrap();
+        let rows = fs::read_to_string(support::root().join("benches/homeserver.sql")).unwrap();
         server.sql(database, &rows.replace(":n", &users.to_string()));
         // Else it is vacuumed just when it is measured, and the import alone does not wait for that.
         server.sql(database, "VACUUM ANALYZE");

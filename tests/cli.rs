@@ -1,6 +1,6 @@
 //! The command line: exit codes, what goes to standard output, and that nothing is lost.
 
-mod common;
+mod support;
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output},
 };
 
-use common::root;
+use support::root;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -402,7 +402,7 @@ fn render_writes_everything_or_nothing() {
     assert_eq!(code(&output), 2);
 }
 
-common::harness::tests![
+support::harness::tests![
     what_is_committed_is_what_the_compiler_writes,
     compile_writes_once_and_check_shows_what_is_stale,
     compile_says_where_it_cannot_write,

@@ -1,11 +1,11 @@
 //! Where the module stands in for nixpkgs' module of the same name, and what it makes of what an
 //! administrator adds to MAS's unit. Whole configurations are in `configurations.rs`.
 
-mod common;
+mod support;
 
 use std::fs;
 
-use common::{Nix, harness::TestResult, root};
+use support::{Nix, harness::TestResult, root};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -29,7 +29,7 @@ fn evaluate(nix: &Nix, module: &str, result: &str) -> Result<Value, String> {
            unit = suffix: config.systemd.services.\"matrix-authentication-service${{suffix}}\";
            text = file: config.environment.etc.\"matrix-authentication-service/${{file}}\".source.text;
          in {result}",
-        root().join("tests/nix/module.nix").display(),
+        root().join("tests/support/nix/module.nix").display(),
     ))
 }
 
@@ -627,7 +627,7 @@ fn the_place_in_a_list_is_named() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     a_host_without_synapse_is_told_of_the_group,
     synapse_is_no_dependency_of_what_it_waits_for,
     a_migration_is_never_restarted_by_a_switch,

@@ -2,7 +2,7 @@
 //! with a clear message, or MAS would really start. For that, what units do before MAS serves anybody is
 //! done here with the real programs: every unit sees just the credentials and files that it has.
 
-mod common;
+mod support;
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-use common::{MasCli, Nix, harness::TestResult, postgres::Postgres, root};
+use support::{MasCli, Nix, harness::TestResult, postgres::Postgres, root};
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -29,7 +29,7 @@ struct Host {
     made: BTreeMap<String, Value>,
 }
 
-/// What evaluating a configuration gives: see `tests/nix/configuration.nix`.
+/// What evaluating a configuration gives: see `tests/support/nix/configuration.nix`.
 #[derive(Clone, Deserialize)]
 struct Evaluated {
     problems: Vec<String>,
@@ -76,7 +76,7 @@ fn evaluate<'a>(
     names: impl Iterator<Item = &'a String>,
 ) -> Result<BTreeMap<String, Evaluated>, String> {
     let quoted: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
-    let file = root().join("tests/nix/configuration.nix");
+    let file = root().join("tests/support/nix/configuration.nix");
     let evaluated = nix.json(&format!(
         "(import <nixpkgs/lib>).genAttrs [ {} ] (name: import {} {{ inherit name; }})",
         quoted.join(" "),
@@ -420,7 +420,7 @@ fn signing_key() -> String {
     fs::read_to_string(key).unwrap()
 }
 
-common::harness::tests![
+support::harness::tests![
     every_configuration_has_an_entry,
     what_would_not_start_is_refused_and_says_why,
     what_is_not_refused_would_start,

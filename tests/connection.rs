@@ -1,7 +1,7 @@
 //! `syn2mas` with connections that are not plain: encrypted, with settings of a role in the way, through
 //! a pooler, with other versions of PostgreSQL's programs, and with little room on the disk.
 
-mod common;
+mod support;
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use common::{
+use support::{
     Disk, MasCli,
     harness::{Skip, TestResult, skip},
     homeserver::{Homeserver, free_ports},
@@ -798,7 +798,7 @@ fn a_full_disk_for_backups_and_databases_is_named() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     a_homeserver_is_moved_by_tls,
     tls_is_taken_from_everywhere,
     tls_that_cannot_work_is_refused_with_a_reason,

@@ -1,8 +1,8 @@
 //! The test data uses every option, and the Rust types hold all of it.
 
-mod common;
+mod support;
 
-use common::{
+use support::{
     data, edit,
     harness::{TestResult, skip},
 };
@@ -67,7 +67,7 @@ fn nothing_differs_from_upstream() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     the_test_data_uses_every_option,
     the_types_hold_what_the_schema_allows,
     nothing_differs_from_upstream,

@@ -1,11 +1,11 @@
 //! What the module comes to before a cutover, after it, and once the administrator has taken it over
 //! into the settings; and what it refuses to switch to.
 
-mod common;
+mod support;
 
 use std::{fs, path::Path, process::Command};
 
-use common::{MasCli, Nix, data, harness::TestResult, postgres::Postgres, root, synapse_python};
+use support::{MasCli, Nix, data, harness::TestResult, postgres::Postgres, root, synapse_python};
 use mas2nix::migrate::journal::Journal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ fn evaluate(nix: &Nix, mas: &Value, synapse: &Value, expression: &str) -> Value 
            inherit (evaluated) config;
            problems = map (problem: problem.message) config.assertions or [ ];
          in if problems != [ ] then throw (builtins.concatStringsSep \"\\n\" problems) else {expression}",
-        root().join("tests/nix/module.nix").display(),
+        root().join("tests/support/nix/module.nix").display(),
         file("mas.json", mas),
         file("synapse.json", synapse),
     ));
@@ -243,7 +243,7 @@ fn what_would_lock_people_out_is_not_switched_to() -> TestResult {
 fn delegating_a_homeserver_that_was_never_moved_is_refused() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     server.create_synapse("synapse");
-    let migration = common::postgres::Migration::new(&server, &mas, "synapse", "mas");
+    let migration = support::postgres::Migration::new(&server, &mas, "synapse", "mas");
     let guard = |extra: &[&str]| {
         let output = migration.syn2mas(&["guard"]).args(extra).output().unwrap();
         (
@@ -288,7 +288,7 @@ fn delegating_a_homeserver_that_was_never_moved_is_refused() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     the_static_form_comes_to_the_same,
     what_would_lock_people_out_is_not_switched_to,
     delegating_a_homeserver_that_was_never_moved_is_refused,

@@ -1,8 +1,8 @@
 //! Generated expressions mean the same in Rust and in Nix.
 
-mod common;
+mod support;
 
-use common::{Nix, generate::draw, harness::TestResult};
+use support::{Nix, generate::draw, harness::TestResult};
 use mas2nix::{
     compile::nix,
     expr::{Expr, Scope, Term, option, option_or},
@@ -101,7 +101,7 @@ fn rust_and_nix_evaluate_alike() -> TestResult {
            inherit (import {} {{ inherit lib; }}) less matches formats;
            older = lib.versionOlder \"{version}\";
          in [ {} ]",
-        common::root().join("modules/rules.nix").display(),
+        support::root().join("modules/rules.nix").display(),
         printed.join("\n")
     ));
     let found = found.unwrap();
@@ -117,4 +117,4 @@ fn rust_and_nix_evaluate_alike() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![rust_and_nix_evaluate_alike,];
+support::harness::tests![rust_and_nix_evaluate_alike,];

@@ -1,7 +1,7 @@
 //! What can go wrong while a homeserver is moved, on a real one: whatever happens, the next run ends
 //! with everybody moved and verified, or with everything as it was.
 
-mod common;
+mod support;
 
 use std::{
     fmt::Write as _,
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
+use support::{
     Disk, MasCli, harness::TestResult, homeserver::Homeserver, need_root, postgres::Postgres,
 };
 use nix::{
@@ -165,7 +165,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
                 server.bin().display()
             );
             let script = script.replace("mas-cli", &real).replace("psql", &psql);
-            common::script(&path, &script);
+            support::script(&path, &script);
             command = homeserver.syn2mas_with(&path, MIGRATE);
         }
         Fault::DiskFull => disk = Some(Disk::mount(&state, "2m")),
@@ -365,7 +365,7 @@ fn on_a_full_disk_nothing_is_lost() -> TestResult {
     try_faults(vec![(Fault::DiskFull, Next::Migrate)])
 }
 
-common::harness::tests![
+support::harness::tests![
     whatever_goes_wrong_nothing_is_lost,
     on_a_full_disk_nothing_is_lost,
 ];

@@ -1,8 +1,8 @@
 //! Texts of a certain form: the checker, the module and MAS agree on `tests/fixtures/formats.yaml`.
 
-mod common;
+mod support;
 
-use common::{Case, MasCli, Nix, data, edit, harness::TestResult, problems};
+use support::{Case, MasCli, Nix, data, edit, harness::TestResult, problems};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ struct Sample {
 }
 
 fn samples() -> Vec<Sample> {
-    let file = common::root().join("tests/fixtures/formats.yaml");
+    let file = support::root().join("tests/fixtures/formats.yaml");
     let formats: Vec<Format> =
         serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let mut samples = Vec::new();
@@ -100,7 +100,7 @@ fn mas_knows_the_forms() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     the_checker_knows_the_forms,
     the_module_knows_the_forms,
     mas_knows_the_forms,

@@ -1,10 +1,10 @@
 //! What the tests themselves rely on.
 
-mod common;
+mod support;
 
 use std::{collections::BTreeMap, fs, process::Command};
 
-use common::{is_newest, root};
+use support::{is_newest, root};
 
 /// Without Rust's own harness, a function marked like that would never be called.
 fn no_test_is_left_to_the_harness_of_rust() {
@@ -68,7 +68,7 @@ fn a_skip_is_recorded_and_fails_where_nothing_may_be_skipped() {
     }
 }
 
-common::harness::tests![
+support::harness::tests![
     no_test_is_left_to_the_harness_of_rust,
     mas_is_known_with_and_without_a_v,
     a_skip_is_recorded_and_fails_where_nothing_may_be_skipped,

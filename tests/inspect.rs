@@ -1,6 +1,6 @@
 //! `syn2mas inspect`: silent about a homeserver that is ready, and exact about everything else.
 
-mod common;
+mod support;
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
+use support::{
     Disk, MasCli, garbage,
     harness::{Skip, TestResult},
     homeserver::{self, Homeserver},
@@ -1626,7 +1626,7 @@ fn a_mas_that_is_too_old_is_named() -> TestResult {
     let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let old = server.path().join("old-mas-cli");
-    common::script(&old, "echo mas-cli v0.20.0");
+    support::script(&old, "echo mas-cli v0.20.0");
     let old = old.display().to_string();
     assert_eq!(ids(&migration, &["--mas-cli", &old]), ["mas-version"]);
     Ok(())
@@ -1726,7 +1726,7 @@ fn every_kind_is_triggered_by_a_test() {
     }
 }
 
-common::harness::tests![
+support::harness::tests![
     every_kind_is_triggered_by_a_test,
     every_kind_of_row_is_counted,
     what_the_import_leaves_alone_is_no_finding,

@@ -1,10 +1,10 @@
 //! Three judges of the same configurations: `mas2nix check`, the evaluated module, and MAS itself.
 
-mod common;
+mod support;
 
 use std::{num::ParseIntError, str::FromStr};
 
-use common::{Case, MasCli, Nix, SETTINGS, generate, harness::TestResult, problems};
+use support::{Case, MasCli, Nix, SETTINGS, generate, harness::TestResult, problems};
 use mas2nix::{
     check::{self, Problem},
     schema,
@@ -201,7 +201,7 @@ fn the_judges_agree() -> TestResult {
         if let Ok(modules) = &modules {
             let mut set = config.clone();
             drop_nulls(&SETTINGS, &mut set);
-            let problems = common::problems(&set);
+            let problems = support::problems(&set);
             // The module gives listeners where a configuration leaves them out.
             let completed = problems.iter().all(|p| {
                 p.id == "no-listener" || p.path == "http.public_base" && p.id == "required"
@@ -237,4 +237,4 @@ fn the_judges_agree() -> TestResult {
     mas.map(drop).and(modules.map(drop))
 }
 
-common::harness::tests![the_judges_agree,];
+support::harness::tests![the_judges_agree,];

@@ -1,8 +1,8 @@
 //! Several configuration files: we merge them the way MAS does.
 
-mod common;
+mod support;
 
-use common::{MasCli, data, harness::TestResult};
+use support::{MasCli, data, harness::TestResult};
 use mas2nix::load::Loaded;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -70,4 +70,4 @@ fn mas_merges_files_the_same_way() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![mas_merges_files_the_same_way,];
+support::harness::tests![mas_merges_files_the_same_way,];

@@ -1,14 +1,14 @@
 //! `syn2mas migrate` and `rollback` on a real homeserver: Synapse, MAS and PostgreSQL are the real
 //! ones, and people are asked whether they notice.
 
-mod common;
+mod support;
 
 use std::{
     io::{BufRead, BufReader},
     process::Stdio,
 };
 
-use common::{
+use support::{
     MasCli,
     harness::{Skip, TestResult},
     homeserver::{Homeserver, REFRESH_TOKEN, password},
@@ -203,4 +203,4 @@ fn everybody_is_served_before_and_after_and_after_going_back() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![everybody_is_served_before_and_after_and_after_going_back,];
+support::harness::tests![everybody_is_served_before_and_after_and_after_going_back,];

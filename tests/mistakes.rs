@@ -1,11 +1,11 @@
 //! Mistakes that people make, and what they are told: by `mas2nix check`, and when the module is
 //! evaluated. One file each in `tests/fixtures/mistakes`; the snapshots are in `tests/snapshots`.
 
-mod common;
+mod support;
 
 use std::{fs, path::Path, process::Command};
 
-use common::{Nix, harness::TestResult};
+use support::{Nix, harness::TestResult};
 
 fn the_checker_explains() {
     insta::glob!("fixtures/mistakes/*.yaml", |path| {
@@ -66,7 +66,7 @@ fn module_says(nix: &Nix, path: &Path) -> String {
              map (problem: problem.message) config.assertions
              ++ map (warning: \"warning: ${{warning}}\") config.warnings;
          in builtins.deepSeq evaluated.config.services.matrix-authentication-service.settings problems",
-        common::root().join("tests/nix/module.nix").display(),
+        support::root().join("tests/support/nix/module.nix").display(),
         file.display()
     ));
     match found {
@@ -90,4 +90,4 @@ fn module_says(nix: &Nix, path: &Path) -> String {
     }
 }
 
-common::harness::tests![the_checker_explains, the_module_explains,];
+support::harness::tests![the_checker_explains, the_module_explains,];

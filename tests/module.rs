@@ -1,6 +1,6 @@
 //! The NixOS module, evaluated by Nix with nixpkgs' `lib`.
 
-mod common;
+mod support;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use common::{Case, MasCli, Nix, data, harness::TestResult, root};
+use support::{Case, MasCli, Nix, data, harness::TestResult, root};
 use mas2nix::tree::{self, Node, Shape, steps};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,7 +34,7 @@ fn evaluate_with(
     result: &str,
 ) -> Result<Value, String> {
     let modules = modules.join("\n");
-    let module = root().join("tests/nix/module.nix");
+    let module = root().join("tests/support/nix/module.nix");
     nix.json(&format!(
         "let
            lib = import <nixpkgs/lib>;
@@ -399,7 +399,7 @@ fn secrets_do_not_enter_the_store() -> TestResult {
         .descendants()
         .into_iter()
         .filter(|(_, node)| node.secret)
-        .map(|(path, _)| common::edit::concrete(&config, &path).unwrap_or_else(|| panic!("{path}")))
+        .map(|(path, _)| support::edit::concrete(&config, &path).unwrap_or_else(|| panic!("{path}")))
         .collect();
     assert_eq!(secrets.len(), 15);
     for path in secrets {
@@ -606,7 +606,7 @@ fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     every_path_is_an_option_of_the_right_type,
     what_is_written_is_what_was_set,
     unset_options_are_absent_and_listeners_are_local,

@@ -1,11 +1,11 @@
 //! The options of NixOS that `tests/nixos` declares, so that nothing else of NixOS is needed: held
 //! against what NixOS declares, and their behaviour against what nixpkgs' modules do.
 
-mod common;
+mod support;
 
 use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
-use common::{Nix, harness::TestResult, root};
+use support::{Nix, harness::TestResult, root};
 use serde_json::{Value, json};
 
 /// Options that we declare and that `tests/nixos/options.tsv` leaves out, each with the file of nixpkgs
@@ -458,7 +458,7 @@ fn a_file_below_etc_has_one_content() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     options_are_declared_as_in_nixos,
     every_kind_of_difference_is_found,
     the_table_of_another_system_has_what_we_declare,

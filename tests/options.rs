@@ -1,11 +1,11 @@
 //! The rules of the module's own options and of Synapse's settings, each broken once: the checker
 //! and the module say the same of it.
 
-mod common;
+mod support;
 
 use std::{collections::BTreeSet, fs};
 
-use common::{Nix, harness::TestResult, root};
+use support::{Nix, harness::TestResult, root};
 use mas2nix::{
     check::{self, Options},
     load::Loaded,
@@ -73,7 +73,7 @@ fn module_says(
              ];
            }};
          in map (problem: problem.message) evaluated.config.assertions",
-        root().join("tests/nix/module.nix").display(),
+        root().join("tests/support/nix/module.nix").display(),
         options.display(),
         synapse.is_some(),
         settings.display()
@@ -203,7 +203,7 @@ fn synapse_on_this_host_is_set_up() -> TestResult {
                inherit (config.services.matrix-synapse.settings) matrix_authentication_service;
                inherit (config.systemd.services.matrix-authentication-service) before;
              }}",
-            root().join("tests/nix/module.nix").display()
+            root().join("tests/support/nix/module.nix").display()
         ))
         .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(found["problems"], json!([]));
@@ -251,7 +251,7 @@ fn synapse_on_this_host_is_set_up() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     options_that_do_not_fit_together,
     settings_of_synapse_that_conflict_with_delegation,
     synapse_on_this_host_is_set_up,

@@ -1,10 +1,10 @@
 //! What `mas2nix render` writes, against what the NixOS module comes to.
 
-mod common;
+mod support;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{Nix, data, harness::TestResult, root};
+use support::{Nix, data, harness::TestResult, root};
 use mas2nix::{check::Problem, load::Loaded, render, schema::NEWEST};
 use semver::Version;
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ fn the_examples_are_the_same() -> TestResult {
     let evaluated = nix.json(&format!(
         "(import {} {{ modules = [ {} ]; masCli = \"/opt/mas\"; }})
            .config.environment.etc.\"matrix-authentication-service/config.yaml\".source.text",
-        root().join("tests/nix/module.nix").display(),
+        root().join("tests/support/nix/module.nix").display(),
         root().join("docs/example.nix").display()
     ));
     let loaded = Loaded::files(&[root().join("docs/example.yaml")]).unwrap();
@@ -177,7 +177,7 @@ fn both_targets_are_equal() -> TestResult {
         fs::write(&file, config.to_string()).unwrap();
         let evaluated = nix.json(&format!(
             "import {} {{ config = {}; version = \"{version}\"; }}",
-            root().join("tests/nix/rendered.nix").display(),
+            root().join("tests/support/nix/rendered.nix").display(),
             file.display()
         ));
         let evaluated = evaluated.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -231,7 +231,7 @@ fn by_host(config: &Value, files: BTreeMap<String, String>) -> BTreeMap<String, 
     merged
 }
 
-common::harness::tests![
+support::harness::tests![
     keys_are_named_as_mas_can_read_them,
     the_examples_are_the_same,
     both_targets_are_equal,

@@ -1,11 +1,11 @@
 //! Each rule, broken by a configuration that breaks nothing else: the checker and the module say
 //! the same of it, and MAS refuses it too unless we are stricter on purpose.
 
-mod common;
+mod support;
 
 use std::collections::BTreeSet;
 
-use common::{
+use support::{
     Case, MasCli, Nix, RULES, SETTINGS, data, edit, harness::TestResult, problems, problems_with,
 };
 use mas2nix::{
@@ -47,7 +47,7 @@ impl Broken {
 }
 
 fn broken() -> Vec<Broken> {
-    let file = common::root().join("tests/fixtures/broken.yaml");
+    let file = support::root().join("tests/fixtures/broken.yaml");
     serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
@@ -267,7 +267,7 @@ fn inline_secrets_are_named_alike() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     every_rule_is_broken_once,
     the_checker_and_the_module_name_what_is_broken,
     mas_agrees_or_breaks_later,

@@ -1,6 +1,6 @@
 //! `mas-service` as systemd would run it, with real MAS: secrets, credentials, the configuration.
 
-mod common;
+mod support;
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-use common::{MasCli, data, harness::TestResult};
+use support::{MasCli, data, harness::TestResult};
 use mas2nix::{load::Loaded, render, schema::NEWEST};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -263,7 +263,7 @@ fn outside_a_unit_it_says_so() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     mas_takes_the_secrets_that_are_made,
     final_newlines_go_where_mas_would_keep_them,
     mas_has_its_say_before_it_starts,

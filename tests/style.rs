@@ -1,13 +1,13 @@
 //! Nix files that people write are formatted like those that the compiler writes.
 
-mod common;
+mod support;
 
 use std::{fs, path::Path};
 
 fn nix_files_are_formatted() {
-    let mut checked = usize::from(is_formatted(&common::root().join("flake.nix")));
+    let mut checked = usize::from(is_formatted(&support::root().join("flake.nix")));
     for directory in ["benches", "docs", "modules", "nix", "tests"] {
-        checked += formatted_below(&common::root().join(directory));
+        checked += formatted_below(&support::root().join(directory));
     }
     assert!(checked >= 80, "only {checked} files");
 }
@@ -37,4 +37,4 @@ fn is_formatted(path: &Path) -> bool {
     is_nix
 }
 
-common::harness::tests![nix_files_are_formatted,];
+support::harness::tests![nix_files_are_formatted,];

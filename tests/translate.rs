@@ -1,11 +1,11 @@
 //! `syn2mas translate`: what it writes is right for MAS and for the module, always the same, and without
 //! secrets; and nothing is dropped silently.
 
-mod common;
+mod support;
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use common::{Case, MasCli, Nix, harness::TestResult, root, synapse_python};
+use support::{Case, MasCli, Nix, harness::TestResult, root, synapse_python};
 use mas2nix::check;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -255,7 +255,7 @@ fn mas_and_our_checker_accept_it() -> TestResult {
         no_inline_secrets: true,
         complete: false,
     };
-    let problems = common::problems_with(&settings, &options);
+    let problems = support::problems_with(&settings, &options);
     assert!(problems.is_empty(), "{problems:#?}");
     let mas = MasCli::find()?;
     settings["captcha"]["secret_key"] = "a".into();
@@ -308,7 +308,7 @@ fn synapse_itself_accepts_what_is_translated() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     everything_that_mas_has_comes_over,
     who_may_not_log_in_has_no_subject,
     what_does_not_come_over_is_listed,

@@ -1,9 +1,9 @@
 //! `syn2mas verify` after the real import: silent about an untouched one, and loud about every row
 //! that is changed afterwards.
 
-mod common;
+mod support;
 
-use common::{
+use support::{
     MasCli,
     harness::{Skip, TestResult},
     postgres::{Migration, Postgres},
@@ -429,7 +429,7 @@ fn the_last_provider_counts() -> TestResult {
 fn a_search_may_end_early() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     server.create_empty_synapse("synapse");
-    let rows = std::fs::read_to_string(common::root().join("benches/homeserver.sql")).unwrap();
+    let rows = std::fs::read_to_string(support::root().join("benches/homeserver.sql")).unwrap();
     server.sql("synapse", &rows.replace(":n", "4000"));
     Migration::new(&server, &mas, "synapse", "mas").import();
     server.sql("mas", "UPDATE compat_sessions SET human_name = 'other'");
@@ -1020,7 +1020,7 @@ fn what_people_do_later_is_no_difference() -> TestResult {
     Ok(())
 }
 
-common::harness::tests![
+support::harness::tests![
     nothing_hides_from_the_digest,
     what_people_do_later_is_no_difference,
     a_search_may_end_early,

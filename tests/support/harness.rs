@@ -67,7 +67,7 @@ fn record(test: &str, reason: &str) -> Result<Completion, Failed> {
 macro_rules! tests {
     ($($test:ident),+ $(,)?) => {
         fn main() -> std::process::ExitCode {
-            use crate::common::harness::{Outcome, Test, run};
+            use crate::support::harness::{Outcome, Test, run};
             let tests: &[Test] = &[$((stringify!($test), || Outcome::result($test()))),+];
             run(module_path!(), tests)
         }

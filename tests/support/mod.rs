@@ -234,7 +234,7 @@ impl Nix {
         serde_json::to_writer(&mut file, cases).unwrap();
         let evaluated = self.json(&format!(
             "import {} {{ cases = {}; }}",
-            root().join("tests/nix/cases.nix").display(),
+            root().join("tests/support/nix/cases.nix").display(),
             file.path().display()
         ));
         serde_json::from_value(evaluated.unwrap_or_else(|error| panic!("{error}"))).unwrap()

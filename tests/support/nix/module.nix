@@ -1,8 +1,8 @@
-# The module, evaluated with nixpkgs' `lib` alone: the options of NixOS are those in ../nixos, and
+# The module, evaluated with nixpkgs' `lib` alone: the options of NixOS are those in ../../nixos, and
 # packages are where a shell finds their programs.
 {
   modules,
-  module ? ../../modules,
+  module ? ../../../modules,
   version ? "1.22.0",
   masCli ? "/nix/store/00000000000000000000000000000000-matrix-authentication-service",
   tools ? "/usr/local",
@@ -15,10 +15,10 @@ in
 lib.evalModules {
   modules = [
     module
-    ../nixos
+    ../../nixos
     {
       _module.args.pkgs =
-        import ../nixos/pkgs.nix {
+        import ../../nixos/pkgs.nix {
           inherit tools;
           mas = masCli;
           masVersion = version;

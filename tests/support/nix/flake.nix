@@ -104,7 +104,7 @@ let
     outPath = "/nixpkgs";
     legacyPackages = lib.genAttrs systems pkgsFor;
   };
-  self = (import ../../flake.nix).outputs { inherit self nixpkgs; } // {
+  self = (import ../../../flake.nix).outputs { inherit self nixpkgs; } // {
     inputs = { inherit nixpkgs; };
   };
 

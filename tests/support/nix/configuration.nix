@@ -1,4 +1,4 @@
-# One of ../fixtures/configurations, evaluated: what is wrong with it, and what a machine would get.
+# One of ../../fixtures/configurations, evaluated: what is wrong with it, and what a machine would get.
 { name }:
 let
   lib = import <nixpkgs/lib>;
@@ -23,7 +23,7 @@ let
   evaluated = import ./module.nix {
     inherit packages;
     modules = [
-      (../fixtures/configurations + "/${name}.nix")
+      (../../fixtures/configurations + "/${name}.nix")
       {
         networking.hostName = "host";
       }
