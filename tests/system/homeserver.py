@@ -93,7 +93,7 @@ class Homeserver:
         """Puts programs, configuration and certificates onto the disk."""
         machine = self.machine
         machine.copy_from_host(HERE / "fixture", "/")
-        machine.copy_from_host(HERE.parent / "scripts/client.py", "/root/client.py")
+        machine.copy_from_host(HERE.parent / "e2e/scenarios/client.py", "/root/client.py")
         for program in ("mas-service", "syn2mas"):
             machine.copy_from_host(self.programs / program, f"/usr/local/bin/{program}")
         machine.copy_from_host(self.render((HERE / config).read_text()), "/")
