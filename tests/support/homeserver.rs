@@ -128,7 +128,7 @@ rc_login: {{address: {{per_second: 1000, burst_count: 1000}}, account: {{per_sec
             .prefix()
             .join("share/matrix-authentication-service");
         let policy = self.directory.join("policy.wasm");
-        let wasm = wat::parse_file(root().join("tests/driver/policy.wat")).unwrap();
+        let wasm = wat::parse_file(root().join("tests/e2e/driver/policy.wat")).unwrap();
         fs::write(&policy, wasm).unwrap();
         let share = share.display();
         add(

@@ -238,7 +238,7 @@ impl Image {
         };
         match images.find_map(|entry| Some(entry.path()).filter(has_it)) {
             Some(image) => Ok(Image(image)),
-            None => skip("there is no image with PostgreSQL 17, which tests/driver/run makes"),
+            None => skip("there is no image with PostgreSQL 17, which tests/e2e/driver/run makes"),
         }
     }
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-DRIVER = HERE.parent / "driver"
+DRIVER = HERE.parent / "e2e/driver"
 sys.path.insert(0, str(DRIVER))
 
 import machine as containers  # noqa: E402

@@ -5,8 +5,8 @@
 }:
 let
   lib = import <nixpkgs/lib>;
-  tests = import ../../nix/tests { inherit lib; };
-  pkgs = import ../nixos/pkgs.nix {
+  tests = import ../../../nix/tests { inherit lib; };
+  pkgs = import ../../nixos/pkgs.nix {
     mas = "/opt/mas";
     postgresql = "/usr/lib/postgresql/17";
     inherit olderMas;
@@ -52,10 +52,10 @@ in
   inherit (test) testScript;
   nodes = lib.mapAttrs (
     node: module:
-    import ../debian/machine.nix {
+    import ../../debian/machine.nix {
       inherit lib pkgs;
       modules = [
-        ../../modules
+        ../../../modules
         test.defaults
         {
           networking.hostName = lib.mkDefault node;

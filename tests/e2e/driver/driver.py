@@ -15,7 +15,7 @@ from machine import Machine
 from network import Network
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = HERE.parents[2]
 SERVICE = "matrix-authentication-service"
 # What is on the path of every unit of NixOS: coreutils, findutils, grep, sed, systemd.
 ON_NIXOS = ["coreutils", "findutils", "grep", "sed", "systemd"]

@@ -1,4 +1,4 @@
-"""Runs tests of nix/tests in containers: `python3 tests/driver --help`."""
+"""Runs tests of nix/tests in containers: `python3 tests/e2e/driver --help`."""
 
 import argparse
 import sys
@@ -12,10 +12,10 @@ from driver import ROOT, SERVICE, Programs, Test, names
 def main() -> int:
     parser = argparse.ArgumentParser(
         description="Runs the tests of nix/tests in containers of Debian, as root.",
-        epilog="example: python3 tests/driver --image $(tests/driver/image) migrate-passwords",
+        epilog="example: python3 tests/e2e/driver --image $(tests/e2e/driver/image) migrate-passwords",
     )
     parser.add_argument("tests", nargs="*", metavar="TEST", help="names; all if none are given")
-    parser.add_argument("--image", type=Path, required=True, help="what tests/driver/image prints")
+    parser.add_argument("--image", type=Path, required=True, help="what tests/e2e/driver/image prints")
     parser.add_argument("--programs", type=Path, default=ROOT / "target/debug", help="ours")
     parser.add_argument("--mas", type=Path, default=Path("/usr/local"), help="above MAS's bin")
     parser.add_argument("--older-mas", type=Path, help="the same for an older MAS, to update from")
