@@ -30,7 +30,7 @@ const NOT_IN_THE_TABLE: [(&str, &str); 4] = [
 ];
 
 /// In NixOS it has the type of a whole system (nixos/modules/system/activation/specialisation.nix); here it
-/// is a module, which `tests/debian` evaluates on top of the others.
+/// is a module, which `tests/e2e/debian` evaluates on top of the others.
 const SYSTEM: &str = "specialisation.<name>.configuration";
 
 /// Options whose default is the release of the `lib` at hand.

@@ -52,7 +52,7 @@ in
   inherit (test) testScript;
   nodes = lib.mapAttrs (
     node: module:
-    import ../../debian/machine.nix {
+    import ../debian/machine.nix {
       inherit lib pkgs;
       modules = [
         ../../../modules

@@ -3,7 +3,7 @@
 does it (https://nixos.org/manual/nixos/stable/#sec-switching-systems): checks before anything is
 touched, units that have changed are stopped, files and users are put in place, units are started.
 
-A generation is a directory with `generation.json`, which ../../debian/machine.nix describes."""
+A generation is a directory with `generation.json`, which ../debian/machine.nix describes."""
 
 import json
 import os
