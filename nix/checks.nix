@@ -70,8 +70,8 @@ let
         declared =
           (lib.evalModules {
             modules = [
-              ../tests/nixos
-              { _module.args.pkgs = import ../tests/nixos/pkgs.nix { }; }
+              ../tests/e2e/nixos_options
+              { _module.args.pkgs = import ../tests/e2e/nixos_options/pkgs.nix { }; }
             ];
           }).options;
       }

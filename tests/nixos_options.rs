@@ -1,5 +1,5 @@
-//! The options of NixOS that `tests/nixos` declares, so that nothing else of NixOS is needed: held
-//! against what NixOS declares, and their behaviour against what nixpkgs' modules do.
+//! The options of NixOS that `tests/e2e/nixos_options` declares, so that nothing else of NixOS is needed:
+//! held against what NixOS declares, and their behaviour against what nixpkgs' modules do.
 
 mod support;
 
@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf};
 use support::{Nix, harness::TestResult, root};
 use serde_json::{Value, json};
 
-/// Options that we declare and that `tests/nixos/options.tsv` leaves out, each with the file of nixpkgs
-/// that declares it.
+/// Options that we declare and that `tests/e2e/nixos_options/options.tsv` leaves out, each with the file of
+/// nixpkgs that declares it.
 const NOT_IN_THE_TABLE: [(&str, &str); 4] = [
     (
         "services.caddy.globalConfig",
@@ -83,7 +83,7 @@ fn default_of(kind: &str, text: &str) -> String {
 
 /// The table of what NixOS declares: the one that `MAS2NIX_NIXOS_OPTIONS` names, or the committed one.
 fn nixos() -> Table {
-    let committed = root().join("tests/nixos/options.tsv");
+    let committed = root().join("tests/e2e/nixos_options/options.tsv");
     let file = env::var_os("MAS2NIX_NIXOS_OPTIONS").map_or(committed, PathBuf::from);
     table(&fs::read_to_string(file).unwrap())
 }
@@ -101,9 +101,9 @@ fn evaluate(nix: &Nix, configuration: &str, result: &str) -> Result<Value, Strin
         "let
            lib = import <nixpkgs/lib>;
            table = {root}/nix/nixos-options.nix;
-           pkgs = import {root}/tests/nixos/pkgs.nix {{ }};
+           pkgs = import {root}/tests/e2e/nixos_options/pkgs.nix {{ }};
            evaluated = lib.evalModules {{
-             modules = [ {root}/tests/nixos {{ _module.args = {{ inherit pkgs; }}; }} ({configuration}) ];
+             modules = [ {root}/tests/e2e/nixos_options {{ _module.args = {{ inherit pkgs; }}; }} ({configuration}) ];
            }};
            inherit (evaluated) config options;
          in {result}"

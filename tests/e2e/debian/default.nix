@@ -1,10 +1,10 @@
-# What the services of NixOS are on a Debian machine: the options of ../../nixos, made into units, files
-# and users as nixpkgs makes them, with Debian's programs. Units have the names, users, order and
+# What the services of NixOS are on a Debian machine: the options of ../nixos_options, made into units,
+# files and users as nixpkgs makes them, with Debian's programs. Units have the names, users, order and
 # sandboxes that they have on NixOS, where that matters to MAS.
 { lib, ... }:
 {
   imports = [
-    ../../nixos
+    ../nixos_options
     ./caddy.nix
     ./dex.nix
     ./matrix-synapse.nix

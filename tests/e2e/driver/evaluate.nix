@@ -6,7 +6,7 @@
 let
   lib = import <nixpkgs/lib>;
   tests = import ../../../nix/tests { inherit lib; };
-  pkgs = import ../../nixos/pkgs.nix {
+  pkgs = import ../nixos_options/pkgs.nix {
     mas = "/opt/mas";
     postgresql = "/usr/lib/postgresql/17";
     inherit olderMas;

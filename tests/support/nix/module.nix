@@ -1,5 +1,5 @@
-# The module, evaluated with nixpkgs' `lib` alone: the options of NixOS are those in ../../nixos, and
-# packages are where a shell finds their programs.
+# The module, evaluated with nixpkgs' `lib` alone: the options of NixOS are those in
+# ../../e2e/nixos_options, and packages are where a shell finds their programs.
 {
   modules,
   module ? ../../../modules,
@@ -15,10 +15,10 @@ in
 lib.evalModules {
   modules = [
     module
-    ../../nixos
+    ../../e2e/nixos_options
     {
       _module.args.pkgs =
-        import ../../nixos/pkgs.nix {
+        import ../../e2e/nixos_options/pkgs.nix {
           inherit tools;
           mas = masCli;
           masVersion = version;
