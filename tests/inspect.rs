@@ -1712,7 +1712,7 @@ const UNTRIGGERED: &[(&str, &str)] = &[
     ("mas-check-warning", "the same"),
     (
         "unit-missing",
-        "there is no systemd here; tests/system has one",
+        "there is no systemd here; tests/e2e/rendered has one",
     ),
 ];
 

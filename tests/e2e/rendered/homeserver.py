@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-DRIVER = HERE.parent / "e2e/driver"
+DRIVER = HERE.parent / "driver"
 sys.path.insert(0, str(DRIVER))
 
 import machine as containers  # noqa: E402
@@ -63,7 +63,7 @@ def subtest(name: str) -> Iterator[None]:
 def skip(part: str) -> None:
     """Records that a part is not tested."""
     reason = f"mas-cli is not on PATH, with its share/{SERVICE}"
-    subprocess.run([HERE.parents[1] / "scripts/skip", f"homeserver: {part}", reason], check=True)
+    subprocess.run([HERE.parents[2] / "scripts/skip", f"homeserver: {part}", reason], check=True)
 
 
 class Homeserver:
@@ -93,7 +93,7 @@ class Homeserver:
         """Puts programs, configuration and certificates onto the disk."""
         machine = self.machine
         machine.copy_from_host(HERE / "fixture", "/")
-        machine.copy_from_host(HERE.parent / "e2e/scenarios/client.py", "/root/client.py")
+        machine.copy_from_host(HERE.parent / "scenarios/client.py", "/root/client.py")
         for program in ("mas-service", "syn2mas"):
             machine.copy_from_host(self.programs / program, f"/usr/local/bin/{program}")
         machine.copy_from_host(self.render((HERE / config).read_text()), "/")
@@ -370,7 +370,7 @@ def synapse_judges(server: Homeserver) -> None:
     """What we refuse beside delegation, Synapse itself refuses, and takes it with the overlay."""
     machine = server.machine
     machine.copy_from_host(HERE / "synapse_judge.py", "/root/judge/synapse_judge.py")
-    machine.copy_from_host(HERE.parent / "fixtures/synapse.yaml", "/root/judge/cases.yaml")
+    machine.copy_from_host(HERE.parents[1] / "fixtures/synapse.yaml", "/root/judge/cases.yaml")
     machine.succeed("echo 'CONFIG = {}' >/root/judge/saml.py")
     overlay = f"/etc/{SERVICE}/synapse.yaml"
     command = f"/opt/synapse/bin/python /root/judge/synapse_judge.py /root/judge/cases.yaml {overlay}"
