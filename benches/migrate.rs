@@ -13,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{MasCli, harness::TestResult, homeserver::Homeserver, postgres::Postgres};
 use serde_json::Value;
+use support::{MasCli, harness::TestResult, homeserver::Homeserver, postgres::Postgres};
 
 /// Seconds, peak memory in MB, and output of a command that has to succeed.
 struct Run {

@@ -1,4 +1,4 @@
-//! Runs the tests of one file. Unlike the harness of Rust, it counts a test that lacks a program as
+//! Runs the tests of one binary. Unlike the harness of Rust, it counts a test that lacks a program as
 //! skipped.
 
 use std::process::{Command, ExitCode, Stdio};
@@ -36,15 +36,16 @@ impl Outcome for TestResult {
     }
 }
 
-/// A test's name and the test.
+/// A test's name after that of its binary and file, as paths have it, and the test.
 pub type Test = (&'static str, fn() -> TestResult);
 
-/// Runs the tests of a file that the command line selects.
-pub fn run(file: &'static str, tests: &[Test]) -> ExitCode {
-    let trials = tests.iter().map(|&(name, test)| {
+/// Runs the tests of a binary that the command line selects. They are named `file::test`.
+pub fn run(files: &[&[Test]]) -> ExitCode {
+    let trials = files.concat().into_iter().map(|(path, test)| {
+        let (_, name) = path.split_once("::").expect("a file is in a binary");
         Trial::ignorable_test(name, move || match test() {
             Ok(()) => Ok(Completion::Completed),
-            Err(Skip(reason)) => record(&format!("{file}::{name}"), &reason),
+            Err(Skip(reason)) => record(name, &reason),
         })
     });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
@@ -53,7 +54,9 @@ pub fn run(file: &'static str, tests: &[Test]) -> ExitCode {
 /// Records that a test is skipped, unless nothing may be.
 fn record(test: &str, reason: &str) -> Result<Completion, Failed> {
     let mut command = Command::new("bash");
-    command.arg(root().join("scripts/skip")).args([test, reason]);
+    command
+        .arg(root().join("scripts/skip"))
+        .args([test, reason]);
     let status = command.stderr(Stdio::null()).status();
     if status.expect("bash is on PATH").success() {
         Ok(Completion::ignored_with(reason))
@@ -63,16 +66,26 @@ fn record(test: &str, reason: &str) -> Result<Completion, Failed> {
 }
 
 #[allow(unused_macros, reason = "the benchmark has no tests")]
-/// The main function of a test file, which runs the tests that it lists.
+/// Lists the tests of a file.
 macro_rules! tests {
     ($($test:ident),+ $(,)?) => {
+        /// The tests of this file.
+        pub const TESTS: &[crate::support::harness::Test] = &[$((
+            concat!(module_path!(), "::", stringify!($test)),
+            || crate::support::harness::Outcome::result($test()),
+        )),+];
+    };
+}
+
+#[allow(unused_macros, reason = "the benchmark has no tests")]
+/// The main function of a binary, which runs the tests of the files that it lists.
+macro_rules! main {
+    ($($file:ident),+ $(,)?) => {
         fn main() -> std::process::ExitCode {
-            use crate::support::harness::{Outcome, Test, run};
-            let tests: &[Test] = &[$((stringify!($test), || Outcome::result($test()))),+];
-            run(module_path!(), tests)
+            crate::support::harness::run(&[$($file::TESTS),+])
         }
     };
 }
 
 #[allow(unused_imports, reason = "the benchmark has no tests")]
-pub(crate) use tests;
+pub(crate) use {main, tests};

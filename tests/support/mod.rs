@@ -252,6 +252,15 @@ pub fn data(name: &str) -> Value {
     Loaded::files(&[file]).unwrap().value
 }
 
+/// What people are told never shows what the secrets of `tests/fixtures/mistakes` are.
+pub fn assert_no_secret(said: &[u8]) {
+    let said = String::from_utf8_lossy(said);
+    assert!(
+        !said.contains("hunter2") && !said.contains("12345"),
+        "{said}"
+    );
+}
+
 /// Writes a shell script that can be run.
 pub fn script(path: &Path, content: &str) {
     let bash = program("bash").expect("bash is on PATH");
