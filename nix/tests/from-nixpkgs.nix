@@ -29,7 +29,9 @@ in
   ];
 
   # MAS's own unit makes the secrets, just before it starts.
-  nodes.guarded.imports = [ ../../tests/fixtures/configurations/nixpkgs-pull-527621-guarded-prestart.nix ];
+  nodes.guarded.imports = [
+    ../../tests/fixtures/configurations/nixpkgs-pull-527621-guarded-prestart.nix
+  ];
 
   nodes.late = {
     services.matrix-authentication-service = {
