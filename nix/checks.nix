@@ -24,7 +24,7 @@ let
       installPhase = "touch $out";
     });
 
-  # What tests/synapse installs from PyPI elsewhere: a Python that imports Synapse, and its programs.
+  # What scripts/synapse installs from PyPI elsewhere: a Python that imports Synapse, and its programs.
   synapse =
     let
       unwrapped = pkgs.matrix-synapse-unwrapped;
@@ -70,8 +70,8 @@ let
         declared =
           (lib.evalModules {
             modules = [
-              ../tests/nixos
-              { _module.args.pkgs = import ../tests/nixos/pkgs.nix { }; }
+              ../tests/e2e/nixos_options
+              { _module.args.pkgs = import ../tests/e2e/nixos_options/pkgs.nix { }; }
             ];
           }).options;
       }
@@ -112,7 +112,7 @@ homeservers
         export MAS2NIX_UPSTREAM_SCHEMA=${pkgs.matrix-authentication-service.src}/docs/config.schema.json
         mkdir -p target/synapse
         ln -s ${synapse}/bin target/synapse/bin
-        bash tests/postgres bash tests/synapse schema
+        bash scripts/postgres bash scripts/synapse schema
         cargo test --offline -- --skip a_full_disk --skip a_synapse_that_is_too_old --skip newer_postgresql
       '';
 

@@ -18,11 +18,13 @@ in
   test = toSource [
     ../Cargo.lock
     ../Cargo.toml
+    ../benches
     ../clippy.toml
     ../docs
     ../flake.nix
     ../modules
     ../nix
+    ../scripts
     ../src
     ../tests
   ];

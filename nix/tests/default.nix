@@ -1,8 +1,8 @@
 # The tests by name, as modules of NixOS's test framework: nodes from the file of that name, the script
-# from tests/scripts.
+# from tests/e2e/scenarios.
 { lib }:
 let
-  scripts = ../../tests/scripts;
+  scripts = ../../tests/e2e/scenarios;
   script = name: builtins.readFile (scripts + "/${lib.replaceStrings [ "-" ] [ "_" ] name}.py");
   named =
     name:

@@ -12,13 +12,13 @@ in
 {
   # Its credentials are named by the path that they have in MAS's own unit.
   nodes.wiki.imports = [
-    ../../tests/configurations/wiki-basic-credential.nix
+    ../../tests/fixtures/configurations/wiki-basic-credential.nix
     (secret "/run/agenix/mas-shared" "shared")
   ];
 
   # Its command is the administrator's own.
   nodes.forced.imports = [
-    ../../tests/configurations/forced-exec-start.nix
+    ../../tests/fixtures/configurations/forced-exec-start.nix
     (secret "/run/agenix/masExtraConfig" (
       builtins.toJSON {
         secrets.encryption = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -29,7 +29,9 @@ in
   ];
 
   # MAS's own unit makes the secrets, just before it starts.
-  nodes.guarded.imports = [ ../../tests/configurations/nixpkgs-pull-527621-guarded-prestart.nix ];
+  nodes.guarded.imports = [
+    ../../tests/fixtures/configurations/nixpkgs-pull-527621-guarded-prestart.nix
+  ];
 
   nodes.late = {
     services.matrix-authentication-service = {

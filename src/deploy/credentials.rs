@@ -4,7 +4,8 @@
 //! of the secret, the service gets a copy without one. Both are known only when the service
 //! starts, so paths contain `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}` until then.
 //!
-//! `modules/files.nix` does the same to NixOS's settings; `tests/render.rs` holds the two together.
+//! `modules/files.nix` does the same to NixOS's settings; `tests/module/render.rs` holds the two
+//! together.
 
 use std::collections::BTreeMap;
 

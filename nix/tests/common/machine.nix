@@ -1,7 +1,7 @@
 # What every machine of the tests has: a Matrix client, and trust in the certificates of the tests.
 { lib, pkgs, ... }:
 {
-  environment.etc."matrix-client.py".source = ../../../tests/scripts/client.py;
+  environment.etc."matrix-client.py".source = ../../../tests/e2e/scenarios/client.py;
   environment.systemPackages = [
     pkgs.chromium
     pkgs.python3

@@ -1,0 +1,415 @@
+//! The command line: exit codes, what goes to standard output, and that nothing is lost.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output},
+};
+
+use crate::support::root;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn mas2nix(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mas2nix"))
+        .current_dir(directory)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn directory(files: &[(&str, &str)]) -> TempDir {
+    let directory = TempDir::new().unwrap();
+    for (name, content) in files {
+        fs::write(directory.path().join(name), content).unwrap();
+    }
+    directory
+}
+
+const MINIMAL: &str =
+    "matrix: {secret_file: /run/secrets/m}\nsecrets: {encryption_file: /run/secrets/e}\n";
+
+fn what_is_committed_is_what_the_compiler_writes() {
+    let output = mas2nix(root(), &["compile", "--check"]);
+    assert_eq!(code(&output), 0, "{}", out(&output));
+}
+
+fn compile_writes_once_and_check_shows_what_is_stale() {
+    let directory = TempDir::new().unwrap();
+    let here = directory.path();
+    let output = mas2nix(here, &["compile"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert!(out(&output).contains("modules/generated/options/http.nix"));
+    assert_eq!(out(&mas2nix(here, &["compile"])), "");
+    assert_eq!(code(&mas2nix(here, &["compile", "--check"])), 0);
+
+    let changed = here.join("modules/generated/files.nix");
+    let text = fs::read_to_string(&changed).unwrap().replace("raw", "war");
+    fs::write(&changed, &text).unwrap();
+    let left_over = here.join("modules/generated/options/old.nix");
+    fs::write(&left_over, "{ }\n").unwrap();
+    fs::remove_file(here.join("docs/options.md")).unwrap();
+    let output = mas2nix(here, &["compile", "--check"]);
+    assert_eq!(code(&output), 1);
+    let diff = out(&output);
+    assert!(diff.contains("-# `*`") && diff.contains("war"), "{diff}");
+    assert!(
+        diff.contains("options/old.nix") && diff.contains("docs/options.md"),
+        "{diff}"
+    );
+    assert_eq!(
+        fs::read_to_string(&changed).unwrap(),
+        text,
+        "--check changes nothing"
+    );
+    assert_eq!(code(&mas2nix(here, &["compile"])), 0);
+    assert!(!left_over.exists());
+    assert_eq!(code(&mas2nix(here, &["compile", "--check"])), 0);
+}
+
+fn compile_says_where_it_cannot_write() {
+    let directory = directory(&[("modules", "a file")]);
+    let output = mas2nix(directory.path(), &["compile"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("modules"), "{}", err(&output));
+}
+
+fn check_merges_files_as_mas_does_and_names_them() {
+    let files = [
+        ("base.yaml", MINIMAL),
+        (
+            "a.yaml",
+            "passwords: {schemes: [{version: 1, algorithm: bcrypt}], minimum_complexity: 9}",
+        ),
+        (
+            "b.json",
+            "{\"passwords\": {\"schemes\": [{\"version\": 1, \"algorithm\": \"argon2id\"}], \"minimum_complexity\": 2}}",
+        ),
+        ("empty.yaml", ""),
+    ];
+    let directory = directory(&files);
+    let arguments = [
+        "check",
+        "base.yaml",
+        "a.yaml",
+        "b.json",
+        "empty.yaml",
+        "--json",
+    ];
+    let output = mas2nix(directory.path(), &arguments);
+    assert_eq!(code(&output), 1);
+    let report: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(report["valid"], false);
+    // Lists are joined; the later number wins.
+    let problems = report["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 1, "{report:#}");
+    assert_eq!(problems[0]["id"], "scheme-version-twice");
+    assert_eq!(problems[0]["path"], "passwords.schemes[1].version");
+    assert_eq!(problems[0]["value"], 1);
+    assert_eq!(problems[0]["file"], "b.json");
+}
+
+fn check_tells_valid_invalid_and_wrong_usage_apart() {
+    let files = [
+        ("good.yaml", MINIMAL),
+        ("bad.yaml", "matrix: [\n"),
+        ("list.yaml", "- a\n"),
+        (
+            "inf.yaml",
+            "rate_limiting: {registration: {burst: 1, per_second: .inf}}",
+        ),
+        ("key.yaml", "1: 2"),
+    ];
+    let directory = directory(&files);
+    let here = directory.path();
+    assert_eq!(code(&mas2nix(here, &["check", "good.yaml"])), 0);
+    assert_eq!(code(&mas2nix(here, &["check"])), 2);
+    assert_eq!(
+        code(&mas2nix(
+            here,
+            &["check", "good.yaml", "--mas-version", "new"]
+        )),
+        2
+    );
+    let output = mas2nix(here, &["check", "absent.yaml"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("absent.yaml"), "{}", err(&output));
+    for (file, said) in [
+        ("bad.yaml", "not YAML"),
+        ("list.yaml", "a map of sections"),
+        ("inf.yaml", "rate_limiting.registration.per_second"),
+        ("key.yaml", "quote it"),
+    ] {
+        let output = mas2nix(here, &["check", file]);
+        assert_eq!(code(&output), 1, "{file}");
+        assert!(
+            out(&output).contains(said) && out(&output).contains(file),
+            "{}",
+            out(&output)
+        );
+    }
+}
+
+fn check_knows_versions_and_secrets() {
+    let files = [
+        ("m.yaml", MINIMAL),
+        (
+            "u.yaml",
+            "matrix: {secret_file: /m, endpoint: 'http://a:hunter2@b c/'}\nsecrets: {encryption_file: /e}",
+        ),
+        (
+            "s.yaml",
+            "matrix: {secret: hunter2}\nsecrets: {encryption_file: /e}\ndatabase: {uri: 'postgresql://a:hunter2@b/c'}",
+        ),
+    ];
+    let directory = directory(&files);
+    let here = directory.path();
+    let output = mas2nix(here, &["check", "m.yaml", "--mas-version", "0.16.0"]);
+    assert_eq!(code(&output), 1);
+    assert!(
+        out(&output).contains("needs MAS 0.17.0 or newer"),
+        "{}",
+        out(&output)
+    );
+    for version in ["1.0.0", "v1.0.0", "1.0", "1.22.0-rc.1"] {
+        let output = mas2nix(here, &["check", "m.yaml", "--mas-version", version]);
+        assert_eq!(code(&output), 0, "{version}: {}", err(&output));
+    }
+    assert_eq!(code(&mas2nix(here, &["check", "s.yaml"])), 0);
+    let output = mas2nix(here, &["check", "u.yaml", "--json"]);
+    assert!(out(&output).contains("matrix.endpoint"));
+    assert!(!out(&output).contains("hunter2"), "{}", out(&output));
+    for form in [
+        &["check", "s.yaml", "--no-inline-secrets"][..],
+        &["check", "s.yaml", "--no-inline-secrets", "--json"],
+    ] {
+        let output = mas2nix(here, form);
+        assert_eq!(code(&output), 1);
+        assert!(out(&output).contains("matrix.secret") && out(&output).contains("database.uri"));
+        assert!(!out(&output).contains("hunter2"), "{}", out(&output));
+    }
+}
+
+fn explain_finds_an_option_however_it_is_written() {
+    let here = root();
+    for path in [
+        "http.listeners[].binds[].address",
+        "http.listeners[3].binds[0].address",
+        "http.listeners.*.binds.*.address",
+        "services.matrix-authentication-service.settings.http.listeners.*.binds.*.address",
+    ] {
+        let output = mas2nix(here, &["explain", path]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        assert!(
+            out(&output).starts_with("http.listeners[].binds[].address\n"),
+            "{}",
+            out(&output)
+        );
+    }
+    let output = mas2nix(here, &["explain", "http.public_bse"]);
+    assert_eq!(code(&output), 2);
+    assert!(
+        err(&output).contains("Did you mean `http.public_base`"),
+        "{}",
+        err(&output)
+    );
+}
+
+fn options_lists_all() {
+    let list: Vec<Value> =
+        serde_json::from_str(&out(&mas2nix(root(), &["options", "--json"]))).unwrap();
+    assert_eq!(list.len(), 271);
+    let secret = list
+        .iter()
+        .find(|option| option["path"] == "matrix.secret")
+        .unwrap();
+    assert_eq!(secret["secret"], true);
+    assert_eq!(secret["file_option"], "secret_file");
+    let ttl = list
+        .iter()
+        .find(|o| o["path"] == "experimental.access_token_ttl")
+        .unwrap();
+    assert_eq!(ttl["default"], 300);
+    assert!(out(&mas2nix(root(), &["options"])).contains("matrix.homeserver"));
+}
+
+fn diff_sees_what_upstream_changed() {
+    let schema = |change: fn(&mut Value)| {
+        let mut schema = json!({
+            "type": "object",
+            "required": ["secrets", "matrix"],
+            "properties": {
+                "captcha": {"allOf": [{"$ref": "#/definitions/Captcha"}]},
+            },
+            "definitions": {"Captcha": {"type": "object", "properties": {
+                "service": {"anyOf": [{"$ref": "#/definitions/Service"}, {"type": "null"}]},
+                "site_key": {"type": ["string", "null"]},
+                "secret_key": {"type": ["string", "null"]},
+            }}, "Service": {"oneOf": [
+                {"type": "string", "const": "recaptcha_v2"},
+                {"type": "string", "const": "cloudflare_turnstile"},
+                {"type": "string", "const": "hcaptcha"},
+            ]}},
+        });
+        change(&mut schema);
+        schema
+    };
+    let captcha = |schema: &Value| {
+        let directory = directory(&[("schema.json", &schema.to_string())]);
+        let output = mas2nix(
+            directory.path(),
+            &["diff", "--upstream", "schema.json", "--json"],
+        );
+        assert_eq!(code(&output), 1);
+        let differences: Vec<Value> = serde_json::from_str(&out(&output)).unwrap();
+        let own = differences
+            .into_iter()
+            .filter(|d| d["path"].as_str().unwrap().starts_with("captcha"));
+        own.map(|d| {
+            format!(
+                "{} {}",
+                d["path"].as_str().unwrap(),
+                d["what"].as_str().unwrap()
+            )
+        })
+        .collect::<Vec<_>>()
+    };
+    let captcha = |change| captcha(&schema(change));
+    assert_eq!(captcha(|_| {}), Vec::<String>::new());
+    assert_eq!(
+        captcha(|s| s["definitions"]["Captcha"]["properties"]["new"] = json!({"type": "boolean"})),
+        ["captcha.new path"]
+    );
+    assert_eq!(
+        captcha(
+            |s| s["definitions"]["Captcha"]["properties"]["site_key"]["type"] = json!("string")
+        ),
+        ["captcha.site_key null"]
+    );
+    assert_eq!(
+        captcha(
+            |s| s["definitions"]["Captcha"]["properties"]["site_key"]["type"] =
+                json!(["integer", "null"])
+        ),
+        [
+            "captcha.site_key maximum",
+            "captcha.site_key minimum",
+            "captcha.site_key type"
+        ]
+    );
+    assert_eq!(
+        captcha(|s| s["definitions"]["Captcha"]["properties"]["site_key"]["default"] = json!("x")),
+        ["captcha.site_key default"]
+    );
+    assert_eq!(
+        captcha(|s| s["definitions"]["Captcha"]["required"] = json!(["site_key"])),
+        ["captcha.site_key required"]
+    );
+    assert_eq!(
+        captcha(|s| {
+            s["definitions"]["Service"]["oneOf"]
+                .as_array_mut()
+                .unwrap()
+                .pop();
+        }),
+        ["captcha.service choices"]
+    );
+    let directory = directory(&[("no.json", "{")]);
+    let output = mas2nix(directory.path(), &["diff", "--upstream", "no.json"]);
+    assert_eq!(code(&output), 2);
+    assert!(
+        err(&output).contains("no.json: not JSON"),
+        "{}",
+        err(&output)
+    );
+}
+
+fn every_command_helps_with_an_example() {
+    for command in ["compile", "check", "explain", "options", "diff"] {
+        let output = mas2nix(root(), &[command, "--help"]);
+        assert!(out(&output).contains("Example"), "{command}");
+    }
+}
+
+fn render_writes_everything_or_nothing() {
+    let directory = TempDir::new().unwrap();
+    let here = directory.path();
+    let render = |config: &str, extra: &[&str]| {
+        fs::write(here.join("mas.yaml"), config).unwrap();
+        let arguments = ["render", "--config", "mas.yaml", "--out", "host"];
+        mas2nix(here, &[&arguments, extra].concat())
+    };
+    let host = |path: &str| here.join("host").join(path);
+
+    let output = render("settings: {matrix: {homeserver: a}}\nrolle: both\n", &[]);
+    assert_eq!(code(&output), 1);
+    let said = out(&output);
+    assert!(
+        said.contains("mas.yaml: rolle: ") && said.contains("`role`"),
+        "{said}"
+    );
+    assert!(!host("").exists());
+
+    let output = render(
+        "settings: {matrix: {homeserver: a, secret: hunter2}}\nroutes: {nginx: true}\n",
+        &["--json"],
+    );
+    assert_eq!(code(&output), 1);
+    let report: Value = serde_json::from_str(&out(&output)).unwrap();
+    let problems = report["problems"].as_array().unwrap().iter();
+    let paths: Vec<&str> = problems.map(|p| p["path"].as_str().unwrap()).collect();
+    assert_eq!(
+        paths,
+        ["settings.matrix.secret", "routes.host", "routes.matrixHost"]
+    );
+    assert!(!out(&output).contains("hunter2") && !host("").exists());
+
+    let minimal = "settings: {matrix: {homeserver: a}}\n";
+    let output = render(minimal, &["--json"]);
+    assert_eq!(code(&output), 0);
+    let report: Value = serde_json::from_str(&out(&output)).unwrap();
+    for file in report["files"].as_array().unwrap() {
+        assert_eq!(file["changed"], true, "{file}");
+        assert!(host(file["path"].as_str().unwrap()).exists(), "{file}");
+    }
+    let mode = |path: &str| fs::metadata(host(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("usr/local/bin/mas-cli"), 0o755);
+    assert_eq!(mode("etc/matrix-authentication-service/config.yaml"), 0o644);
+
+    let other = host("etc/systemd/system/other.service");
+    fs::write(&other, "not ours").unwrap();
+    let output = render(minimal, &[]);
+    assert_eq!(out(&output), "");
+    assert!(err(&output).contains("0 of "), "{}", err(&output));
+    assert!(other.exists());
+
+    let output = mas2nix(here, &["render", "--config", "absent", "--out", "host"]);
+    assert_eq!(code(&output), 2);
+}
+
+crate::support::harness::tests![
+    what_is_committed_is_what_the_compiler_writes,
+    compile_writes_once_and_check_shows_what_is_stale,
+    compile_says_where_it_cannot_write,
+    check_merges_files_as_mas_does_and_names_them,
+    check_tells_valid_invalid_and_wrong_usage_apart,
+    check_knows_versions_and_secrets,
+    explain_finds_an_option_however_it_is_written,
+    options_lists_all,
+    diff_sees_what_upstream_changed,
+    every_command_helps_with_an_example,
+    render_writes_everything_or_nothing,
+];

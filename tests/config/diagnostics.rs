@@ -1,0 +1,26 @@
+//! Mistakes that people make, and what `mas2nix check` tells them. One file each in
+//! `tests/fixtures/mistakes`; what is said is in `snapshots`. The module's half is in `tests/module`.
+
+use std::process::Command;
+
+use crate::support::assert_no_secret;
+
+fn the_checker_explains() {
+    insta::glob!("../fixtures/mistakes", "*.yaml", |path| {
+        let name = path.file_name().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_mas2nix"))
+            .current_dir(path.parent().unwrap())
+            .arg("check")
+            .arg(name)
+            .output()
+            .unwrap();
+        assert_no_secret(&output.stdout);
+        let said = String::from_utf8(output.stdout).unwrap();
+        // What MAS ignores does no harm.
+        let harm = i32::from(!said.contains(": warning: "));
+        assert_eq!(output.status.code(), Some(harm), "{}", name.display());
+        insta::assert_snapshot!("check", said);
+    });
+}
+
+crate::support::harness::tests![the_checker_explains,];

@@ -1,0 +1,105 @@
+//! Texts of a certain form: the checker, the module and MAS agree on `tests/fixtures/formats.yaml`.
+
+use crate::support::{Case, MasCli, Nix, data, edit, harness::TestResult, problems};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+struct Format {
+    path: String,
+    #[serde(default = "files")]
+    r#in: String,
+    #[serde(default)]
+    good: Vec<String>,
+    #[serde(default)]
+    bad: Vec<String>,
+    #[serde(default)]
+    ours: Vec<String>,
+}
+
+fn files() -> String {
+    "files".to_owned()
+}
+
+struct Sample {
+    name: String,
+    config: Value,
+    valid: bool,
+    mas: bool,
+}
+
+fn samples() -> Vec<Sample> {
+    let file = crate::support::root().join("tests/fixtures/formats.yaml");
+    let formats: Vec<Format> =
+        serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut samples = Vec::new();
+    for format in formats {
+        for (texts, valid, mas) in [
+            (format.good, true, true),
+            (format.bad, false, false),
+            (format.ours, false, true),
+        ] {
+            samples.extend(texts.into_iter().map(|text| {
+                let mut config = data(&format.r#in);
+                edit::set(&mut config, &format.path, text.clone().into());
+                let name = format!("{} = {text:?}", format.path);
+                Sample {
+                    name,
+                    config,
+                    valid,
+                    mas,
+                }
+            }));
+        }
+    }
+    samples
+}
+
+fn the_checker_knows_the_forms() {
+    for sample in samples() {
+        let problems = problems(&sample.config);
+        assert_eq!(
+            problems.is_empty(),
+            sample.valid,
+            "{}: {problems:?}",
+            sample.name
+        );
+    }
+}
+
+fn the_module_knows_the_forms() -> TestResult {
+    let nix = Nix::find()?;
+    let mut samples = samples();
+    // nixpkgs' module has an empty text for the default of these.
+    let unset = ["matrix.endpoint = \"\"", "matrix.homeserver = \"\""];
+    for sample in &mut samples {
+        sample.valid |= unset.contains(&sample.name.as_str());
+    }
+    let cases: Vec<Case> = samples
+        .iter()
+        .map(|sample| Case::settings(&sample.name, &sample.config))
+        .collect();
+    for (sample, module) in samples.iter().zip(nix.evaluate(&cases)) {
+        assert_eq!(
+            module.valid, sample.valid,
+            "{}: {:?}",
+            sample.name, module.messages
+        );
+    }
+    Ok(())
+}
+
+fn mas_knows_the_forms() -> TestResult {
+    let mas = MasCli::find()?;
+    for sample in samples() {
+        let (accepted, said) = mas.check(&sample.config);
+        assert_eq!(accepted, sample.mas, "{}: {said}", sample.name);
+    }
+    Ok(())
+}
+
+crate::support::harness::tests![
+    the_checker_knows_the_forms,
+    the_module_knows_the_forms,
+    mas_knows_the_forms,
+];

@@ -1,0 +1,32 @@
+//! Configurations of MAS and of the module: what the checker, the module and MAS itself say of them, and
+//! the commands that read and write them. Also what holds for the repository as a whole.
+
+mod cli;
+mod coverage;
+mod diagnostics;
+mod differential;
+mod expressions;
+mod formats;
+mod harness;
+mod merge;
+mod options;
+mod rules;
+mod service;
+mod style;
+#[path = "../support/mod.rs"]
+mod support;
+
+support::harness::main![
+    cli,
+    coverage,
+    diagnostics,
+    differential,
+    expressions,
+    formats,
+    harness,
+    merge,
+    options,
+    rules,
+    service,
+    style,
+];

@@ -1,0 +1,71 @@
+//! Several configuration files: we merge them the way MAS does.
+
+use crate::support::{MasCli, data, harness::TestResult};
+use mas2nix::config::load::Loaded;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn mas_merges_files_the_same_way() -> TestResult {
+    let mas = MasCli::find()?;
+    let later = json!({
+        "http": {
+            "public_base": "https://other.example.com/",
+            "listeners": [{"name": "more", "resources": [{"name": "health"}], "binds": [{"fd": 3}]}],
+        },
+        "clients": [{"client_id": "01GFWR3WHR93Y5HK389H28VHZ9", "client_auth_method": "none"}],
+        "passwords": {"schemes": [{"version": 3, "algorithm": "pbkdf2"}]},
+        "database": {"max_connections": 7},
+        "branding": {"imprint": null},
+        "account": {"email_change_allowed": false},
+    });
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("a.yaml"), data("files").to_string()).unwrap();
+    std::fs::write(path("b.yaml"), later.to_string()).unwrap();
+    let status = mas
+        .command("config dump -c")
+        .arg(path("a.yaml"))
+        .arg("-c")
+        .arg(path("b.yaml"))
+        .arg("-o")
+        .arg(path("dump.yaml"))
+        .output()
+        .unwrap()
+        .status;
+    assert!(status.success());
+    let load = |files: &[&str]| {
+        let files: Vec<_> = files.iter().map(|name| path(name)).collect();
+        Loaded::files(&files).unwrap().value
+    };
+    let (ours, theirs) = (load(&["a.yaml", "b.yaml"]), load(&["dump.yaml"]));
+    for pointer in [
+        "/http/public_base",
+        "/database/max_connections",
+        "/account/email_change_allowed",
+        "/branding/service_name",
+        "/database/port",
+    ] {
+        assert_eq!(ours.pointer(pointer), theirs.pointer(pointer), "{pointer}");
+    }
+    for (list, key) in [
+        ("/clients", "client_id"),
+        ("/passwords/schemes", "version"),
+        ("/http/listeners", "name"),
+        ("/upstream_oauth2/providers", "id"),
+    ] {
+        let keys = |config: &Value| {
+            let entries = config.pointer(list).unwrap().as_array().unwrap().clone();
+            entries
+                .into_iter()
+                .map(|entry| entry[key].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&ours), keys(&theirs), "{list}");
+        assert!(keys(&ours).len() > 1, "{list}");
+    }
+    assert_eq!(ours["branding"]["imprint"], Value::Null);
+    assert!(theirs["branding"].get("imprint").is_none_or(Value::is_null));
+    Ok(())
+}
+
+crate::support::harness::tests![mas_merges_files_the_same_way,];

@@ -1,0 +1,317 @@
+//! `syn2mas translate`: what it writes is right for MAS and for the module, always the same, and without
+//! secrets; and nothing is dropped silently.
+
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+
+use crate::support::{Case, MasCli, Nix, harness::TestResult, root, synapse_python};
+use mas2nix::rules::check;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const LEGACY: &str = "tests/fixtures/legacy.yaml";
+
+/// What `syn2mas translate` writes on both outputs.
+fn translate(arguments: &[&str]) -> (String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_syn2mas"))
+        .args(["translate", "--synapse-config"])
+        .arg(root().join(LEGACY))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    (String::from_utf8(output.stdout).unwrap(), said)
+}
+
+fn settings() -> Value {
+    serde_json::from_str(&translate(&["--format", "json"]).0).unwrap()
+}
+
+fn provider(settings: &Value, id: &str) -> Value {
+    let providers = settings["upstream_oauth2"]["providers"].as_array().unwrap();
+    let mut found = providers
+        .iter()
+        .filter(|provider| provider["synapse_idp_id"] == id);
+    found
+        .next()
+        .unwrap_or_else(|| panic!("{id}\n{providers:#?}"))
+        .clone()
+}
+
+fn everything_that_mas_has_comes_over() {
+    let settings = settings();
+    for (path, expected) in [
+        ("/matrix/homeserver", json!("example.com")),
+        ("/matrix/endpoint", json!("http://[::1]:8008/")),
+        (
+            "/passwords/schemes",
+            json!([
+                {"version": 1, "algorithm": "bcrypt", "unicode_normalization": true,
+                 "secret_file": "/var/lib/secrets/mas/pepper", "cost": 10},
+                {"version": 2, "algorithm": "argon2id"},
+            ]),
+        ),
+        ("/account/password_registration_enabled", json!(true)),
+        ("/account/password_registration_email_required", json!(true)),
+        ("/account/password_registration_token_required", json!(true)),
+        ("/account/displayname_change_allowed", json!(false)),
+        ("/account/email_change_allowed", json!(false)),
+        ("/account/password_recovery_enabled", json!(true)),
+        ("/account/login_with_email_allowed", json!(true)),
+        (
+            "/captcha",
+            json!({"service": "recaptcha_v2", "site_key": "public"}),
+        ),
+        ("/experimental/compat_token_ttl", json!(600)),
+        (
+            "/experimental/inactive_session_expiration/ttl",
+            json!(2_592_000),
+        ),
+        (
+            "/rate_limiting/login/per_ip",
+            json!({"per_second": 0.5, "burst": 7}),
+        ),
+        (
+            "/rate_limiting/registration",
+            json!({"per_second": 0.25, "burst": 3}),
+        ),
+        ("/email/mode", json!("starttls")),
+        ("/email/port", json!(587)),
+        (
+            "/email/password_file",
+            json!("/var/lib/secrets/mas/smtp-password"),
+        ),
+        ("/email/from", json!("Example <noreply@example.com>")),
+    ] {
+        assert_eq!(settings.pointer(path), Some(&expected), "{path}");
+    }
+    let corporate = provider(&settings, "oidc-corporate");
+    for (option, expected) in [
+        ("human_name", json!("Corporate")),
+        ("brand_name", json!("google")),
+        (
+            "client_secret_file",
+            json!("/var/lib/secrets/mas/oidc-corporate-client-secret"),
+        ),
+        ("token_endpoint_auth_method", json!("client_secret_post")),
+        ("scope", json!("openid profile email groups")),
+        ("pkce_method", json!("always")),
+        ("fetch_userinfo", Value::Null),
+        ("discovery_mode", Value::Null),
+        ("on_backchannel_logout", json!("logout_all")),
+        ("id_token_signed_response_alg", json!("ES256")),
+        ("forward_login_hint", json!(true)),
+        (
+            "additional_authorization_parameters",
+            json!({"prompt": "select_account"}),
+        ),
+    ] {
+        assert_eq!(corporate[option], expected, "{option}");
+    }
+    assert_eq!(
+        corporate["claims_imports"]["localpart"]["on_conflict"],
+        "add"
+    );
+    let old = provider(&settings, "oidc");
+    assert_eq!(
+        (
+            &old["discovery_mode"],
+            &old["fetch_userinfo"],
+            &old["token_endpoint_auth_method"]
+        ),
+        (&json!("disabled"), &json!(true), &json!("none"))
+    );
+    assert_eq!(old["claims_imports"]["localpart"]["action"], "suggest");
+    let apple = provider(&settings, "oidc-apple");
+    assert_eq!(apple["token_endpoint_auth_method"], "sign_in_with_apple");
+    assert_eq!(apple["sign_in_with_apple"]["team_id"], "TEAM");
+    let path = provider(&settings, "oidc-path");
+    assert_eq!(path["client_secret_file"], "/run/secrets/path");
+    assert_eq!(
+        (&path["discovery_mode"], &path["fetch_userinfo"]),
+        (&json!("insecure"), &json!(true))
+    );
+}
+
+fn who_may_not_log_in_has_no_subject() {
+    let template = provider(&settings(), "oidc-corporate");
+    let template = template["claims_imports"]["subject"]["template"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let subject = |claims: Value| {
+        let environment = minijinja::Environment::new();
+        environment
+            .render_str(&template, json!({"user": claims}))
+            .unwrap()
+    };
+    let good = json!({"employee": "7", "groups": ["x", "matrix"], "email_verified": true});
+    assert_eq!(subject(good.clone()), "7");
+    for (claim, value, expected) in [
+        ("groups", json!("matrix"), "7"),
+        ("groups", json!(["the \"admins\""]), "7"),
+        ("groups", json!(["matrix-guests"]), ""),
+        ("groups", json!("matrix-guests"), ""),
+        ("groups", Value::Null, ""),
+    ] {
+        let mut claims = good.clone();
+        claims[claim] = value;
+        assert_eq!(subject(claims.clone()), expected, "{claims}");
+    }
+    assert_eq!(subject(json!({"employee": "7", "groups": ["matrix"]})), "");
+}
+
+fn what_does_not_come_over_is_listed() {
+    let (out, _) = translate(&["--json"]);
+    let translation: Value = serde_json::from_str(&out).unwrap();
+    let left = translation["left"].as_array().unwrap();
+    for option in [
+        "password_config.policy",
+        "registration_requires_token",
+        "allowed_local_3pids",
+        "registration_shared_secret",
+        "user_consent",
+        "session_lifetime",
+        "rc_login.failed_attempts",
+        "saml2_config",
+        "email.require_transport_security",
+        "oidc_providers[0]",
+        "oidc_providers[0].passthrough_authorization_parameters",
+        "oidc_providers[0].user_mapping_provider.config.picture_template",
+        "oidc_providers[1].enable_registration",
+        "oidc_providers[1].idp_icon",
+    ] {
+        let found = left.iter().any(|left| left["option"] == option);
+        assert!(found, "{option}\n{left:#?}");
+    }
+    let unexpected = ["cas_config", "oidc_config"];
+    assert!(
+        left.iter()
+            .all(|left| !unexpected.contains(&left["option"].as_str().unwrap()))
+    );
+}
+
+fn no_secret_is_shown_and_all_are_written() {
+    let directory = TempDir::new().unwrap();
+    let secrets = directory.path().join("secrets");
+    let path = secrets.display().to_string();
+    for arguments in [&["--format", "yaml"][..], &["--json"], &[]] {
+        let (out, said) = translate(&[arguments, &["--write-secrets", &path]].concat());
+        assert!(
+            !out.contains("hush") && !said.contains("hush"),
+            "{out}\n{said}"
+        );
+        // The same every time, with files that are there already.
+        assert_eq!(
+            translate(&[arguments, &["--secrets", &path]].concat()).0,
+            out
+        );
+    }
+    let mut files: Vec<_> = fs::read_dir(&secrets)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), entry.path()))
+        .collect();
+    files.sort();
+    let expected = [
+        ("mas.yaml", "captcha:\n  secret_key: \"hush-captcha\"\n"),
+        ("oidc-apple-apple-key", "hush-apple"),
+        ("oidc-corporate-client-secret", "hush-corporate"),
+        ("pepper", "hush-pepper"),
+        ("smtp-password", "hush-smtp"),
+    ];
+    assert_eq!(files.len(), expected.len(), "{files:?}");
+    for ((name, path), (expected_name, content)) in files.iter().zip(expected) {
+        assert_eq!(name, expected_name);
+        assert_eq!(fs::read_to_string(path).unwrap(), content);
+        assert_eq!(
+            fs::metadata(path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+    fs::write(secrets.join("pepper"), "another").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_syn2mas"))
+        .args(["translate", "--write-secrets", &path, "--synapse-config"])
+        .arg(root().join(LEGACY))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("pepper: it is there already"));
+    assert_eq!(
+        fs::read_to_string(secrets.join("pepper")).unwrap(),
+        "another"
+    );
+}
+
+fn mas_and_our_checker_accept_it() -> TestResult {
+    let mut settings = settings();
+    settings["matrix"]["secret_file"] = "/run/secrets/matrix".into();
+    settings["secrets"] =
+        json!({"encryption_file": "/run/secrets/e", "keys_dir": "/run/secrets/k"});
+    let options = check::Options {
+        version: mas2nix::schema::NEWEST,
+        no_inline_secrets: true,
+        complete: false,
+    };
+    let problems = crate::support::problems_with(&settings, &options);
+    assert!(problems.is_empty(), "{problems:#?}");
+    let mas = MasCli::find()?;
+    settings["captcha"]["secret_key"] = "a".into();
+    let (accepted, said) = mas.check(&settings);
+    assert!(accepted, "{said}");
+    Ok(())
+}
+
+fn the_module_takes_it() -> TestResult {
+    let nix = Nix::find()?;
+    let (text, _) = translate(&[]);
+    let module = nix.json(&text).unwrap_or_else(|error| panic!("{error}"));
+    let mut module = module["services"]["matrix-authentication-service"].clone();
+    // Where an extra file may bring secrets, none are made unless it is said so.
+    module["secrets"] = json!({"generate": true});
+    let evaluated = nix
+        .evaluate(&[Case::module("translated", module)])
+        .remove(0);
+    assert!(evaluated.valid, "{:#?}", evaluated.messages);
+    let schemes = &evaluated.r#final["passwords"]["schemes"];
+    assert_eq!(schemes[0]["cost"], 10, "{schemes}");
+    assert_eq!(schemes[1]["algorithm"], "argon2id");
+    Ok(())
+}
+
+fn synapse_itself_accepts_what_is_translated() -> TestResult {
+    let python = synapse_python()?;
+    // SAML has a library of its own, which is not there.
+    let directory = TempDir::new().unwrap();
+    let text = fs::read_to_string(root().join(LEGACY)).unwrap();
+    let config = directory.path().join("homeserver.yaml");
+    let key = root().join("target/synapse/signing.key");
+    let text = format!("{text}signing_key_path: {}\n", key.display());
+    fs::write(
+        &config,
+        text.replace("saml2_config: { sp_config: {} }", "")
+            .replace("/run/secrets/path", "/dev/null"),
+    )
+    .unwrap();
+    let code = "import sys; from synapse.config.homeserver import HomeServerConfig; \
+                HomeServerConfig.load_config('', ['-c', sys.argv[1]])";
+    let output = Command::new(python)
+        .args(["-c", code])
+        .arg(&config)
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    Ok(())
+}
+
+crate::support::harness::tests![
+    everything_that_mas_has_comes_over,
+    who_may_not_log_in_has_no_subject,
+    what_does_not_come_over_is_listed,
+    no_secret_is_shown_and_all_are_written,
+    mas_and_our_checker_accept_it,
+    the_module_takes_it,
+    synapse_itself_accepts_what_is_translated,
+];
