@@ -2,7 +2,7 @@
 #
 # A file elsewhere becomes a systemd credential. Where MAS would take a final newline for a part of
 # the secret, the service gets a copy without one. Both are known only when the service starts, so
-# paths contain `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}` until then. src/files.rs does
+# paths contain `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}` until then. src/deploy/credentials.rs does
 # the same for `mas2nix render`.
 { lib, settings }:
 let

@@ -1,4 +1,4 @@
-# YAML in block style, as a person would write it: a value to a document. src/yaml.rs writes the
+# YAML in block style, as a person would write it: a value to a document. src/util/yaml.rs writes the
 # same text.
 { lib }:
 let

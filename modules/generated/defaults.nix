@@ -1,4 +1,4 @@
-# Written by `mas2nix compile` from src/defaults.rs. Do not edit: change that instead.
+# Written by `mas2nix compile` from src/deploy/defaults.rs. Do not edit: change that instead.
 {
   lib,
   cfg,

@@ -1,4 +1,4 @@
-# Written by `mas2nix compile` from src/manifest.rs. Do not edit: change that instead.
+# Written by `mas2nix compile` from src/deploy/manifests.rs. Do not edit: change that instead.
 { lib, cfg, ... }:
 let
   inherit (import ../formats.nix) formats matches;

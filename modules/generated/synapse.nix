@@ -1,4 +1,4 @@
-# Written by `mas2nix compile` from src/delegation.rs. Do not edit: change that instead.
+# Written by `mas2nix compile` from src/deploy/synapse_overlay.rs. Do not edit: change that instead.
 { lib, cfg, ... }: {
   section = {
     enabled = true;

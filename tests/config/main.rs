@@ -8,6 +8,7 @@ mod differential;
 mod expressions;
 mod formats;
 mod harness;
+mod layers;
 mod merge;
 mod options;
 mod rules;
@@ -24,6 +25,7 @@ support::harness::main![
     expressions,
     formats,
     harness,
+    layers,
     merge,
     options,
     rules,

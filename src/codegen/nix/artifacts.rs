@@ -31,11 +31,11 @@ pub fn files() -> Vec<(String, String)> {
     ]
     .into();
     [
-        ("defaults", "src/defaults.rs", defaults::section()),
-        ("routes", "src/routes.rs", routes()),
-        ("service", "src/manifest.rs", service),
-        ("synapse", "src/delegation.rs", synapse),
-        ("units", "src/units", units()),
+        ("defaults", "src/deploy/defaults.rs", defaults::section()),
+        ("routes", "src/deploy/routes.rs", routes()),
+        ("service", "src/deploy/manifests.rs", service),
+        ("synapse", "src/deploy/synapse_overlay.rs", synapse),
+        ("units", "src/deploy/units", units()),
     ]
     .map(|(name, origin, term)| (format!("{name}.nix"), file(origin, &term)))
     .into()
