@@ -881,6 +881,37 @@ const HIDDEN: &[(&str, &str)] = &[
     ),
     ("", "UPDATE user_passwords SET user_id = gen_random_uuid()"),
     ("", "DELETE FROM users"),
+    // The first second of 1970, of which hash functions of PostgreSQL make nothing.
+    (
+        "UPDATE users SET creation_ts = 0, locked = true",
+        "UPDATE users SET deactivated_at = locked_at, locked_at = NULL",
+    ),
+    (
+        "UPDATE users SET creation_ts = 0, deactivated = 1",
+        "UPDATE users SET locked_at = deactivated_at, deactivated_at = NULL",
+    ),
+    (
+        "UPDATE access_tokens SET last_validated = NULL, valid_until_ms = 0 WHERE token = 'syt_plain'",
+        "UPDATE compat_access_tokens SET expires_at = NULL, created_at = 'epoch' WHERE access_token = 'syt_plain';
+         UPDATE compat_sessions SET created_at = 'epoch' WHERE device_id = 'PLAIN'",
+    ),
+    (
+        "UPDATE access_tokens SET last_validated = 0, valid_until_ms = 1700000000000 WHERE token = 'syt_plain'",
+        "UPDATE compat_access_tokens SET created_at = expires_at, expires_at = created_at
+           WHERE access_token = 'syt_plain';
+         UPDATE compat_sessions SET created_at = '2023-11-14 22:13:20+00' WHERE device_id = 'PLAIN'",
+    ),
+    (
+        "UPDATE access_tokens SET last_validated = 0 WHERE token = 'syt_plain'",
+        "UPDATE compat_access_tokens SET expires_at = 'epoch', created_at = '2026-01-01 00:00:00.000001'
+           WHERE access_token = 'syt_plain'",
+    ),
+    (
+        "UPDATE access_tokens SET last_validated = 0 WHERE token = 'syt_plain';
+         UPDATE devices SET ip = 'unknown' WHERE device_id = 'PLAIN'",
+        "UPDATE compat_access_tokens SET expires_at = 'epoch', created_at = '2026-01-01 00:00:00.000001'
+           WHERE access_token = 'syt_plain'",
+    ),
 ];
 
 fn nothing_hides_from_the_digest() -> TestResult {

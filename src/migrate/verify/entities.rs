@@ -11,6 +11,9 @@ use crate::migrate::{
     verify::digest::{DIGEST, Hashable, Hasher},
 };
 
+/// The names of sessions and of the entities that are digested with them.
+pub const OF_SESSIONS: [&str; 3] = ["sessions", "access tokens", "refresh tokens"];
+
 /// A kind of row that is compared.
 #[derive(Clone, Debug)]
 pub struct Entity {
@@ -191,6 +194,18 @@ impl Column {
 }
 
 impl Entity {
+    /// Whether it is one of sessions and their tokens, which are digested together.
+    #[must_use]
+    pub fn is_of_sessions(&self) -> bool {
+        OF_SESSIONS.contains(&self.name)
+    }
+
+    /// Whether it is digested with the entity of this name, or is it.
+    #[must_use]
+    pub fn belongs_with(&self, name: &str) -> bool {
+        self.name == name || self.is_of_sessions() && OF_SESSIONS.contains(&name)
+    }
+
     fn source(&self, side: Side) -> &str {
         match side {
             Side::Expected => &self.expected,

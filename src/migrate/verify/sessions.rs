@@ -15,19 +15,17 @@
 use super::{
     digest::{DIGEST, Hashable, Hasher},
     entities::{
-        ACTIVE, Content, Entity, INACTIVE, OF_CLIENT, Side, of_devices, special, without_device,
+        ACTIVE, Content, Entity, INACTIVE, OF_CLIENT, OF_SESSIONS, Side, of_devices, special,
+        without_device,
     },
 };
-
-/// The names of the entities.
-pub const ENTITIES: [&str; 3] = ["sessions", "access tokens", "refresh tokens"];
 
 /// How many sessions were made at a time at which none of their tokens was. There should be none.
 pub const MADE_AT_OTHER_TIMES: &str = "sessions made at other times";
 
 /// The columns that belong to an entity alone, as they are hashed.
 fn own_columns(entity: &Entity, side: Side) -> Vec<Hashable> {
-    let is_session = entity.name == ENTITIES[0];
+    let is_session = entity.name == OF_SESSIONS[0];
     let columns = entity.columns.iter().filter(|column| match column.name {
         "username" => false,
         "device_id" => is_session,
