@@ -14,7 +14,7 @@ use mas2nix::{
     codegen::{self, docs, host_files},
     config::{
         diff,
-        load::{LoadError, Loaded},
+        load::{LoadError, MergedConfig},
         tree,
     },
     migrate::preflight::catalogue::CHAPTERS,
@@ -232,8 +232,8 @@ fn run_check(arguments: &Check) -> Result<ExitCode> {
 }
 
 /// The files' content, or what is wrong with their form.
-fn load(files: &[PathBuf]) -> Result<Result<Loaded, Problem>> {
-    match Loaded::files(files) {
+fn load(files: &[PathBuf]) -> Result<Result<MergedConfig, Problem>> {
+    match MergedConfig::files(files) {
         Ok(loaded) => Ok(Ok(loaded)),
         Err(error @ LoadError::Unreadable { .. }) => Err(error.into()),
         Err(LoadError::Invalid { file, reason }) => {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     codegen::Artifact,
     config::{
-        load::Loaded,
+        load::MergedConfig,
         tree::{self, Node, Shape},
     },
     deploy::{
@@ -40,7 +40,10 @@ pub struct Context {
 /// # Errors
 ///
 /// Everything that is wrong with the options or with the settings in them.
-pub fn context(given: &Loaded, version: &Version) -> Result<(Context, Vec<Problem>), Vec<Problem>> {
+pub fn context(
+    given: &MergedConfig,
+    version: &Version,
+) -> Result<(Context, Vec<Problem>), Vec<Problem>> {
     let module = tree::module();
     let problems = check::structure_problems(given, &module);
     if !problems.is_empty() {

@@ -13,7 +13,7 @@ use crate::config::tree::join;
 
 /// Configuration files, merged.
 #[derive(Clone, Debug, Default)]
-pub struct Loaded {
+pub struct MergedConfig {
     /// The configuration.
     pub value: Value,
     /// Which file a path came from, for the topmost paths each file added.
@@ -41,14 +41,14 @@ pub enum LoadError {
     },
 }
 
-impl Loaded {
+impl MergedConfig {
     /// Reads and merges files, in this order.
     ///
     /// # Errors
     ///
     /// If a file cannot be read, is not YAML (JSON is), or is no map.
     pub fn files(files: &[PathBuf]) -> Result<Self, LoadError> {
-        let mut loaded = Loaded {
+        let mut loaded = MergedConfig {
             value: Value::Object(Map::new()),
             origins: BTreeMap::new(),
         };
@@ -159,9 +159,9 @@ fn merge(
     }
 }
 
-impl From<Value> for Loaded {
+impl From<Value> for MergedConfig {
     fn from(value: Value) -> Self {
-        Loaded {
+        MergedConfig {
             value,
             origins: BTreeMap::new(),
         }

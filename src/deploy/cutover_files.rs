@@ -5,7 +5,7 @@ use crate::expr::{Expr, Term, all, enabled, template};
 
 /// Such a file.
 #[derive(Clone, Debug)]
-pub struct Switch {
+pub struct CutoverFile {
     /// The file.
     pub file: Term,
     /// What it is filled with: a name in the directory of MAS's configuration.
@@ -18,35 +18,40 @@ pub struct Switch {
 
 /// What Synapse reads after its own configuration.
 #[must_use]
-pub fn overlay() -> Switch {
+pub fn overlay() -> CutoverFile {
     switch("synapse.yaml", "synapse.yaml", "", all([]))
 }
 
 /// What nginx includes.
 #[must_use]
-pub fn nginx() -> Switch {
+pub fn nginx() -> CutoverFile {
     let when = enabled("routes.nginx");
     switch("nginx.conf", "cutover.nginx", BLANK, when)
 }
 
 /// What Caddy imports.
 #[must_use]
-pub fn caddy() -> Switch {
+pub fn caddy() -> CutoverFile {
     let when = enabled("routes.caddy");
     switch("caddy.conf", "cutover.caddy", BLANK, when)
 }
 
 /// All of them.
 #[must_use]
-pub fn switches() -> Vec<Switch> {
+pub fn switches() -> Vec<CutoverFile> {
     vec![overlay(), nginx(), caddy()]
 }
 
 /// An empty line: Caddy 2.6 does not import a file without any.
 const BLANK: &str = " \\n";
 
-fn switch(name: &'static str, source: &'static str, nothing: &'static str, when: Expr) -> Switch {
-    Switch {
+fn switch(
+    name: &'static str,
+    source: &'static str,
+    nothing: &'static str,
+    when: Expr,
+) -> CutoverFile {
+    CutoverFile {
         file: template(&format!("{{migration.directory}}/{name}")),
         source,
         nothing,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     deploy::{
-        cutover_files::{self, Switch},
+        cutover_files::{self, CutoverFile},
         synapse_overlay,
         units::{self, ETC, NAME},
     },
@@ -142,7 +142,7 @@ pub fn section() -> Vec<Entry> {
 #[must_use]
 pub fn migration() -> Vec<Entry> {
     let has_superuser = || enabled("migration.grant");
-    let switched = |switch: Switch| {
+    let switched = |switch: CutoverFile| {
         vec![
             entry("file", switch.file),
             entry("source", &*format!("{ETC}/{}", switch.source)),

@@ -11,19 +11,19 @@ use crate::util::atomic_write;
 /// Such a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Switch {
+pub struct CutoverFile {
     /// The file that is empty or full.
     pub file: PathBuf,
     /// What it is filled with.
     pub source: PathBuf,
 }
 
-impl FromStr for Switch {
+impl FromStr for CutoverFile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
-            Some((file, source)) if !file.is_empty() && !source.is_empty() => Ok(Switch {
+            Some((file, source)) if !file.is_empty() && !source.is_empty() => Ok(CutoverFile {
                 file: file.into(),
                 source: source.into(),
             }),
@@ -34,7 +34,7 @@ impl FromStr for Switch {
     }
 }
 
-impl Switch {
+impl CutoverFile {
     /// Whether there is something in the file. One that is not there is as good as empty.
     ///
     /// # Errors

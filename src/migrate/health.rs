@@ -8,7 +8,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use crate::migrate::{MigrateError, inputs::Inputs};
 
 /// How long services may take until they answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where the two answer on this host.
 #[derive(Clone, Debug)]
@@ -139,7 +139,7 @@ async fn wait<T>(
     token: Option<&str>,
     good: impl Fn(&Answer) -> Option<T>,
 ) -> Result<T, MigrateError> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + TIMEOUT;
     loop {
         let answer = ask(url, token, None).await;
         if let Some(found) = answer.as_ref().ok().and_then(&good) {

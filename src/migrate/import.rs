@@ -19,7 +19,7 @@ use crate::migrate::{
     inputs::Inputs,
     postgres::connection::Database,
     synapse_config,
-    system::{command, private_dir::Handover, run_as::Account},
+    system::{command, private_dir::PrivateDir, run_as::Account},
 };
 use crate::{mas_cli::doctor, util::yaml};
 
@@ -34,7 +34,7 @@ pub struct MasCli {
     synapse_password: Option<String>,
     shared_secret: Option<String>,
     // Holds the files while this lasts.
-    _handover: Handover,
+    _handover: PrivateDir,
 }
 
 impl MasCli {
@@ -51,7 +51,7 @@ impl MasCli {
     ) -> Result<Self, MigrateError> {
         let account = inputs.mas_account()?;
         let account_ref = account.as_ref();
-        let handover = Handover::new(account_ref)?;
+        let private_dir = PrivateDir::new(account_ref)?;
         let mas = mas.cloned().map_or_else(|| inputs.mas_database(), Ok)?;
         let mut config = inputs.mas()?;
         let matrix = &config["matrix"];
@@ -60,11 +60,11 @@ impl MasCli {
             (None, Some(file)) => fs::read_to_string(file).ok(),
             (None, None) => None,
         };
-        let uri = mas.uri(&handover, "mas", account_ref).await?;
+        let uri = mas.uri(&private_dir, "mas", account_ref).await?;
         config["database"] = json!({"uri": mas.with_password(uri)});
-        let of_mas = handover.write("mas.yaml", &yaml::document(&config), account_ref)?;
+        let of_mas = private_dir.write("mas.yaml", &yaml::document(&config), account_ref)?;
         let of_synapse = yaml::document(&as_read(&inputs.synapse()?)?);
-        let of_synapse = handover.write("homeserver.yaml", &of_synapse, account_ref)?;
+        let of_synapse = private_dir.write("homeserver.yaml", &of_synapse, account_ref)?;
         // What mas-cli reads of Synapse's configuration knows no TLS, so it gets an address. Every user
         // of this host can see that, so the password is not in it.
         Ok(MasCli {
@@ -73,9 +73,9 @@ impl MasCli {
             account: account.clone(),
             mas: of_mas,
             synapse: of_synapse,
-            synapse_uri: synapse.uri(&handover, "synapse", account_ref).await?,
+            synapse_uri: synapse.uri(&private_dir, "synapse", account_ref).await?,
             synapse_password: synapse.password(),
-            _handover: handover,
+            _handover: private_dir,
         })
     }
 
@@ -134,7 +134,7 @@ impl MasCli {
     /// # Errors
     ///
     /// If it cannot tell.
-    pub async fn check(&self) -> Result<Said, MigrateError> {
+    pub async fn check(&self) -> Result<CheckReport, MigrateError> {
         let mut command = self.syn2mas("check");
         let output = command
             .output()
@@ -142,7 +142,7 @@ impl MasCli {
             .map_err(|error| command::not_run(&command, &error))?;
         let said = String::from_utf8_lossy(&output.stderr);
         match output.status.code() {
-            Some(0 | 10 | 11) => Ok(Said::read(&said)),
+            Some(0 | 10 | 11) => Ok(CheckReport::read(&said)),
             _ => Err(command::failed(&command, &output.status.to_string(), &said)),
         }
     }
@@ -202,18 +202,18 @@ impl MasCli {
 
 /// What `mas-cli syn2mas check` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct CheckReport {
     /// What stands in the way.
     pub errors: Vec<String>,
     /// What there is to consider.
     pub warnings: Vec<String>,
 }
 
-impl Said {
+impl CheckReport {
     /// Reads the two lists of bullets.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        let mut said = Said::default();
+        let mut said = CheckReport::default();
         let mut bullets: Option<&mut Vec<String>> = None;
         for line in text.lines().map(str::trim) {
             match (line, &mut bullets) {
@@ -331,7 +331,7 @@ mod tests {
             total: 200_000,
         };
         assert_eq!(Progress::read(line), Some(expected));
-        let said = Said::read(
+        let said = CheckReport::read(
             "noise\n\n===== Errors =====\nThese:\n\n• one\n  more\n\n• two\n\n\
              ===== Warnings =====\n\n• three\n",
         );

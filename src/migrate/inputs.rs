@@ -12,10 +12,10 @@ use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use ulid::Ulid;
 
-use crate::config::load::{LoadError, Loaded};
+use crate::config::load::{LoadError, MergedConfig};
 use crate::migrate::{
     MigrateError,
-    cutover_file::Switch,
+    cutover_file::CutoverFile,
     postgres::{
         connection::{self, Address, Database},
         tls::{self, Named, Tls},
@@ -27,7 +27,7 @@ use crate::migrate::{
     },
     synapse_config,
     system::systemd::Services,
-    system::{private_dir::Handover, run_as::Account},
+    system::{private_dir::PrivateDir, run_as::Account},
 };
 
 /// The manifest that is read if no other is named.
@@ -121,12 +121,12 @@ pub struct Inputs {
     /// MAS authenticate its users, and then a copy of the source.
     #[arg(long, value_name = "FILE=SOURCE", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub overlay: Option<Switch>,
+    pub overlay: Option<CutoverFile>,
     /// FILE=SOURCE: a file that the reverse proxy includes, empty until requests to log in belong to
     /// MAS, and then a copy of the source.
     #[arg(long, value_name = "FILE=SOURCE", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub include: Vec<Switch>,
+    pub include: Vec<CutoverFile>,
     /// A unit to reload when an include has changed.
     #[arg(long, value_name = "UNIT", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -137,7 +137,7 @@ pub struct Inputs {
     pub synapse_url: Option<String>,
     #[arg(skip)]
     #[serde(skip)]
-    prepared: Option<Arc<Handover>>,
+    prepared: Option<Arc<PrivateDir>>,
 }
 
 impl Inputs {
@@ -149,7 +149,7 @@ impl Inputs {
     pub fn complete(self) -> Result<Self, MigrateError> {
         let found = || Path::new(MANIFEST).exists().then(|| MANIFEST.into());
         let mut inputs = match self.manifest.clone().or_else(found) {
-            Some(file) => self.above(&file)?,
+            Some(file) => self.merge_over_manifest(&file)?,
             None => self,
         };
         // Programs run elsewhere than we do.
@@ -158,14 +158,14 @@ impl Inputs {
             *file = absolute(file)?;
         }
         if let (Some(service), []) = (&inputs.mas_service, inputs.mas_config.as_slice()) {
-            let handover = Handover::of_service(service, inputs.mas_account()?.as_ref())?;
-            inputs.mas_config.clone_from(&handover.files);
-            inputs.prepared = Some(Arc::new(handover));
+            let private_dir = PrivateDir::of_service(service, inputs.mas_account()?.as_ref())?;
+            inputs.mas_config.clone_from(&private_dir.files);
+            inputs.prepared = Some(Arc::new(private_dir));
         }
         Ok(inputs)
     }
 
-    fn above(self, file: &Path) -> Result<Self, MigrateError> {
+    fn merge_over_manifest(self, file: &Path) -> Result<Self, MigrateError> {
         let wrong = |reason: String| MigrateError::file(file, reason);
         let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
         // Once in its own type, for an error with a line.
@@ -219,7 +219,7 @@ impl Inputs {
                 "name MAS's configuration with `--mas-config`".to_owned(),
             ));
         }
-        let loaded = Loaded::files(&self.mas_config).map_err(|error| match error {
+        let loaded = MergedConfig::files(&self.mas_config).map_err(|error| match error {
             LoadError::Unreadable { file, source } => {
                 MigrateError::file(Path::new(&file), source.to_string())
             }

@@ -22,7 +22,7 @@ use crate::util::atomic_write;
 )]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Memory {
+pub struct State {
     /// The units that ran before they were stopped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stopped: Vec<String>,
@@ -54,18 +54,18 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-impl Memory {
+impl State {
     /// Whether there is something to finish or to take back.
     #[must_use]
     pub fn is_clear(&self) -> bool {
-        *self == Memory::default()
+        *self == State::default()
     }
 }
 
 /// What happened to a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Phase {
+pub enum StepStatus {
     /// It begins.
     Begun,
     /// It is done.
@@ -87,13 +87,13 @@ pub struct Line {
     /// The step.
     pub step: String,
     /// What happened to it.
-    pub phase: Phase,
+    pub phase: StepStatus,
     /// What there is to say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub said: String,
     /// What has to be remembered from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Memory>,
+    pub memory: Option<State>,
 }
 
 /// The journal, which only one command at a time writes.
@@ -103,7 +103,7 @@ pub struct Journal {
     file: Flock<fs::File>,
     run: String,
     /// What has to be remembered.
-    pub memory: Memory,
+    pub memory: State,
 }
 
 /// Whether a command is writing the journal in this directory.
@@ -170,7 +170,7 @@ impl Journal {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn add(&mut self, step: &str, phase: Phase, said: &str) -> Result<(), MigrateError> {
+    pub fn add(&mut self, step: &str, phase: StepStatus, said: &str) -> Result<(), MigrateError> {
         self.line(step, phase, said, None)
     }
 
@@ -182,14 +182,14 @@ impl Journal {
     pub fn remember(
         &mut self,
         step: &str,
-        change: impl FnOnce(&mut Memory),
+        change: impl FnOnce(&mut State),
     ) -> Result<(), MigrateError> {
         let mut memory = self.memory.clone();
         change(&mut memory);
         if memory == self.memory {
             return Ok(());
         }
-        self.line(step, Phase::Noted, "", Some(memory.clone()))?;
+        self.line(step, StepStatus::Noted, "", Some(memory.clone()))?;
         self.memory = memory;
         Ok(())
     }
@@ -197,9 +197,9 @@ impl Journal {
     fn line(
         &mut self,
         step: &str,
-        phase: Phase,
+        phase: StepStatus,
         said: &str,
-        memory: Option<Memory>,
+        memory: Option<State>,
     ) -> Result<(), MigrateError> {
         let line = Line {
             at: now(),
@@ -245,7 +245,7 @@ pub fn read(directory: &Path) -> Result<Vec<Line>, MigrateError> {
 
 /// What has to be remembered after these lines.
 #[must_use]
-pub fn remembered(lines: &[Line]) -> Memory {
+pub fn remembered(lines: &[Line]) -> State {
     let last = lines.iter().rev().find_map(|line| line.memory.clone());
     last.unwrap_or_default()
 }
@@ -265,7 +265,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(directory.path()).unwrap();
         assert!(Journal::open(directory.path()).is_err());
-        journal.add("grant", Phase::Begun, "").unwrap();
+        journal.add("grant", StepStatus::Begun, "").unwrap();
         journal
             .remember("grant", |memory| memory.granted = true)
             .unwrap();

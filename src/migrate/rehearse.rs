@@ -14,21 +14,21 @@ use crate::migrate::{
     inputs::Inputs,
     journal::Journal,
     postgres::{
-        backup::{self, Extent},
+        backup::{self, BackupScope},
         connection::Database,
         mas_state,
         role_grant::Grant,
         tables::wait_for_table_locks,
     },
     preflight::host::{self, Writes},
-    system::{signals::Interruptions, systemd::Side},
+    system::{signals::Interruptions, systemd::Component},
     verify::{Comparison, Report},
 };
 
 /// A part of a rehearsal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Part {
+pub enum Stage {
     /// Backing up.
     BackUp,
     /// Putting the backup of Synapse's tables where the import reads them.
@@ -41,29 +41,29 @@ pub enum Part {
     Restore,
 }
 
-impl Part {
+impl Stage {
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Part::BackUp => "back-up",
-            Part::Copy => "copy",
-            Part::Import => "import",
-            Part::Verify => "verify",
-            Part::Restore => "restore",
+            Stage::BackUp => "back-up",
+            Stage::Copy => "copy",
+            Stage::Import => "import",
+            Stage::Verify => "verify",
+            Stage::Restore => "restore",
         }
     }
 }
 
 /// What a rehearsal wants to tell while it goes on.
 #[derive(Debug)]
-pub enum Told<'a> {
+pub enum Event<'a> {
     /// A part begins.
-    Begun(Part),
+    Begun(Stage),
     /// How far the import is.
     Importing(&'a Progress),
     /// A part is done.
-    Done(Part, Duration),
+    Done(Stage, Duration),
 }
 
 /// What a rehearsal found out.
@@ -75,7 +75,7 @@ pub struct Rehearsal {
     /// What was compared.
     pub entities: Vec<Report>,
     /// How long each part took, in seconds.
-    pub parts: Vec<(Part, f64)>,
+    pub parts: Vec<(Stage, f64)>,
     /// How long Synapse took to start the last time, in seconds; null if it is no unit.
     pub start: Option<f64>,
     /// How long Synapse will be down, in seconds: backup, import, comparison and start.
@@ -92,11 +92,11 @@ pub struct Rehearsal {
 /// # Errors
 ///
 /// If a part of it fails, as it would in earnest.
-pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Told)) -> Result<Rehearsal, MigrateError> {
+pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Event)) -> Result<Rehearsal, MigrateError> {
     let mut interrupted = Interruptions::listen()?;
     host::make_sure_of_room(inputs, Writes::Rehearsal).await?;
     let directory = inputs.state().join("rehearsal");
-    forget(&directory)?;
+    delete(&directory)?;
     let synapse = inputs
         .scratch("the copy of Synapse's database", "syn2mas_synapse")
         .await?;
@@ -115,14 +115,14 @@ pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Told)) -> Result<Rehears
         () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),
     };
     let removed = (synapse.remove().await, mas.remove().await);
-    forget(&directory)?;
+    delete(&directory)?;
     let rehearsed = rehearsed?;
     removed.0.and(removed.1)?;
     Ok(rehearsed)
 }
 
 /// Removes the backups of a rehearsal: password hashes and tokens are not to lie about.
-fn forget(directory: &Path) -> Result<(), MigrateError> {
+fn delete(directory: &Path) -> Result<(), MigrateError> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(MigrateError::file(directory, error.to_string()))
@@ -136,57 +136,57 @@ async fn on_scratch(
     directory: &Path,
     synapse: &Database,
     mas: &Database,
-    mut tell: impl FnMut(Told),
+    mut tell: impl FnMut(Event),
 ) -> Result<Rehearsal, MigrateError> {
     let mut parts = Vec::new();
     let mut begun = Instant::now();
-    let mut done = |part: Part, tell: &mut dyn FnMut(Told)| {
+    let mut done = |part: Stage, tell: &mut dyn FnMut(Event)| {
         let took = begun.elapsed();
         begun = Instant::now();
         parts.push((part, took.as_secs_f64()));
-        tell(Told::Done(part, took));
+        tell(Event::Done(part, took));
     };
-    tell(Told::Begun(Part::BackUp));
+    tell(Event::Begun(Stage::BackUp));
     let backup_size = backup::make(
         &inputs.postgresql(),
         [&inputs.synapse_database()?, &inputs.mas_database()?],
         directory,
-        Extent::Tables,
+        BackupScope::Tables,
     )
     .await?;
-    done(Part::BackUp, &mut tell);
+    done(Stage::BackUp, &mut tell);
 
-    tell(Told::Begun(Part::Copy));
+    tell(Event::Begun(Stage::Copy));
     backup::restore_synapse(&inputs.postgresql(), directory, synapse).await?;
-    done(Part::Copy, &mut tell);
+    done(Stage::Copy, &mut tell);
 
-    tell(Told::Begun(Part::Import));
+    tell(Event::Begun(Stage::Import));
     let mas_cli = MasCli::prepare(inputs, synapse, Some(mas)).await?;
     wait_for_table_locks(synapse).await?;
     mas_cli
-        .migrate(false, None, |progress| tell(Told::Importing(progress)))
+        .migrate(false, None, |progress| tell(Event::Importing(progress)))
         .await?;
-    done(Part::Import, &mut tell);
+    done(Stage::Import, &mut tell);
 
-    tell(Told::Begun(Part::Verify));
+    tell(Event::Begun(Stage::Verify));
     let comparison = Comparison {
         every_row: true,
         ..Comparison::of(inputs)?
     };
     let entities = comparison.run(synapse, mas, |_| {}).await?;
-    done(Part::Verify, &mut tell);
+    done(Stage::Verify, &mut tell);
     let mas_size = host::size(mas).await?;
 
-    tell(Told::Begun(Part::Restore));
+    tell(Event::Begun(Stage::Restore));
     backup::restore_mas(&inputs.postgresql(), directory, mas).await?;
     look_at_restored(inputs, mas).await?;
-    done(Part::Restore, &mut tell);
+    done(Stage::Restore, &mut tell);
 
     let start = match inputs.services() {
-        Ok(services) => services.time_to_start(Side::Synapse).await,
+        Ok(services) => services.time_to_start(Component::Synapse).await,
         Err(_) => None,
     };
-    let counted = [Part::BackUp, Part::Import, Part::Verify];
+    let counted = [Stage::BackUp, Stage::Import, Stage::Verify];
     let counted = parts.iter().filter(|(part, _)| counted.contains(part));
     let counted: f64 = counted.map(|(_, seconds)| seconds).sum();
     Ok(Rehearsal {

@@ -6,7 +6,7 @@ use crate::migrate::{
     MigrateError,
     health::{self, Addresses},
     inputs::Inputs,
-    journal::{self, Line, Memory},
+    journal::{self, Line, State},
 };
 
 /// Where things stand.
@@ -30,7 +30,7 @@ pub struct Status {
     /// The version that Synapse says it is, if it answers.
     pub synapse: Option<String>,
     /// What the journal remembers.
-    pub memory: Memory,
+    pub memory: State,
     /// The last lines of the journal.
     pub journal: Vec<Line>,
 }
@@ -52,7 +52,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    fn of(memory: &Memory, overlay: bool) -> Self {
+    fn of(memory: &State, overlay: bool) -> Self {
         match (memory, overlay) {
             (memory, _) if memory.rolling_back => Stage::RollingBack,
             (memory, _) if memory.finished => Stage::Migrated,
@@ -107,7 +107,7 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
     let (running, held) = match inputs.services() {
         Ok(services) => (
             services.running().await.unwrap_or_default(),
-            services.held(),
+            services.inhibited(),
         ),
         Err(_) => (Vec::new(), Vec::new()),
     };

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     config::{
-        load::Loaded,
+        load::MergedConfig,
         tree::{Node, Section, Shape, join},
     },
     expr::Scope,
@@ -74,7 +74,12 @@ pub struct Options {
 
 /// Checks a configuration; it is valid if there is no problem, or only warnings ([`is_valid`]).
 #[must_use]
-pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options) -> Vec<Problem> {
+pub fn check(
+    loaded: &MergedConfig,
+    settings: &Node,
+    rules: &[Rule],
+    options: &Options,
+) -> Vec<Problem> {
     let mut problems = structure_problems(loaded, settings);
     let misshapen: Vec<String> = problems
         .iter()
@@ -104,7 +109,7 @@ pub fn check(loaded: &Loaded, settings: &Node, rules: &[Rule], options: &Options
 
 /// What is unknown or has the wrong type.
 #[must_use]
-pub fn structure_problems(loaded: &Loaded, schema: &Node) -> Vec<Problem> {
+pub fn structure_problems(loaded: &MergedConfig, schema: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
     structure(schema, schema, &loaded.value, "", &mut problems);
     for problem in &mut problems {

@@ -13,7 +13,7 @@ use crate::{
 
 /// How long to wait for an answer of the dialogue, in milliseconds. Hashing a password takes its
 /// time.
-const PATIENCE: u64 = 60_000;
+const TIMEOUT: u64 = 60_000;
 
 /// What became of a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub fn register(
 /// Answers the dialogue, and gives all that was said after it.
 fn dialogue(command: Command, password: &str) -> Result<String, rexpect::error::Error> {
     const NEXT: &str = "What do you want to do next";
-    let mut session: PtySession = spawn_command(command, Some(PATIENCE))?;
+    let mut session: PtySession = spawn_command(command, Some(TIMEOUT))?;
     match session.exp_string(NEXT) {
         Ok(_) => {}
         // It ended before it asked anything.

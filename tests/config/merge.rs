@@ -1,7 +1,7 @@
 //! Several configuration files: we merge them the way MAS does.
 
 use crate::support::{MasCli, data, harness::TestResult};
-use mas2nix::config::load::Loaded;
+use mas2nix::config::load::MergedConfig;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ fn mas_merges_files_the_same_way() -> TestResult {
     assert!(status.success());
     let load = |files: &[&str]| {
         let files: Vec<_> = files.iter().map(|name| path(name)).collect();
-        Loaded::files(&files).unwrap().value
+        MergedConfig::files(&files).unwrap().value
     };
     let (ours, theirs) = (load(&["a.yaml", "b.yaml"]), load(&["dump.yaml"]));
     for pointer in [

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs};
 use crate::support::{Nix, harness::TestResult, root};
 use mas2nix::{
     codegen::host_files,
-    config::load::Loaded,
+    config::load::MergedConfig,
     rules::{
         self, Rule,
         check::{self, Options},
@@ -93,7 +93,7 @@ fn options_that_do_not_fit_together() -> TestResult {
         let version = case
             .version
             .map_or(NEWEST, |version| version.parse().unwrap());
-        let problems = host_files::context(&Loaded::from(config.clone()), &version)
+        let problems = host_files::context(&MergedConfig::from(config.clone()), &version)
             .err()
             .unwrap_or_default();
         let own = rules::module();
@@ -118,7 +118,7 @@ fn options_that_do_not_fit_together() -> TestResult {
     broken.insert("wrapper-over-mas".to_owned());
     assert_all_broken(&rules::module(), &broken);
     let over = json!({"package": "/usr/local", "settings": {"matrix": {"homeserver": "a"}}});
-    let problems = host_files::context(&Loaded::from(over), &NEWEST).unwrap_err();
+    let problems = host_files::context(&MergedConfig::from(over), &NEWEST).unwrap_err();
     assert_eq!(problems[0].id, "wrapper-over-mas");
     nix.map(drop)
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::support::{MasCli, data, harness::TestResult};
-use mas2nix::{codegen::host_files, config::load::Loaded, schema::NEWEST};
+use mas2nix::{codegen::host_files, config::load::MergedConfig, schema::NEWEST};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -25,7 +25,7 @@ impl Host {
             fs::create_dir(path(name)).unwrap();
         }
         config["secrets"]["directory"] = path("secrets").display().to_string().into();
-        let (context, _) = host_files::context(&Loaded::from(config), &NEWEST).unwrap();
+        let (context, _) = host_files::context(&MergedConfig::from(config), &NEWEST).unwrap();
         let text = |name: &str| {
             let files = context.files();
             let file = files.iter().find(|file| file.path.ends_with(name)).unwrap();

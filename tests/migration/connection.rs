@@ -22,7 +22,7 @@ use mas2nix::migrate::{
     import,
     inputs::Inputs,
     postgres::{
-        backup::{self, Extent},
+        backup::{self, BackupScope},
         mas_state::MasState,
     },
 };
@@ -525,7 +525,7 @@ fn back_up_import_and_go_back(inputs: &Inputs, verify: impl FnOnce()) {
                 &inputs.mas_database().unwrap(),
             ],
             &directory,
-            Extent::All,
+            BackupScope::All,
         )
         .await
         .unwrap();

@@ -18,7 +18,7 @@ fn the_module_explains() -> TestResult {
 fn module_says(nix: &Nix, path: &Path) -> String {
     let directory = tempfile::TempDir::new().unwrap();
     let file = directory.path().join("settings.json");
-    let config = mas2nix::config::load::Loaded::files(&[path.to_owned()])
+    let config = mas2nix::config::load::MergedConfig::files(&[path.to_owned()])
         .unwrap()
         .value;
     fs::write(&file, config.to_string()).unwrap();

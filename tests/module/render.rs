@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::support::{Nix, data, harness::TestResult, root};
-use mas2nix::{codegen::host_files, config::load::Loaded, rules::check::Problem, schema::NEWEST};
+use mas2nix::{
+    codegen::host_files, config::load::MergedConfig, rules::check::Problem, schema::NEWEST,
+};
 use semver::Version;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -143,7 +145,7 @@ fn the_examples_are_the_same() -> TestResult {
         root().join("tests/support/nix/module.nix").display(),
         root().join("docs/example.nix").display()
     ));
-    let loaded = Loaded::files(&[root().join("docs/example.yaml")]).unwrap();
+    let loaded = MergedConfig::files(&[root().join("docs/example.yaml")]).unwrap();
     let rendered = files(&loaded.value, &NEWEST).unwrap();
     let config = &rendered["etc/matrix-authentication-service/config.yaml"];
     assert_eq!(evaluated.unwrap(), config.as_str());
@@ -151,7 +153,7 @@ fn the_examples_are_the_same() -> TestResult {
 }
 
 fn files(config: &Value, version: &Version) -> Result<BTreeMap<String, String>, Vec<Problem>> {
-    let (context, _) = host_files::context(&Loaded::from(config.clone()), version)?;
+    let (context, _) = host_files::context(&MergedConfig::from(config.clone()), version)?;
     let files = context.files().into_iter();
     Ok(files
         .map(|file| (file.path.display().to_string(), file.content))

@@ -20,7 +20,7 @@ use std::{
 
 use mas2nix::{
     config::{
-        load::Loaded,
+        load::MergedConfig,
         tree::{self, Node},
     },
     rules::{
@@ -56,7 +56,12 @@ pub fn problems(config: &Value) -> Vec<Problem> {
 }
 
 pub fn problems_with(config: &Value, options: &check::Options) -> Vec<Problem> {
-    check::check(&Loaded::from(config.clone()), &SETTINGS, &RULES, options)
+    check::check(
+        &MergedConfig::from(config.clone()),
+        &SETTINGS,
+        &RULES,
+        options,
+    )
 }
 
 /// MAS itself.
@@ -253,7 +258,7 @@ pub fn root() -> &'static Path {
 /// A configuration of `tests/fixtures`.
 pub fn data(name: &str) -> Value {
     let file = root().join(format!("tests/fixtures/{name}.yaml"));
-    Loaded::files(&[file]).unwrap().value
+    MergedConfig::files(&[file]).unwrap().value
 }
 
 /// What people are told never shows what the secrets of `tests/fixtures/mistakes` are.

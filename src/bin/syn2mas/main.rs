@@ -17,7 +17,7 @@ use mas2nix::{
         cutover::{Migration, Options, Outcome},
         inputs::Inputs,
         journal,
-        postgres::backup::Extent,
+        postgres::backup::BackupScope,
         preflight::{
             self,
             finding::{Finding, Severity},
@@ -173,7 +173,7 @@ struct Migrate {
     yes: bool,
     /// How much of Synapse's database is backed up.
     #[arg(long, value_enum, default_value_t)]
-    backup: Extent,
+    backup: BackupScope,
     /// A file with an access token of today, which has to be good afterwards.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -224,7 +224,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rollback {
             interrupted: true, ..
         } => {
-            let mut teller = output::Teller::new(false);
+            let mut teller = output::Reporter::new(false);
             let migration =
                 Migration::open(&inputs, Options::default(), |told| teller.tell(&told))?;
             migration.undo_interrupted().await?;
@@ -239,7 +239,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
-    let findings = preflight::inspect(inputs, Extent::default()).await?;
+    let findings = preflight::inspect(inputs, BackupScope::default()).await?;
     let mut out = io::stdout().lock();
     if json {
         let report = serde_json::json!({"findings": findings});
@@ -303,7 +303,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
         extent: given.backup,
         token,
     };
-    let mut teller = output::Teller::new(given.json);
+    let mut teller = output::Reporter::new(given.json);
     let migration = Migration::open(inputs, options, |told| teller.tell(&told))?;
     if !given.yes && migration.is_new()? {
         let findings = preflight::inspect(inputs, given.backup).await?;
@@ -322,7 +322,9 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
     Ok(match outcome {
         Outcome::Migrated(_) | Outcome::Already { .. } | Outcome::RolledBack => ExitCode::SUCCESS,
         Outcome::Blocked(_) => ExitCode::from(BLOCKED),
-        Outcome::Undone { .. } | Outcome::Stuck { .. } => ExitCode::from(FAILED),
+        Outcome::FailedAndReverted { .. } | Outcome::RollbackIncomplete { .. } => {
+            ExitCode::from(FAILED)
+        }
     })
 }
 
@@ -347,7 +349,7 @@ fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
 }
 
 async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<ExitCode> {
-    let mut teller = output::Teller::new(json);
+    let mut teller = output::Reporter::new(json);
     let migration = Migration::open(inputs, Options::default(), |told| teller.tell(&told))?;
     let losses = migration.roll_back(accept_loss).await?;
     let done = losses.is_empty();
@@ -403,7 +405,7 @@ async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
 }
 
 async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<ExitCode> {
-    let mut teller = output::Teller::new(json);
+    let mut teller = output::Reporter::new(json);
     let mut out = io::stdout().lock();
     if dry_run {
         rehearse::dry_run(inputs, |progress| teller.tell_progress(progress)).await?;
@@ -433,7 +435,7 @@ async fn run_verify(
     since: Option<String>,
     json: bool,
 ) -> Result<ExitCode> {
-    let later = verify::Later::of(inputs, backup, since)?;
+    let later = verify::PostCutoverVerification::of(inputs, backup, since)?;
     let mut out = io::stdout().lock();
     if !json {
         output::report_head(&mut out)?;

@@ -7,10 +7,10 @@ use std::{
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use mas2nix::migrate::{
-    cutover::{Outcome, Step, Summary, Told, data_loss::Loss},
+    cutover::{Event, Outcome, Step, Summary, data_loss::Loss},
     import::Progress,
     preflight::finding::{Finding, Severity},
-    rehearse::{self, Part, Rehearsal},
+    rehearse::{self, Rehearsal, Stage},
     status::Status,
     translate::Translation,
     verify::{Kind, Report},
@@ -63,16 +63,16 @@ fn title(step: Step) -> &'static str {
 
 /// Tells how a long run goes on, on the standard error: with a line that moves on a terminal, with
 /// plain lines elsewhere.
-pub struct Teller {
+pub struct Reporter {
     bar: Option<ProgressBar>,
     quiet: bool,
     importing: Option<(String, Instant)>,
 }
 
-impl Teller {
+impl Reporter {
     /// One that is quiet, except for what a person should know, if what is read is JSON.
     pub fn new(quiet: bool) -> Self {
-        Teller {
+        Reporter {
             bar: (io::stderr().is_terminal() && !quiet).then(|| {
                 let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
                 let bar = ProgressBar::new_spinner();
@@ -86,31 +86,31 @@ impl Teller {
     }
 
     /// Tells one thing.
-    pub fn tell(&mut self, told: &Told) {
+    pub fn tell(&mut self, told: &Event) {
         match told {
-            Told::Begun(step) => self.begin(title(*step)),
-            Told::Importing(progress) => self.tell_progress(progress),
-            Told::Done(step, said, took) => {
+            Event::Begun(step) => self.begin(title(*step)),
+            Event::Importing(progress) => self.tell_progress(progress),
+            Event::Done(step, said, took) => {
                 let seconds = took.as_secs_f64();
                 self.line(&format!("done: {} ({seconds:.1} s): {said}", step.name()));
             }
-            Told::Undoing(what) => self.line(&format!("taking back: {what}")),
-            Told::Note(text) => self.always(text),
+            Event::Undoing(what) => self.line(&format!("taking back: {what}")),
+            Event::Note(text) => self.always(text),
         }
     }
 
     /// Tells how a rehearsal goes on.
-    pub fn tell_rehearsal(&mut self, told: &rehearse::Told) {
+    pub fn tell_rehearsal(&mut self, told: &rehearse::Event) {
         match told {
-            rehearse::Told::Begun(part) => self.begin(match part {
-                Part::BackUp => "backing up",
-                Part::Copy => "restoring the backup of Synapse's tables",
-                Part::Import => "importing",
-                Part::Verify => "comparing both databases",
-                Part::Restore => "restoring the backup of MAS's database",
+            rehearse::Event::Begun(part) => self.begin(match part {
+                Stage::BackUp => "backing up",
+                Stage::Copy => "restoring the backup of Synapse's tables",
+                Stage::Import => "importing",
+                Stage::Verify => "comparing both databases",
+                Stage::Restore => "restoring the backup of MAS's database",
             }),
-            rehearse::Told::Importing(progress) => self.tell_progress(progress),
-            rehearse::Told::Done(part, took) => {
+            rehearse::Event::Importing(progress) => self.tell_progress(progress),
+            rehearse::Event::Done(part, took) => {
                 self.line(&format!(
                     "done: {} ({:.1} s)",
                     part.name(),
@@ -191,7 +191,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
             "An earlier `syn2mas rollback` was interrupted, and is finished now. Synapse authenticates \
              its users by itself. Run this again to move the homeserver."
         ),
-        Outcome::Undone { step, error } => {
+        Outcome::FailedAndReverted { step, error } => {
             writeln!(out, "FAILED at {}: {error}\n", step.name())?;
             writeln!(
                 out,
@@ -199,7 +199,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
                  said above, then run `syn2mas migrate` again."
             )
         }
-        Outcome::Stuck { step, error, left } => {
+        Outcome::RollbackIncomplete { step, error, left } => {
             writeln!(out, "FAILED at {}: {error}\n", step.name())?;
             for line in left {
                 writeln!(out, "{}", wrapped(line, "-> "))?;
@@ -281,10 +281,10 @@ pub fn outcome_as_json(outcome: &Outcome) -> Value {
         Outcome::Already { cut_over } => json!({"result": "already-migrated", "cutOver": cut_over}),
         Outcome::Blocked(findings) => json!({"result": "blocked", "findings": findings}),
         Outcome::RolledBack => json!({"result": "rolled-back"}),
-        Outcome::Undone { step, error } => {
+        Outcome::FailedAndReverted { step, error } => {
             json!({"result": "undone", "step": step, "error": error.to_string()})
         }
-        Outcome::Stuck { step, error, left } => {
+        Outcome::RollbackIncomplete { step, error, left } => {
             json!({"result": "stuck", "step": step, "error": error.to_string(), "left": left})
         }
     }

@@ -1,7 +1,7 @@
 //! What the module's options come to, for NixOS: default settings, units, the service's manifest,
 //! Synapse's part, and routes.
 
-use super::{expr::Here, header};
+use super::{expr::NixScope, header};
 use crate::{
     deploy::{
         cutover_files, defaults, manifests,
@@ -42,7 +42,7 @@ pub fn files() -> Vec<(String, String)> {
 }
 
 fn file(origin: &str, term: &Term) -> String {
-    let body = Here::module().expression(term);
+    let body = NixScope::module().expression(term);
     let mut arguments = vec!["lib", "cfg"];
     arguments.extend(body.contains("older ").then_some("older"));
     let matches = if body.contains("matches formats.") {

@@ -9,11 +9,11 @@ use crate::expr::{Entry, Expr, Item, Path, Term};
 /// `complete` and `older` and the functions of `modules/rules.nix`.
 #[must_use]
 pub fn condition(condition: &Expr) -> String {
-    Here::root().condition(condition)
+    NixScope::root().condition(condition)
 }
 
 /// What the variables of a Nix expression are called, at the root or within a list entry.
-pub struct Here {
+pub struct NixScope {
     /// The variable that holds the options at hand.
     pub variable: String,
     /// Whether later configuration files may add to them.
@@ -22,24 +22,24 @@ pub struct Here {
     may_be_null: bool,
 }
 
-impl Here {
+impl NixScope {
     /// At the root of the settings.
     pub fn root() -> Self {
-        Here {
+        NixScope {
             root: true,
-            ..Here::named("settings")
+            ..NixScope::named("settings")
         }
     }
 
     /// Within an entry of a list.
     pub fn entry(list: &str) -> Self {
         let name = list.rsplit('.').next().unwrap_or(list);
-        Here::named(name.trim_end_matches('s'))
+        NixScope::named(name.trim_end_matches('s'))
     }
 
     /// Among the options that a variable holds.
     fn named(variable: &str) -> Self {
-        Here {
+        NixScope {
             variable: variable.to_owned(),
             root: false,
             may_be_null: false,
@@ -48,9 +48,9 @@ impl Here {
 
     /// Among the options of the module.
     pub fn module() -> Self {
-        Here {
+        NixScope {
             may_be_null: true,
-            ..Here::named("cfg")
+            ..NixScope::named("cfg")
         }
     }
 
@@ -109,16 +109,16 @@ impl Here {
             }
             Expr::Less(left, right) => format!("less {} {}", self.term(left), self.term(right)),
             Expr::Repeated(term) => {
-                let other = Here::named("other");
+                let other = NixScope::named("other");
                 format!(
                     "builtins.any (other: {} == {}) earlier",
                     other.term(term),
                     self.term(term)
                 )
             }
-            Expr::Global(condition) => Here::root().condition(condition),
+            Expr::Global(condition) => NixScope::root().condition(condition),
             Expr::Exists(path, condition) => {
-                let entry = Here::named("entry");
+                let entry = NixScope::named("entry");
                 format!(
                     "builtins.any (entry: {}) ({}.{} or [ ])",
                     entry.condition(condition),
@@ -165,7 +165,7 @@ impl Here {
                 _ => true,
             },
             Expr::Missing(_) | Expr::Empty(_) => self.root,
-            Expr::Global(condition) => Here::root().is_chain(condition),
+            Expr::Global(condition) => NixScope::root().is_chain(condition),
             _ => false,
         }
     }
@@ -230,7 +230,7 @@ impl Here {
             Term::List(items) => self.list(items),
             Term::Section(entries) => self.section(entries),
             Term::Each(list, body) => {
-                let entry = Here::named("entry");
+                let entry = NixScope::named("entry");
                 format!(
                     "map (entry: {}) {}",
                     entry.expression(body),

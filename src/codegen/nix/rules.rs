@@ -1,7 +1,7 @@
 //! `rules/` and `secrets.nix`: expressions as Nix.
 
 use super::{
-    expr::{Here, attribute_path},
+    expr::{NixScope, attribute_path},
     header, key, parenthesized, string,
 };
 use crate::{
@@ -24,7 +24,7 @@ fn is_root(rule: &Rule) -> bool {
 /// The file that holds the rules of all sections together.
 pub fn root(root: &Section, rules: &[&Rule]) -> String {
     let own = rules.iter().filter(|rule| is_root(rule));
-    let mut lines: Vec<String> = own.map(|rule| refusal(rule, &Here::root())).collect();
+    let mut lines: Vec<String> = own.map(|rule| refusal(rule, &NixScope::root())).collect();
     for (name, _) in &root.options {
         if rules.iter().any(|rule| in_section(rule, name)) {
             let name = key(name);
@@ -42,7 +42,7 @@ pub fn root(root: &Section, rules: &[&Rule]) -> String {
 
 /// A file of rules.
 pub fn file(rules: &[&Rule], origin: &str) -> String {
-    let body = scope_body("", rules, &Here::root());
+    let body = scope_body("", rules, &NixScope::root());
     let used = |name: &str| body.contains(&format!("{name} "));
     let helpers: Vec<&str> = ["capture", "each", "refuse", "less", "matches", "upper"]
         .into_iter()
@@ -57,7 +57,7 @@ pub fn file(rules: &[&Rule], origin: &str) -> String {
 }
 
 /// The rules of one scope, and below them those of the lists in it.
-fn scope_body(scope: &str, rules: &[&Rule], here: &Here) -> String {
+fn scope_body(scope: &str, rules: &[&Rule], here: &NixScope) -> String {
     let own = rules.iter().filter(|rule| rule.scope == scope);
     let mut lines: Vec<String> = own.map(|rule| refusal(rule, here)).collect();
     let mut lists: Vec<&str> = Vec::new();
@@ -77,7 +77,7 @@ fn scope_body(scope: &str, rules: &[&Rule], here: &Here) -> String {
         let name = list[scope.len()..]
             .trim_start_matches('.')
             .trim_end_matches("[]");
-        let entry = Here::entry(name);
+        let entry = NixScope::entry(name);
         lines.push(format!(
             "(each {} ({}.{} or [ ]) (at: {}: earlier: [ {} ]))",
             here.place(name),
@@ -90,7 +90,7 @@ fn scope_body(scope: &str, rules: &[&Rule], here: &Here) -> String {
     lines.join("\n")
 }
 
-fn refusal(rule: &Rule, here: &Here) -> String {
+fn refusal(rule: &Rule, here: &NixScope) -> String {
     format!(
         "(refuse {} {} {})",
         here.place(&rule.at),

@@ -17,15 +17,15 @@ use serde::Serialize;
 
 use crate::migrate::{
     MigrateError,
-    cutover_file::Switch,
+    cutover_file::CutoverFile,
     import::Progress,
     inputs::Inputs,
-    journal::{Journal, Phase},
-    postgres::{backup::Extent, connection::Database},
+    journal::{Journal, StepStatus},
+    postgres::{backup::BackupScope, connection::Database},
     preflight::finding::Finding,
     system::{
         signals::Interruptions,
-        systemd::{Services, Side},
+        systemd::{Component, Services},
     },
     verify::Report,
 };
@@ -94,7 +94,7 @@ impl Step {
 
 /// What a run wants to tell while it goes on.
 #[derive(Clone, Debug)]
-pub enum Told<'a> {
+pub enum Event<'a> {
     /// A step begins.
     Begun(Step),
     /// How far the import is.
@@ -111,7 +111,7 @@ pub enum Told<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// How much is backed up.
-    pub extent: Extent,
+    pub extent: BackupScope,
     /// An access token from before, which has to be good afterwards.
     pub token: Option<String>,
 }
@@ -131,14 +131,14 @@ pub enum Outcome {
     /// An earlier way back was interrupted, and is finished now.
     RolledBack,
     /// It failed, and everything is as it was.
-    Undone {
+    FailedAndReverted {
         /// At which step.
         step: Step,
         /// Why.
         error: MigrateError,
     },
     /// It failed, and something is not as it was.
-    Stuck {
+    RollbackIncomplete {
         /// At which step.
         step: Step,
         /// Why.
@@ -172,11 +172,11 @@ pub struct Migration<'a> {
     synapse: Database,
     mas: Database,
     admin: Option<Database>,
-    overlay: Switch,
+    overlay: CutoverFile,
     journal: Journal,
     summary: Summary,
     down_since: Option<Instant>,
-    tell: Box<dyn FnMut(Told) + 'a>,
+    tell: Box<dyn FnMut(Event) + 'a>,
 }
 
 impl<'a> Migration<'a> {
@@ -188,7 +188,7 @@ impl<'a> Migration<'a> {
     pub fn open(
         inputs: &'a Inputs,
         options: Options,
-        tell: impl FnMut(Told) + 'a,
+        tell: impl FnMut(Event) + 'a,
     ) -> Result<Self, MigrateError> {
         let overlay = inputs.overlay.clone().ok_or_else(|| {
             MigrateError::Missing(
@@ -227,11 +227,14 @@ impl<'a> Migration<'a> {
         let stopped = if self.services.by_command() {
             "Synapse, with the given command".to_owned()
         } else {
-            units(Side::Synapse)
+            units(Component::Synapse)
         };
         let mut plan = vec![
             "look for what stands in the way".to_owned(),
-            format!("stop {} {stopped}, and keep them down", units(Side::Mas)),
+            format!(
+                "stop {} {stopped}, and keep them down",
+                units(Component::Mas)
+            ),
             format!(
                 "back up {} and {} to {}",
                 self.synapse.name(),
@@ -256,12 +259,12 @@ impl<'a> Migration<'a> {
         plan
     }
 
-    fn switches(&self) -> impl Iterator<Item = &Switch> {
+    fn switches(&self) -> impl Iterator<Item = &CutoverFile> {
         std::iter::once(&self.overlay).chain(&self.inputs.include)
     }
 
     fn note(&mut self, text: &str) {
-        (self.tell)(Told::Note(text));
+        (self.tell)(Event::Note(text));
         self.summary.notes.push(text.to_owned());
     }
 
@@ -285,7 +288,7 @@ impl<'a> Migration<'a> {
             return self.run(Step::AFTER_CUTOVER).await;
         }
         if !self.journal.memory.is_clear() {
-            (self.tell)(Told::Note(
+            (self.tell)(Event::Note(
                 "an earlier run was interrupted: what it did is taken back first",
             ));
             let left = self.take_back().await;
@@ -300,18 +303,18 @@ impl<'a> Migration<'a> {
         let mut interrupted = Interruptions::listen()?;
         for step in steps {
             let step = *step;
-            (self.tell)(Told::Begun(step));
+            (self.tell)(Event::Begun(step));
             let begun = Instant::now();
             let done = tokio::select! {
                 done = self.written_down(step) => done,
                 () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),
             };
             match done {
-                Ok(Done::Blocked(findings)) => return Ok(Outcome::Blocked(findings)),
-                Ok(Done::Said(said)) => {
+                Ok(StepOutcome::Blocked(findings)) => return Ok(Outcome::Blocked(findings)),
+                Ok(StepOutcome::Done(said)) => {
                     let took = begun.elapsed();
                     self.summary.steps.push((step, took.as_secs_f64()));
-                    (self.tell)(Told::Done(step, &said, took));
+                    (self.tell)(Event::Done(step, &said, took));
                 }
                 Err(error) => return Ok(self.fail(step, error).await),
             }
@@ -320,12 +323,15 @@ impl<'a> Migration<'a> {
     }
 
     /// Does one step, with what the journal says about it.
-    async fn written_down(&mut self, step: Step) -> Result<Done, MigrateError> {
-        self.journal.add(step.name(), Phase::Begun, "")?;
+    async fn written_down(&mut self, step: Step) -> Result<StepOutcome, MigrateError> {
+        self.journal.add(step.name(), StepStatus::Begun, "")?;
         let done = self.perform(step).await?;
         match &done {
-            Done::Blocked(_) => self.journal.add(step.name(), Phase::Failed, "blocked")?,
-            Done::Said(said) => self.journal.add(step.name(), Phase::Done, said)?,
+            StepOutcome::Blocked(_) => {
+                self.journal
+                    .add(step.name(), StepStatus::Failed, "blocked")?;
+            }
+            StepOutcome::Done(said) => self.journal.add(step.name(), StepStatus::Done, said)?,
         }
         Ok(done)
     }
@@ -335,24 +341,24 @@ impl<'a> Migration<'a> {
         // If even this cannot be written, the services matter more.
         let _ = self
             .journal
-            .add(step.name(), Phase::Failed, &error.to_string());
+            .add(step.name(), StepStatus::Failed, &error.to_string());
         if let Err(reason) = self.make_sure_of_no_loss().await {
             let mut left = vec![format!(
                 "nothing was taken back: {reason}. Correct what is said above, then carry on with \
                  `syn2mas migrate`; `syn2mas rollback` tells what going back would lose"
             )];
-            for side in [Side::Mas, Side::Synapse] {
+            for side in [Component::Mas, Component::Synapse] {
                 if let Err(error) = self.services.start_all(side).await {
                     left.push(error.to_string());
                 }
             }
-            return Outcome::Stuck { step, error, left };
+            return Outcome::RollbackIncomplete { step, error, left };
         }
         let left = self.take_back().await;
         if left.is_empty() {
-            Outcome::Undone { step, error }
+            Outcome::FailedAndReverted { step, error }
         } else {
-            Outcome::Stuck { step, error, left }
+            Outcome::RollbackIncomplete { step, error, left }
         }
     }
 
@@ -362,7 +368,7 @@ impl<'a> Migration<'a> {
         if !self.overlay.is_on()? {
             return Ok(());
         }
-        self.services.stop(Side::Mas).await?;
+        self.services.stop(Component::Mas).await?;
         match self.losses().await?.first() {
             None => Ok(()),
             Some(loss) => Err(MigrateError::Missing(format!(
@@ -374,9 +380,9 @@ impl<'a> Migration<'a> {
 }
 
 /// What a step comes to.
-enum Done {
+enum StepOutcome {
     /// It is done, and this can be said about it.
-    Said(String),
+    Done(String),
     /// Nothing was done, because of these.
     Blocked(Vec<Finding>),
 }

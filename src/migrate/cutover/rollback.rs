@@ -10,15 +10,15 @@ use sqlx::Connection;
 use crate::migrate::{
     MigrateError,
     cutover::{
-        Migration, Step, Told,
+        Event, Migration, Step,
         data_loss::{self, Loss},
     },
     health::Addresses,
-    journal::{self, Phase},
+    journal::{self, StepStatus},
     postgres::{backup, role_grant::Grant},
     system::{
         signals::Interruptions,
-        systemd::{self, Side},
+        systemd::{self, Component},
     },
 };
 
@@ -39,7 +39,7 @@ impl Migration<'_> {
     pub(super) async fn take_back(&mut self) -> Vec<String> {
         const UNDO: &str = "undo";
         let mut left = Vec::new();
-        let _ = self.journal.add(UNDO, Phase::Begun, "");
+        let _ = self.journal.add(UNDO, StepStatus::Begun, "");
         for part in Undo::ALL {
             // MAS is not to run over what is left of an import.
             if *part == Undo::MasStop && !left.is_empty() {
@@ -53,9 +53,9 @@ impl Migration<'_> {
             }
         }
         let phase = if left.is_empty() {
-            Phase::Done
+            StepStatus::Done
         } else {
-            Phase::Failed
+            StepStatus::Failed
         };
         let _ = self.journal.add(UNDO, phase, &left.join("; "));
         left
@@ -84,9 +84,9 @@ impl Migration<'_> {
     async fn back_to_synapse(&mut self) -> Result<(), MigrateError> {
         let memory = self.journal.memory.clone();
         if self.overlay.is_on()? {
-            (self.tell)(Told::Undoing("Synapse's delegation"));
-            self.services.stop(Side::Mas).await?;
-            self.services.stop(Side::Synapse).await?;
+            (self.tell)(Event::Undoing("Synapse's delegation"));
+            self.services.stop(Component::Mas).await?;
+            self.services.stop(Component::Synapse).await?;
             self.overlay.empty()?;
         }
         for include in &self.inputs.include {
@@ -98,7 +98,7 @@ impl Migration<'_> {
         if let Err(error) = systemd::reload(&self.inputs.proxy_unit).await {
             self.note(&format!("the proxy does not reload: {error}"));
         }
-        let synapse = self.services.units(Side::Synapse);
+        let synapse = self.services.units(Component::Synapse);
         let mut units = memory.stopped;
         units.retain(|unit| synapse.contains(unit));
         let mut by_command = memory.stopped_with_command;
@@ -108,9 +108,9 @@ impl Migration<'_> {
             by_command = self.services.by_command();
         }
         if !units.is_empty() || by_command {
-            (self.tell)(Told::Undoing("Synapse's stop"));
+            (self.tell)(Event::Undoing("Synapse's stop"));
         }
-        self.services.start(Side::Synapse, &units).await?;
+        self.services.start(Component::Synapse, &units).await?;
         if by_command {
             self.services.start_by_command().await?;
             // It runs, whether that can be written down or not.
@@ -129,8 +129,8 @@ impl Migration<'_> {
         let (true, Some(backup)) = (memory.imported, &memory.backup) else {
             return Ok(());
         };
-        (self.tell)(Told::Undoing("the import"));
-        self.services.stop(Side::Mas).await?;
+        (self.tell)(Event::Undoing("the import"));
+        self.services.stop(Component::Mas).await?;
         if data_loss::has_served(&self.mas).await? {
             let kept = backup::keep_mas(&self.inputs.postgresql(), &self.mas, backup).await?;
             self.note(&format!(
@@ -145,14 +145,14 @@ impl Migration<'_> {
 
     async fn back_to_mas(&mut self) -> Result<(), MigrateError> {
         let memory = self.journal.memory.clone();
-        let mas = self.services.units(Side::Mas);
+        let mas = self.services.units(Component::Mas);
         let mut units = memory.stopped;
         units.retain(|unit| mas.contains(unit));
-        self.services.start(Side::Mas, &units).await?;
+        self.services.start(Component::Mas, &units).await?;
         self.journal
-            .remember("undo", |memory| *memory = journal::Memory::default())?;
+            .remember("undo", |memory| *memory = journal::State::default())?;
         if let Some(directory) = &memory.backup {
-            backup::forget(directory);
+            backup::delete(directory);
         }
         Ok(())
     }
@@ -209,12 +209,12 @@ impl Migration<'_> {
             )));
         }
         if self.overlay.is_on()? && !self.journal.memory.rolling_back {
-            self.journal.add(ROLL_BACK, Phase::Begun, "")?;
-            self.services.stop(Side::Mas).await?;
+            self.journal.add(ROLL_BACK, StepStatus::Begun, "")?;
+            self.services.stop(Component::Mas).await?;
             // Somebody may have come in the meantime.
             let since = self.losses().await?;
             if !since.is_empty() && !accept_loss {
-                self.services.start_all(Side::Mas).await?;
+                self.services.start_all(Component::Mas).await?;
                 return Ok(since);
             }
             self.journal
@@ -245,9 +245,9 @@ impl Migration<'_> {
         {
             // Nothing was taken back yet, so people are better served as they were.
             if self.overlay.is_on()? {
-                self.services.start_all(Side::Mas).await?;
+                self.services.start_all(Component::Mas).await?;
             }
-            self.services.start_all(Side::Synapse).await?;
+            self.services.start_all(Component::Synapse).await?;
             self.services.start_by_command().await?;
             return Err(error);
         }
@@ -262,12 +262,12 @@ impl Migration<'_> {
     async fn leave_mas(&mut self) -> Result<(), MigrateError> {
         let memory = self.journal.memory.clone();
         let cut_over = memory.cut_over.unwrap_or_default();
-        self.services.stop(Side::Mas).await?;
+        self.services.stop(Component::Mas).await?;
         if self.overlay.is_on()? {
             self.repair_devices(&cut_over).await;
         }
         self.down_since = Some(Instant::now());
-        self.services.stop(Side::Synapse).await?;
+        self.services.stop(Component::Synapse).await?;
         match (&memory.backup, memory.imported) {
             (Some(backup), true) => self.repair_synapse(backup, &cut_over).await,
             _ => Ok(()),

@@ -7,7 +7,7 @@ use std::{
 
 use crate::migrate::{
     MigrateError,
-    cutover::{Done, Migration, Step, Told},
+    cutover::{Event, Migration, Step, StepOutcome},
     health::Addresses,
     import::MasCli,
     journal,
@@ -15,13 +15,13 @@ use crate::migrate::{
         backup, clients::other_connections, role_grant::Grant, tables::wait_for_table_locks,
     },
     preflight::{self, finding::Severity},
-    system::systemd::{self, Side},
+    system::systemd::{self, Component},
     verify::Comparison,
 };
 
 impl Migration<'_> {
     /// Does one step.
-    pub(super) async fn perform(&mut self, step: Step) -> Result<Done, MigrateError> {
+    pub(super) async fn perform(&mut self, step: Step) -> Result<StepOutcome, MigrateError> {
         let said = match step {
             Step::Inspect => {
                 let findings = preflight::inspect(self.inputs, self.options.extent).await?;
@@ -29,7 +29,7 @@ impl Migration<'_> {
                     .iter()
                     .any(|finding| finding.kind.severity == Severity::Blocker);
                 if blocked {
-                    return Ok(Done::Blocked(findings));
+                    return Ok(StepOutcome::Blocked(findings));
                 }
                 // What is missing is better missed before anything is stopped.
                 let addresses = Addresses::of(self.inputs)?;
@@ -56,7 +56,7 @@ impl Migration<'_> {
             Step::Probe => self.probe().await?,
             Step::Revoke => self.revoke().await?,
         };
-        Ok(Done::Said(said))
+        Ok(StepOutcome::Done(said))
     }
 
     async fn stop(&mut self) -> Result<String, MigrateError> {
@@ -67,8 +67,8 @@ impl Migration<'_> {
             memory.stopped_with_command = by_command;
         })?;
         self.down_since = Some(Instant::now());
-        self.services.stop(Side::Mas).await?;
-        self.services.stop(Side::Synapse).await?;
+        self.services.stop(Component::Mas).await?;
+        self.services.stop(Component::Synapse).await?;
         self.wait_until_alone().await?;
         Ok(running.join(", "))
     }
@@ -137,7 +137,7 @@ impl Migration<'_> {
         let tell = &mut self.tell;
         mas_cli
             .migrate(false, Some(&log), |progress| {
-                tell(Told::Importing(progress));
+                tell(Event::Importing(progress));
             })
             .await?;
         Ok(log.display().to_string())
@@ -189,8 +189,8 @@ impl Migration<'_> {
     }
 
     async fn start(&mut self) -> Result<String, MigrateError> {
-        self.services.start_all(Side::Mas).await?;
-        self.services.start_all(Side::Synapse).await?;
+        self.services.start_all(Component::Mas).await?;
+        self.services.start_all(Component::Synapse).await?;
         if self.journal.memory.stopped_with_command {
             self.services.start_by_command().await?;
             self.journal.remember(Step::Start.name(), |memory| {
@@ -200,7 +200,7 @@ impl Migration<'_> {
         if let Some(since) = self.down_since.take() {
             self.summary.downtime = since.elapsed().as_secs_f64();
         }
-        let sides = [Side::Mas, Side::Synapse].map(|side| self.services.units(side));
+        let sides = [Component::Mas, Component::Synapse].map(|side| self.services.units(side));
         Ok(sides.concat().join(", "))
     }
 

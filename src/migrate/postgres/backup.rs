@@ -27,7 +27,7 @@ use crate::util::atomic_write;
 
 /// How much of Synapse's database is backed up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Extent {
+pub enum BackupScope {
     /// The six tables that the import reads.
     #[default]
     Tables,
@@ -56,7 +56,7 @@ pub async fn make(
     programs: &Programs,
     [synapse, mas]: [&Database; 2],
     directory: &Path,
-    extent: Extent,
+    extent: BackupScope,
 ) -> Result<u64, MigrateError> {
     let mut builder = fs::DirBuilder::new();
     builder
@@ -65,8 +65,8 @@ pub async fn make(
         .create(directory)
         .map_err(|error| MigrateError::file(directory, error.to_string()))?;
     let tables: &[&str] = match extent {
-        Extent::Tables => &TABLES,
-        Extent::All => &[],
+        BackupScope::Tables => &TABLES,
+        BackupScope::All => &[],
     };
     let (of_synapse, of_mas) = (of_synapse(directory), of_mas(directory));
     // One after the other: who connects as another user of this host makes the whole process that user.
@@ -204,7 +204,7 @@ fn schema(held: &[(String, String)]) -> String {
 /// Removes the backups in a directory, and the directory if nothing else is in it: what they hold is
 /// where it was again, and password hashes and tokens are not to lie about. Where something else was
 /// kept, all of it is.
-pub fn forget(directory: &Path) {
+pub fn delete(directory: &Path) {
     if kept(directory).exists() {
         return;
     }

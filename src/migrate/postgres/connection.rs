@@ -10,7 +10,7 @@ use url::Url;
 use crate::migrate::{
     MigrateError,
     postgres::tls::{self, Named, Tls},
-    system::{command, private_dir::Handover, run_as::Account},
+    system::{command, private_dir::PrivateDir, run_as::Account},
 };
 
 /// What a role or a database may set otherwise, and would end our sessions or change what they read.
@@ -227,11 +227,11 @@ impl Database {
     /// If the server does not tell its version, or certificates cannot be handed over.
     pub async fn uri(
         &self,
-        handover: &Handover,
+        private_dir: &PrivateDir,
         prefix: &str,
         account: Option<&Account>,
     ) -> Result<String, MigrateError> {
-        let files = self.tls.hand_over(handover, prefix, account)?;
+        let files = self.tls.hand_over(private_dir, prefix, account)?;
         let parameters = [
             ("host", self.host()),
             ("port", self.options.get_port().to_string()),
@@ -281,7 +281,7 @@ impl Database {
     /// If the server does not tell its version, or certificates cannot be handed over.
     pub async fn program(&self, path: &Path) -> Result<Program, MigrateError> {
         let account = self.account.as_ref();
-        let handover = Handover::new(account)?;
+        let private_dir = PrivateDir::new(account)?;
         let mut command = command::command(path, account);
         command
             .env("PGHOST", self.host())
@@ -293,14 +293,14 @@ impl Database {
             // They would lead somewhere else, and sqlx does not know them all.
             .env_remove("PGHOSTADDR")
             .env_remove("PGSERVICE");
-        let files = self.tls.hand_over(&handover, "client", account)?;
+        let files = self.tls.hand_over(&private_dir, "client", account)?;
         files.tell(&mut command);
         if let Some(password) = self.password() {
             command.env("PGPASSWORD", password);
         }
         Ok(Program {
             command,
-            _handover: handover,
+            _handover: private_dir,
         })
     }
 
@@ -460,7 +460,7 @@ pub struct Program {
     /// The program.
     pub command: Command,
     // Holds the certificates while this lasts.
-    _handover: Handover,
+    _handover: PrivateDir,
 }
 
 /// What a server of this version knows besides.

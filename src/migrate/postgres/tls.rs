@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::migrate::{
     MigrateError,
-    system::{private_dir::Handover, run_as::Account},
+    system::{private_dir::PrivateDir, run_as::Account},
 };
 
 /// Certificates as configurations give them: each is the name of a file, or a text in PEM.
@@ -148,12 +148,13 @@ impl Tls {
     /// If they cannot be written.
     pub fn hand_over(
         &self,
-        handover: &Handover,
+        private_dir: &PrivateDir,
         prefix: &str,
         account: Option<&Account>,
     ) -> Result<Files, MigrateError> {
-        let write =
-            |name: &str, text: &str| handover.write(&format!("{prefix}-{name}.pem"), text, account);
+        let write = |name: &str, text: &str| {
+            private_dir.write(&format!("{prefix}-{name}.pem"), text, account)
+        };
         let root = match (&self.root, self.verifies()) {
             // Otherwise libpq would verify by what lies in its user's home, and MAS by nothing that
             // this host trusts.

@@ -12,15 +12,15 @@ use serde_json::Value;
 
 use crate::migrate::{
     MigrateError, health,
-    import::{MasCli, Said},
+    import::{CheckReport, MasCli},
     inputs::Inputs,
-    postgres::{backup::Extent, connection::Database, tables::TABLES},
+    postgres::{backup::BackupScope, connection::Database, tables::TABLES},
     preflight::{
         catalogue,
         finding::{Finding, FindingKind},
     },
     synapse_config,
-    system::{command, private_dir::Handover},
+    system::{command, private_dir::PrivateDir},
 };
 use crate::util::yaml;
 
@@ -135,7 +135,7 @@ pub async fn pooled(databases: [&Database; 2]) -> Option<Finding> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writes {
     /// A migration with this backup.
-    Migration(Extent),
+    Migration(BackupScope),
     /// A rehearsal, which has scratch databases besides.
     Rehearsal,
 }
@@ -149,8 +149,8 @@ pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, Migra
     let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
     let (tables, rows_of_mas) = tokio::try_join!(size_of_tables(&synapse), size_of_rows(&mas))?;
     let backed_up = match writes {
-        Writes::Migration(Extent::All) => size(&synapse).await?,
-        Writes::Migration(Extent::Tables) | Writes::Rehearsal => tables,
+        Writes::Migration(BackupScope::All) => size(&synapse).await?,
+        Writes::Migration(BackupScope::Tables) | Writes::Rehearsal => tables,
     };
     // MAS's rows, their indexes, and the log of both.
     let imported = 3 * tables;
@@ -320,9 +320,9 @@ pub fn bridges(config: &synapse_config::Config) -> Vec<Finding> {
 /// If the configuration cannot be handed over.
 pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError> {
     let account = inputs.mas_account()?;
-    let handover = Handover::new(account.as_ref())?;
+    let private_dir = PrivateDir::new(account.as_ref())?;
     let config = yaml::document(&inputs.mas()?);
-    let config = handover.write("mas.yaml", &config, account.as_ref())?;
+    let config = private_dir.write("mas.yaml", &config, account.as_ref())?;
     let mut command = command::command(&inputs.mas_cli(), account.as_ref());
     command
         .arg("--config")
@@ -411,7 +411,7 @@ const SENTENCES: &[(&str, Option<FindingKind>)] = &[
 ];
 
 /// What MAS says, without what is known already.
-fn fold(said: &Said, known: &[Finding]) -> Vec<Finding> {
+fn fold(said: &CheckReport, known: &[Finding]) -> Vec<Finding> {
     let lists = [
         (&said.errors, catalogue::MAS_CHECK),
         (&said.warnings, catalogue::MAS_CHECK_WARNING),
@@ -467,7 +467,7 @@ mod tests {
 
     #[test]
     fn what_mas_says_is_told_once() {
-        let said = Said {
+        let said = CheckReport {
             errors: vec![
                 "Guest support is enabled in …".into(),
                 "something new".into(),

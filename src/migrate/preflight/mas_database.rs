@@ -6,7 +6,7 @@ use sqlx::{PgConnection, postgres::PgAdvisoryLock};
 use super::{
     catalogue,
     finding::{Check, Finding},
-    server::made,
+    server::run_checks,
 };
 use crate::migrate::{
     MigrateError,
@@ -49,7 +49,7 @@ pub async fn inspect(
 ) -> Result<Target, MigrateError> {
     let others = other_connections_than(connection, database).await?;
     let others = catalogue::MAS_IN_USE.found_in(others);
-    let running = made([import_running()], connection, database).await?;
+    let running = run_checks([import_running()], connection, database).await?;
     if !running.is_empty() {
         // It locks its tables while it renames them.
         let findings = running.into_iter().chain(others).collect();
@@ -75,7 +75,7 @@ pub async fn inspect(
         ),
         connection_limit(connections),
     ];
-    let mut findings = made(checks, connection, database).await?;
+    let mut findings = run_checks(checks, connection, database).await?;
     findings.extend(others);
     findings.extend(state.as_ref().and_then(of_state));
     Ok(Target { state, findings })

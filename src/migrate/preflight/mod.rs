@@ -23,7 +23,7 @@ use crate::migrate::{
     MigrateError,
     inputs::Inputs,
     postgres::{
-        backup::Extent,
+        backup::BackupScope,
         connection::Database,
         mas_state::{self, MasState},
         tables::TABLES,
@@ -36,7 +36,7 @@ use crate::migrate::{
 /// # Errors
 ///
 /// If a configuration or a database cannot be read: then nothing is known.
-pub async fn inspect(inputs: &Inputs, extent: Extent) -> Result<Vec<Finding>, MigrateError> {
+pub async fn inspect(inputs: &Inputs, extent: BackupScope) -> Result<Vec<Finding>, MigrateError> {
     let (synapse, mas) = (inputs.synapse()?, inputs.mas()?);
     let server_name = synapse.server_name()?;
     let mut findings = settings(&synapse, &mas, server_name);
@@ -291,7 +291,7 @@ async fn passwords_off(
         "SELECT name FROM users
          WHERE password_hash <> '' AND appservice_id IS NULL AND deactivated = 0",
     );
-    rows::made(check, connection, database, "").await
+    rows::run_check(check, connection, database, "").await
 }
 
 /// An identity provider by which people log in.

@@ -63,7 +63,7 @@ async fn work_off(
     let mut connection = database.snapshot().await?;
     let mut findings = Vec::new();
     while let Some(check) = next() {
-        findings.extend(made(check, &mut connection, database, server_name).await?);
+        findings.extend(run_check(check, &mut connection, database, server_name).await?);
     }
     Ok(findings)
 }
@@ -73,7 +73,7 @@ async fn work_off(
 /// # Errors
 ///
 /// If the rows cannot be read.
-pub async fn made(
+pub async fn run_check(
     check: Check,
     connection: &mut PgConnection,
     database: &Database,

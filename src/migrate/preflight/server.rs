@@ -51,7 +51,7 @@ pub async fn findings(
         catalogue::PREPARED_TRANSACTIONS
             .check("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"),
     ];
-    made(checks, connection, database).await
+    run_checks(checks, connection, database).await
 }
 
 /// Makes checks, one after the other.
@@ -59,7 +59,7 @@ pub async fn findings(
 /// # Errors
 ///
 /// If the server does not answer.
-pub async fn made(
+pub async fn run_checks(
     checks: impl IntoIterator<Item = Check>,
     connection: &mut PgConnection,
     database: &Database,
@@ -160,7 +160,7 @@ pub async fn outdated(
            AND NOT attisdropped)",
         columns.join(", ")
     ));
-    Ok(made([check], connection, database).await?.pop())
+    Ok(run_checks([check], connection, database).await?.pop())
 }
 
 /// Whether the role may read some tables, of which none may be missing.

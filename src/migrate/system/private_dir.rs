@@ -20,13 +20,13 @@ use crate::{
 
 /// A private directory, and configuration files in it or elsewhere.
 #[derive(Debug)]
-pub struct Handover {
+pub struct PrivateDir {
     directory: TempDir,
     /// Configuration files, in the order in which they are read.
     pub files: Vec<PathBuf>,
 }
 
-impl Handover {
+impl PrivateDir {
     /// An empty directory, for this user if not for us.
     ///
     /// # Errors
@@ -44,9 +44,9 @@ impl Handover {
             .tempdir_in(&below)
             .map_err(|error| MigrateError::file(&below, error.to_string()))?;
         if let Some(account) = account {
-            account.own(directory.path())?;
+            account.chown(directory.path())?;
         }
-        Ok(Handover {
+        Ok(PrivateDir {
             directory,
             files: Vec::new(),
         })
@@ -58,23 +58,23 @@ impl Handover {
     ///
     /// If a file that it needs cannot be read.
     pub fn of_service(manifest: &Path, account: Option<&Account>) -> Result<Self, MigrateError> {
-        let mut handover = Handover::new(account)?;
+        let mut private_dir = PrivateDir::new(account)?;
         let manifest = service::manifest(manifest).map_err(|error| from_service(&error))?;
         let directories = Directories {
-            credentials: Some(handover.directory.path().to_owned()),
-            runtime: handover.directory.path().to_owned(),
+            credentials: Some(private_dir.directory.path().to_owned()),
+            runtime: private_dir.directory.path().to_owned(),
         };
         for (name, file) in &manifest.credentials {
-            handover.take(name, file)?;
+            private_dir.take(name, file)?;
         }
         let arguments =
             prepare(&manifest, &directories, None).map_err(|error| from_service(&error))?;
         let files = arguments.iter().filter(|argument| *argument != "--config");
-        handover.files = files.map(PathBuf::from).collect();
+        private_dir.files = files.map(PathBuf::from).collect();
         if let Some(account) = account {
-            give(handover.directory.path(), account)?;
+            chown_recursive(private_dir.directory.path(), account)?;
         }
-        Ok(handover)
+        Ok(private_dir)
     }
 
     /// Copies a credential as systemd does: a directory becomes files with its name before theirs.
@@ -108,22 +108,22 @@ impl Handover {
         atomic_write::replace(&file, content, 0o400)
             .map_err(|error| MigrateError::file(&file, error.to_string()))?;
         if let Some(account) = account {
-            account.own(&file)?;
+            account.chown(&file)?;
         }
         Ok(file)
     }
 }
 
-fn give(directory: &Path, account: &Account) -> Result<(), MigrateError> {
+fn chown_recursive(directory: &Path, account: &Account) -> Result<(), MigrateError> {
     let unreadable = |error: std::io::Error| MigrateError::file(directory, error.to_string());
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let kind = entry.file_type().map_err(unreadable)?;
         if kind.is_dir() {
-            give(&entry.path(), account)?;
+            chown_recursive(&entry.path(), account)?;
         }
         if !kind.is_symlink() {
-            account.own(&entry.path())?;
+            account.chown(&entry.path())?;
         }
     }
     Ok(())

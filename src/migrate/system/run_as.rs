@@ -47,7 +47,7 @@ impl Account {
     /// # Errors
     ///
     /// If the file cannot be given away.
-    pub fn own(&self, path: &Path) -> Result<(), MigrateError> {
+    pub fn chown(&self, path: &Path) -> Result<(), MigrateError> {
         chown(path, Some(self.uid), Some(self.gid))
             .map_err(|error| MigrateError::file(path, format!("cannot be given away: {error}")))
     }
@@ -58,9 +58,9 @@ impl Account {
     /// # Errors
     ///
     /// If this process may not.
-    pub async fn act(&self) -> Result<Acting, MigrateError> {
+    pub async fn act(&self) -> Result<EffectiveUserGuard, MigrateError> {
         let alone = ACTING.lock().await;
-        let acting = Acting {
+        let acting = EffectiveUserGuard {
             uid: geteuid(),
             gid: getegid(),
             _alone: alone,
@@ -77,13 +77,13 @@ impl Account {
 static ACTING: Mutex<()> = Mutex::const_new(());
 
 /// While it lasts, this process acts as another user.
-pub struct Acting {
+pub struct EffectiveUserGuard {
     uid: Uid,
     gid: Gid,
     _alone: MutexGuard<'static, ()>,
 }
 
-impl Drop for Acting {
+impl Drop for EffectiveUserGuard {
     fn drop(&mut self) {
         // Going back is always allowed.
         let _ = seteuid(self.uid);

@@ -15,7 +15,7 @@ const RUNTIME: &str = "/run/systemd/system";
 
 /// What keeps a unit down: no dependency, socket, timer or person starts a unit whose assertion
 /// fails. After a loss of power it is gone, and the host comes up as its configuration says.
-const HOLD: &str = "# A migration to MAS is under way: see `syn2mas status`.\n[Unit]\n\
+const INHIBIT: &str = "# A migration to MAS is under way: see `syn2mas status`.\n[Unit]\n\
                     AssertPathExists=/run/syn2mas-is-done\n";
 
 /// How often units are stopped that somebody else starts.
@@ -23,7 +23,7 @@ const STOPS: usize = 10;
 
 /// Whose services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub enum Component {
     /// Synapse's.
     Synapse,
     /// MAS's.
@@ -69,10 +69,10 @@ impl Services {
 
     /// The units of one side.
     #[must_use]
-    pub fn units(&self, side: Side) -> &[String] {
+    pub fn units(&self, side: Component) -> &[String] {
         match side {
-            Side::Synapse => &self.synapse,
-            Side::Mas => &self.mas,
+            Component::Synapse => &self.synapse,
+            Component::Mas => &self.mas,
         }
     }
 
@@ -102,19 +102,19 @@ impl Services {
     }
 
     /// Keeps the units of a side from being started.
-    async fn hold(&self, side: Side) -> Result<(), MigrateError> {
+    async fn inhibit(&self, side: Component) -> Result<(), MigrateError> {
         for unit in self.units(side) {
-            let file = hold_of(unit);
-            crate::util::atomic_write::replace(&file, HOLD, 0o644)
+            let file = inhibitor_of(unit);
+            crate::util::atomic_write::replace(&file, INHIBIT, 0o644)
                 .map_err(|error| MigrateError::file(&file, error.to_string()))?;
         }
         self.reload(side).await
     }
 
     /// Lets the units of a side be started again.
-    async fn release(&self, side: Side) -> Result<(), MigrateError> {
+    async fn release(&self, side: Component) -> Result<(), MigrateError> {
         for unit in self.units(side) {
-            let file = hold_of(unit);
+            let file = inhibitor_of(unit);
             match fs::remove_file(&file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(MigrateError::file(&file, error.to_string()));
@@ -129,14 +129,14 @@ impl Services {
 
     /// Which units are kept from starting.
     #[must_use]
-    pub fn held(&self) -> Vec<String> {
+    pub fn inhibited(&self) -> Vec<String> {
         self.all()
-            .filter(|unit| hold_of(unit).exists())
+            .filter(|unit| inhibitor_of(unit).exists())
             .cloned()
             .collect()
     }
 
-    async fn reload(&self, side: Side) -> Result<(), MigrateError> {
+    async fn reload(&self, side: Component) -> Result<(), MigrateError> {
         if self.units(side).is_empty() {
             return Ok(());
         }
@@ -148,9 +148,9 @@ impl Services {
     /// # Errors
     ///
     /// If one does not stop.
-    pub async fn stop(&self, side: Side) -> Result<(), MigrateError> {
-        self.hold(side).await?;
-        if let (Side::Synapse, Some(command)) = (side, &self.stop_with) {
+    pub async fn stop(&self, side: Component) -> Result<(), MigrateError> {
+        self.inhibit(side).await?;
+        if let (Component::Synapse, Some(command)) = (side, &self.stop_with) {
             shell(command).await?;
         }
         let units = self.units(side);
@@ -181,7 +181,7 @@ impl Services {
     /// # Errors
     ///
     /// If one does not start.
-    pub async fn start(&self, side: Side, units: &[String]) -> Result<(), MigrateError> {
+    pub async fn start(&self, side: Component, units: &[String]) -> Result<(), MigrateError> {
         self.release(side).await?;
         if units.is_empty() {
             return Ok(());
@@ -207,7 +207,7 @@ impl Services {
     /// # Errors
     ///
     /// If one does not start.
-    pub async fn start_all(&self, side: Side) -> Result<(), MigrateError> {
+    pub async fn start_all(&self, side: Component) -> Result<(), MigrateError> {
         self.start(side, self.units(side)).await
     }
 
@@ -228,7 +228,7 @@ impl Services {
 
     /// How long the units of a side took to start the last time, in seconds; nothing if that is not
     /// known.
-    pub async fn time_to_start(&self, side: Side) -> Option<f64> {
+    pub async fn time_to_start(&self, side: Component) -> Option<f64> {
         let mut longest: Option<f64> = None;
         for unit in self.units(side) {
             let begun = show(unit, "InactiveExitTimestampMonotonic").await.ok()?;
@@ -280,7 +280,7 @@ fn with_suffix(unit: &str) -> String {
     }
 }
 
-fn hold_of(unit: &str) -> PathBuf {
+fn inhibitor_of(unit: &str) -> PathBuf {
     // After what others put there.
     Path::new(RUNTIME).join(format!("{unit}.d/zz-syn2mas.conf"))
 }

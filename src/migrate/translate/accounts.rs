@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Work, seconds};
+use super::{Translator, seconds};
 
-pub fn translate(work: &mut Work) {
+pub fn translate(work: &mut Translator) {
     passwords(work);
     registration(work);
     switches(work);
@@ -13,7 +13,7 @@ pub fn translate(work: &mut Work) {
     others(work);
 }
 
-fn passwords(work: &mut Work) {
+fn passwords(work: &mut Translator) {
     let disabled = |path: &str| work.config.get(path) == Some(&Value::Bool(false));
     let is_off = disabled("password_config.enabled") || disabled("password_config.localdb_enabled");
     if is_off {
@@ -46,7 +46,7 @@ fn passwords(work: &mut Work) {
     }
 }
 
-fn registration(work: &mut Work) {
+fn registration(work: &mut Translator) {
     let is_open = work.on("enable_registration");
     work.set("account", "password_registration_enabled", is_open);
     if is_open {
@@ -109,7 +109,7 @@ fn registration(work: &mut Work) {
     );
 }
 
-fn switches(work: &mut Work) {
+fn switches(work: &mut Translator) {
     let is = |path: &str, default: bool| {
         let value = work.config.get(path);
         value.and_then(Value::as_bool).unwrap_or(default)
@@ -137,7 +137,7 @@ const INACTIVE: std::ops::RangeInclusive<u64> = 600..=7_776_000;
 /// Seconds that MAS takes for the life of tokens.
 const TOKEN: std::ops::RangeInclusive<u64> = 60..=86_400;
 
-fn lifetimes(work: &mut Work) {
+fn lifetimes(work: &mut Translator) {
     if let Some(value) = work.config.get("refreshable_access_token_lifetime") {
         match seconds(value).filter(|life| TOKEN.contains(life)) {
             Some(life) => work.set("experimental", "compat_token_ttl", life),
@@ -182,7 +182,7 @@ fn lifetimes(work: &mut Work) {
     }
 }
 
-fn limits(work: &mut Work) {
+fn limits(work: &mut Translator) {
     let limit = |path: &str| {
         let value = work.config.get(path)?;
         let per_second = value["per_second"].as_f64().filter(|rate| *rate > 0.0)?;
@@ -222,7 +222,7 @@ fn limits(work: &mut Work) {
     );
 }
 
-fn others(work: &mut Work) {
+fn others(work: &mut Translator) {
     for (option, name) in [
         ("saml2_config", "SAML"),
         ("cas_config", "CAS"),

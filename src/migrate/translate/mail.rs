@@ -1,8 +1,8 @@
 //! How MAS sends mail.
 
-use super::Work;
+use super::Translator;
 
-pub fn translate(work: &mut Work) {
+pub fn translate(work: &mut Translator) {
     let Some(email) = work.config.get("email") else {
         return;
     };

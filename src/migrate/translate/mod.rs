@@ -27,7 +27,7 @@ pub struct Translation {
     /// Which file needs which value.
     pub secrets: Vec<Secret>,
     /// What has no equivalent, or needs a hand.
-    pub left: Vec<Left>,
+    pub left: Vec<Untranslated>,
 }
 
 /// A file that needs a value.
@@ -44,7 +44,7 @@ pub struct Secret {
 
 /// An option of Synapse that does not come over by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Left {
+pub struct Untranslated {
     /// The option.
     pub option: String,
     /// Why, and what to do about it.
@@ -52,7 +52,7 @@ pub struct Left {
 }
 
 /// What a part of the translation writes to.
-struct Work<'a> {
+struct Translator<'a> {
     config: &'a Config,
     /// Where files with secrets are to be.
     directory: &'a Path,
@@ -61,10 +61,10 @@ struct Work<'a> {
     secret_settings: Map<String, Value>,
     secret_options: Vec<String>,
     secrets: Vec<Secret>,
-    left: Vec<Left>,
+    left: Vec<Untranslated>,
 }
 
-impl Work<'_> {
+impl Translator<'_> {
     /// Sets an option of MAS.
     fn set(&mut self, section: &str, option: &str, value: impl Into<Value>) {
         let entry = self.settings.entry(section).or_insert_with(|| json!({}));
@@ -82,7 +82,7 @@ impl Work<'_> {
 
     /// Says that an option of Synapse does not come over.
     fn leave(&mut self, option: impl Into<String>, reason: impl Into<String>) {
-        self.left.push(Left {
+        self.left.push(Untranslated {
             option: option.into(),
             reason: reason.into(),
         });
@@ -113,7 +113,7 @@ impl Work<'_> {
 ///
 /// If the configuration lacks what everything depends on.
 pub fn translate(config: &Config, directory: &Path) -> Result<Translation, MigrateError> {
-    let mut work = Work {
+    let mut work = Translator {
         config,
         directory,
         settings: Map::new(),

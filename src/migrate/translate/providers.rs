@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
-use super::Work;
+use super::Translator;
 
 /// Modules of Synapse that make users from claims with templates, as MAS does.
 const JINJA: [&str; 2] = [
@@ -12,7 +12,7 @@ const JINJA: [&str; 2] = [
     "synapse.handlers.oidc_handler.JinjaOidcMappingProvider",
 ];
 
-pub fn translate(work: &mut Work) {
+pub fn translate(work: &mut Translator) {
     let mut providers = Vec::new();
     if work.on("oidc_config.enabled") {
         let config = work.config.get("oidc_config").cloned().unwrap_or_default();
@@ -66,14 +66,14 @@ impl Options {
     }
 
     /// Nothing is dropped silently.
-    fn leave_rest(self, work: &mut Work) {
+    fn leave_rest(self, work: &mut Translator) {
         for name in self.options.keys() {
             work.leave(format!("{}.{name}", self.at), "MAS has nothing like it");
         }
     }
 }
 
-fn provider(work: &mut Work, at: &str, config: &Value) -> Value {
+fn provider(work: &mut Translator, at: &str, config: &Value) -> Value {
     let mut options = Options {
         at: at.to_owned(),
         options: config.as_object().cloned().unwrap_or_default(),
@@ -164,7 +164,7 @@ fn endpoints(options: &mut Options, provider: &mut Value) {
 }
 
 /// How MAS proves to the provider who it is.
-fn authentication(work: &mut Work, options: &mut Options, provider: &mut Value, id: &str) {
+fn authentication(work: &mut Translator, options: &mut Options, provider: &mut Value, id: &str) {
     let secret = options.text("client_secret");
     let file = options.text("client_secret_path");
     let key = options.take("client_secret_jwt_key");
@@ -192,7 +192,7 @@ fn authentication(work: &mut Work, options: &mut Options, provider: &mut Value, 
 }
 
 /// A key that signs what stands for a secret: that is how Apple wants it, and nobody else.
-fn apple(work: &mut Work, options: &Options, provider: &mut Value, id: &str, key: &Value) {
+fn apple(work: &mut Translator, options: &Options, provider: &mut Value, id: &str, key: &Value) {
     let at = options.name("client_secret_jwt_key");
     let part = |section: &str, name: &str| key[section][name].as_str().map(str::to_owned);
     let (team, kid) = (part("jwt_payload", "iss"), part("jwt_header", "kid"));
@@ -219,7 +219,7 @@ fn apple(work: &mut Work, options: &Options, provider: &mut Value, id: &str, key
 }
 
 /// What becomes of claims: users, their names and addresses, and who may log in at all.
-fn claims(work: &mut Work, options: &mut Options, provider: &mut Value) {
+fn claims(work: &mut Translator, options: &mut Options, provider: &mut Value) {
     let requirements = options.take("attribute_requirements");
     let may_match = options.on("allow_existing_users", false);
     let mut mapping = options.inside("user_mapping_provider");
@@ -326,7 +326,7 @@ fn condition(requirement: &Value) -> Option<String> {
 }
 
 /// What happens at logins and logouts.
-fn behaviour(work: &mut Work, options: &mut Options, provider: &mut Value) {
+fn behaviour(work: &mut Translator, options: &mut Options, provider: &mut Value) {
     if options.on("backchannel_logout_enabled", false) {
         provider["on_backchannel_logout"] = "logout_all".into();
     }

@@ -275,12 +275,12 @@ fn time(text: &str) -> Result<SystemTime, MigrateError> {
 
 /// A comparison that may come long after the cutover.
 #[derive(Clone, Debug, Default)]
-pub struct Later {
+pub struct PostCutoverVerification {
     backup: Option<PathBuf>,
     cut_over: Option<String>,
 }
 
-impl Later {
+impl PostCutoverVerification {
     /// As given, and otherwise as the journal knows.
     ///
     /// # Errors
@@ -292,14 +292,14 @@ impl Later {
         cut_over: Option<String>,
     ) -> Result<Self, MigrateError> {
         if backup.is_some() || cut_over.is_some() {
-            return Ok(Later { backup, cut_over });
+            return Ok(PostCutoverVerification { backup, cut_over });
         }
         let memory = journal::remembered(&journal::read(&inputs.state())?);
         if memory.cut_over.is_none() {
-            return Ok(Later::default());
+            return Ok(PostCutoverVerification::default());
         }
         let there = |backup: &PathBuf| backup::of_synapse(backup).exists();
-        Ok(Later {
+        Ok(PostCutoverVerification {
             backup: memory.backup.filter(there),
             cut_over: memory.cut_over,
         })
