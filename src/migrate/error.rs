@@ -13,6 +13,9 @@ pub enum MigrateError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// Somebody asked to stop: Ctrl-C, or systemd.
+    #[error("interrupted")]
+    Interrupted,
     /// Something that is needed is not given.
     #[error("{0}")]
     Missing(String),

@@ -21,7 +21,7 @@ use crate::migrate::{
         tables::wait_for_table_locks,
     },
     preflight::host::{self, Writes},
-    system::{signals::Interruptions, systemd::Component},
+    system::{signals::Signals, systemd::Component},
     verify::{Comparison, Report},
 };
 
@@ -93,7 +93,7 @@ pub struct Rehearsal {
 ///
 /// If a part of it fails, as it would in earnest.
 pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Event)) -> Result<Rehearsal, MigrateError> {
-    let mut interrupted = Interruptions::listen()?;
+    let mut signals = Signals::listen()?;
     host::make_sure_of_room(inputs, Writes::Rehearsal).await?;
     let directory = inputs.state().join("rehearsal");
     delete(&directory)?;
@@ -110,10 +110,8 @@ pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Event)) -> Result<Rehear
             return Err(error);
         }
     };
-    let rehearsed = tokio::select! {
-        rehearsed = on_scratch(inputs, &directory, &synapse.database, &mas.database, tell) => rehearsed,
-        () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),
-    };
+    let work = on_scratch(inputs, &directory, &synapse.database, &mas.database, tell);
+    let rehearsed = signals.run(work).await;
     let removed = (synapse.remove().await, mas.remove().await);
     delete(&directory)?;
     let rehearsed = rehearsed?;
@@ -222,7 +220,7 @@ async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), Mi
 pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(), MigrateError> {
     const DRY_RUN: &str = "dry-run";
     let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
-    let mut interrupted = Interruptions::listen()?;
+    let mut signals = Signals::listen()?;
     let mut journal = Journal::open(&inputs.state())?;
     let lent = match inputs.admin_database()? {
         Some(admin) => {
@@ -238,10 +236,7 @@ pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(),
     };
     let through = inputs.synapse_database_for_import()?;
     let mas_cli = MasCli::prepare(inputs, &through, None).await?;
-    let done = tokio::select! {
-        done = mas_cli.migrate(true, None, tell) => done,
-        () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),
-    };
+    let done = signals.run(mas_cli.migrate(true, None, tell)).await;
     if let Some((grant, admin)) = lent {
         grant.revoke(&admin).await?;
         journal.remember(DRY_RUN, |memory| memory.granted = false)?;

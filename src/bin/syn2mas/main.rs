@@ -185,7 +185,7 @@ struct Migrate {
 #[tokio::main]
 async fn main() -> ExitCode {
     logging::begin(LevelFilter::ERROR);
-    match run(Cli::parse()).await {
+    match Box::pin(run(Cli::parse())).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("syn2mas: {error:#}");

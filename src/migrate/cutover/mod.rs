@@ -24,7 +24,7 @@ use crate::migrate::{
     postgres::{backup::BackupScope, connection::Database},
     preflight::finding::Finding,
     system::{
-        signals::Interruptions,
+        signals::Signals,
         systemd::{Component, Services},
     },
     verify::Report,
@@ -300,16 +300,12 @@ impl<'a> Migration<'a> {
     }
 
     async fn run(&mut self, steps: &[Step]) -> Result<Outcome, MigrateError> {
-        let mut interrupted = Interruptions::listen()?;
+        let mut signals = Signals::listen()?;
         for step in steps {
             let step = *step;
             (self.tell)(Event::Begun(step));
             let begun = Instant::now();
-            let done = tokio::select! {
-                done = self.written_down(step) => done,
-                () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),
-            };
-            match done {
+            match signals.run(self.written_down(step)).await {
                 Ok(StepOutcome::Blocked(findings)) => return Ok(Outcome::Blocked(findings)),
                 Ok(StepOutcome::Done(said)) => {
                     let took = begun.elapsed();

@@ -17,7 +17,7 @@ use crate::migrate::{
     journal::{self, StepStatus},
     postgres::{backup, role_grant::Grant},
     system::{
-        signals::Interruptions,
+        signals::Signals,
         systemd::{self, Component},
     },
 };
@@ -239,7 +239,7 @@ impl Migration<'_> {
 
     /// Everything is decided: nothing here may be left half done.
     pub(super) async fn finish_rolling_back(&mut self) -> Result<(), MigrateError> {
-        let _deaf = Interruptions::listen()?;
+        let _deaf = Signals::listen()?;
         if self.journal.memory.rolling_back
             && let Err(error) = self.leave_mas().await
         {

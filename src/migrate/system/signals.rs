@@ -1,17 +1,19 @@
 //! Requests to stop, from a terminal or from systemd.
 
+use std::future::Future;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::migrate::MigrateError;
 
 /// Hears requests to stop. While it exists, they do nothing by themselves.
 #[derive(Debug)]
-pub struct Interruptions {
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Interruptions {
+impl Signals {
     /// Begins to listen.
     ///
     /// # Errors
@@ -23,17 +25,25 @@ impl Interruptions {
                 MigrateError::Missing(format!("signals cannot be listened to: {error}"))
             })
         };
-        Ok(Interruptions {
+        Ok(Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
         })
     }
 
-    /// Waits for the next one.
-    pub async fn next(&mut self) {
+    /// Does some work until it is done, or until the next request to stop. Then the work is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrateError::Interrupted`], and what the work fails with.
+    pub async fn run<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, MigrateError>>,
+    ) -> Result<T, MigrateError> {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            done = work => done,
+            _ = self.interrupt.recv() => Err(MigrateError::Interrupted),
+            _ = self.terminate.recv() => Err(MigrateError::Interrupted),
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::migrate::{
     inputs::{Inputs, Provider},
     journal,
     postgres::{backup, connection::Database},
-    system::signals::Interruptions,
+    system::signals::Signals,
 };
 
 /// How many rows a bucket has about.
@@ -327,7 +327,7 @@ impl PostCutoverVerification {
                 .run(&inputs.synapse_database()?, &mas, tell)
                 .await;
         };
-        let mut interrupted = Interruptions::listen()?;
+        let mut signals = Signals::listen()?;
         let scratch = inputs
             .scratch("the backup of Synapse's database", "syn2mas_backup")
             .await?;
@@ -335,10 +335,7 @@ impl PostCutoverVerification {
             backup::restore_synapse(&inputs.postgresql(), backup, &scratch.database).await?;
             comparison.run(&scratch.database, &mas, tell).await
         };
-        let compared = tokio::select! {
-            compared = compared => compared,
-            () = interrupted.next() => Err(MigrateError::Missing("interrupted".to_owned())),
-        };
+        let compared = signals.run(compared).await;
         scratch.remove().await?;
         compared
     }
