@@ -21,7 +21,7 @@ use mas2nix::{
         secrets, transient_unit,
         users::{self, Done},
     },
-    util::logging,
+    util::{error_text, logging},
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -128,7 +128,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("mas-service: {error:#}");
+            eprintln!("mas-service: {}", error_text::with_causes(&error));
             ExitCode::from(FAILED)
         }
     }

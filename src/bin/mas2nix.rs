@@ -23,7 +23,7 @@ use mas2nix::{
         check::{self, Problem, Severity},
     },
     schema::NEWEST,
-    util::logging,
+    util::{error_text, logging},
 };
 use semver::Version;
 use tracing_subscriber::filter::LevelFilter;
@@ -154,7 +154,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mas2nix: {error:#}");
+            eprintln!("mas2nix: {}", error_text::with_causes(&error));
             ExitCode::from(USAGE)
         }
     }

@@ -195,7 +195,7 @@ impl Inputs {
     pub fn synapse(&self) -> Result<synapse_config::Config, MigrateError> {
         if self.synapse_config.is_empty() {
             return Err(MigrateError::Missing(
-                "name Synapse's configuration with `--synapse-config`".to_owned(),
+                "No Synapse configuration: pass `--synapse-config FILE`".to_owned(),
             ));
         }
         // The overlay is no part of what Synapse was before.
@@ -216,7 +216,7 @@ impl Inputs {
     pub fn mas(&self) -> Result<Value, MigrateError> {
         if self.mas_config.is_empty() {
             return Err(MigrateError::Missing(
-                "name MAS's configuration with `--mas-config`".to_owned(),
+                "No MAS configuration: pass `--mas-config FILE`".to_owned(),
             ));
         }
         let loaded = MergedConfig::files(&self.mas_config).map_err(|error| match error {

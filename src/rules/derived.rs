@@ -79,7 +79,7 @@ fn presence(place: &Place, section: &Section, name: &str, node: &Node) -> Vec<Ru
             "required",
             name,
             place.within(missing(&at)),
-            "this option has to be there",
+            "required option missing",
             "Set it.",
         ));
     }

@@ -72,8 +72,8 @@ lib.concatLists [
           && client ? jwks_uri
         )
       )
-      (refuse "${at}.client_id" "this option has to be there. Set it." (!(client ? client_id)))
-      (refuse "${at}.client_auth_method" "this option has to be there. Set it." (
+      (refuse "${at}.client_id" "required option missing. Set it." (!(client ? client_id)))
+      (refuse "${at}.client_auth_method" "required option missing. Set it." (
         !(client ? client_auth_method)
       ))
       (refuse "${at}.client_name" "this option needs MAS 0.16.0 or newer. Remove it, or use a newer MAS."
@@ -86,12 +86,12 @@ lib.concatLists [
         "this option needs MAS 1.0.0 or newer. Remove it, or use a newer MAS."
         (older "1.0.0" && client ? client_secret_file)
       )
-      (refuse "${at}.jwks.keys" "this option has to be there. Set it." (
+      (refuse "${at}.jwks.keys" "required option missing. Set it." (
         client ? jwks && !(client ? jwks.keys)
       ))
       (each "${at}.jwks.keys" (client.jwks.keys or [ ]) (
         at: key: earlier: [
-          (refuse "${at}.kty" "this option has to be there. Set it." (!(key ? kty)))
+          (refuse "${at}.kty" "required option missing. Set it." (!(key ? kty)))
           (refuse "${at}.n" "this option belongs to `kty` \"RSA\". Remove it, or change `kty`." (
             key ? kty && (key.kty or null) != "RSA" && key ? n
           ))

@@ -10,8 +10,8 @@ let
   inherit (rules) refuse;
 in
 lib.concatLists [
-  (refuse "matrix" "this option has to be there. Set it." (complete && !(settings ? matrix)))
-  (refuse "secrets" "this option has to be there. Set it." (complete && !(settings ? secrets)))
+  (refuse "matrix" "required option missing. Set it." (complete && !(settings ? matrix)))
+  (refuse "secrets" "required option missing. Set it." (complete && !(settings ? secrets)))
   (lib.optionals (settings ? http) (import ./http.nix arguments))
   (lib.optionals (settings ? matrix) (import ./matrix.nix arguments))
   (lib.optionals (settings ? secrets) (import ./secrets.nix arguments))

@@ -80,7 +80,7 @@ lib.concatLists [
       && !(matches formats.mailbox (settings.email.reply_to or null))
     )
   )
-  (refuse "email.transport" "this option has to be there. Set it." (
+  (refuse "email.transport" "required option missing. Set it." (
     settings ? email && (complete && !(settings ? email.transport))
   ))
   (refuse "email.password_file"

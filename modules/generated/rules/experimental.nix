@@ -28,7 +28,7 @@ lib.concatLists [
     "this option needs MAS 0.14.0 or newer. Remove it, or use a newer MAS."
     (older "0.14.0" && settings ? experimental.inactive_session_expiration)
   )
-  (refuse "experimental.inactive_session_expiration.ttl" "this option has to be there. Set it." (
+  (refuse "experimental.inactive_session_expiration.ttl" "required option missing. Set it." (
     settings ? experimental.inactive_session_expiration
     && (complete && !(settings ? experimental.inactive_session_expiration.ttl))
   ))
@@ -40,11 +40,11 @@ lib.concatLists [
     "this option needs MAS 1.8.0 or newer. Remove it, or use a newer MAS."
     (older "1.8.0" && settings ? experimental.session_limit)
   )
-  (refuse "experimental.session_limit.soft_limit" "this option has to be there. Set it." (
+  (refuse "experimental.session_limit.soft_limit" "required option missing. Set it." (
     settings ? experimental.session_limit
     && (complete && !(settings ? experimental.session_limit.soft_limit))
   ))
-  (refuse "experimental.session_limit.hard_limit" "this option has to be there. Set it." (
+  (refuse "experimental.session_limit.hard_limit" "required option missing. Set it." (
     settings ? experimental.session_limit
     && (complete && !(settings ? experimental.session_limit.hard_limit))
   ))

@@ -32,7 +32,7 @@ lib.concatLists [
     "this names all addresses of a host, and clients such as Element X do not find MAS by it. Give the public address of MAS, for instance \"https://auth.example.com/\"."
     (matches formats.wildcardUrl (settings.http.issuer or null))
   )
-  (refuse "http.public_base" "this option has to be there. Set it." (
+  (refuse "http.public_base" "required option missing. Set it." (
     settings ? http && (complete && !(settings ? http.public_base))
   ))
   (each "http.listeners" (settings.http.listeners or [ ]) (
@@ -62,11 +62,11 @@ lib.concatLists [
         "`password` and `password_file` exclude each other. Keep one of the two."
         (listener ? tls.password && listener ? tls.password_file)
       )
-      (refuse "${at}.resources" "this option has to be there. Set it." (!(listener ? resources)))
-      (refuse "${at}.binds" "this option has to be there. Set it." (!(listener ? binds)))
+      (refuse "${at}.resources" "required option missing. Set it." (!(listener ? resources)))
+      (refuse "${at}.binds" "required option missing. Set it." (!(listener ? binds)))
       (each "${at}.resources" (listener.resources or [ ]) (
         at: resource: earlier: [
-          (refuse "${at}.name" "this option has to be there. Set it." (!(resource ? name)))
+          (refuse "${at}.name" "required option missing. Set it." (!(resource ? name)))
           (refuse "${at}.name" "this value needs MAS 0.10.0 or newer. Choose another one, or use a newer MAS."
             (older "0.10.0" && (resource.name or null) == "adminapi")
           )

@@ -30,8 +30,8 @@ lib.concatLists [
         "another scheme has this version already. Give every scheme a version of its own; the highest one hashes new passwords."
         (builtins.any (other: (other.version or null) == (scheme.version or null)) earlier)
       )
-      (refuse "${at}.version" "this option has to be there. Set it." (!(scheme ? version)))
-      (refuse "${at}.algorithm" "this option has to be there. Set it." (!(scheme ? algorithm)))
+      (refuse "${at}.version" "required option missing. Set it." (!(scheme ? version)))
+      (refuse "${at}.algorithm" "required option missing. Set it." (!(scheme ? algorithm)))
       (refuse "${at}.unicode_normalization"
         "this option needs MAS 0.17.0 or newer. Remove it, or use a newer MAS."
         (older "0.17.0" && scheme ? unicode_normalization)

@@ -107,46 +107,43 @@ lib.concatLists [
   (refuse "rate_limiting" "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS." (
     older "0.10.0" && settings ? rate_limiting
   ))
-  (refuse "rate_limiting.account_recovery.per_ip.burst" "this option has to be there. Set it." (
+  (refuse "rate_limiting.account_recovery.per_ip.burst" "required option missing. Set it." (
     settings ? rate_limiting.account_recovery.per_ip
     && (complete && !(settings ? rate_limiting.account_recovery.per_ip.burst))
   ))
-  (refuse "rate_limiting.account_recovery.per_ip.per_second" "this option has to be there. Set it." (
+  (refuse "rate_limiting.account_recovery.per_ip.per_second" "required option missing. Set it." (
     settings ? rate_limiting.account_recovery.per_ip
     && (complete && !(settings ? rate_limiting.account_recovery.per_ip.per_second))
   ))
-  (refuse "rate_limiting.account_recovery.per_address.burst" "this option has to be there. Set it." (
+  (refuse "rate_limiting.account_recovery.per_address.burst" "required option missing. Set it." (
     settings ? rate_limiting.account_recovery.per_address
     && (complete && !(settings ? rate_limiting.account_recovery.per_address.burst))
   ))
-  (refuse "rate_limiting.account_recovery.per_address.per_second"
-    "this option has to be there. Set it."
-    (
-      settings ? rate_limiting.account_recovery.per_address
-      && (complete && !(settings ? rate_limiting.account_recovery.per_address.per_second))
-    )
-  )
-  (refuse "rate_limiting.login.per_ip.burst" "this option has to be there. Set it." (
+  (refuse "rate_limiting.account_recovery.per_address.per_second" "required option missing. Set it." (
+    settings ? rate_limiting.account_recovery.per_address
+    && (complete && !(settings ? rate_limiting.account_recovery.per_address.per_second))
+  ))
+  (refuse "rate_limiting.login.per_ip.burst" "required option missing. Set it." (
     settings ? rate_limiting.login.per_ip
     && (complete && !(settings ? rate_limiting.login.per_ip.burst))
   ))
-  (refuse "rate_limiting.login.per_ip.per_second" "this option has to be there. Set it." (
+  (refuse "rate_limiting.login.per_ip.per_second" "required option missing. Set it." (
     settings ? rate_limiting.login.per_ip
     && (complete && !(settings ? rate_limiting.login.per_ip.per_second))
   ))
-  (refuse "rate_limiting.login.per_account.burst" "this option has to be there. Set it." (
+  (refuse "rate_limiting.login.per_account.burst" "required option missing. Set it." (
     settings ? rate_limiting.login.per_account
     && (complete && !(settings ? rate_limiting.login.per_account.burst))
   ))
-  (refuse "rate_limiting.login.per_account.per_second" "this option has to be there. Set it." (
+  (refuse "rate_limiting.login.per_account.per_second" "required option missing. Set it." (
     settings ? rate_limiting.login.per_account
     && (complete && !(settings ? rate_limiting.login.per_account.per_second))
   ))
-  (refuse "rate_limiting.registration.burst" "this option has to be there. Set it." (
+  (refuse "rate_limiting.registration.burst" "required option missing. Set it." (
     settings ? rate_limiting.registration
     && (complete && !(settings ? rate_limiting.registration.burst))
   ))
-  (refuse "rate_limiting.registration.per_second" "this option has to be there. Set it." (
+  (refuse "rate_limiting.registration.per_second" "required option missing. Set it." (
     settings ? rate_limiting.registration
     && (complete && !(settings ? rate_limiting.registration.per_second))
   ))
@@ -154,54 +151,48 @@ lib.concatLists [
     "this option needs MAS 0.13.0 or newer. Remove it, or use a newer MAS."
     (older "0.13.0" && settings ? rate_limiting.email_authentication)
   )
-  (refuse "rate_limiting.email_authentication.per_ip.burst" "this option has to be there. Set it." (
+  (refuse "rate_limiting.email_authentication.per_ip.burst" "required option missing. Set it." (
     settings ? rate_limiting.email_authentication.per_ip
     && (complete && !(settings ? rate_limiting.email_authentication.per_ip.burst))
   ))
-  (refuse "rate_limiting.email_authentication.per_ip.per_second"
-    "this option has to be there. Set it."
-    (
-      settings ? rate_limiting.email_authentication.per_ip
-      && (complete && !(settings ? rate_limiting.email_authentication.per_ip.per_second))
-    )
-  )
-  (refuse "rate_limiting.email_authentication.per_address.burst"
-    "this option has to be there. Set it."
-    (
-      settings ? rate_limiting.email_authentication.per_address
-      && (complete && !(settings ? rate_limiting.email_authentication.per_address.burst))
-    )
-  )
+  (refuse "rate_limiting.email_authentication.per_ip.per_second" "required option missing. Set it." (
+    settings ? rate_limiting.email_authentication.per_ip
+    && (complete && !(settings ? rate_limiting.email_authentication.per_ip.per_second))
+  ))
+  (refuse "rate_limiting.email_authentication.per_address.burst" "required option missing. Set it." (
+    settings ? rate_limiting.email_authentication.per_address
+    && (complete && !(settings ? rate_limiting.email_authentication.per_address.burst))
+  ))
   (refuse "rate_limiting.email_authentication.per_address.per_second"
-    "this option has to be there. Set it."
+    "required option missing. Set it."
     (
       settings ? rate_limiting.email_authentication.per_address
       && (complete && !(settings ? rate_limiting.email_authentication.per_address.per_second))
     )
   )
   (refuse "rate_limiting.email_authentication.emails_per_session.burst"
-    "this option has to be there. Set it."
+    "required option missing. Set it."
     (
       settings ? rate_limiting.email_authentication.emails_per_session
       && (complete && !(settings ? rate_limiting.email_authentication.emails_per_session.burst))
     )
   )
   (refuse "rate_limiting.email_authentication.emails_per_session.per_second"
-    "this option has to be there. Set it."
+    "required option missing. Set it."
     (
       settings ? rate_limiting.email_authentication.emails_per_session
       && (complete && !(settings ? rate_limiting.email_authentication.emails_per_session.per_second))
     )
   )
   (refuse "rate_limiting.email_authentication.attempt_per_session.burst"
-    "this option has to be there. Set it."
+    "required option missing. Set it."
     (
       settings ? rate_limiting.email_authentication.attempt_per_session
       && (complete && !(settings ? rate_limiting.email_authentication.attempt_per_session.burst))
     )
   )
   (refuse "rate_limiting.email_authentication.attempt_per_session.per_second"
-    "this option has to be there. Set it."
+    "required option missing. Set it."
     (
       settings ? rate_limiting.email_authentication.attempt_per_session
       && (complete && !(settings ? rate_limiting.email_authentication.attempt_per_session.per_second))

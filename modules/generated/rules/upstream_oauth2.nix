@@ -16,7 +16,7 @@ let
     ;
 in
 lib.concatLists [
-  (refuse "upstream_oauth2.providers" "this option has to be there. Set it." (
+  (refuse "upstream_oauth2.providers" "required option missing. Set it." (
     settings ? upstream_oauth2 && (complete && !(settings ? upstream_oauth2.providers))
   ))
   (each "upstream_oauth2.providers" (settings.upstream_oauth2.providers or [ ]) (
@@ -146,7 +146,7 @@ lib.concatLists [
           && matches formats.openidScope (provider.scope or "openid")
         )
       )
-      (refuse "${at}.id" "this option has to be there. Set it." (!(provider ? id)))
+      (refuse "${at}.id" "required option missing. Set it." (!(provider ? id)))
       (refuse "${at}.enabled" "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS." (
         older "0.10.0" && provider ? enabled
       ))
@@ -157,12 +157,12 @@ lib.concatLists [
       (refuse "${at}.issuer" "MAS before 0.13.0 needs this option. Set it, or use a newer MAS." (
         older "0.13.0" && !(provider ? issuer)
       ))
-      (refuse "${at}.client_id" "this option has to be there. Set it." (!(provider ? client_id)))
+      (refuse "${at}.client_id" "required option missing. Set it." (!(provider ? client_id)))
       (refuse "${at}.client_secret_file"
         "this option needs MAS 1.7.0 or newer. Remove it, or use a newer MAS."
         (older "1.7.0" && provider ? client_secret_file)
       )
-      (refuse "${at}.token_endpoint_auth_method" "this option has to be there. Set it." (
+      (refuse "${at}.token_endpoint_auth_method" "required option missing. Set it." (
         !(provider ? token_endpoint_auth_method)
       ))
       (refuse "${at}.token_endpoint_auth_method"
@@ -181,10 +181,10 @@ lib.concatLists [
         "this option needs MAS 0.16.0 or newer. Remove it, or use a newer MAS."
         (older "0.16.0" && provider ? sign_in_with_apple.private_key_file)
       )
-      (refuse "${at}.sign_in_with_apple.team_id" "this option has to be there. Set it." (
+      (refuse "${at}.sign_in_with_apple.team_id" "required option missing. Set it." (
         provider ? sign_in_with_apple && !(provider ? sign_in_with_apple.team_id)
       ))
-      (refuse "${at}.sign_in_with_apple.key_id" "this option has to be there. Set it." (
+      (refuse "${at}.sign_in_with_apple.key_id" "required option missing. Set it." (
         provider ? sign_in_with_apple && !(provider ? sign_in_with_apple.key_id)
       ))
       (refuse "${at}.token_endpoint_auth_signing_alg"

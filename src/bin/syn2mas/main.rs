@@ -27,7 +27,7 @@ use mas2nix::{
         translate::{self, Translation},
         verify::{self, Report},
     },
-    util::{logging, yaml},
+    util::{error_text, logging, yaml},
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -188,7 +188,7 @@ async fn main() -> ExitCode {
     match Box::pin(run(Cli::parse())).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("syn2mas: {error:#}");
+            eprintln!("syn2mas: {}", error_text::with_causes(&error));
             ExitCode::from(FAILED)
         }
     }
@@ -331,7 +331,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
 /// Shows what is about to happen, and asks.
 fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
     if !io::stdin().is_terminal() {
-        bail!("nobody is here to be asked. Give `--yes`, if this is to be done");
+        bail!("not a terminal: pass `--yes` to confirm");
     }
     let mut out = io::stderr().lock();
     output::findings(&mut out, findings)?;

@@ -48,10 +48,10 @@ fn wrapped(text: &str, begin: &str) -> String {
 /// Says what a step does, before it does it.
 fn title(step: Step) -> &'static str {
     match step {
-        Step::Inspect => "looking for what stands in the way",
+        Step::Inspect => "looking for blockers",
         Step::Stop => "stopping MAS and Synapse",
         Step::BackUp => "backing up",
-        Step::Grant => "lending MAS's role Synapse's",
+        Step::Grant => "granting MAS's role Synapse's role",
         Step::Import => "importing",
         Step::Verify => "comparing both databases",
         Step::Switch => "turning the delegation on",
@@ -184,7 +184,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         ),
         Outcome::Blocked(found) => {
             findings(out, found)?;
-            writeln!(out, "Something stands in the way. Nothing was done.")
+            writeln!(out, "There are blockers. Nothing was done.")
         }
         Outcome::RolledBack => writeln!(
             out,

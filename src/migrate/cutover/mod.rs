@@ -230,7 +230,7 @@ impl<'a> Migration<'a> {
             units(Component::Synapse)
         };
         let mut plan = vec![
-            "look for what stands in the way".to_owned(),
+            "look for blockers".to_owned(),
             format!(
                 "stop {} {stopped}, and keep them down",
                 units(Component::Mas)
@@ -243,7 +243,7 @@ impl<'a> Migration<'a> {
             ),
         ];
         if self.admin.is_some() {
-            plan.push("lend MAS's role Synapse's, until the end".to_owned());
+            plan.push("grant MAS's role Synapse's role until the end".to_owned());
         }
         plan.push(format!(
             "import from {} into {} with mas-cli",

@@ -44,7 +44,7 @@ impl Migration<'_> {
                 for switch in self.switches() {
                     switch.content()?;
                 }
-                format!("{} findings, none in the way", findings.len())
+                format!("{} findings, no blocker", findings.len())
             }
             Step::Stop => self.stop().await?,
             Step::BackUp => self.back_up().await?,
@@ -218,7 +218,7 @@ impl Migration<'_> {
             let mas_cli = MasCli::prepare(self.inputs, &self.synapse, None).await?;
             let patience = Duration::from_secs(30);
             let said = tokio::time::timeout(patience, mas_cli.doctor()).await;
-            said.unwrap_or_else(|_| Err(MigrateError::Missing("it takes too long".to_owned())))
+            said.unwrap_or_else(|_| Err(MigrateError::Missing("no answer within 30 s".to_owned())))
         };
         let said = said.await;
         match said {

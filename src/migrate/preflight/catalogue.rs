@@ -203,7 +203,7 @@ catalogue! {
             "The role may not lock these tables, which needs UPDATE besides SELECT. A rehearsal would not notice.",
             "GRANT SELECT, UPDATE ON users, user_threepids, user_external_ids, devices, access_tokens, refresh_tokens TO the role; or use Synapse's own.";
         NO_SUPERUSER: "no-superuser", Blocker,
-            "The role of `--admin-database-uri` is no superuser, so it cannot lend MAS's role Synapse's.",
+            "The role of `--admin-database-uri` is no superuser, so it cannot grant MAS's role Synapse's role.",
             "Name a superuser, or leave it out if Synapse's database takes a password.";
         VACUUM: "vacuum", Note,
             "These tables are being vacuumed. The import does not wait for that.",
