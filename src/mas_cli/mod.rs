@@ -1,3 +1,3 @@
-//! MAS's own program, `mas-cli`.
+//! Parsers for the output of `mas-cli`, MAS's command-line program.
 
 pub mod doctor;

@@ -35,7 +35,7 @@ pub fn socket() -> Unit {
                 "ListenStream",
                 vec![item(known("listen.public")), item(known("listen.internal"))],
             ),
-            // Without this, MAS accepts connections that have no request yet, and drops them if it then stops.
+            // Without this, MAS accepts connections without a request, and drops them if it then stops.
             entry("DeferAcceptSec", "5s"),
             entry("NoDelay", true),
             entry("SocketMode", "0666"),
