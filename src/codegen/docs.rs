@@ -144,7 +144,7 @@ pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
 ///
 /// # Errors
 ///
-/// If the template is wrong.
+/// If the template cannot be rendered, which is a bug.
 pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
     let all = entries(settings);
     let sections: Vec<_> = settings
@@ -174,7 +174,7 @@ pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
 ///
 /// # Errors
 ///
-/// If the template is wrong.
+/// If the template cannot be rendered, which is a bug.
 pub fn module(module: &Node) -> Result<String, minijinja::Error> {
     let entries: Vec<_> = entries(module)
         .iter()
@@ -195,7 +195,7 @@ pub fn module(module: &Node) -> Result<String, minijinja::Error> {
 ///
 /// # Errors
 ///
-/// If the template is wrong.
+/// If the template cannot be rendered, which is a bug.
 pub fn findings(chapters: impl Serialize) -> Result<String, minijinja::Error> {
     render(
         include_str!("templates/findings.md.j2"),

@@ -39,7 +39,8 @@ pub struct Context {
 ///
 /// # Errors
 ///
-/// If the options, or the settings in them, have problems. The list contains all of them.
+/// If options have the wrong structure: all such problems. Otherwise, if the options or the settings in
+/// them break rules: all problems and warnings.
 pub fn context(
     given: &MergedConfig,
     version: &Version,

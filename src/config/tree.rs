@@ -20,7 +20,7 @@ use crate::schema::{
 pub struct Node {
     /// The type of its values.
     pub shape: Shape,
-    /// What it does, and when to change it.
+    /// Its purpose, and when to change it.
     pub description: String,
     /// Whether MAS accepts `null` as its value.
     pub nullable: bool,
@@ -79,7 +79,7 @@ pub enum Shape {
         /// The largest allowed value.
         max: i128,
     },
-    /// A number.
+    /// A number, possibly with a fraction.
     Number {
         /// Its JSON schema format, such as `double`.
         format: String,
@@ -88,7 +88,7 @@ pub enum Shape {
         /// The largest allowed value.
         max: Option<f64>,
     },
-    /// Text.
+    /// A text, possibly of a given format.
     Text {
         /// The format that the text must have.
         format: Option<&'static Format>,
@@ -136,7 +136,7 @@ pub enum Union {
     Forms(Vec<Form>),
 }
 
-/// One form of a section.
+/// One of the alternative forms of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form {
     /// The names of the options that the form allows.

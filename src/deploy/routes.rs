@@ -64,7 +64,7 @@ pub enum Target {
     Nobody,
 }
 
-/// All sites.
+/// The virtual hosts: of MAS, of Synapse, and of the Matrix server name for the well-known documents.
 #[must_use]
 pub fn sites() -> Vec<Site> {
     vec![

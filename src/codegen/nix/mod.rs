@@ -119,7 +119,7 @@ pub fn value(value: &Value) -> String {
     }
 }
 
-/// A Nix binding `name = value;`. A value with one attribute is written as `name.attribute = …;`.
+/// A Nix binding `name = value;`. A value with one attribute is written as `name.attribute = value;`.
 fn binding(path: &str, value: &Value) -> String {
     match value
         .as_object()

@@ -139,7 +139,7 @@ impl Options {
     }
 }
 
-/// The options that the module declares by hand, because they are packages or depend on other generated
+/// The options that the module declares by hand, because they are packages or come from other generated
 /// files.
 const BY_HAND: &[&str] = &[
     "enable",

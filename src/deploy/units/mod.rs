@@ -129,7 +129,7 @@ pub fn all() -> Vec<Unit> {
     .collect()
 }
 
-/// Lines for systemd-tmpfiles (tmpfiles.d(5)).
+/// Lines of tmpfiles.d(5): the directories of secrets and of the migration, and the cutover files.
 #[must_use]
 pub fn tmpfiles() -> Vec<Item> {
     let migrating = || enabled("migration.enable");
