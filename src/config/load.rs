@@ -46,7 +46,8 @@ impl MergedConfig {
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, is neither YAML nor JSON, or is not a map at the top level. An empty file is fine.
+    /// If a file cannot be read, is neither YAML nor JSON, or is not a map at the top level. An empty
+    /// file is accepted.
     pub fn files(files: &[PathBuf]) -> Result<Self, LoadError> {
         let mut loaded = MergedConfig {
             value: Value::Object(Map::new()),

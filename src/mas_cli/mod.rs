@@ -1,3 +1,3 @@
-//! Parsers for the output of `mas-cli`, MAS's command-line program.
+//! The interface to `mas-cli`, MAS's command-line program.
 
 pub mod doctor;
