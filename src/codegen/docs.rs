@@ -1,4 +1,4 @@
-//! What a person reads about the options.
+//! The option references, and the data behind `mas2nix options --json`.
 
 use minijinja::{Environment, context};
 use serde::Serialize;
@@ -10,43 +10,43 @@ use crate::{
     schema::OLDEST,
 };
 
-/// An option as the reference shows it, and as `mas2nix options --json` prints it.
+/// An option as shown in the reference and printed by `mas2nix options --json`.
 #[derive(Clone, Debug, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct Entry {
-    /// Path in MAS's configuration.
+    /// Its path in MAS's configuration.
     pub path: String,
-    /// NixOS option.
+    /// The name of the NixOS option.
     pub option: String,
-    /// What it takes, in words.
+    /// A description of the values it accepts.
     pub r#type: String,
-    /// What it does, as Markdown.
+    /// Its purpose, as Markdown.
     pub description: String,
-    /// The texts it takes, if it takes one of several.
+    /// The texts it accepts, if it accepts a fixed set.
     pub choices: Vec<String>,
-    /// Whether it has to be there when what contains it is there.
+    /// Whether it is required when its parent is present.
     pub required: bool,
-    /// Whether `null` is accepted.
+    /// Whether MAS accepts `null`.
     pub nullable: bool,
-    /// What MAS uses in its absence.
+    /// The value that MAS uses if the option is absent.
     pub default: Option<serde_json::Value>,
-    /// The same in words, where it is no constant.
+    /// The default in words, if it is not a constant.
     pub default_text: Option<String>,
-    /// A value to show.
+    /// An example value.
     pub example: Option<serde_json::Value>,
-    /// First MAS version that has it.
+    /// The first MAS version with this option.
     pub since: String,
-    /// First MAS version that no longer has it.
+    /// The first MAS version without it, if it was removed.
     pub removed: Option<String>,
-    /// Whether its value must never be seen.
+    /// Whether its value must never be shown.
     pub secret: bool,
-    /// The option that names a file with the value.
+    /// The option that names a file with the value instead, such as `client_secret_file`.
     pub file_option: Option<String>,
-    /// Whether it is a group of other options.
+    /// Whether it is a group of options.
     pub group: bool,
 }
 
-/// All options of a schema, in its order.
+/// All options of a schema, in schema order.
 #[must_use]
 pub fn entries(settings: &Node) -> Vec<Entry> {
     let nodes = settings.descendants();
@@ -60,7 +60,7 @@ pub fn entries(settings: &Node) -> Vec<Entry> {
                 settings.find(parent)
             };
             let section = parent.and_then(Node::section);
-            // An entry of a list is no option of the section around the list.
+            // A list entry is not an option of the section that contains the list.
             let section = section.filter(|section| section.get(name).is_some());
             entry(&path, node, section.map(|section| (section, name)))
         })
@@ -103,7 +103,7 @@ fn entry(path: &str, node: &Node, section: Option<(&Section, &str)>) -> Entry {
     }
 }
 
-/// An option's description with everything that follows from the schema, as Markdown.
+/// An option's description as Markdown, with choices, versions and other facts from the schema.
 #[must_use]
 pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
     let mut parts = vec![node.description.clone()];
@@ -140,11 +140,11 @@ pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
     parts.join("\n\n")
 }
 
-/// The option reference.
+/// The reference of MAS's options, as Markdown.
 ///
 /// # Errors
 ///
-/// If the template is wrong.
+/// If the template cannot be rendered, which is a bug.
 pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
     let all = entries(settings);
     let sections: Vec<_> = settings
@@ -170,11 +170,11 @@ pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
     )
 }
 
-/// The reference of the module's own options.
+/// The reference of the module's own options, as Markdown.
 ///
 /// # Errors
 ///
-/// If the template is wrong.
+/// If the template cannot be rendered, which is a bug.
 pub fn module(module: &Node) -> Result<String, minijinja::Error> {
     let entries: Vec<_> = entries(module)
         .iter()
@@ -191,11 +191,11 @@ pub fn module(module: &Node) -> Result<String, minijinja::Error> {
     render(include_str!("templates/module.md.j2"), context! { entries })
 }
 
-/// The reference of what can be found before a migration, by chapter.
+/// The reference of the findings of `syn2mas inspect`, by chapter, as Markdown.
 ///
 /// # Errors
 ///
-/// If the template is wrong.
+/// If the template cannot be rendered, which is a bug.
 pub fn findings(chapters: impl Serialize) -> Result<String, minijinja::Error> {
     render(
         include_str!("templates/findings.md.j2"),

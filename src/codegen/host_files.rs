@@ -1,5 +1,5 @@
-//! From the module's options to files for any host with systemd: units, users, MAS's
-//! configuration, Synapse's overlay, and includes for the reverse proxy.
+//! Writes the files for a host with systemd from the module's options: units, users, MAS's configuration,
+//! Synapse's overlay, and includes for the reverse proxy.
 
 use std::path::PathBuf;
 
@@ -25,21 +25,22 @@ use crate::{
     util::yaml,
 };
 
-/// The module's options with all their defaults, and what follows from them.
+/// The module's options with their defaults, and the values computed from them.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// Option values below their names; what is worked out from them below `computed`.
+    /// The option values by name; computed values are in `computed`.
     options: Value,
-    /// MAS's configuration, with the paths that the service will see.
+    /// MAS's configuration, with file paths as the service sees them.
     config: Value,
     version: Version,
 }
 
-/// Works out everything that the files depend on, with the warnings there are.
+/// Computes everything that the files need. Also returns warnings.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with the options or with the settings in them.
+/// If options have the wrong structure: all such problems. Otherwise, if the options or the settings in
+/// them break rules: all problems and warnings.
 pub fn context(
     given: &MergedConfig,
     version: &Version,
@@ -101,7 +102,7 @@ pub fn context(
     Ok((context, problems))
 }
 
-/// One value over another one: sections are merged, and lists are joined or replaced.
+/// Merges `above` over `below`: sections are merged, lists are joined or replaced.
 fn merged(below: Value, above: Value, join_lists: bool) -> Value {
     match (below, above) {
         (Value::Object(mut below), Value::Object(above)) => {
@@ -122,7 +123,7 @@ fn merged(below: Value, above: Value, join_lists: bool) -> Value {
     }
 }
 
-/// What the terms of units and other files find below `computed`.
+/// The values that terms of units and other files read from `computed`.
 fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
     let mut credentials = placed.credentials.clone();
     for (name, file) in options["credentials"].as_object().into_iter().flatten() {
@@ -180,8 +181,8 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
     merged(derived.clone(), own, false)
 }
 
-/// The file that MAS reads the shared secret from, which Synapse can read as well: for a credential, the
-/// file behind it, if `credentials` says which.
+/// The file from which MAS reads the shared secret, as Synapse sees it. For a credential, that is its
+/// source file, if `credentials` names one.
 fn shared_secret_file(options: &Value) -> Value {
     let file = &options["settings"]["matrix"]["secret_file"];
     let path = credentials::with_braces(file.as_str().unwrap_or_default());
@@ -191,7 +192,7 @@ fn shared_secret_file(options: &Value) -> Value {
     }
 }
 
-/// The units that MAS waits for: not Synapse's, which wait for MAS.
+/// The units that MAS waits for. Synapse's are excluded, because they wait for MAS.
 fn dependencies(options: &Value) -> Vec<Value> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut dependencies = list(&options["serviceDependencies"]);
@@ -207,7 +208,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// The options with the defaults of those that are absent; the settings stay as they are.
+/// Adds defaults for absent options. Settings are left alone.
 fn with_defaults(node: &Node, value: &Value) -> Value {
     let Shape::Section(section) = &node.shape else {
         return value.clone();
@@ -229,8 +230,8 @@ fn with_defaults(node: &Node, value: &Value) -> Value {
 }
 
 impl Context {
-    /// The files, each with its path from the root of the host's file system; none if MAS is not
-    /// enabled.
+    /// The files, each with its path relative to the root of the host's file system. Empty if MAS is
+    /// disabled.
     #[must_use]
     pub fn files(&self) -> Vec<Artifact> {
         let mut files = Vec::new();
@@ -341,7 +342,7 @@ impl Context {
         yaml::document(&self.scope().value_of(&section.into()))
     }
 
-    /// The text of a unit file, the directives of each section in alphabetical order.
+    /// The text of a unit file. The directives of each section are in alphabetical order.
     fn unit(&self, unit: &Unit) -> String {
         let wanted_by = crate::expr::entry("WantedBy", crate::expr::texts(&unit.wanted_by));
         let shared = unit.sandbox.iter().flat_map(|part| part.directives());
@@ -380,12 +381,12 @@ impl Context {
     }
 }
 
-/// The service's user and group (sysusers.d(5)).
+/// The sysusers.d(5) line for the service's user and group.
 fn sysusers() -> String {
     format!("u {NAME} - \"Matrix Authentication Service\" /var/lib/{NAME}\n")
 }
 
-/// The units to enable: those that something wants.
+/// The units to enable: those with a `WantedBy=`.
 #[must_use]
 pub fn enabled_units(files: &[Artifact]) -> Vec<String> {
     let wanted = units::all()

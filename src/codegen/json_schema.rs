@@ -1,10 +1,10 @@
-//! A JSON schema of MAS's configuration, stricter and more exact than upstream's: for editors.
+//! A JSON schema of MAS's configuration for editors. It is stricter than upstream's.
 
 use serde_json::{Map, Value, json};
 
 use crate::config::tree::{Node, Shape};
 
-/// The schema (draft 7) as text.
+/// The schema as JSON text (draft 7).
 #[must_use]
 pub fn text(settings: &Node) -> String {
     let mut schema = node(settings);

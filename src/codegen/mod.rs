@@ -1,4 +1,4 @@
-//! From the schema and its rules to the files that users evaluate and read.
+//! Compiles the schema and the rules to the files that Nix evaluates and users read.
 
 pub mod docs;
 pub mod host_files;
@@ -19,56 +19,56 @@ use crate::{
     util::atomic_write,
 };
 
-/// Where the generated Nix files lie. Nothing else belongs there.
+/// The directory of the generated Nix files. Any other file in it is removed.
 pub const GENERATED: &str = "modules/generated";
 
-/// A file that the compiler writes.
+/// A generated file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// Where it goes, from the root of the repository.
+    /// Its path, relative to the root of the repository.
     pub path: PathBuf,
-    /// What is in it.
+    /// Its full content.
     pub content: String,
 }
 
-/// A file that differs from what the compiler would write.
+/// A file that differs from its generated version.
 #[derive(Clone, Debug)]
 pub struct Stale {
-    /// Where it is, from the root of the repository.
+    /// Its path, relative to the root of the repository.
     pub path: PathBuf,
-    /// What would change, as a unified diff.
+    /// The change that would update it, as a unified diff.
     pub diff: String,
 }
 
-/// Why a file could not be compiled or written.
+/// Why a file could not be generated or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// What was generated is not Nix, which is a bug.
+    /// A generated file is not valid Nix, which is a bug.
     #[error("{path}: the generated file is not valid Nix: {reason}")]
     InvalidNix {
-        /// The artifact.
+        /// The path of the generated file.
         path: PathBuf,
-        /// What the parser or formatter said.
+        /// The message of the parser or formatter.
         reason: String,
     },
     /// A template failed, which is a bug.
     #[error("a documentation template failed: {0}")]
     Template(#[from] minijinja::Error),
-    /// Reading or writing failed.
+    /// Reading or writing a file failed.
     #[error("{path}: {source}")]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error from the operating system.
         source: io::Error,
     },
 }
 
-/// Everything the compiler writes.
+/// All generated files.
 ///
 /// # Errors
 ///
-/// Only if the compiler itself is wrong: see [`CompileError`].
+/// Only in case of a bug in the compiler: see [`CompileError`].
 pub fn artifacts(settings: &Node, rules: &[Rule]) -> Result<Vec<Artifact>, CompileError> {
     let mut artifacts = Vec::new();
     for (path, source) in nix::generated(settings, rules) {
@@ -91,16 +91,16 @@ pub fn artifacts(settings: &Node, rules: &[Rule]) -> Result<Vec<Artifact>, Compi
     Ok(artifacts)
 }
 
-/// A value in Nix, formatted like a file.
+/// A JSON value as formatted Nix.
 ///
 /// # Errors
 ///
-/// Only if the compiler itself is wrong.
+/// Only in case of a bug in the compiler.
 pub fn nix_value(value: &serde_json::Value) -> Result<String, CompileError> {
     format_nix(Path::new("value.nix"), &nix::value(value))
 }
 
-/// Parses and formats a Nix file.
+/// Formats a Nix file, after checking that it parses.
 fn format_nix(path: &Path, source: &str) -> Result<String, CompileError> {
     let invalid = |reason: String| CompileError::InvalidNix {
         path: path.to_owned(),
@@ -114,12 +114,12 @@ fn format_nix(path: &Path, source: &str) -> Result<String, CompileError> {
         .map_err(|error| invalid(nixfmt_rs::format_error(source, None, &error)))
 }
 
-/// Writes all artifacts below a directory, each file whole or not at all, and removes what an
-/// older compiler left in [`GENERATED`].
+/// Writes all artifacts below `out`, each atomically, and removes other files from [`GENERATED`]. Returns
+/// the paths of the changed files.
 ///
 /// # Errors
 ///
-/// If a file cannot be written or removed.
+/// If a file cannot be read, written or removed.
 pub fn write(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, CompileError> {
     let mut changed = Vec::new();
     for stale in stale(out, artifacts)? {
@@ -141,8 +141,8 @@ pub fn write(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Compile
     Ok(changed)
 }
 
-/// Writes all artifacts below a directory, each file whole or not at all; those below `bin` can be
-/// executed. Nothing else there is touched.
+/// Writes all artifacts below `out`, each atomically, and leaves other files alone. Files below `bin` are
+/// executable. Returns the paths of the changed files.
 ///
 /// # Errors
 ///
@@ -169,7 +169,7 @@ pub fn write_all(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Com
     Ok(changed)
 }
 
-/// The files below a directory that differ from the artifacts: changed, missing, or left over.
+/// The files below `out` that differ from the artifacts: changed, missing, or no longer generated.
 ///
 /// # Errors
 ///
@@ -212,7 +212,7 @@ fn read(path: &Path) -> Result<Option<String>, CompileError> {
     }
 }
 
-/// The files below a directory, from `root`.
+/// All files below a directory, with paths relative to `root`.
 fn present(root: &Path, directory: &Path) -> Result<Vec<PathBuf>, CompileError> {
     let failed = |source| CompileError::File {
         path: root.join(directory),

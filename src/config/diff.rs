@@ -1,4 +1,4 @@
-//! Comparing our schema with an upstream one, to keep up with MAS.
+//! Compares our schema with upstream's, to follow changes in MAS.
 
 use std::collections::BTreeMap;
 
@@ -11,21 +11,21 @@ use crate::config::tree::{Node, Shape};
 /// A difference between our schema and upstream's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// Where in the configuration.
+    /// The path of the option in the configuration.
     pub path: String,
     /// Which property differs: `path`, `type`, `null`, `choices`, `required`, `default`, `minimum`
     /// or `maximum`.
     pub what: String,
-    /// What our schema says.
+    /// The value in our schema.
     pub ours: Value,
-    /// What upstream's schema says.
+    /// The value in upstream's schema.
     pub upstream: Value,
 }
 
-/// What can be compared of an option.
+/// The properties of an option that are compared, by name: see [`Difference::what`].
 type Facts = BTreeMap<&'static str, Value>;
 
-/// Compares our tree, as it is for one MAS version, with upstream's.
+/// Compares our option tree, restricted to one version of MAS, with upstream's.
 #[must_use]
 pub fn compare(ours: &Node, upstream: &Node, version: &Version) -> Vec<Difference> {
     let ours = table(ours, |node| exists(node, version), version);
@@ -53,7 +53,7 @@ fn presence(path: &str, ours: bool) -> Difference {
 }
 
 fn facts_differ(path: &str, ours: &Facts, upstream: &Facts, version: &Version) -> Vec<Difference> {
-    // Upstream's schema did not state these before MAS 1.7.0.
+    // Before MAS 1.7.0, upstream's schema did not state these properties.
     let unsaid = |what: &str| {
         *version < Version::new(1, 7, 0) && matches!(what, "null" | "minimum" | "maximum")
     };
@@ -105,7 +105,7 @@ fn facts(node: &Node, version: &Version) -> Facts {
     ])
 }
 
-/// The default as upstream's schema would declare it.
+/// The default as upstream's schema would declare it; null if upstream declares none.
 fn declared_default(node: &Node) -> Value {
     if node.hidden_default {
         return Value::Null;

@@ -1,5 +1,5 @@
-//! Reading MAS's configuration files and merging them the way MAS does: maps merge, lists are
-//! joined, later scalars win.
+//! Reads MAS's configuration files and merges them as MAS does: maps are merged, lists are joined, and
+//! a later scalar replaces an earlier one.
 
 use std::{
     collections::BTreeMap,
@@ -11,42 +11,43 @@ use serde_yaml_ng::Value as Yaml;
 
 use crate::config::tree::join;
 
-/// Configuration files, merged.
+/// One or more configuration files, merged.
 #[derive(Clone, Debug, Default)]
 pub struct MergedConfig {
-    /// The configuration.
+    /// The merged configuration.
     pub value: Value,
-    /// Which file a path came from, for the topmost paths each file added.
+    /// The file that each path came from. Only the topmost paths that a file added are recorded.
     origins: BTreeMap<String, PathBuf>,
 }
 
-/// A file that is no configuration.
+/// Why a configuration file could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file cannot be read.
+    /// Reading the file failed.
     #[error("{file}: cannot be read: {source}")]
     Unreadable {
-        /// The file.
+        /// The path of the file.
         file: String,
-        /// Why.
+        /// The error from the operating system.
         source: std::io::Error,
     },
-    /// The file is not YAML, or holds what no configuration can hold.
+    /// The file is not YAML, or has content that no configuration can have.
     #[error("{file}: {reason}")]
     Invalid {
-        /// The file.
+        /// The path of the file.
         file: String,
-        /// Why.
+        /// What is wrong, in words.
         reason: String,
     },
 }
 
 impl MergedConfig {
-    /// Reads and merges files, in this order.
+    /// Reads the files and merges them in the given order.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, is not YAML (JSON is), or is no map.
+    /// If a file cannot be read, is neither YAML nor JSON, or is not a map at the top level. An empty
+    /// file is accepted.
     pub fn files(files: &[PathBuf]) -> Result<Self, LoadError> {
         let mut loaded = MergedConfig {
             value: Value::Object(Map::new()),
@@ -60,7 +61,7 @@ impl MergedConfig {
         Ok(loaded)
     }
 
-    /// The file that the option at a path came from.
+    /// The file that set the option at `path`.
     #[must_use]
     pub fn origin(&self, path: &str) -> Option<&Path> {
         let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
@@ -93,7 +94,7 @@ fn read(file: &Path) -> Result<Value, LoadError> {
     }
 }
 
-/// YAML in the form of JSON; an error names the path of what JSON cannot say.
+/// Converts YAML to JSON. The error names the path of a value that JSON cannot represent.
 fn json(yaml: Yaml, path: &str) -> Result<Value, String> {
     Ok(match yaml {
         Yaml::Null => Value::Null,

@@ -1,4 +1,4 @@
-//! A MAS configuration: which options there are, what files say, and how versions of MAS differ.
+//! A MAS configuration: the option tree, loading and merging of files, differences between MAS versions.
 
 pub mod diff;
 pub mod load;

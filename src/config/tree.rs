@@ -1,4 +1,4 @@
-//! The option tree: a JSON schema, read into the form that every other part of the program walks.
+//! The option tree: a JSON schema, read into the form that the rest of the program uses.
 //!
 //! The same reader takes our own schema (see [`crate::schema`] for its extension keywords) and
 //! upstream's `config.schema.json`, so that the two can be compared.
@@ -18,54 +18,54 @@ use crate::schema::{
     reason = "they are independent of each other"
 )]
 pub struct Node {
-    /// What values it takes.
+    /// The type of its values.
     pub shape: Shape,
-    /// What it does, and when to change it.
+    /// Its purpose, and when to change it.
     pub description: String,
-    /// Whether MAS accepts `null`.
+    /// Whether MAS accepts `null` as its value.
     pub nullable: bool,
-    /// What `null` means, where it is not the same as leaving the option out.
+    /// What `null` means, if that differs from leaving the option out.
     pub null_means: Option<String>,
-    /// Whether it has to be there when what contains it is there.
+    /// Whether it is required when its parent is present.
     pub required: bool,
-    /// MAS versions before this one need it.
+    /// MAS versions older than this one require it.
     pub required_before: Option<Version>,
-    /// What MAS uses in its absence.
+    /// The value that MAS uses if the option is absent.
     pub default: Option<Value>,
-    /// The same in words, where it is no constant.
+    /// The default in words, if it is not a constant.
     pub default_text: Option<String>,
-    /// Whether upstream's schema is silent about the default.
+    /// Whether upstream's schema leaves the default out.
     pub hidden_default: bool,
-    /// A value to show.
+    /// An example value for the documentation.
     pub example: Option<Value>,
-    /// First MAS version that has it.
+    /// The first MAS version with this option.
     pub since: Version,
-    /// First MAS version that no longer has it.
+    /// The first MAS version without it, if it was removed.
     pub removed: Option<Version>,
-    /// Whether its value must never be seen.
+    /// Whether its value must never be shown.
     pub secret: bool,
-    /// Whether it names a file of which MAS uses every byte.
+    /// Whether it names a file whose every byte counts for MAS, including a final newline.
     pub read_raw: bool,
-    /// Whether NixOS takes the empty text for leaving it out.
+    /// Whether the NixOS module treats an empty text as unset.
     pub unset_if_empty: bool,
-    /// The tag values it belongs to, in a section whose options depend on a tag; empty for all.
+    /// In a tagged section, the tag values for which the option is valid; empty means all.
     pub variants: Vec<Variant>,
-    /// What upstream's schema says instead.
+    /// Properties that upstream's schema states differently, from `x-upstream`.
     pub upstream: Map<String, Value>,
 }
 
-/// One of the tag values an option belongs to.
+/// A tag value for which an option is valid.
 #[derive(Clone, Debug)]
 pub struct Variant {
-    /// The tag's value.
+    /// The value of the tag option.
     pub tag: String,
-    /// Whether the option has to be there for this value.
+    /// Whether the option is required for this tag value.
     pub required: bool,
-    /// The values it takes there, if it takes one of several.
+    /// The texts it accepts for this tag value, if it accepts only some.
     pub choices: Vec<String>,
 }
 
-/// What values an option takes.
+/// The type of an option's values.
 #[derive(Clone, Debug)]
 pub enum Shape {
     /// `true` or `false`.
@@ -74,86 +74,86 @@ pub enum Shape {
     Integer {
         /// Its JSON schema format, such as `uint16`.
         format: String,
-        /// Smallest value.
+        /// The smallest allowed value.
         min: i128,
-        /// Largest value.
+        /// The largest allowed value.
         max: i128,
     },
-    /// A number.
+    /// A number, possibly with a fraction.
     Number {
         /// Its JSON schema format, such as `double`.
         format: String,
-        /// Smallest value.
+        /// The smallest allowed value.
         min: Option<f64>,
-        /// Largest value.
+        /// The largest allowed value.
         max: Option<f64>,
     },
-    /// Text.
+    /// A text, possibly of a given format.
     Text {
-        /// The form it must have.
+        /// The format that the text must have.
         format: Option<&'static Format>,
         /// Its JSON schema format, such as `uri`.
         json: Option<String>,
     },
-    /// One of several texts.
+    /// One of a fixed set of texts.
     Choice(Vec<Choice>),
-    /// Anything JSON can say.
+    /// Any JSON value.
     Any,
-    /// A list.
+    /// A list of entries of one type.
     List(Box<Node>),
-    /// Values under names of the user's choice.
+    /// A map with names of the user's choice.
     Map(Box<Node>),
-    /// Values under given names.
+    /// A map with fixed names.
     Section(Section),
 }
 
-/// One of the texts an option takes.
+/// One of the texts that an option accepts.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// The text.
+    /// The text, as it appears in the configuration.
     pub value: String,
-    /// What it means.
+    /// Its meaning, for the documentation.
     pub description: String,
-    /// First MAS version that knows it.
+    /// The first MAS version that accepts it.
     pub since: Version,
 }
 
-/// Options under given names.
+/// A group of options with fixed names.
 #[derive(Clone, Debug)]
 pub struct Section {
-    /// The options, in the order they are declared.
+    /// The options with their names, in declaration order.
     pub options: Vec<(String, Node)>,
-    /// How they depend on each other.
+    /// How the options depend on each other; `None` if they are independent.
     pub union: Option<Union>,
 }
 
 /// How the options of a section depend on each other.
 #[derive(Clone, Debug)]
 pub enum Union {
-    /// One option decides which of the others may be there.
+    /// One option, the tag, decides which of the others are valid. Holds the tag's name.
     Tagged(String),
     /// The section has one of several forms.
     Forms(Vec<Form>),
 }
 
-/// One form of a section.
+/// One of the alternative forms of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form {
-    /// The options of this form.
+    /// The names of the options that the form allows.
     pub options: Vec<String>,
-    /// Those that have to be there.
+    /// The names of the options that the form requires.
     pub required: Vec<String>,
 }
 
 impl Section {
-    /// The option of that name.
+    /// The option with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Node> {
         let found = self.options.iter().find(|(key, _)| key == name);
         found.map(|(_, node)| node)
     }
 
-    /// Whether the option has to be there whatever the others say: not only for some tag or form.
+    /// Whether the option is required in every case, not only for some tag value or form.
     #[must_use]
     pub fn requires(&self, name: &str) -> bool {
         let in_forms = matches!(self.union, Some(Union::Forms(_)));
@@ -161,7 +161,7 @@ impl Section {
         !in_forms && option.is_some_and(|option| option.required && option.variants.is_empty())
     }
 
-    /// The option that names a file with the value of `name`.
+    /// The option that names a file with the value of `name`: `name` followed by `_file`, if it exists.
     #[must_use]
     pub fn file_twin(&self, name: &str) -> Option<String> {
         let twin = format!("{name}_file");
@@ -170,7 +170,7 @@ impl Section {
 }
 
 impl Node {
-    /// The options in it, if it is a section.
+    /// The section, if this node is one.
     #[must_use]
     pub fn section(&self) -> Option<&Section> {
         match &self.shape {
@@ -179,8 +179,8 @@ impl Node {
         }
     }
 
-    /// Everything below it, with its path (`clients[].jwks.keys[].kty`), each group before its
-    /// options.
+    /// All nodes below this one with their paths, such as `clients[].jwks.keys[].kty`. Each group comes
+    /// before its options.
     #[must_use]
     pub fn descendants(&self) -> Vec<(String, &Node)> {
         let mut found = Vec::new();
@@ -196,7 +196,7 @@ impl Node {
         }
     }
 
-    /// What lies directly below it, each with the step that leads there: a name, `[]` or `*`.
+    /// The nodes directly below this one, each with its path step: a name, `[]` or `*`.
     fn children(&self) -> Vec<(String, &Node)> {
         match &self.shape {
             Shape::Section(section) => {
@@ -220,7 +220,7 @@ impl Node {
     }
 }
 
-/// A path continued by another one, either of them possibly empty.
+/// Joins two paths with a dot where one is needed. Either path may be empty.
 #[must_use]
 pub fn join(path: &str, step: &str) -> String {
     match (path, step) {
@@ -231,7 +231,7 @@ pub fn join(path: &str, step: &str) -> String {
     }
 }
 
-/// The steps of a path: names, `[]` and `*`.
+/// Splits a path into its steps: names, `[]` and `*`.
 pub fn steps(path: &str) -> impl Iterator<Item = &str> {
     path.split('.')
         .flat_map(|part| {
@@ -242,7 +242,7 @@ pub fn steps(path: &str) -> impl Iterator<Item = &str> {
         .filter(|step| !step.is_empty())
 }
 
-/// A JSON schema that is not of the form we can read.
+/// A JSON schema in a form that the reader does not support.
 #[derive(Debug, thiserror::Error)]
 #[error("{at}: {reason}")]
 pub struct SchemaError {
@@ -259,11 +259,11 @@ impl SchemaError {
     }
 }
 
-/// Reads upstream's JSON schema (draft 7 or newer, references within the document only).
+/// Reads upstream's JSON schema: draft 7 or newer, with references only within the document.
 ///
 /// # Errors
 ///
-/// Names the path in the configuration whose schema has a form this reader does not know.
+/// If the schema has an unsupported form. The error names the path in the configuration.
 pub fn read(schema: &Value) -> Result<Node, SchemaError> {
     let reader = Reader {
         root: schema,
@@ -272,21 +272,21 @@ pub fn read(schema: &Value) -> Result<Node, SchemaError> {
     reader.node(schema, "", &OLDEST)
 }
 
-/// The tree of [`crate::schema::Settings`].
+/// The option tree of [`crate::schema::Settings`].
 ///
 /// # Panics
 ///
-/// If the schema of our own types cannot be read, which the tests rule out.
+/// If the schema of our own types cannot be read. The tests rule that out.
 #[must_use]
 pub fn settings() -> Node {
     own::<crate::schema::Settings>()
 }
 
-/// The tree of [`crate::schema::module::Module`].
+/// The option tree of [`crate::schema::module::Module`].
 ///
 /// # Panics
 ///
-/// If the schema of our own types cannot be read, which the tests rule out.
+/// If the schema of our own types cannot be read. The tests rule that out.
 #[must_use]
 pub fn module() -> Node {
     own::<crate::schema::module::Module>()
@@ -304,8 +304,8 @@ fn own<T: schemars::JsonSchema>() -> Node {
 
 struct Reader<'a> {
     root: &'a Value,
-    /// Whether `null` among a schema's types says only that the option may be left out, as it does
-    /// for an `Option` of ours that has a default or holds a group.
+    /// Whether `null` among a schema's types means only that the option may be left out. In our own
+    /// schema it does, for an `Option` that has a default or holds a group.
     null_means_unset: bool,
 }
 
@@ -356,8 +356,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Follows references, unwraps single-element `allOf`, and takes `null` out of unions. What
-    /// stands beside a reference wins over what it refers to.
+    /// Follows references, unwraps an `allOf` with one element, and removes `null` from unions. Keywords
+    /// beside a reference override those of its target. The flag says whether `null` was removed.
     fn resolve(&self, schema: &Value) -> (Object, bool) {
         let mut schema = schema.as_object().cloned().unwrap_or_default();
         let mut null = false;
@@ -596,7 +596,7 @@ fn array<'a>(schema: &'a Object, key: &str) -> Option<&'a [Value]> {
     schema.get(key).and_then(Value::as_array).map(Vec::as_slice)
 }
 
-/// `base` with what `top` says on top; properties and required names of both.
+/// Lays `top` over `base`. `properties` and `required` are merged; other keywords are replaced.
 fn overlay(mut base: Object, top: Object) -> Object {
     for (key, value) in top {
         match (base.get_mut(&key), value) {
@@ -621,7 +621,7 @@ fn is_object_keyword(key: &str) -> bool {
     )
 }
 
-/// A text that an option takes, from the schema that describes it.
+/// Builds a [`Choice`] from its text and the schema that describes it.
 fn choice(value: &str, schema: &Object, parent: &Version) -> Choice {
     let text = |key: &str| schema.get(key).and_then(Value::as_str);
     let since = text("x-since").and_then(|version| Version::parse(version).ok());
@@ -632,7 +632,7 @@ fn choice(value: &str, schema: &Object, parent: &Version) -> Choice {
     }
 }
 
-/// What is left of an `anyOf` with `null` in it: the one other schema, if there is just one.
+/// The other schema in an `anyOf` of two, one of which is `null`.
 #[expect(clippy::option_option, reason = "outer: has null; inner: what is left")]
 fn without_null(schema: &Object) -> Option<Option<Value>> {
     let alternatives = array(schema, "anyOf")?;
@@ -644,7 +644,7 @@ fn without_null(schema: &Object) -> Option<Option<Value>> {
     }
 }
 
-/// The tag of a form: the one property that has to be a given text.
+/// The name and value of a form's tag: the one property that allows a single text only.
 fn tag(form: &Object) -> Option<(String, String)> {
     let properties = form.get("properties")?.as_object()?;
     properties.iter().find_map(|(name, schema)| {
@@ -670,7 +670,7 @@ fn merge_choices(into: &mut Node, from: Node) {
     }
 }
 
-/// The range of an integer type, Nix's own range taken into account.
+/// The range of an integer type, limited to what a Nix integer can hold (`i64`).
 fn integer_range(format: &str) -> (i128, i128) {
     match format {
         "uint8" => (0, u8::MAX.into()),
@@ -681,7 +681,7 @@ fn integer_range(format: &str) -> (i128, i128) {
     }
 }
 
-/// Doc comments are wrapped; descriptions are not. Paragraphs stay.
+/// Unwraps the lines of each paragraph: doc comments are wrapped, descriptions are not.
 fn one_line(text: &str) -> String {
     text.split("\n\n")
         .map(|paragraph| paragraph.lines().collect::<Vec<_>>().join(" "))

@@ -1,11 +1,12 @@
-//! Options that name files, made to work for a service that may not read them.
+//! Makes files that options name readable for the service.
 //!
-//! A file elsewhere becomes a systemd credential. Where MAS would take a final newline for a part
-//! of the secret, the service gets a copy without one. Both are known only when the service
-//! starts, so paths contain `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}` until then.
+//! A file outside of the service's own directories becomes a systemd credential. If MAS would take a
+//! final newline as part of the secret, the service gets a copy without it. Both directories are known
+//! only when the service starts. Until then, paths contain `${CREDENTIALS_DIRECTORY}` and
+//! `${RUNTIME_DIRECTORY}`.
 //!
-//! `modules/files.nix` does the same to NixOS's settings; `tests/module/render.rs` holds the two
-//! together.
+//! `modules/files.nix` does the same for settings on NixOS; `tests/module/render.rs` checks that the two
+//! agree.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +17,25 @@ use crate::config::tree::{Node, steps};
 /// An option that names a file or a directory.
 #[derive(Clone, Debug)]
 pub struct FileOption {
-    /// Its path, with `[]` for list entries.
+    /// The path of the option, with `[]` for list entries.
     pub path: String,
-    /// What MAS makes of the file.
+    /// How MAS reads the file.
     pub kind: Kind,
 }
 
-/// What MAS makes of a file.
+/// How MAS reads a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It ignores white space around what is in it.
+    /// MAS ignores white space around the content.
     Trimmed,
-    /// It uses every byte.
+    /// Every byte counts.
     Raw,
-    /// It reads every file in this directory.
+    /// MAS reads every file in this directory.
     Directory,
 }
 
 impl Kind {
-    /// What it is called in Nix and in the manifest.
+    /// The name in the generated Nix files and in the manifest.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -61,34 +62,34 @@ pub fn options(settings: &Node) -> Vec<FileOption> {
     files.collect()
 }
 
-/// Settings with the paths that the service will see, and how the files get there.
+/// Settings with the paths that the service sees, and how the files get there.
 #[derive(Clone, Debug, Default)]
 pub struct Placed {
-    /// The settings.
+    /// The settings with the new paths.
     pub settings: Value,
-    /// Credentials to load: the file of each name.
+    /// The credentials to load: the source file of each, by name.
     pub credentials: BTreeMap<String, String>,
-    /// Copies to make: `{"kind", "source", "target"}`.
+    /// The copies to make: objects with `kind`, `source` and `target`.
     pub copies: Vec<Value>,
 }
 
-/// Directories that the service reads by itself.
+/// Directories that the service can read directly.
 const OWN: &[&str] = &[
     "/var/lib/matrix-authentication-service/",
     "/run/matrix-authentication-service/",
 ];
 
-/// Where credentials are, in MAS's own unit and, by the variable, in every other one.
+/// Prefixes of credential paths: MAS's own unit has a fixed directory, the others use the variable.
 const CREDENTIALS: &[&str] = &["${CREDENTIALS_DIRECTORY}/", "/run/credentials/"];
 
-/// Whether the service can read this file by itself, as it is or as a credential that it has.
+/// Whether the service can read the path directly or as a credential that it already has.
 #[must_use]
 pub fn is_own(path: &str) -> bool {
     let prefixes = OWN.iter().chain(CREDENTIALS);
     prefixes.clone().any(|own| path.starts_with(own))
 }
 
-/// The name of the credential that a path stands for: `b` of `${CREDENTIALS_DIRECTORY}/b`, and of
+/// The name of the credential at a path: `b` for `${CREDENTIALS_DIRECTORY}/b` and for
 /// `/run/credentials/a.service/b`.
 #[must_use]
 pub fn credential(path: &str) -> Option<&str> {
@@ -100,7 +101,8 @@ pub fn credential(path: &str) -> Option<&str> {
     }
 }
 
-/// The path with its variable in the form that systemd replaces within a word.
+/// Rewrites `$CREDENTIALS_DIRECTORY/` to `${CREDENTIALS_DIRECTORY}/`: only this form is expanded by
+/// systemd within a word.
 #[must_use]
 pub fn with_braces(path: &str) -> String {
     path.replace("$CREDENTIALS_DIRECTORY/", "${CREDENTIALS_DIRECTORY}/")
@@ -110,7 +112,7 @@ fn is_credential(path: &str) -> bool {
     CREDENTIALS.iter().any(|own| path.starts_with(own))
 }
 
-/// Places the files that settings name.
+/// Decides how the service gets each file that the settings name.
 #[must_use]
 pub fn place(options: &[FileOption], settings: &Value) -> Placed {
     let mut placed = Placed {
@@ -151,7 +153,7 @@ pub fn place(options: &[FileOption], settings: &Value) -> Placed {
     placed
 }
 
-/// Visits the values of an option, each with its concrete path, list indices being steps too.
+/// Calls `visit` for every value of an option, with its path. List indices are steps of the path.
 fn walk(value: &mut Value, steps: &[&str], at: &str, visit: &mut impl FnMut(&str, &mut Value)) {
     let join = |step: &str| {
         if at.is_empty() {

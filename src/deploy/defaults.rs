@@ -1,4 +1,4 @@
-//! What follows from the module's options, where the user's settings are silent.
+//! Defaults computed from the module's options, for settings that the user leaves out.
 
 use serde_json::{Value, json};
 
@@ -11,8 +11,8 @@ use crate::{
     schema::format::{FILE_PATH, LOOPBACK, SOCKET_DATABASE_URI},
 };
 
-/// Default settings, whether MAS talks to this host only, which secrets are made on this host, and
-/// how the reverse proxies name MAS's public listener, over the module's options and the user's own
+/// The default settings, whether MAS connects only to this host, which secrets are generated, and how the
+/// reverse proxies address MAS's public listener. Computed from the module's options and the user's
 /// settings.
 #[must_use]
 pub fn section() -> Term {
@@ -55,7 +55,7 @@ pub fn section() -> Term {
     .into()
 }
 
-/// What knows the passwords that Synapse has hashed, and hashes new ones in MAS's own way.
+/// bcrypt for the password hashes from Synapse, and argon2id, MAS's own default, for new ones.
 fn migrated_schemes() -> Vec<Item> {
     vec![
         item(Term::Section(vec![
@@ -71,7 +71,7 @@ fn migrated_schemes() -> Vec<Item> {
     ]
 }
 
-/// Settings, of which every option gives way to the user's own.
+/// The default settings. The user's settings override each of them.
 fn settings() -> Term {
     let mut sections = vec![
         entry("http", http()),
@@ -142,8 +142,8 @@ fn http() -> Vec<Entry> {
             ),
         ),
         entry("listeners", listeners()),
-        // Only what is on this host is believed, and the proxies here overwrite the header: MAS
-        // itself would believe every private network.
+        // Trusts only proxies on this host; they overwrite `X-Forwarded-For`. MAS's own default trusts
+        // every private network.
         entry("trusted_proxies", json!(["127.0.0.1/8", "::1/128"])),
     ]
 }
@@ -253,18 +253,18 @@ fn database() -> Vec<Entry> {
     ]
 }
 
-/// Whether PostgreSQL on this host has the port that everybody takes for granted.
+/// Whether PostgreSQL on this host uses the standard port, 5432.
 fn default_port() -> Expr {
     known("postgresqlPort").is(5432)
 }
 
-/// Whether the database is the one that is made here, behind PostgreSQL's own socket.
+/// Whether MAS uses the database created on this host, through PostgreSQL's Unix socket.
 fn own_database() -> Expr {
     let elsewhere = any_set(&["settings.database.uri", "settings.database.host"]);
     all([enabled("createDatabase"), not(elsewhere)])
 }
 
-/// Whether nothing in the user's settings makes MAS talk to another host.
+/// Whether the user's settings contain nothing that makes MAS connect to another host.
 fn isolated() -> Expr {
     let elsewhere = [
         "settings.captcha",
@@ -300,7 +300,7 @@ fn database_behind_socket() -> Expr {
     ])
 }
 
-/// Whether the encryption key is made here.
+/// Whether the encryption key is generated on this host.
 fn generated_encryption() -> Expr {
     generated(&[
         "settings.secrets.encryption",
@@ -308,17 +308,17 @@ fn generated_encryption() -> Expr {
     ])
 }
 
-/// Whether the signing keys are made here.
+/// Whether the signing keys are generated on this host.
 fn generated_keys() -> Expr {
     generated(&["settings.secrets.keys", "settings.secrets.keys_dir"])
 }
 
-/// Whether the secret shared with Synapse is made here.
+/// Whether the secret shared with Synapse is generated on this host.
 fn generated_shared_secret() -> Expr {
     generated(&["settings.matrix.secret", "settings.matrix.secret_file"])
 }
 
-/// Whether the password of the database's role is made here.
+/// Whether the password of the database role is generated on this host.
 fn generated_database_password() -> Expr {
     all([
         enabled("createDatabase"),
@@ -330,7 +330,7 @@ fn generated_database_password() -> Expr {
     ])
 }
 
-/// Whether MAS connects to its database by a host name or address.
+/// Whether MAS connects to its database over TCP.
 fn tcp_database() -> Expr {
     all([
         set("settings.database.host"),

@@ -1,5 +1,5 @@
-//! What `mas-service` has to know about this host: a file that the module and `mas2nix render`
-//! write, and the program reads.
+//! What `mas-service` and `syn2mas` must know about this host, as manifests. The module and
+//! `mas2nix render` write them; the programs read them.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -16,67 +16,67 @@ use crate::{
     schema::module::User,
 };
 
-/// Where it is, unless an argument says otherwise.
+/// The default path of the service's manifest.
 pub const PATH: &str = "/etc/matrix-authentication-service/service.yaml";
 
-/// The manifest.
+/// The manifest of `mas-service`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
-    /// MAS's own program.
+    /// The path of `mas-cli`.
     pub mas_cli: PathBuf,
-    /// The generated configuration, with `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}` in
-    /// paths.
+    /// The generated configuration. File names in it may contain `${CREDENTIALS_DIRECTORY}` and
+    /// `${RUNTIME_DIRECTORY}`.
     pub config: PathBuf,
-    /// Configuration files that are read after it, with the same in their paths.
+    /// Configuration files that are read after it. Their paths may contain the same variables.
     pub extra_config_files: Vec<String>,
-    /// Whether to let MAS check its configuration before it is used.
+    /// Whether to run `mas-cli config check` before the configuration is used.
     pub check_config: bool,
-    /// Files of which the service makes copies.
+    /// The files that the service copies.
     pub copies: Vec<Copy>,
-    /// Files that become credentials, by name.
+    /// The source file of each credential, by the credential's name.
     pub credentials: BTreeMap<String, PathBuf>,
     /// The user that MAS runs as.
     pub user: String,
     /// The group that MAS runs as.
     pub group: String,
-    /// What an administrator added to MAS's unit that its commands need too: directives of
-    /// systemd.exec(5), such as `EnvironmentFile=/run/secrets/mas`.
+    /// Directives of systemd.exec(5) that an administrator added to MAS's unit and that MAS's commands
+    /// need too, such as `EnvironmentFile=/run/secrets/mas`.
     pub unit_properties: Vec<String>,
-    /// The secrets to make.
+    /// The secrets to generate.
     pub secrets: Secrets,
-    /// The file from which Synapse reads the shared secret, if Synapse is on this host.
+    /// The file from which Synapse reads the shared secret, if Synapse runs on this host.
     pub synapse_secret: Option<PathBuf>,
-    /// Users to create, by localpart.
+    /// The users to create, by localpart.
     pub users: BTreeMap<String, User>,
-    /// Localparts of users to give administrators' rights to.
+    /// The localparts of the users to make administrators.
     pub admins: Vec<String>,
 }
 
-/// A file of which the service makes a copy, with `${CREDENTIALS_DIRECTORY}` and
-/// `${RUNTIME_DIRECTORY}` in its paths.
+/// A file that the service copies. Both paths may contain `${CREDENTIALS_DIRECTORY}` and
+/// `${RUNTIME_DIRECTORY}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Copy {
-    /// What kind of copy.
+    /// How to copy it.
     pub kind: CopyKind,
-    /// What is copied.
+    /// The path of the original.
     pub source: String,
-    /// The copy.
+    /// The path of the copy.
     pub target: String,
 }
 
-/// A kind of copy.
+/// How to copy a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CopyKind {
-    /// A secret, without the newlines at its end.
+    /// A secret, without its final newlines.
     Raw,
-    /// All files whose names begin with the source's name and `_`, as systemd loads a directory.
+    /// All files whose names begin with the source's name and `_`: systemd loads a directory in that form.
     Directory,
 }
 
-/// The secrets to make.
+/// The secrets to generate.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "they are independent of each other"
@@ -84,21 +84,21 @@ pub enum CopyKind {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Secrets {
-    /// Where they are.
+    /// The directory that contains them.
     pub directory: PathBuf,
-    /// The key that encrypts cookies and columns of the database.
+    /// Whether to generate the key that encrypts cookies and some database columns.
     pub encryption: bool,
-    /// The keys that sign tokens.
+    /// Whether to generate the keys that sign tokens.
     pub keys: bool,
-    /// The secret shared with Synapse.
+    /// Whether to generate the secret shared with Synapse.
     pub synapse: bool,
-    /// The password of the database's role.
+    /// Whether to generate the password of the database role.
     pub database: bool,
-    /// The group that may read the secret shared with Synapse; only MAS if null.
+    /// The group that may read the secret shared with Synapse; if `None`, only MAS may.
     pub group: Option<String>,
 }
 
-/// The manifest, as a section over the module's options.
+/// The manifest of `mas-service`, as terms over the module's options.
 #[must_use]
 pub fn section() -> Vec<Entry> {
     vec![
@@ -138,7 +138,7 @@ pub fn section() -> Vec<Entry> {
     ]
 }
 
-/// What `syn2mas` has to know: the [`Inputs`](crate::migrate::inputs::Inputs) of a migration.
+/// The manifest of `syn2mas`: the [`Inputs`](crate::migrate::inputs::Inputs) of a migration.
 #[must_use]
 pub fn migration() -> Vec<Entry> {
     let has_superuser = || enabled("migration.grant");
@@ -188,7 +188,7 @@ pub fn migration() -> Vec<Entry> {
     ]
 }
 
-/// What psql does to make the role and the database, if they are not there.
+/// The psql script that creates the role and the database if they do not exist.
 #[must_use]
 pub fn database_sql() -> Vec<Item> {
     let name = NAME;
@@ -217,7 +217,7 @@ pub fn database_sql() -> Vec<Item> {
     ]
 }
 
-/// What psql does to give the role the password that is made on this host.
+/// The psql script that sets the role's password to the one generated on this host.
 #[must_use]
 pub fn database_password_sql() -> Vec<Item> {
     vec![
@@ -228,16 +228,16 @@ pub fn database_password_sql() -> Vec<Item> {
     ]
 }
 
-/// A command for the administrator.
+/// A command for administrators.
 #[derive(Clone, Copy, Debug)]
 pub struct Tool {
-    /// Its name.
+    /// The command's name.
     pub name: &'static str,
-    /// The subcommand of `mas-service` that does its work.
+    /// The subcommand of `mas-service` that it runs.
     pub subcommand: &'static str,
 }
 
-/// The commands for the administrator.
+/// The commands for administrators.
 #[must_use]
 pub fn tools() -> Vec<Tool> {
     let tool = |name, subcommand| Tool { name, subcommand };
@@ -248,7 +248,7 @@ pub fn tools() -> Vec<Tool> {
 }
 
 impl Tool {
-    /// Its shell script.
+    /// The command's shell script.
     #[must_use]
     pub fn script(&self) -> Term {
         let command = format!(

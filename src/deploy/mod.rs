@@ -1,4 +1,4 @@
-//! What a host gets: MAS's settings, systemd units, routes, Synapse's part, and the files between them.
+//! What a host gets: MAS's settings, systemd units, routes, Synapse's settings, and shared files.
 
 pub mod credentials;
 pub mod cutover_files;

@@ -1,8 +1,8 @@
-//! Which requests belong to MAS and which to Synapse, for nginx and for Caddy.
+//! Which requests nginx and Caddy send to MAS and which to Synapse.
 //!
-//! Only what is listed here is public: nothing below `/_synapse/` but `/_synapse/client/`, and of
-//! MAS only its public listener. `X-Forwarded-For` is overwritten with the address of the client,
-//! because MAS believes only the first of several addresses.
+//! Only the paths listed here are public. Below `/_synapse/` that is `/_synapse/client/` alone, and of MAS
+//! only the public listener. The proxies overwrite `X-Forwarded-For` with the client's address, because
+//! of several addresses MAS trusts the first.
 
 use crate::{
     deploy::cutover_files,
@@ -13,58 +13,58 @@ use crate::{
     schema::format::{DOMAIN_NAME, FILE_PATH},
 };
 
-/// Paths of the Matrix client API that MAS serves in Synapse's place, as a regular expression.
+/// A regular expression for the Matrix client API paths that MAS serves instead of Synapse.
 pub const COMPAT: &str = "^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$";
 
-/// What is served under one name.
+/// A virtual host of the reverse proxy.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// What it is called in names of files.
+    /// The name used in file names, such as `mas`.
     pub name: &'static str,
-    /// Its host name.
+    /// The host name.
     pub host: Term,
-    /// When it is there.
+    /// The condition for having this site.
     pub when: Expr,
-    /// What is served, the more specific before the less specific.
+    /// The locations; specific paths come before general ones.
     pub locations: Vec<Location>,
 }
 
-/// Paths, and who serves them.
+/// Some paths, and where their requests go.
 #[derive(Clone, Debug)]
 pub struct Location {
-    /// The paths.
+    /// The paths of the requests.
     pub paths: Paths,
-    /// Who serves them.
+    /// Where the requests go.
     pub target: Target,
 }
 
-/// Paths of requests.
+/// The paths of a location.
 #[derive(Clone, Debug)]
 pub enum Paths {
-    /// Those that match [`COMPAT`].
+    /// Paths that match [`COMPAT`].
     Compat,
-    /// Those below this one.
+    /// Paths that begin with this one.
     Below(Term),
-    /// Just this one.
+    /// This path alone.
     Only(&'static str),
 }
 
-/// Who serves a request.
+/// Where a request goes.
 #[derive(Clone, Debug)]
 pub enum Target {
-    /// MAS, under the same path.
+    /// To MAS, with the path unchanged.
     Mas,
-    /// MAS, which does not know of `routes.path`.
+    /// To MAS, without the prefix `routes.path`, which MAS does not know.
     MasBelowPath,
-    /// Synapse.
+    /// To Synapse.
     Synapse,
-    /// The proxy itself, with this JSON text.
+    /// Nowhere: the proxy itself answers with this JSON text.
     Json(Term),
-    /// Nobody.
+    /// Nowhere: the proxy answers 404.
     Nobody,
 }
 
-/// All sites.
+/// The virtual hosts: of MAS, of Synapse, and of the Matrix server name for the well-known documents.
 #[must_use]
 pub fn sites() -> Vec<Site> {
     vec![
@@ -96,7 +96,7 @@ pub fn sites() -> Vec<Site> {
     ]
 }
 
-/// What is served under Synapse's name.
+/// The locations under Synapse's host name.
 #[must_use]
 pub fn matrix() -> Vec<Location> {
     let location = |paths, target| Location { paths, target };
@@ -125,7 +125,7 @@ fn well_known() -> Vec<Location> {
         "{\"m.homeserver\":{\"base_url\":\"https://".into(),
         known("routes.matrixHost"),
         "/\"}".into(),
-        // Clients would take it for true before it is.
+        // Before the cutover, clients would take it as a sign that MAS already authenticates.
         either(switched(), "", authentication),
         "}".into(),
     ]);
@@ -146,7 +146,7 @@ fn well_known() -> Vec<Location> {
     ]
 }
 
-/// The locations of a site, for nginx: what goes into its `server` block.
+/// The locations of a site as nginx directives, for its `server` block.
 #[must_use]
 pub fn nginx(locations: &[Location]) -> Vec<Item> {
     locations.iter().flat_map(nginx_location).collect()
@@ -167,18 +167,18 @@ fn nginx_location(location: &Location) -> Vec<Item> {
     nginx_block(location)
 }
 
-/// Whether the paths that MAS serves in Synapse's place are its own only from the cutover on.
+/// Whether MAS takes over Synapse's login paths only at the cutover.
 fn switched() -> Expr {
     enabled("migration.enable")
 }
 
-/// The paths that MAS serves in Synapse's place, for nginx.
+/// The login paths that MAS takes over from Synapse, for nginx.
 #[must_use]
 pub fn nginx_compat() -> Vec<Item> {
     nginx_block(&COMPAT_LOCATION)
 }
 
-/// The same for Caddy.
+/// The login paths that MAS takes over from Synapse, for Caddy.
 #[must_use]
 pub fn caddy_compat() -> Vec<Item> {
     caddy_block(&COMPAT_LOCATION)
@@ -211,7 +211,7 @@ fn nginx_block(location: &Location) -> Vec<Item> {
     };
     match &location.target {
         Target::Mas => lines.extend(pass(mas())),
-        // With a path of its own, nginx puts it in place of the location's.
+        // If `proxy_pass` has a path, nginx replaces the location's prefix with it.
         Target::MasBelowPath => lines.extend(pass(Term::Text(vec![
             mas(),
             either(known("routes.path").is("/"), "", "/"),
@@ -223,7 +223,7 @@ fn nginx_block(location: &Location) -> Vec<Item> {
         Target::Json(text) => lines.extend([
             item("    default_type application/json;"),
             item("    add_header Access-Control-Allow-Origin * always;"),
-            // nginx forgets the headers of the levels above, as soon as there is one here.
+            // nginx inherits `add_header` from outer levels only if this level has none.
             items(well_known_headers("    add_header ", " always;")),
             item(Term::Text(vec![
                 "    return 200 '".into(),
@@ -237,7 +237,7 @@ fn nginx_block(location: &Location) -> Vec<Item> {
     lines
 }
 
-/// A line for every header that the administrator adds to the well-known documents.
+/// One line for each header that the administrator adds to the well-known documents.
 fn well_known_headers(before: &str, after: &str) -> Term {
     let line = Term::Text(vec![
         before.into(),
@@ -250,15 +250,15 @@ fn well_known_headers(before: &str, after: &str) -> Term {
     Term::Each(Box::new(known("computed.wellKnownHeaders")), Box::new(line))
 }
 
-/// MAS as nginx names it: see [`nginx_http`].
+/// The URL of MAS's `upstream` block in nginx: see [`nginx_http`].
 fn mas() -> Term {
     "http://matrix-authentication-service".into()
 }
 
-/// What goes into nginx's `http` block: MAS, and the server for the internal entry point.
+/// Directives for nginx's `http` block: the upstream MAS, and the server for the internal address.
 ///
-/// MAS closes a connection without an answer if it stops just when it took it. nginx then tries
-/// the next server, which is the same one: whoever has its sockets now.
+/// MAS closes a connection without an answer if it stops just after accepting it. nginx then tries the
+/// next server. That is the same address again, where systemd or the new MAS process listens by then.
 #[must_use]
 pub fn nginx_http() -> Vec<Item> {
     let server = || {
@@ -283,7 +283,7 @@ pub fn nginx_http() -> Vec<Item> {
     ]
 }
 
-/// The locations of a site, for Caddy: what goes into its block.
+/// The locations of a site as Caddy directives, for its site block.
 #[must_use]
 pub fn caddy(site: &Site) -> Vec<Item> {
     let mut lines = vec![item("route {")];

@@ -1,10 +1,10 @@
-//! Synapse's side: what makes it let MAS authenticate its users.
+//! Synapse's part: the settings with which it delegates authentication to MAS.
 
 use serde_json::{Value, json};
 
 use crate::expr::{Entry, Expr, Term, all, either, enabled, entry, given, known, not, template};
 
-/// Whether Synapse runs on this host, and delegates.
+/// Whether Synapse runs on this host and delegates to MAS.
 #[must_use]
 pub fn here() -> Expr {
     let elsewhere = known("synapse.units").is(json!([]));
@@ -22,8 +22,8 @@ pub fn section() -> Vec<Entry> {
     ]
 }
 
-/// The file from which Synapse reads the shared secret: the one that is made here, or that MAS
-/// reads, unless the user names another one.
+/// The file from which Synapse reads the shared secret: `synapse.secretPath` if set, else the generated
+/// file or the one that MAS reads.
 #[must_use]
 pub fn secret_path() -> Term {
     either(
@@ -37,8 +37,8 @@ pub fn secret_path() -> Term {
     )
 }
 
-/// A configuration file for Synapse, to be read after its own: it turns delegation on and
-/// everything off that conflicts with it, whatever the files before it say.
+/// A configuration file for Synapse to read after its own. It enables delegation and disables everything
+/// that conflicts with it, whatever the earlier files set.
 #[must_use]
 pub fn overlay() -> Vec<Entry> {
     let off = [
@@ -48,7 +48,7 @@ pub fn overlay() -> Vec<Entry> {
         ("oidc_config", Value::Null),
         ("saml2_config", Value::Null),
         ("cas_config", Value::Null),
-        // Synapse wants a secret even in a disabled one.
+        // Synapse requires a secret in this section even if it is disabled, so it is null instead.
         ("jwt_config", Value::Null),
         ("user_consent", Value::Null),
         ("enable_registration", json!(false)),

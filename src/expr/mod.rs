@@ -1,63 +1,63 @@
-//! The expression language: conditions over option values, and values made from them, as data.
+//! The expression language: conditions on option values and values computed from them, held as data.
 //!
-//! [`Scope`] evaluates them here; [`crate::codegen::nix`] prints them as Nix. An expression is
-//! total: where an option is absent or has an unexpected type, a comparison with it is false.
+//! [`Scope`] evaluates expressions here; [`crate::codegen::nix`] prints them as Nix. Evaluation never
+//! fails: a comparison with an option that is absent or has an unexpected type is false.
 
 use semver::Version;
 use serde_json::{Map, Value};
 
 use crate::schema::format::{self, Format};
 
-/// The value of an option, or something made from it.
+/// The value of an option, or a value computed from options.
 #[derive(Clone, Debug)]
 pub enum Term {
-    /// The option at a path, or the given value in its absence.
+    /// The option at a path, or the given value if the option is absent.
     Option(Path, Value),
-    /// The option at a path, which is always there.
+    /// The option at a path that is always present.
     Known(Path),
-    /// The entry at hand itself.
+    /// The current list entry itself.
     Entry,
     /// A constant.
     Constant(Value),
-    /// The same text in upper case.
+    /// The text in ASCII upper case.
     Upper(Box<Term>),
-    /// What the group in this POSIX pattern holds, if the text as a whole matches; else null.
+    /// What the group in this POSIX pattern captures if the pattern matches the whole text; else null.
     Captured(Box<Term>, &'static str),
-    /// Texts one after the other.
+    /// The texts, concatenated.
     Text(Vec<Term>),
-    /// A number as a text.
+    /// A number, as text.
     Digits(Box<Term>),
-    /// The texts of a list, each with a line of its own.
+    /// The texts of a list, each followed by a newline.
     Lines(Box<Term>),
-    /// The texts of a list, with something between them.
+    /// The texts of a list, joined with a separator.
     Join(Box<Term>, &'static str),
     /// The first term if the condition holds, else the second.
     If(Box<Expr>, Box<Term>, Box<Term>),
     /// A list.
     List(Vec<Item>),
-    /// Values under names, some of them only on a condition.
+    /// A map with fixed names. An entry may have a condition.
     Section(Vec<Entry>),
-    /// The second term for every entry of the list that the first one is.
+    /// The second term, evaluated for every entry of the list that the first term gives.
     Each(Box<Term>, Box<Term>),
 }
 
-/// A part of a list.
+/// An element of a [`Term::List`].
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// When it is there.
+    /// The condition for including it; always included without one.
     pub when: Option<Expr>,
-    /// One entry, or a list of them if `spread`.
+    /// A single entry, or a list if `spread` is true.
     pub value: Term,
-    /// Whether the value is a list whose entries are meant.
+    /// Whether the value is a list whose entries are inserted one by one.
     pub spread: bool,
 }
 
-/// A value under a name.
+/// A named value in a [`Term::Section`].
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The name.
+    /// The name, such as `ExecStart` or `http`.
     pub name: &'static str,
-    /// When it is there.
+    /// The condition for including it; always included without one.
     pub when: Option<Expr>,
     /// The value.
     pub value: Term,
@@ -66,39 +66,39 @@ pub struct Entry {
 /// A condition.
 #[derive(Clone, Debug)]
 pub enum Expr {
-    /// The option is there.
+    /// The option is present.
     IsSet(Path),
-    /// The option is absent, and no configuration file that is read later can add it.
+    /// The option is absent, and no later configuration file can add it.
     Missing(Path),
-    /// The list is there, empty, and no configuration file that is read later can add to it.
+    /// The list is present but empty, and no later configuration file can add to it.
     Empty(Path),
-    /// The term is one of these values.
+    /// The term equals one of these values.
     OneOf(Term, Vec<Value>),
-    /// The term is a text of this form.
+    /// The term is a text in this format.
     Matches(Term, &'static Format),
-    /// The term is a number below the other one.
+    /// The first term is a number below the second.
     Less(Term, Term),
-    /// An earlier entry of the list that this entry is part of has the same term.
+    /// An earlier entry of the same list has the same value for this term. Null never counts as repeated.
     Repeated(Term),
-    /// The condition holds for the whole configuration, whatever list entry is at hand.
+    /// The condition, evaluated for the whole configuration instead of the current list entry.
     Global(Box<Expr>),
-    /// The list has an entry for which the condition holds.
+    /// The condition holds for at least one entry of the list.
     Exists(Path, Box<Expr>),
-    /// The terms have the same value.
+    /// The two terms have the same value.
     Same(Term, Term),
-    /// MAS is older than this.
+    /// The version of MAS is older than this one.
     OlderThan(Version),
-    /// The term is a version before this one.
+    /// The term is a version number older than this one.
     Earlier(Term, Version),
     /// The condition does not hold.
     Not(Box<Expr>),
-    /// All of them hold.
+    /// All of the conditions hold.
     All(Vec<Expr>),
-    /// At least one of them holds.
+    /// At least one of the conditions holds.
     Any(Vec<Expr>),
 }
 
-/// A path to an option, from the list entry at hand or from the root. It crosses no list.
+/// A path to an option, from the current list entry or from the root. It crosses no list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path(pub String);
 
@@ -108,42 +108,42 @@ impl From<&str> for Path {
     }
 }
 
-/// The option, or null.
+/// The option at `path`, or null if it is absent.
 #[must_use]
 pub fn option(path: &str) -> Term {
     Term::Option(path.into(), Value::Null)
 }
 
-/// The option, or what MAS uses in its absence.
+/// The option at `path`, or MAS's default if it is absent.
 pub fn option_or(path: &str, default: impl Into<Value>) -> Term {
     Term::Option(path.into(), default.into())
 }
 
-/// The option is there.
+/// The option at `path` is present.
 #[must_use]
 pub fn set(path: &str) -> Expr {
     Expr::IsSet(path.into())
 }
 
-/// The option, which is always there.
+/// An option that is always present.
 #[must_use]
 pub fn known(path: &str) -> Term {
     Term::Known(path.into())
 }
 
-/// The option, which is always there, is `true`.
+/// The option at `path`, always present, is `true`.
 #[must_use]
 pub fn enabled(path: &str) -> Expr {
     known(path).is(true)
 }
 
-/// The option, which is always there, is not `null`.
+/// The option at `path`, always present, is not `null`.
 #[must_use]
 pub fn given(path: &str) -> Expr {
     not(known(path).is(Value::Null))
 }
 
-/// A text in which `{path}` stands for an option that is always there, and `{#path}` for one that is a
+/// A text with placeholders for options that are always present: `{path}` for a text, `{#path}` for a
 /// number.
 #[must_use]
 pub fn template(template: &str) -> Term {
@@ -164,7 +164,7 @@ pub fn template(template: &str) -> Term {
     Term::Text(parts)
 }
 
-/// One of two terms.
+/// The first term if the condition holds, else the second.
 pub fn either(condition: Expr, then: impl Into<Term>, otherwise: impl Into<Term>) -> Term {
     Term::If(
         Box::new(condition),
@@ -179,7 +179,7 @@ pub fn texts(values: &[&str]) -> Term {
     Term::Constant(values.to_vec().into())
 }
 
-/// An entry of a list.
+/// A single entry of a list, without a condition.
 pub fn item(value: impl Into<Term>) -> Item {
     Item {
         when: None,
@@ -188,7 +188,7 @@ pub fn item(value: impl Into<Term>) -> Item {
     }
 }
 
-/// All entries of a list, in another one.
+/// All entries of one list, inserted into another.
 pub fn items(list: impl Into<Term>) -> Item {
     Item {
         spread: true,
@@ -196,7 +196,7 @@ pub fn items(list: impl Into<Term>) -> Item {
     }
 }
 
-/// A value under a name.
+/// A named value, without a condition.
 pub fn entry(name: &'static str, value: impl Into<Term>) -> Entry {
     Entry {
         name,
@@ -206,7 +206,7 @@ pub fn entry(name: &'static str, value: impl Into<Term>) -> Entry {
 }
 
 impl Item {
-    /// The same, but only on a condition.
+    /// Includes the entry only if the condition holds.
     #[must_use]
     pub fn when(self, condition: Expr) -> Self {
         Item {
@@ -217,7 +217,7 @@ impl Item {
 }
 
 impl Entry {
-    /// The same, but only on a condition.
+    /// Includes the value only if the condition holds.
     #[must_use]
     pub fn when(self, condition: Expr) -> Self {
         Entry {
@@ -227,67 +227,67 @@ impl Entry {
     }
 }
 
-/// At least one of the options is there.
+/// At least one of the options is present.
 #[must_use]
 pub fn any_set(paths: &[&str]) -> Expr {
     Expr::Any(paths.iter().map(|path| set(path)).collect())
 }
 
-/// The option is absent for good.
+/// The option is absent, and no later configuration file can add it.
 #[must_use]
 pub fn missing(path: &str) -> Expr {
     Expr::Missing(path.into())
 }
 
-/// All of the options are absent for good.
+/// All of the options are absent, and no later configuration file can add them.
 #[must_use]
 pub fn all_missing(paths: &[&str]) -> Expr {
     Expr::All(paths.iter().map(|path| missing(path)).collect())
 }
 
-/// The list is empty for good.
+/// The list is present but empty, and no later configuration file can add to it.
 #[must_use]
 pub fn empty(path: &str) -> Expr {
     Expr::Empty(path.into())
 }
 
-/// All of them hold.
+/// All of the conditions hold.
 #[must_use]
 pub fn all<const N: usize>(conditions: [Expr; N]) -> Expr {
     Expr::All(conditions.into())
 }
 
-/// At least one of them holds.
+/// At least one of the conditions holds.
 #[must_use]
 pub fn any<const N: usize>(conditions: [Expr; N]) -> Expr {
     Expr::Any(conditions.into())
 }
 
-/// It does not hold.
+/// The condition does not hold.
 #[must_use]
 pub fn not(condition: Expr) -> Expr {
     Expr::Not(Box::new(condition))
 }
 
 impl Term {
-    /// The term is this value.
+    /// The term equals this value.
     pub fn is(self, value: impl Into<Value>) -> Expr {
         Expr::OneOf(self, vec![value.into()])
     }
 
-    /// The term is one of these texts.
+    /// The term equals one of these texts.
     #[must_use]
     pub fn one_of(self, values: &[&str]) -> Expr {
         Expr::OneOf(self, values.iter().map(|value| (*value).into()).collect())
     }
 
-    /// The term is one of these values.
+    /// The term equals one of these values.
     #[must_use]
     pub fn one_of_values(self, values: &[Value]) -> Expr {
         Expr::OneOf(self, values.to_vec())
     }
 
-    /// The term is a text of this form.
+    /// The term is a text in this format.
     #[must_use]
     pub fn matches(self, format: &'static Format) -> Expr {
         Expr::Matches(self, format)
@@ -324,23 +324,23 @@ impl From<Vec<Entry>> for Term {
     }
 }
 
-/// What an expression is evaluated against.
+/// The values against which an expression is evaluated.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     /// The whole configuration.
     pub root: &'a Value,
-    /// The list entry at hand, or the whole configuration again.
+    /// The current list entry, or the whole configuration outside of lists.
     pub value: &'a Value,
-    /// The entries before it in its list.
+    /// The entries before the current one in its list.
     pub earlier: &'a [Value],
-    /// Whether later configuration files may still add to what is absent here.
+    /// Whether no later configuration file may add what is absent here.
     pub complete: bool,
     /// The version of MAS.
     pub version: &'a Version,
 }
 
 impl<'a> Scope<'a> {
-    /// A whole configuration.
+    /// The scope of a whole configuration, outside of lists.
     #[must_use]
     pub fn whole(value: &'a Value, complete: bool, version: &'a Version) -> Self {
         Scope {
@@ -354,7 +354,7 @@ impl<'a> Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// Whether the condition holds here.
+    /// Whether the condition holds in this scope.
     #[must_use]
     pub fn holds(&self, condition: &Expr) -> bool {
         match condition {
@@ -405,7 +405,7 @@ impl Scope<'_> {
         }
     }
 
-    /// What the term is here; null where an option is absent.
+    /// The value of the term in this scope; null if an option without a default is absent.
     #[must_use]
     pub fn value_of(&self, term: &Term) -> Value {
         match term {
@@ -470,7 +470,7 @@ impl Scope<'_> {
         }
     }
 
-    /// Whether something with this condition is there.
+    /// Whether an item or entry with this condition is included.
     #[must_use]
     pub fn applies(&self, condition: Option<&Expr>) -> bool {
         condition.is_none_or(|condition| self.holds(condition))
@@ -488,7 +488,7 @@ impl Scope<'_> {
     }
 }
 
-/// A value within a text.
+/// The text of a value inside a larger text: a string without quotes, anything else as JSON.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

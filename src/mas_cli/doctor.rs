@@ -1,13 +1,13 @@
-//! `mas-cli doctor`, whose exit code says nothing and whose messages may show the shared secret:
-//! turned into findings without secrets.
+//! Turns the output of `mas-cli doctor` into findings without secrets. Its exit code does not report
+//! problems, and its messages may contain the shared secret.
 
 use serde::Serialize;
 
-/// How much a finding matters.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// All is well.
+    /// The check passed.
     Good,
     /// Something may not work.
     Warning,
@@ -15,16 +15,16 @@ pub enum Level {
     Error,
 }
 
-/// Something the doctor found.
+/// A result of one of the doctor's checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How much it matters.
+    /// How serious it is.
     pub level: Level,
-    /// What it says, in one or several lines.
+    /// The message, on one or more lines.
     pub text: String,
 }
 
-/// The text without secrets.
+/// Replaces every secret of at least 4 bytes with `[secret]`.
 #[must_use]
 pub fn redact(text: &str, secrets: &[String]) -> String {
     let secrets = secrets.iter().filter(|secret| secret.len() >= 4);
@@ -33,7 +33,7 @@ pub fn redact(text: &str, secrets: &[String]) -> String {
     })
 }
 
-/// The findings in what `mas-cli doctor` logs.
+/// The findings in the log output of `mas-cli doctor`.
 #[must_use]
 pub fn findings(log: &str) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();

@@ -1,3 +1,3 @@
-//! MAS's own program, `mas-cli`.
+//! The interface to `mas-cli`, MAS's command-line program.
 
 pub mod doctor;

@@ -4,7 +4,7 @@ use super::{Rule, rule};
 use crate::expr::{all, missing, set};
 
 pub fn rules() -> Vec<Rule> {
-    // 38, which MAS itself applies to `recaptcha_v2` only; the others fail when it starts.
+    // 38. MAS itself checks only `recaptcha_v2`; with the other services it fails at start.
     [("site_key", "public"), ("secret_key", "secret")]
         .into_iter()
         .map(|(key, which)| {

@@ -1,4 +1,4 @@
-//! A concrete configuration against the schema and its rules.
+//! Checks a configuration against the schema and the rules.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -16,37 +16,37 @@ use crate::{
     schema::format::URI_WITH_PASSWORD,
 };
 
-/// Whether a configuration works all the same.
+/// How serious a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It does not work.
+    /// MAS does not work with this configuration.
     Error,
-    /// It works, and part of it does nothing.
+    /// MAS works, but ignores part of the configuration.
     Warning,
 }
 
-/// Something wrong with a configuration.
+/// A problem in a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Problem {
-    /// Stable name of what is wrong.
+    /// A stable identifier, such as `unknown-option`.
     pub id: String,
-    /// Whether the configuration works all the same.
+    /// Whether MAS works with it.
     pub severity: Severity,
-    /// Where: the path of the option, with the index of list entries.
+    /// The path of the option. List entries have their index: `clients[0].client_id`.
     pub path: String,
-    /// The value, unless it is absent, a group, or a secret.
+    /// The value; `None` if it is absent, a group, or secret.
     pub value: Option<Value>,
-    /// What is wrong.
+    /// What is wrong, for the user.
     pub reason: String,
-    /// What to do.
+    /// How to correct it, for the user.
     pub fix: String,
-    /// The file it is in, where one of them brought it.
+    /// The configuration file with the option, if one set it.
     pub file: Option<PathBuf>,
 }
 
 impl Problem {
-    /// An error whose value and file are not known.
+    /// An error without a value or a file.
     #[must_use]
     pub fn new(id: &str, path: String, reason: String, fix: String) -> Self {
         Problem {
@@ -61,18 +61,18 @@ impl Problem {
     }
 }
 
-/// How to check.
+/// Settings of a check.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The version of MAS the configuration is for.
     pub version: Version,
-    /// Whether secrets must not stand in the configuration itself.
+    /// Whether to report secrets in the configuration itself, instead of in files.
     pub no_inline_secrets: bool,
-    /// Whether no configuration file is read later that may add to it.
+    /// Whether the configuration is complete: no file is read later that may add to it.
     pub complete: bool,
 }
 
-/// Checks a configuration; it is valid if there is no problem, or only warnings ([`is_valid`]).
+/// Checks a configuration. It is valid if there are no problems, or only warnings: see [`is_valid`].
 #[must_use]
 pub fn check(
     loaded: &MergedConfig,
@@ -107,7 +107,7 @@ pub fn check(
     problems
 }
 
-/// What is unknown or has the wrong type.
+/// The options that are unknown or have the wrong type.
 #[must_use]
 pub fn structure_problems(loaded: &MergedConfig, schema: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -118,7 +118,7 @@ pub fn structure_problems(loaded: &MergedConfig, schema: &Node) -> Vec<Problem> 
     problems
 }
 
-/// The rules that values break, of which nulls that mean "not set" have been taken out.
+/// The rules that the values break. Nulls that mean "not set" must have been removed.
 #[must_use]
 pub fn rule_problems(rules: &[Rule], values: &Value, options: &Options) -> Vec<Problem> {
     let rules = rules
@@ -141,26 +141,26 @@ fn severity(rule: &Rule) -> Severity {
     }
 }
 
-/// Whether a configuration with these problems works.
+/// Whether MAS works with a configuration that has these problems.
 #[must_use]
 pub fn is_valid(problems: &[Problem]) -> bool {
     let mut severities = problems.iter().map(|problem| problem.severity);
     severities.all(|severity| severity == Severity::Warning)
 }
 
-/// Whether a path is another one or below it.
+/// Whether `path` equals `other` or is below it.
 fn lies_within(path: &str, other: &str) -> bool {
     let rest = path.strip_prefix(other);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// Whether a value may be shown: it belongs to a known option that holds no secret.
+/// Whether the value may be shown: the option is known and holds no secret.
 fn showable(problem: &Problem, settings: &Node, secret: &BTreeSet<String>) -> bool {
     let path = without_indices(&problem.path);
     problem.id != UNKNOWN && settings.find(&path).is_some() && !secret.contains(&path)
 }
 
-/// `a[3].b` as `a[].b`.
+/// Removes list indices: `a[3].b` becomes `a[].b`.
 #[must_use]
 pub fn without_indices(path: &str) -> String {
     let mut general = String::new();
@@ -179,13 +179,13 @@ fn is_scalar(value: &Value) -> bool {
     !value.is_array() && !value.is_object()
 }
 
-/// Whether a value is worth showing and holds no password, which any URL may.
+/// Whether the value is a scalar without a password. Any URL may contain one.
 fn is_harmless(value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
     is_scalar(value) && !value.is_null() && !URI_WITH_PASSWORD.matches(text)
 }
 
-/// The value at a concrete path.
+/// The value at a path with list indices.
 fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split(['.', '['])
         .try_fold(value, |value, step| match step.strip_suffix(']') {
@@ -249,7 +249,7 @@ fn unknown(root: &Node, section: &Section, key: &str, path: String) -> Problem {
     Problem::new(UNKNOWN, path, reason, fix)
 }
 
-/// The candidate that takes the fewest changes to become the text, and how many.
+/// The candidate with the smallest edit distance to `text`, and that distance.
 pub fn closest<'a>(
     candidates: impl Iterator<Item = &'a String>,
     text: &str,
@@ -259,7 +259,7 @@ pub fn closest<'a>(
         .min()
 }
 
-/// An option of that name in another section.
+/// The path of an option with this name in another section.
 fn elsewhere(root: &Node, key: &str) -> Option<String> {
     let paths = root.descendants().into_iter().map(|(path, _)| path);
     let mut paths = paths.filter(|path| path.rsplit('.').next() == Some(key));
@@ -290,7 +290,7 @@ fn fits(shape: &Shape, value: &Value) -> bool {
     }
 }
 
-/// What a shape takes, in words.
+/// A description of the values that a shape accepts, for messages.
 #[must_use]
 pub fn expected(shape: &Shape) -> String {
     match shape {
@@ -350,7 +350,7 @@ fn suggestion(node: &Node, value: &Value) -> String {
     }
 }
 
-/// The concrete paths at which a rule is broken.
+/// The paths, with list indices, at which the configuration breaks a rule.
 fn broken(rule: &Rule, settings: &Value, options: &Options) -> Vec<String> {
     let root = Scope::whole(settings, options.complete, &options.version);
     let lists = rule.scope.split("[]").filter(|part| !part.is_empty());
@@ -362,7 +362,7 @@ fn broken(rule: &Rule, settings: &Value, options: &Options) -> Vec<String> {
         .collect()
 }
 
-/// The entries of nested lists, each with its concrete path; without lists, the scope itself.
+/// The entries of nested lists, each with its path. Without lists, the scope itself.
 fn entries<'a>(scope: Scope<'a>, path: &str, lists: &[&str]) -> Vec<(String, Scope<'a>)> {
     let Some((list, inner)) = lists.split_first() else {
         return vec![(path.to_owned(), scope)];
@@ -383,7 +383,7 @@ fn entries<'a>(scope: Scope<'a>, path: &str, lists: &[&str]) -> Vec<(String, Sco
     each.flatten().collect()
 }
 
-/// The configuration without nulls that mean "not set".
+/// Removes the nulls that mean "not set".
 #[must_use]
 pub fn without_nulls(node: &Node, value: &Value) -> Value {
     match (&node.shape, value) {

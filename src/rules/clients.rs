@@ -37,7 +37,7 @@ pub fn rules() -> Vec<Rule> {
             "the authentication method needs the client's public keys",
             "Set `jwks` or `jwks_uri`.",
         ),
-        // 2; MAS refuses the pair with every other method anyway
+        // 2; with every other method MAS rejects the pair anyway.
         exclusive(CLIENTS, "", "jwks", "jwks_uri"),
         // 3, 7
         each(

@@ -1,5 +1,5 @@
-//! Rules that follow from the schema: what has to be there, what depends on a tag or a form, which
-//! MAS versions know what, and what is secret.
+//! Rules that follow from the schema: required options, dependencies on a tag or a form, options that
+//! only some MAS versions know, and secrets.
 
 use semver::Version;
 use serde_json::Value;
@@ -36,7 +36,7 @@ fn walk(node: &Node, path: &str, since: &Version, rules: &mut Vec<Rule>) {
     }
 }
 
-/// Where a section is: the list entry it belongs to, and the way from there.
+/// The location of a section: the list entry that contains it, and the path from that entry.
 struct Place {
     scope: String,
     below: String,
@@ -52,12 +52,12 @@ impl Place {
         }
     }
 
-    /// The path of an option of the section, below the scope.
+    /// The path of an option of this section, relative to the scope.
     fn of(&self, name: &str) -> String {
         join(&self.below, name)
     }
 
-    /// The condition, but only where the section is there at all.
+    /// The condition, limited to configurations in which the section is present.
     fn within(&self, condition: Expr) -> Expr {
         if self.below.is_empty() {
             condition
@@ -199,7 +199,7 @@ fn forms_rules(place: &Place, forms: &[Form]) -> Vec<Rule> {
 }
 
 fn describe(form: &Form) -> String {
-    // A form without a required option goes by the name of its first one.
+    // A form without a required option is named after its first option.
     let (main, rest): (Vec<&String>, Vec<&String>) = if form.required.is_empty() {
         let (first, rest) = form.options.split_at(1);
         (first.iter().collect(), rest.iter().collect())

@@ -65,7 +65,8 @@ pub fn rules() -> Vec<Rule> {
     ]
 }
 
-/// nixpkgs' module has `http://[::]:8080/` for a default, and Element X does not find such a MAS
+/// Element X cannot use a MAS whose public address is a wildcard, such as `http://[::]:8080/`, the
+/// default of nixpkgs' module
 /// (<https://github.com/element-hq/matrix-authentication-service/issues/5379>).
 fn wildcard(at: &str) -> Rule {
     rule(

@@ -1,8 +1,8 @@
-//! Every rule that goes beyond an option's own type, once, as data over option paths.
+//! All rules beyond the type of a single option, each defined once, as data over option paths.
 //!
-//! Most follow from the schema (`derived`); the others stand beside each other here, one file
-//! per section. Where a rule is MAS's own, its comment gives the number it has in MAS's source
-//! order: `validate()` and `TryFrom` of each section.
+//! Most follow from the schema (`derived`). The others are written here, one file per section. If MAS
+//! itself has the rule, a comment gives its number in the order of MAS's source: `validate()` and
+//! `TryFrom` of each section.
 
 mod captcha;
 pub mod check;
@@ -28,34 +28,34 @@ use crate::{
     expr::{self, Expr, set},
 };
 
-/// A configuration that MAS refuses, or accepts and then breaks on.
+/// A check for a configuration that MAS rejects, or accepts and then fails with.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// Stable name.
+    /// A stable identifier, such as `no-client-keys`.
     pub id: String,
-    /// The list whose entries it looks at (`http.listeners[].binds[]`), or nothing for the whole
+    /// The list whose entries the rule checks, such as `http.listeners[].binds[]`. Empty for the whole
     /// configuration.
     pub scope: String,
-    /// The option to change, below the scope; nothing for the entry itself.
+    /// The option to change, relative to the scope. Empty for the list entry itself.
     pub at: String,
-    /// When it is broken.
+    /// The condition under which the rule is broken.
     pub when: Expr,
-    /// What is wrong.
+    /// What is wrong, for the user.
     pub reason: String,
-    /// What to do.
+    /// How to correct it, for the user.
     pub fix: String,
-    /// What it is about.
+    /// What kind of problem it reports.
     pub kind: Kind,
 }
 
-/// What a rule is about.
+/// The kind of problem that a rule reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A configuration that does not work.
+    /// The configuration does not work.
     Validity,
-    /// A secret that does not belong in a file that everyone can read.
+    /// A secret is in a file that everyone can read.
     Secrecy,
-    /// What MAS ignores: the configuration works, and would work the same without it.
+    /// MAS ignores the option. The configuration works, and would work the same without it.
     Ignored,
 }
 
@@ -67,7 +67,7 @@ impl Rule {
     }
 }
 
-/// The options, with `[]` for list entries, whose values must never be seen.
+/// The options whose values must never be shown, with `[]` for list entries.
 #[must_use]
 pub fn secret_paths(rules: &[Rule]) -> BTreeSet<String> {
     let secrecy = rules.iter().filter(|rule| rule.kind == Kind::Secrecy);
@@ -96,24 +96,24 @@ pub fn all(settings: &Node) -> Vec<Rule> {
     rules
 }
 
-/// The rules of the module's own options, over all of them with their defaults.
+/// The rules for the module's own options. They expect all options with their defaults.
 #[must_use]
 pub fn module() -> Vec<Rule> {
     module::rules()
 }
 
-/// What in Synapse's settings conflicts with delegation.
+/// The rules for Synapse's settings that conflict with delegating authentication to MAS.
 #[must_use]
 pub fn synapse() -> Vec<Rule> {
     synapse::rules()
 }
 
-/// A rule over the whole configuration.
+/// A rule for the whole configuration.
 fn rule(id: &str, at: &str, when: Expr, reason: &str, fix: &str) -> Rule {
     each("", id, at, when, reason, fix)
 }
 
-/// A rule over every entry of a list.
+/// A rule for every entry of a list.
 fn each(scope: &str, id: &str, at: &str, when: Expr, reason: &str, fix: &str) -> Rule {
     Rule {
         id: id.to_owned(),
@@ -126,7 +126,7 @@ fn each(scope: &str, id: &str, at: &str, when: Expr, reason: &str, fix: &str) ->
     }
 }
 
-/// Two options of which only one may be there.
+/// A rule against setting both of two options.
 fn exclusive(scope: &str, section: &str, left: &str, right: &str) -> Rule {
     let (first, second) = (join(section, left), join(section, right));
     each(

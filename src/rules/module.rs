@@ -1,4 +1,4 @@
-//! Rules of the module's own options, over them with all defaults and with MAS's settings.
+//! Rules for the module's own options, with all defaults and with MAS's settings.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::{
     schema::format::{DOMAIN_NAME, FILE_PATH, LOCAL_DATABASE_URI},
 };
 
-/// The rules.
+/// All rules of this file.
 pub fn rules() -> Vec<Rule> {
     [homeserver(), routes(), service()]
         .into_iter()
@@ -19,7 +19,7 @@ pub fn rules() -> Vec<Rule> {
         .collect()
 }
 
-/// What MAS and Synapse have to agree on.
+/// Options of MAS and Synapse that must agree.
 fn homeserver() -> Vec<Rule> {
     let version = |version: &str| version.parse().expect("versions are constants");
     let synapse_before = |number: &str| {
@@ -100,7 +100,7 @@ fn homeserver() -> Vec<Rule> {
     ]
 }
 
-/// What the reverse proxy has to know.
+/// Options that the reverse proxy needs.
 fn routes() -> Vec<Rule> {
     let any_proxy = || any([enabled("routes.nginx"), enabled("routes.caddy")]);
     vec![
@@ -156,7 +156,7 @@ fn routes() -> Vec<Rule> {
     ]
 }
 
-/// What the units and the programs that they run need.
+/// Options that the units and their programs need.
 fn service() -> Vec<Rule> {
     vec![
         rule(

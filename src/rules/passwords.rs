@@ -18,7 +18,7 @@ pub fn rules() -> Vec<Rule> {
             "there is no scheme to hash passwords with",
             "Give a scheme, or set `passwords.enabled` to false.",
         ),
-        // 25, which MAS applies only while passwords are enabled
+        // 25. MAS applies it only while passwords are enabled.
         each(
             SCHEMES,
             "secret-and-secret-file",

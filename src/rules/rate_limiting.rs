@@ -3,8 +3,8 @@
 use super::{Rule, rule};
 use crate::expr::{Expr, Term, all, any, not, option, set};
 
-/// Rule 29 of MAS, which does not look at the limits of `email_authentication` when it loads its
-/// configuration, and then fails to start on them.
+/// Rule 29. MAS does not check the limits of `email_authentication` when it loads its configuration, and
+/// then fails to start.
 const LIMITS: [&str; 9] = [
     "account_recovery.per_ip",
     "account_recovery.per_address",

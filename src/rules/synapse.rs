@@ -1,13 +1,13 @@
-//! What in Synapse's own configuration conflicts with delegation. Synapse itself refuses to start
-//! with it, one conflict at a time (its `synapse/config/experimental.py` and `auth.py`, unchanged
-//! from 1.136.0 on).
+//! Rules for settings of Synapse that conflict with delegating authentication to MAS. Synapse refuses to
+//! start with them and reports one at a time (its `synapse/config/experimental.py` and `auth.py`,
+//! unchanged since 1.136.0).
 
 use serde_json::Value;
 
 use super::{Rule, rule};
 use crate::expr::{Expr, all, any, not, option, option_or, set};
 
-/// The rules, over Synapse's settings.
+/// All rules of this file. They apply to Synapse's settings.
 pub fn rules() -> Vec<Rule> {
     [logins(), others()].into_iter().flatten().collect()
 }
@@ -118,7 +118,7 @@ fn logins() -> Vec<Rule> {
     ]
 }
 
-/// What sessions are like, and what people may do with their accounts.
+/// Sessions, and what users may do with their accounts.
 fn others() -> Vec<Rule> {
     vec![
         conflict(

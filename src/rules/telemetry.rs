@@ -7,7 +7,7 @@ use crate::{
 };
 
 pub fn rules() -> Vec<Rule> {
-    // MAS sets up its exporters before it looks at the rest of the configuration.
+    // MAS sets up its exporters before it checks the rest of the configuration.
     ["tracing", "metrics"]
         .into_iter()
         .map(|kind| {

@@ -44,7 +44,7 @@ pub fn rules() -> Vec<Rule> {
             all([
                 option("discovery_mode").is("disabled"),
                 missing(endpoint),
-                // Plain OAuth 2.0 has no signed tokens.
+                // Plain OAuth 2.0 has no signed tokens, so it needs no keys.
                 match endpoint {
                     "jwks_uri" => option_or("scope", "openid").matches(&OPENID_SCOPE),
                     _ => all([]),

@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// If it cannot be run, or gives up: then nothing is known.
+/// If `mas-cli doctor` cannot be run, or exits with an error and thus without a result.
 pub fn run(manifest: &Manifest) -> Result<Vec<Finding>, ServiceError> {
     let secrets = secrets(&Directories::of_this_unit()?)?;
     let mas = Mas::ready(manifest)?;
@@ -34,7 +34,7 @@ pub fn run(manifest: &Manifest) -> Result<Vec<Finding>, ServiceError> {
     }
 }
 
-/// Everything among the credentials that is a text.
+/// The content of all credentials that are text.
 fn secrets(directories: &Directories) -> Result<Vec<String>, ServiceError> {
     let Some(directory) = &directories.credentials else {
         return Ok(Vec::new());

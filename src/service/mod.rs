@@ -1,4 +1,4 @@
-//! What the units run: `mas-service`, which prepares MAS's configuration and secrets on the host.
+//! `mas-service`: prepares MAS's configuration and secrets on the host. The units run it.
 
 pub mod doctor;
 pub mod prepare;
@@ -14,31 +14,31 @@ use std::{
 
 use crate::deploy::manifests::Manifest;
 
-/// Why something could not be done on this host.
+/// Why a command of `mas-service` failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    /// A file cannot be read, written or made.
+    /// Reading, writing or creating a file failed.
     #[error("{path}: {doing}: {source}")]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What failed.
+        /// The operation that failed, such as "cannot be read".
         doing: &'static str,
-        /// Why.
+        /// The error from the operating system.
         source: io::Error,
     },
-    /// The manifest or the configuration is not what it should be.
+    /// The manifest or the configuration is invalid.
     #[error("{path}: {reason}")]
     Invalid {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// What is wrong, and how to correct it.
         reason: String,
     },
-    /// A variable that systemd sets is missing.
+    /// An environment variable that systemd sets is missing.
     #[error("${0} is not set: run this as systemd runs it, or use the `mas-cli` wrapper")]
     NotAService(&'static str),
-    /// MAS's own program does not do what it should.
+    /// `mas-cli` failed or cannot be used.
     #[error("{0}")]
     Mas(String),
 }
@@ -58,7 +58,7 @@ impl ServiceError {
 ///
 /// # Errors
 ///
-/// If the file cannot be read, or is no manifest.
+/// If the file cannot be read or is not a manifest.
 pub fn manifest(path: &Path) -> Result<Manifest, ServiceError> {
     let text = fs::read_to_string(path).map_err(ServiceError::file(path, "cannot be read"))?;
     serde_yaml_ng::from_str(&text).map_err(|error| ServiceError::Invalid {

@@ -1,4 +1,4 @@
-//! Puts MAS's configuration together from what systemd hands over, and lets MAS use it.
+//! Assembles MAS's configuration from the manifest and systemd's credentials, and runs MAS with it.
 
 use std::{
     env, fs,
@@ -19,25 +19,25 @@ use crate::{
     util::{atomic_write, yaml},
 };
 
-/// Where systemd puts the credentials of MAS's own unit. Settings that name this directory are read
-/// by other units too, which have the same credentials in directories of their own.
+/// The credentials directory of MAS's own unit. Settings may name it, and other units read them too;
+/// these units have the same credentials in their own directories.
 const MAIN_CREDENTIALS_DIRECTORY: &str = "/run/credentials/matrix-authentication-service.service";
 
-/// The directories that systemd makes for a unit.
+/// The directories that systemd creates for a unit.
 #[derive(Clone, Debug)]
 pub struct Directories {
-    /// Where the credentials are, if there is any.
+    /// The credentials directory, if the unit has credentials.
     pub credentials: Option<PathBuf>,
-    /// Where the configuration goes, which nobody else may read.
+    /// The runtime directory, for the configuration. Only the service's user can read what is written to it.
     pub runtime: PathBuf,
 }
 
 impl Directories {
-    /// Those of the unit that this process belongs to.
+    /// The directories of the unit that runs this process, from systemd's environment variables.
     ///
     /// # Errors
     ///
-    /// If the process belongs to no unit that has them.
+    /// If `$RUNTIME_DIRECTORY` is not set.
     pub fn of_this_unit() -> Result<Self, ServiceError> {
         let directory = |name| env::var_os(name).map(PathBuf::from);
         let runtime = "RUNTIME_DIRECTORY";
@@ -47,8 +47,8 @@ impl Directories {
         })
     }
 
-    /// A text with the two variables filled in, in the forms `$NAME` and `${NAME}`, and with the
-    /// credentials of MAS's own unit replaced by those at hand.
+    /// Expands `RUNTIME_DIRECTORY` and `CREDENTIALS_DIRECTORY` in the forms `$NAME` and `${NAME}`, and
+    /// replaces the credentials directory of MAS's own unit with this unit's.
     #[must_use]
     pub fn fill(&self, text: &str) -> String {
         let fill = |text: String, name: &str, directory: &Path| {
@@ -72,8 +72,8 @@ impl Directories {
     }
 }
 
-/// Writes MAS's configuration, whole or `only` one section of it, with the copies of files that it
-/// names, and gives the arguments that name it.
+/// Writes MAS's configuration, or `only` one section of it, and the file copies that it names. Returns the
+/// `--config` arguments for MAS.
 ///
 /// # Errors
 ///
@@ -105,7 +105,7 @@ pub fn prepare(
     let mut files = vec![config];
     for (i, file) in manifest.extra_config_files.iter().enumerate() {
         let file = PathBuf::from(directories.fill(file));
-        // One that MAS's own unit makes may not be there yet.
+        // MAS's own unit may create this file only later.
         if only.is_none() || file.exists() {
             files.push(extra_config(i, file, directories)?);
         }
@@ -117,7 +117,7 @@ pub fn prepare(
     Ok(arguments.collect())
 }
 
-/// The configuration after a change.
+/// Parses the configuration, changes it, and prints it as YAML.
 fn edited(
     manifest: &Manifest,
     config: &str,
@@ -132,15 +132,15 @@ fn edited(
     Ok(yaml::document(&config))
 }
 
-/// Drops all sections but one.
+/// Removes all sections except one.
 fn keep(config: &mut Value, section: &str) {
     if let Value::Object(sections) = config {
         sections.retain(|name, _| name == section);
     }
 }
 
-/// The options for secrets that are made on this host, and that a variable of the environment brings
-/// too: section and name.
+/// The options, as section and name, whose secret is generated on this host but also set by an environment
+/// variable.
 fn brought(manifest: &Manifest) -> Vec<(&'static str, &'static str)> {
     let made = &manifest.secrets;
     let options = [
@@ -162,7 +162,7 @@ fn brought(manifest: &Manifest) -> Vec<(&'static str, &'static str)> {
     brought.map(|(_, _, option)| option).collect()
 }
 
-/// Removes options, because MAS takes a secret only once.
+/// Removes options that an environment variable replaces: MAS rejects a secret that is set twice.
 fn give_way(config: &mut Value, options: &[(&str, &str)]) {
     for (section, option) in options {
         if let Some(Value::Object(entries)) = config.get_mut(section) {
@@ -171,8 +171,8 @@ fn give_way(config: &mut Value, options: &[(&str, &str)]) {
     }
 }
 
-/// A configuration file of the administrator's. If it names credentials of MAS's own unit, another
-/// unit gets a copy that names its own.
+/// The path of an administrator's configuration file. If it names credentials of MAS's own unit, this is a
+/// copy that names this unit's instead.
 fn extra_config(
     i: usize,
     file: PathBuf,
@@ -201,7 +201,8 @@ fn make_copy(copy: &Copy, directories: &Directories) -> Result<(), ServiceError>
     }
 }
 
-/// systemd loads a directory as files whose names begin with the credential's name and `_`.
+/// Recreates a directory credential: systemd loads it as files named after the credential, `_` and the
+/// original file name.
 fn link_directory(source: &Path, target: &Path) -> Result<(), ServiceError> {
     let failed = |doing| ServiceError::file(target, doing);
     if target.exists() {
@@ -225,13 +226,13 @@ fn link_directory(source: &Path, target: &Path) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// Writes a file that only this user may read.
+/// Writes a file with mode 0600.
 fn write_private(path: &Path, content: &str) -> Result<(), ServiceError> {
     atomic_write::replace(path, content, 0o600)
         .map_err(ServiceError::file(path, "cannot be written"))
 }
 
-/// MAS's program with its configuration, put together and checked.
+/// `mas-cli` with its configuration.
 #[derive(Clone, Debug)]
 pub struct Mas {
     program: PathBuf,
@@ -239,11 +240,11 @@ pub struct Mas {
 }
 
 impl Mas {
-    /// Puts the configuration together, and lets MAS check it.
+    /// Assembles the configuration, and has `mas-cli` check it if the manifest says so.
     ///
     /// # Errors
     ///
-    /// If the configuration cannot be put together, or MAS refuses it.
+    /// If the configuration cannot be assembled, or MAS rejects it.
     pub fn ready(manifest: &Manifest) -> Result<Self, ServiceError> {
         let mas = Mas::with_section(manifest, None)?;
         if manifest.check_config {
@@ -262,8 +263,8 @@ impl Mas {
         Ok(mas)
     }
 
-    /// Puts the configuration together, whole or only one section of it, which MAS's own check
-    /// would find too little.
+    /// Assembles the whole configuration or one section, without a check: MAS rejects a single section as
+    /// incomplete.
     fn with_section(manifest: &Manifest, only: Option<&str>) -> Result<Self, ServiceError> {
         Ok(Mas {
             program: manifest.mas_cli.clone(),
@@ -271,8 +272,8 @@ impl Mas {
         })
     }
 
-    /// A run of a subcommand. It gets this unit's environment, in which `MAS_*` variables stand for
-    /// settings that no file has.
+    /// A command that runs `mas-cli` with a subcommand. It inherits the unit's environment, in which `MAS_*`
+    /// variables are settings that no file contains.
     #[must_use]
     pub fn command(&self, subcommand: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
@@ -280,11 +281,11 @@ impl Mas {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs a command and waits until it exits.
     ///
     /// # Errors
     ///
-    /// If the program cannot be run.
+    /// If the command cannot be started.
     pub fn output(&self, command: &mut Command) -> Result<Output, ServiceError> {
         command
             .output()
@@ -292,8 +293,8 @@ impl Mas {
     }
 }
 
-/// Becomes MAS's program with a subcommand, and with its whole configuration or `only` one section
-/// of it. Comes back only with an error.
+/// Replaces this process with `mas-cli` (exec), with the whole configuration or `only` one section.
+/// Returns only if that fails.
 #[must_use]
 pub fn run(manifest: &Manifest, only: Option<&str>, arguments: &[String]) -> ServiceError {
     let mas = match only {

@@ -1,5 +1,5 @@
-//! Registers users through `mas-cli`'s own dialogue, because it takes passwords otherwise only on
-//! its command line, where every user of the host could read them.
+//! Registers users through the interactive dialogue of `mas-cli`. Its only other way to take a password is
+//! the command line, where every user of the host could read it.
 
 use std::process::Command;
 
@@ -11,16 +11,15 @@ use crate::{
     service::{ServiceError, prepare::Mas},
 };
 
-/// How long to wait for an answer of the dialogue, in milliseconds. Hashing a password takes its
-/// time.
+/// How long to wait for each answer of the dialogue, in milliseconds. Hashing a password is slow.
 const TIMEOUT: u64 = 60_000;
 
-/// What became of a registration.
+/// The result of a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The user is there now.
+    /// The user was created.
     Registered,
-    /// The user was there already.
+    /// The user already existed.
     Exists,
 }
 
@@ -28,7 +27,8 @@ pub enum Outcome {
 ///
 /// # Errors
 ///
-/// If MAS refuses: the name is not available, the password too weak, the database not reachable.
+/// If MAS refuses, for instance because the name is unavailable, the password is too weak, or the
+/// database is unreachable.
 pub fn register(
     mas: &Mas,
     name: &str,
@@ -63,13 +63,13 @@ pub fn register(
     outcome(name, &said)
 }
 
-/// Answers the dialogue, and gives all that was said after it.
+/// Answers the dialogue. Returns the output after the last answer.
 fn dialogue(command: Command, password: &str) -> Result<String, rexpect::error::Error> {
     const NEXT: &str = "What do you want to do next";
     let mut session: PtySession = spawn_command(command, Some(TIMEOUT))?;
     match session.exp_string(NEXT) {
         Ok(_) => {}
-        // It ended before it asked anything.
+        // `mas-cli` exited before it asked anything.
         Err(rexpect::error::Error::EOF { got, .. }) => return Ok(got),
         Err(error) => return Err(error),
     }

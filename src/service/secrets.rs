@@ -1,4 +1,4 @@
-//! Secrets that nobody has to create by hand: made once, never overwritten.
+//! Generates secrets on the host. An existing secret is never overwritten.
 
 use std::{
     fs,
@@ -15,14 +15,14 @@ use super::ServiceError;
 use crate::deploy::manifests::{Manifest, Secrets};
 use crate::util::secret::secret_text;
 
-/// Bits of the RSA key.
+/// The length of the RSA key in bits.
 const RSA_BITS: usize = 3072;
 
-/// Makes the secrets that are wanted and not there. Gives the files it made.
+/// Generates the wanted secrets that are missing. Returns the paths of the new files.
 ///
 /// # Errors
 ///
-/// If one cannot be made; the others may have been.
+/// If a secret cannot be generated. Others may have been generated before.
 pub fn generate(wanted: &Secrets) -> Result<Vec<PathBuf>, ServiceError> {
     let mut made = Vec::new();
     let file = |name: &str| wanted.directory.join(name);
@@ -46,7 +46,7 @@ pub fn generate(wanted: &Secrets) -> Result<Vec<PathBuf>, ServiceError> {
     Ok(made)
 }
 
-/// 32 random bytes in hexadecimal.
+/// 32 random bytes as 64 hexadecimal digits.
 fn random_hex() -> String {
     let mut bytes = [0_u8; 32];
     OsRng.fill_bytes(&mut bytes);
@@ -55,7 +55,7 @@ fn random_hex() -> String {
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Makes a file that only its owner may read, unless it is there; whole or not at all.
+/// Creates a file that only its owner may read, atomically. Returns false if it already exists.
 fn make_file(path: &Path, content: &str) -> Result<bool, ServiceError> {
     let failed = |doing| ServiceError::file(path, doing);
     let directory = path.parent().unwrap_or(path);
@@ -77,7 +77,7 @@ fn make_file(path: &Path, content: &str) -> Result<bool, ServiceError> {
     }
 }
 
-/// Makes a directory with an RSA and a P-256 key, unless there is one with any file in it.
+/// Creates a directory with an RSA key and a P-256 key. Returns false if one with any file exists.
 fn make_keys(path: &Path) -> Result<bool, ServiceError> {
     let failed = |doing| ServiceError::file(path, doing);
     if path.exists() {
@@ -117,7 +117,7 @@ fn p256_key() -> Result<String, Box<dyn std::error::Error>> {
     Ok(key.to_pkcs8_pem(LineEnding::LF)?.to_string())
 }
 
-/// Lets a group read a file.
+/// Lets a group read a file: sets its group, and mode 0440.
 fn share(path: &Path, group: &str) -> Result<(), ServiceError> {
     let failed = |doing| ServiceError::file(path, doing);
     let found = Group::from_name(group).map_err(|error| failed("no groups")(error.into()))?;
@@ -139,11 +139,11 @@ fn sync(directory: &Path) -> io::Result<()> {
     fs::File::open(directory)?.sync_all()
 }
 
-/// What is wrong with the files that the settings name: one sentence for each.
+/// The problems with the files that the settings name, one sentence each.
 #[must_use]
 pub fn problems(manifest: &Manifest) -> Vec<String> {
     let files = manifest.credentials.iter();
-    // This unit has directories of its own in their place.
+    // `PrivateTmp=` hides the host's /tmp and /var/tmp from this unit.
     let files =
         files.filter(|(_, path)| !path.starts_with("/tmp") && !path.starts_with("/var/tmp"));
     let problems = files.filter_map(|(name, path)| {
@@ -153,7 +153,7 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
     problems.collect()
 }
 
-/// Why Synapse may not be able to read the shared secret, as far as owners and modes tell.
+/// Why Synapse probably cannot read the shared secret, judging by owner and mode.
 #[must_use]
 pub fn doubt_about_synapse(manifest: &Manifest) -> Option<String> {
     let path = manifest.synapse_secret.as_ref()?;
@@ -174,7 +174,7 @@ pub fn doubt_about_synapse(manifest: &Manifest) -> Option<String> {
     })
 }
 
-/// The option behind the name of a credential.
+/// The path of the option that a credential belongs to, from the credential's name.
 fn option(name: &str) -> String {
     let number = |prefix: &str| name.strip_prefix(prefix);
     if let Some(user) = number("user-") {
@@ -202,7 +202,7 @@ fn wrong_file(name: &str, path: &Path) -> Option<String> {
             ));
         }
     };
-    // systemd gets the credential from whoever listens there.
+    // systemd reads the credential from the service that listens on this socket.
     if metadata.file_type().is_socket() {
         return None;
     }

@@ -1,5 +1,4 @@
-//! Runs something as the service would: as its user, with its credentials and sandbox, in a unit
-//! that exists only for that.
+//! Runs a command in a transient unit like the service: with its user, credentials and sandboxing.
 
 use std::{
     env,
@@ -10,11 +9,11 @@ use std::{
 use super::ServiceError;
 use crate::deploy::{manifests::Manifest, units::NAME};
 
-/// A command that runs `mas-service` with these arguments as MAS's user.
+/// A `systemd-run` command that runs `mas-service` with these arguments as MAS's user.
 ///
 /// # Errors
 ///
-/// If this process may not do that.
+/// If this process does not run as root, or its executable is not found.
 pub fn command(
     manifest: &Manifest,
     arguments: &[String],

@@ -1,4 +1,4 @@
-//! Users and administrators that the configuration names: created once, then left alone.
+//! Creates the users and administrators that the configuration names, once. Later changes are left alone.
 
 use std::{fs, path::Path};
 
@@ -13,22 +13,22 @@ use crate::util::secret::secret_text;
 /// What was done for a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// Created.
+    /// The user was created.
     Created,
-    /// Found, and left alone.
+    /// The user already existed and was not changed.
     Found,
-    /// Given administrators' rights.
+    /// The user was made an administrator.
     Promoted,
-    /// Not there to be given them.
+    /// The user to promote does not exist.
     Missing,
 }
 
-/// Creates the users and promotes the administrators that were not seen before. `state` is a
-/// directory that remembers which were.
+/// Creates users and promotes administrators, each only once. The directory `state` records which are
+/// done.
 ///
 /// # Errors
 ///
-/// At the first user that cannot be created or promoted; the next run carries on with it.
+/// If a user cannot be created or promoted. The next run continues with that user.
 pub fn create(
     manifest: &Manifest,
     state: &Path,
@@ -75,7 +75,7 @@ fn password(path: &Path) -> Result<String, ServiceError> {
     Ok(secret_text(&content).to_owned())
 }
 
-/// Gives a user administrators' rights; false if there is no such user.
+/// Makes a user an administrator. Returns false if the user does not exist.
 fn promote(mas: &Mas, name: &str) -> Result<bool, ServiceError> {
     let output = mas.output(&mut mas.command(&["manage", "promote-admin", name]))?;
     if output.status.success() {

@@ -1,4 +1,4 @@
-//! Writing files so that nobody ever sees half of one.
+//! Writes files atomically: a reader sees the old content or the new, never a part.
 
 use std::{
     fs,
@@ -7,12 +7,12 @@ use std::{
     path::Path,
 };
 
-/// Puts a file with these permissions in place of what is there, whole or not at all, and so that it
-/// outlasts a loss of power. Directories above it are made.
+/// Replaces a file atomically and sets its mode. The change survives a power loss. Missing parent
+/// directories are created.
 ///
 /// # Errors
 ///
-/// If a directory or the file cannot be made or written.
+/// If a directory or the file cannot be created or written.
 pub fn replace(path: &Path, content: &str, mode: u32) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
@@ -23,7 +23,7 @@ pub fn replace(path: &Path, content: &str, mode: u32) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(mode);
     let mut file = options.open(&new)?;
-    // Whatever the umask says.
+    // `open` applies the umask to the mode; this does not.
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(content.as_bytes())?;
     file.sync_all()?;
@@ -31,11 +31,11 @@ pub fn replace(path: &Path, content: &str, mode: u32) -> io::Result<()> {
     sync_directory(path)
 }
 
-/// Makes it last that a file was made, renamed or removed.
+/// Syncs the parent directory of `of`, so that a creation, renaming or removal survives a power loss.
 ///
 /// # Errors
 ///
-/// If the directory cannot be opened or written.
+/// If the directory cannot be opened or synced.
 pub fn sync_directory(of: &Path) -> io::Result<()> {
     match of.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => fs::File::open(parent)?.sync_all(),

@@ -1,11 +1,11 @@
-//! Logs on the standard error: for people at a terminal, plain lines elsewhere, where systemd adds
-//! the time by itself.
+//! Logging to standard error: with time and colour on a terminal, plain lines elsewhere, because systemd
+//! adds the time itself.
 
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-/// Begins to log from this level on, unless `RUST_LOG` says otherwise.
+/// Starts logging at this level, unless `RUST_LOG` sets another.
 pub fn begin(level: LevelFilter) {
     let terminal = io::stderr().is_terminal();
     let filter = EnvFilter::builder()

@@ -1,4 +1,4 @@
-//! What everybody needs: files that are written whole, YAML, logs.
+//! Helpers for all parts of the program: atomic file writes, secrets, YAML, logging.
 
 pub mod atomic_write;
 pub mod error_text;

@@ -1,6 +1,6 @@
-//! Secrets in files.
+//! Secrets read from files.
 
-/// The text of a secret: without the newlines at its end, which editors and `echo` put there.
+/// The content of a secret file without the newlines at its end, which editors and `echo` add.
 #[must_use]
 pub fn secret_text(content: &str) -> &str {
     content.trim_end_matches(['\n', '\r'])

@@ -1,4 +1,4 @@
-//! YAML in block style, as a person would write it. `modules/yaml.nix` writes the same text.
+//! YAML in block style. `modules/yaml.nix` produces the same text.
 
 use std::fmt::Write;
 
@@ -38,7 +38,7 @@ fn block(value: &Value, indent: &str) -> String {
     out
 }
 
-/// What stands behind a key.
+/// The text after a key and its colon.
 fn nested(value: &Value, indent: &str) -> String {
     if is_block(value) {
         format!("\n{}", block(value, &format!("{indent}  ")))
@@ -61,7 +61,7 @@ fn sorted(entries: &Map<String, Value>) -> Vec<(&String, &Value)> {
     entries
 }
 
-/// A key, quoted unless it is a plain word that YAML takes for nothing else.
+/// A key, quoted unless it is a plain word with no other meaning in YAML.
 fn key(name: &str) -> String {
     let plain = name.starts_with(|char: char| char.is_ascii_lowercase())
         && name

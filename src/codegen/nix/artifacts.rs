@@ -1,5 +1,5 @@
-//! What the module's options come to, for NixOS: default settings, units, the service's manifest,
-//! Synapse's part, and routes.
+//! Everything that NixOS computes from the module's options: default settings, units, the service's
+//! manifest, Synapse's settings, and routes.
 
 use super::{expr::NixScope, header};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     expr::{Entry, Term, entry},
 };
 
-/// The files, each with its path.
+/// The generated files, as pairs of path and content.
 pub fn files() -> Vec<(String, String)> {
     let synapse: Term = vec![
         entry("section", synapse_overlay::section()),
@@ -85,7 +85,7 @@ fn routes() -> Term {
     .into()
 }
 
-/// What the proxies include from the cutover on, under the names of the files.
+/// What the proxies include after the cutover, by file name.
 fn cutover() -> Vec<Entry> {
     [
         (cutover_files::nginx(), routes::nginx_compat()),
@@ -119,7 +119,7 @@ fn units() -> Term {
     .into()
 }
 
-/// A unit under the names that NixOS has for systemd's directives.
+/// A unit with NixOS's names for its directives.
 fn declaration(unit: Unit) -> Vec<Entry> {
     let (mut entries, mut other) = (Vec::new(), Vec::new());
     for directive in unit.unit {
@@ -161,7 +161,7 @@ fn declaration(unit: Unit) -> Vec<Entry> {
     entries
 }
 
-/// What NixOS calls a directive of `[Unit]`, where it has an option for it.
+/// The NixOS option for a directive of `[Unit]`, if there is one.
 fn nixos_name(directive: &str) -> Option<&'static str> {
     Some(match directive {
         "After" => "after",

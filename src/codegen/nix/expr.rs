@@ -1,29 +1,29 @@
-//! Expressions as Nix.
+//! Prints expressions as Nix.
 
 use serde_json::Value;
 
 use super::{formats::format_name, key, parenthesized, string, value};
 use crate::expr::{Entry, Expr, Item, Path, Term};
 
-/// A condition over the whole configuration as a Nix expression, over the variables `settings`,
+/// A condition on the whole configuration as a Nix expression. It uses the variables `settings`,
 /// `complete` and `older` and the functions of `modules/rules.nix`.
 #[must_use]
 pub fn condition(condition: &Expr) -> String {
     NixScope::root().condition(condition)
 }
 
-/// What the variables of a Nix expression are called, at the root or within a list entry.
+/// The variables that a Nix expression can use, at the root or within a list entry.
 pub struct NixScope {
-    /// The variable that holds the options at hand.
+    /// The variable that holds the current options.
     pub variable: String,
-    /// Whether later configuration files may add to them.
+    /// Whether these are the root settings, to which later configuration files may add.
     root: bool,
-    /// Whether options that say nothing may be there as `null`.
+    /// Whether unset options may be present as `null`.
     may_be_null: bool,
 }
 
 impl NixScope {
-    /// At the root of the settings.
+    /// The scope of the root settings.
     pub fn root() -> Self {
         NixScope {
             root: true,
@@ -31,13 +31,13 @@ impl NixScope {
         }
     }
 
-    /// Within an entry of a list.
+    /// The scope of an entry of `list`.
     pub fn entry(list: &str) -> Self {
         let name = list.rsplit('.').next().unwrap_or(list);
         NixScope::named(name.trim_end_matches('s'))
     }
 
-    /// Among the options that a variable holds.
+    /// The scope of the options that a variable holds.
     fn named(variable: &str) -> Self {
         NixScope {
             variable: variable.to_owned(),
@@ -46,7 +46,7 @@ impl NixScope {
         }
     }
 
-    /// Among the options of the module.
+    /// The scope of the module's options.
     pub fn module() -> Self {
         NixScope {
             may_be_null: true,
@@ -54,7 +54,7 @@ impl NixScope {
         }
     }
 
-    /// Where an option is, for a message.
+    /// The path of an option as a Nix expression, for a message.
     pub fn place(&self, at: &str) -> String {
         match (self.root, at) {
             (true, at) => string(at),
@@ -63,7 +63,7 @@ impl NixScope {
         }
     }
 
-    /// The condition as a Nix expression.
+    /// A condition as a Nix expression.
     pub fn condition(&self, condition: &Expr) -> String {
         let absent = |test: String| {
             if self.root {
@@ -157,7 +157,7 @@ impl NixScope {
         parts.collect::<Vec<_>>().join(operator)
     }
 
-    /// Whether the condition is printed as several ones with an operator between them.
+    /// Whether the condition is printed as operands joined by an operator.
     fn is_chain(&self, condition: &Expr) -> bool {
         match condition {
             Expr::All(parts) | Expr::Any(parts) => match &parts[..] {
@@ -170,7 +170,7 @@ impl NixScope {
         }
     }
 
-    /// The term as a Nix expression that can stand as an argument.
+    /// A term as a Nix expression, in parentheses if it needs them as an argument.
     fn term(&self, term: &Term) -> String {
         let expression = self.expression(term);
         let atomic = match term {
@@ -186,7 +186,7 @@ impl NixScope {
         }
     }
 
-    /// The term as a Nix expression.
+    /// A term as a Nix expression.
     pub fn expression(&self, term: &Term) -> String {
         match term {
             Term::Option(path, default) => format!(
@@ -301,13 +301,13 @@ impl NixScope {
         }
     }
 
-    /// A condition that can stand as an argument.
+    /// A condition as a Nix expression, in parentheses if it needs them as an argument.
     fn argument(&self, condition: &Expr) -> String {
         parenthesized(&self.condition(condition))
     }
 }
 
-/// A path as Nix selects it.
+/// A path as a Nix attribute path.
 pub fn attribute_path(path: &Path) -> String {
     path.0.split('.').map(key).collect::<Vec<_>>().join(".")
 }

@@ -1,9 +1,9 @@
-//! `formats.nix`: the forms of text.
+//! `formats.nix`: the text formats, as POSIX patterns.
 
 use super::{header, string};
 use crate::schema::format::{self, Format, PARTS};
 
-/// All forms of text, under the names that options and rules call them by.
+/// The content of `formats.nix`, with the names that options and rules use for the formats.
 pub fn formats() -> String {
     let mut parts = String::new();
     for (i, (name, pattern)) in PARTS.iter().enumerate() {
@@ -32,7 +32,7 @@ fn entry(format: &Format) -> String {
     )
 }
 
-/// A pattern as a Nix string that refers to the parts it is made of.
+/// A pattern as a Nix string that refers to its parts by name.
 fn composed(pattern: &str, parts: &[(&str, &str)]) -> String {
     parts
         .iter()
@@ -42,7 +42,7 @@ fn composed(pattern: &str, parts: &[(&str, &str)]) -> String {
         })
 }
 
-/// What Nix calls a form.
+/// The name of a format in Nix: the Rust name with a lower-case first letter.
 pub fn format_name(format: &Format) -> String {
     let mut name = format.name.to_owned();
     name[..1].make_ascii_lowercase();

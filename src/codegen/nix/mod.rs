@@ -1,4 +1,4 @@
-//! The NixOS module's generated half: options, rules, and which options name files.
+//! The generated half of the NixOS module: options, rules, and which options name files.
 
 use serde_json::Value;
 
@@ -16,11 +16,12 @@ mod rules;
 
 pub use self::expr::condition;
 
-/// The generated Nix files, each with its path below [`super::GENERATED`], not yet formatted.
+/// The generated Nix files, not yet formatted, as pairs of path and content. Paths are relative to
+/// [`super::GENERATED`].
 ///
 /// # Panics
 ///
-/// If the settings are no section.
+/// If `settings` is not a section.
 #[must_use]
 pub fn generated(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
     let printer = options::Options {
@@ -91,7 +92,7 @@ fn rules_origin(section: &str) -> String {
     format!("src/rules and src/schema/{section}.rs")
 }
 
-/// A JSON value as Nix.
+/// A JSON value as a Nix expression.
 #[must_use]
 pub fn value(value: &Value) -> String {
     match value {
@@ -118,7 +119,7 @@ pub fn value(value: &Value) -> String {
     }
 }
 
-/// A name or a path, bound to a value. A set with one entry becomes a longer path.
+/// A Nix binding `name = value;`. A value with one attribute is written as `name.attribute = value;`.
 fn binding(path: &str, value: &Value) -> String {
     match value
         .as_object()
@@ -132,7 +133,7 @@ fn binding(path: &str, value: &Value) -> String {
     }
 }
 
-/// A Nix string on one line.
+/// A text as a Nix string on one line.
 #[must_use]
 pub fn string(text: &str) -> String {
     let escaped = text
@@ -144,7 +145,7 @@ pub fn string(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// An expression that can stand as an argument.
+/// A Nix expression, in parentheses if it needs them as a function argument.
 fn parenthesized(expression: &str) -> String {
     if expression.contains(' ') || expression.starts_with('!') {
         format!("({expression})")
@@ -153,7 +154,7 @@ fn parenthesized(expression: &str) -> String {
     }
 }
 
-/// An attribute name, quoted if it must be.
+/// A Nix attribute name, quoted if necessary.
 #[must_use]
 pub fn key(name: &str) -> String {
     let mut chars = name.chars();
@@ -171,7 +172,7 @@ pub fn key(name: &str) -> String {
     }
 }
 
-/// The options that name files, and whether MAS reads them to the last byte.
+/// The options that name files, and whether MAS reads every byte of them.
 fn file_options(settings: &Node) -> String {
     let entries = credentials::options(settings).into_iter().map(|option| {
         let steps = steps(&option.path).map(|step| if step == "[]" { "*" } else { step });

@@ -1,4 +1,4 @@
-//! `options/`: a declaration for every option.
+//! `options/`: a NixOS option declaration for every option.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +8,17 @@ use crate::{
     config::tree::{Node, Section, Shape, join},
 };
 
-/// Width of a description's lines, so that they stay below 100 where they are indented.
+/// The line width of descriptions. With indentation, lines stay below 100.
 const WIDTH: usize = 80;
 
-/// Prints options.
+/// Prints option declarations.
 pub struct Options {
-    /// The paths of those that hold a secret.
+    /// The paths of the options with secrets.
     pub secret: BTreeSet<String>,
 }
 
 impl Options {
-    /// The file that holds all sections together.
+    /// The file that imports the files of all sections.
     pub fn root(root: &Section) -> String {
         let mut options = String::new();
         for (name, node) in &root.options {
@@ -31,7 +31,7 @@ impl Options {
         )
     }
 
-    /// The file of one section.
+    /// The file for one section.
     pub fn file(&self, name: &str, node: &Node) -> String {
         let origin = format!("src/schema/{name}.rs");
         format!(
@@ -41,7 +41,7 @@ impl Options {
         )
     }
 
-    /// The file of the module's own options, without those written by hand.
+    /// The file for the module's own options, except those written by hand.
     pub fn module(&self, module: &Node) -> String {
         let section = module.section().expect("the module is a section");
         format!(
@@ -51,7 +51,7 @@ impl Options {
         )
     }
 
-    /// Options of the module system proper: each has its default.
+    /// Plain NixOS options with their defaults. MAS's options have none: MAS applies its own.
     fn group(&self, section: &Section, path: &str) -> String {
         let mut options = String::new();
         for (name, node) in &section.options {
@@ -139,8 +139,8 @@ impl Options {
     }
 }
 
-/// The module's options that are written by hand, because they are packages or what stands in the
-/// other generated files.
+/// The options that the module declares by hand, because they are packages or come from other generated
+/// files.
 const BY_HAND: &[&str] = &[
     "enable",
     "extraSettings",
@@ -197,7 +197,7 @@ fn default_text(node: &Node) -> Option<String> {
     Some(format!("lib.literalExpression {}", string(&value(default))))
 }
 
-/// A text as a Nix string: on one line if it fits, else wrapped.
+/// A text as a Nix string, on one line if it fits, else wrapped.
 fn text_block(text: &str) -> String {
     if text.len() <= WIDTH && !text.contains('\n') {
         return string(text);

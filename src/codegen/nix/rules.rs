@@ -1,4 +1,4 @@
-//! `rules/` and `secrets.nix`: expressions as Nix.
+//! `rules/` and `secrets.nix`: rules printed as Nix.
 
 use super::{
     expr::{NixScope, attribute_path},
@@ -10,18 +10,18 @@ use crate::{
     rules::Rule,
 };
 
-/// Whether a rule belongs into the file of a section.
+/// Whether a rule belongs in the file of this section.
 pub fn in_section(rule: &Rule, section: &str) -> bool {
     let path = rule.path();
     steps(&path).next() == Some(section) && !is_root(rule)
 }
 
-/// Whether the rule can be broken although its section is absent.
+/// Whether the rule can be broken even if its section is absent.
 fn is_root(rule: &Rule) -> bool {
     rule.scope.is_empty() && !rule.at.contains('.') && matches!(rule.when, Expr::Missing(_))
 }
 
-/// The file that holds the rules of all sections together.
+/// The file that imports the rules of all sections.
 pub fn root(root: &Section, rules: &[&Rule]) -> String {
     let own = rules.iter().filter(|rule| is_root(rule));
     let mut lines: Vec<String> = own.map(|rule| refusal(rule, &NixScope::root())).collect();
@@ -40,7 +40,7 @@ pub fn root(root: &Section, rules: &[&Rule]) -> String {
     )
 }
 
-/// A file of rules.
+/// A file with rules.
 pub fn file(rules: &[&Rule], origin: &str) -> String {
     let body = scope_body("", rules, &NixScope::root());
     let used = |name: &str| body.contains(&format!("{name} "));
@@ -56,7 +56,7 @@ pub fn file(rules: &[&Rule], origin: &str) -> String {
     )
 }
 
-/// The rules of one scope, and below them those of the lists in it.
+/// The rules of one scope, followed by those of the lists in it.
 fn scope_body(scope: &str, rules: &[&Rule], here: &NixScope) -> String {
     let own = rules.iter().filter(|rule| rule.scope == scope);
     let mut lines: Vec<String> = own.map(|rule| refusal(rule, here)).collect();

@@ -1,13 +1,13 @@
-//! The one-shots around `syn2mas`, which move an existing homeserver.
+//! The oneshot services that run `syn2mas` to migrate an existing homeserver.
 
 use super::{Inherits, Kind, Sandbox, Unit, described, service};
 use crate::expr::{Entry, enabled, entry, item, items, known, template, texts};
 
-/// All of them.
+/// All migration units.
 pub fn all() -> Vec<Unit> {
     vec![
         Unit {
-            // Only warnings.
+            // Exit code 11: there are only warnings.
             body: with(looking("inspect"), "SuccessExitStatus", "11"),
             ..one_shot(
                 "syn2mas-inspect",
@@ -81,7 +81,7 @@ fn one_shot(name: &'static str, description: &'static str) -> Unit {
     }
 }
 
-/// A run of a subcommand as root, who may act as the users that the databases know.
+/// Directives that run a subcommand as root, which may switch to the users that the databases accept.
 fn run(subcommand: &str) -> Vec<Entry> {
     vec![
         entry("Type", "oneshot"),
@@ -113,7 +113,7 @@ fn changing(subcommand: &str) -> Vec<Entry> {
             "ReadWritePaths",
             vec![item("/run"), item(known("migration.directory"))],
         ),
-        // It takes back what it has begun.
+        // When stopped, `syn2mas` rolls back what it has begun. That takes time.
         entry("KillMode", "mixed"),
         entry("TimeoutStopSec", "10min"),
     ]);

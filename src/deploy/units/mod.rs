@@ -1,6 +1,6 @@
 //! The systemd units that run MAS, as typed values over the module's options.
 //!
-//! [`crate::codegen::nix`] prints them for NixOS, [`crate::codegen::host_files`] as unit files.
+//! [`crate::codegen::nix`] prints them for NixOS, [`crate::codegen::host_files`] writes unit files.
 
 mod migration;
 mod sandbox;
@@ -15,59 +15,59 @@ use crate::{
 pub use self::sandbox::Sandbox;
 pub use self::socket::{activated, is_unix};
 
-/// The name of the service, its user, its group, and its role and database in PostgreSQL.
+/// The name of the service, its user and group, and its PostgreSQL role and database.
 pub const NAME: &str = "matrix-authentication-service";
 
-/// Where the configuration of MAS's own unit is while that runs.
+/// The directory with the configuration of MAS's own unit, while that unit runs.
 pub const RUNTIME_DIRECTORY: &str = "/run/matrix-authentication-service";
 
-/// Where the service finds its configuration.
+/// The directory with the generated configuration.
 pub const ETC: &str = "/etc/matrix-authentication-service";
 
-/// A systemd unit. Its directives are those of systemd, under systemd's names.
+/// A systemd unit. Directives have their names from systemd.
 #[derive(Clone, Debug)]
 pub struct Unit {
-    /// Its name, without the suffix.
+    /// The name without its suffix.
     pub name: &'static str,
-    /// What it is.
+    /// The type of the unit.
     pub kind: Kind,
-    /// When there is such a unit.
+    /// The condition for having this unit; always present without one.
     pub when: Option<Expr>,
-    /// `[Unit]`.
+    /// Directives of `[Unit]`.
     pub unit: Vec<Entry>,
-    /// What it has in common with other services.
+    /// The sandboxing that it shares with other services.
     pub sandbox: Vec<Sandbox>,
-    /// What it takes over of what an administrator adds to MAS's own unit.
+    /// The drop-in settings for MAS's own unit that also apply to this one.
     pub inherits: Inherits,
-    /// What is its own of `[Service]`, `[Socket]` or `[Timer]`.
+    /// The other directives of `[Service]`, `[Socket]` or `[Timer]`.
     pub body: Vec<Entry>,
-    /// The units that start it, `WantedBy=` in `[Install]`.
+    /// The units that start this one: `WantedBy=` in `[Install]`.
     pub wanted_by: Vec<&'static str>,
 }
 
 impl Unit {
-    /// The name of its file.
+    /// The file name, such as `matrix-authentication-service.socket`.
     #[must_use]
     pub fn file_name(&self) -> String {
         format!("{}.{}", self.name, self.kind.suffix())
     }
 }
 
-/// What a unit takes over of what an administrator adds to MAS's own unit.
+/// Which settings a unit copies from those that an administrator adds to MAS's own unit.
 ///
-/// On NixOS the module sees these additions; elsewhere a drop-in has to be repeated.
+/// On NixOS the module sees these additions. Elsewhere, the administrator must repeat the drop-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inherits {
-    /// Nothing.
+    /// No settings.
     Nothing,
-    /// The units that it comes after, wants and requires.
+    /// The units in `After=`, `Wants=` and `Requires=`.
     Order,
-    /// The same, and its user, groups, environment and credentials.
+    /// The same units, and the user, groups, environment and credentials.
     Everything,
 }
 
 impl Inherits {
-    /// What it is called in Nix.
+    /// The name in the generated Nix files.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -78,7 +78,7 @@ impl Inherits {
     }
 }
 
-/// A kind of unit.
+/// The type of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `.service`
@@ -90,7 +90,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The suffix of its name.
+    /// The suffix of the file name, without the dot.
     #[must_use]
     pub fn suffix(self) -> &'static str {
         match self {
@@ -100,7 +100,7 @@ impl Kind {
         }
     }
 
-    /// The section of its own directives.
+    /// The section for directives of this type.
     #[must_use]
     pub fn section(self) -> &'static str {
         match self {
@@ -111,7 +111,7 @@ impl Kind {
     }
 }
 
-/// All units, in the order in which they start.
+/// All units, in start order.
 #[must_use]
 pub fn all() -> Vec<Unit> {
     [
@@ -129,7 +129,7 @@ pub fn all() -> Vec<Unit> {
     .collect()
 }
 
-/// Lines for systemd-tmpfiles (tmpfiles.d(5)).
+/// Lines of tmpfiles.d(5): the directories of secrets and of the migration, and the cutover files.
 #[must_use]
 pub fn tmpfiles() -> Vec<Item> {
     let migrating = || enabled("migration.enable");
@@ -139,7 +139,7 @@ pub fn tmpfiles() -> Vec<Item> {
         )),
         item(template("d {migration.directory} 0711 root root -")).when(migrating()),
     ];
-    // What Synapse and the proxy read has to be there, even if nothing is in it yet.
+    // Synapse and the proxy fail if a file they include is missing, so it exists even while empty.
     for switch in cutover_files::switches() {
         let rest = format!(" 0644 root root -{}", switch.nothing);
         let file = Term::Text(vec!["f ".into(), switch.file, rest.as_str().into()]);
@@ -148,7 +148,7 @@ pub fn tmpfiles() -> Vec<Item> {
     lines
 }
 
-/// What keeps a unit of MAS down until the cutover.
+/// A condition that keeps a unit from starting before the cutover.
 fn after_cutover() -> Entry {
     entry(
         "ConditionFileNotEmpty",
@@ -157,7 +157,7 @@ fn after_cutover() -> Entry {
     .when(enabled("migration.enable"))
 }
 
-/// `[Unit]` directives that every unit has.
+/// The `[Unit]` directives that every unit has, and `others`.
 fn described(description: &'static str, others: Vec<Entry>) -> Vec<Entry> {
     let mut entries = vec![
         entry("Description", description),

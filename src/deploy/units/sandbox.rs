@@ -1,30 +1,30 @@
-//! What a service may not do (systemd.exec(5)).
+//! The sandboxing of services (systemd.exec(5)).
 
 use crate::expr::{Entry, Term, either, enabled, entry, given, known, not, texts};
 
-/// Directives that several services have in common. A service has some of them, and what it says
-/// itself comes after.
+/// A set of directives that several services share. A service may use several sets; its own directives
+/// come after them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sandbox {
-    /// For every service, whoever it runs as.
+    /// For every service, whatever its user.
     Common,
-    /// For a service that runs as a user without any privilege.
+    /// For a service with an unprivileged user.
     Unprivileged,
-    /// For a service that connects to PostgreSQL, Synapse and, where the settings want it, the
-    /// world.
+    /// For a service that connects to PostgreSQL and Synapse and, if the settings require it, to the
+    /// Internet.
     Networked,
-    /// For a service that has to reach the same as MAS's users do.
+    /// For a service that must reach the same addresses as the users of MAS.
     Public,
-    /// For a service that talks to PostgreSQL only.
+    /// For a service that connects only to PostgreSQL.
     DatabaseOnly,
-    /// For a service that talks to nobody but through Unix sockets.
+    /// For a service that communicates only through Unix sockets.
     Offline,
-    /// For a service that makes no code at run time. MAS's policy engine does.
+    /// For a service that generates no code at run time. MAS's policy engine does.
     NoJit,
 }
 
 impl Sandbox {
-    /// All of them.
+    /// All sets.
     pub const ALL: &[Sandbox] = &[
         Sandbox::Common,
         Sandbox::Unprivileged,
@@ -35,7 +35,7 @@ impl Sandbox {
         Sandbox::NoJit,
     ];
 
-    /// What it is called in Nix.
+    /// The name in the generated Nix files.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl Sandbox {
         }
     }
 
-    /// Its directives.
+    /// The directives of this set.
     #[must_use]
     pub fn directives(self) -> Vec<Entry> {
         match self {

@@ -1,4 +1,4 @@
-//! The services: MAS itself, and the one-shots before and beside it.
+//! The services: MAS itself, the oneshot services that run before it, and those beside it.
 
 use super::{
     Inherits, Kind, NAME, RUNTIME_DIRECTORY, Sandbox, Unit, after_cutover, described, socket,
@@ -17,11 +17,11 @@ const MIGRATE_DATABASE: &str = "matrix-authentication-service-migrate-database.s
 const SOCKET: &str = "matrix-authentication-service.socket";
 const SERVER: &str = "matrix-authentication-service.service";
 
-/// Names under which PostgreSQL is known: NixOS has a target that is reached when roles and
-/// databases are there too, Debian has a service for all clusters.
+/// The PostgreSQL units to wait for. NixOS has a target, reached once roles and databases exist too;
+/// Debian has a service for all clusters.
 pub const POSTGRESQL: &[&str] = &["postgresql.service", "postgresql.target"];
 
-/// Makes the secrets that are not there yet, and looks whether the others are.
+/// Generates the missing secrets and checks the others.
 pub fn secrets() -> Unit {
     let group = either(synapse_overlay::here(), known("synapse.group"), NAME);
     let mut body = vec![
@@ -31,7 +31,7 @@ pub fn secrets() -> Unit {
             "ExecStart",
             vec![
                 item(template("{toolsPackage}/bin/mas-service secrets")),
-                // As root, who may read everybody's files.
+                // As root, because the files may belong to any user.
                 item(template("!{toolsPackage}/bin/mas-service check-secrets")),
             ],
         ),
@@ -46,7 +46,7 @@ pub fn secrets() -> Unit {
             texts(&["@system-service", "~@privileged", "~@resources", "@chown"]),
         ),
     ];
-    // A secret that another unit makes may come a moment later.
+    // A secret from another unit may appear a moment later.
     body.extend(retries());
     Unit {
         name: "matrix-authentication-service-secrets",
@@ -69,7 +69,7 @@ pub fn secrets() -> Unit {
     }
 }
 
-/// Makes the role and the database in the PostgreSQL of this host.
+/// Creates the role and the database in the PostgreSQL on this host.
 pub fn database() -> Unit {
     let has_password = || enabled("computed.generate.database");
     let mut body = one_shot(Term::Text(vec![
@@ -118,8 +118,8 @@ pub fn database() -> Unit {
     }
 }
 
-/// Brings the tables to the state that this MAS expects. That takes the settings of the database
-/// and no others, so it does not depend on secrets that come only with MAS's own unit.
+/// Migrates the database to the schema that this version of MAS expects. It reads only the `database`
+/// settings, so that it does not need secrets that only MAS's own unit has.
 pub fn migrate_database() -> Unit {
     let mut body = one_shot(template(
         "{toolsPackage}/bin/mas-service run --only database -- database migrate",
@@ -155,7 +155,7 @@ pub fn migrate_database() -> Unit {
     }
 }
 
-/// MAS.
+/// MAS itself.
 pub fn server() -> Unit {
     let is_role = |role: &str| known("role").is(role);
     let command = |arguments: &str| {
@@ -166,7 +166,7 @@ pub fn server() -> Unit {
     };
     let mut body = vec![
         entry("Type", "notify-reload"),
-        // The configuration is there for any command, the administrator's own too.
+        // Every command finds the configuration, including an `ExecStart=` from the administrator's drop-in.
         entry(
             "ExecStartPre",
             vec![item(template("{toolsPackage}/bin/mas-service prepare"))],
@@ -191,7 +191,7 @@ pub fn server() -> Unit {
     ];
     body.extend(restarts());
     body.extend([entry("User", NAME), entry("Group", NAME)]);
-    // A socket may lie in this directory; configuration and secrets have modes of their own.
+    // A socket may be in this directory, so it is open to all; configuration and secrets are not.
     body.extend(in_own_directories(
         NAME,
         "0755",
@@ -237,7 +237,7 @@ pub fn server() -> Unit {
     }
 }
 
-/// The arguments that name MAS's configuration files, each with a space before it.
+/// The `--config` arguments for MAS's configuration files, each preceded by a space.
 fn config_arguments() -> Term {
     let extra = Term::Each(
         Box::new(known("computed.extraConfigFiles")),
@@ -251,7 +251,7 @@ fn config_arguments() -> Term {
     ])
 }
 
-/// Creates the users that do not exist yet.
+/// Creates the users that do not exist yet, once.
 pub fn users() -> Unit {
     let mut body = one_shot(template("{toolsPackage}/bin/mas-service users"));
     body.extend(with_credentials(
@@ -296,9 +296,9 @@ pub fn users() -> Unit {
     }
 }
 
-/// Looks whether MAS, Synapse and the world fit together.
+/// Checks MAS, Synapse and their public addresses with `mas-cli doctor`.
 pub fn doctor() -> Unit {
-    // The timer tries again.
+    // No restarts: the timer runs it again.
     let mut body = vec![
         entry("Type", "oneshot"),
         entry(
@@ -307,7 +307,7 @@ pub fn doctor() -> Unit {
         ),
     ];
     body.extend(as_mas("matrix-authentication-service-doctor"));
-    // Only warnings.
+    // Exit code 11: there are only warnings.
     body.push(entry("SuccessExitStatus", "11"));
     Unit {
         name: "matrix-authentication-service-doctor",
@@ -341,7 +341,7 @@ pub fn doctor() -> Unit {
     }
 }
 
-/// Looks regularly.
+/// Runs the doctor regularly.
 pub fn doctor_timer() -> Unit {
     Unit {
         name: "matrix-authentication-service-doctor",
@@ -366,7 +366,7 @@ fn delegated() -> Expr {
     enabled("synapse.enable")
 }
 
-/// What has to have been started before anything that uses the database.
+/// The units that must have started before a unit that uses the database.
 pub fn started_before() -> Vec<Item> {
     vec![
         item("network-online.target"),
@@ -390,21 +390,21 @@ pub fn wanted() -> Vec<Item> {
     ]
 }
 
-/// A command that is tried until it succeeds. What waits for it goes on waiting meanwhile.
+/// A command that is retried until it succeeds. Units that wait for it keep waiting.
 fn one_shot(command: Term) -> Vec<Entry> {
     let mut entries = vec![entry("Type", "oneshot"), entry("ExecStart", command)];
     entries.extend(retries());
     entries
 }
 
-/// Tries again, like [`restarts`]; units that require this one do not see it fail in between.
+/// Restarts as in [`restarts`], without units that require this one seeing the failures in between.
 fn retries() -> Vec<Entry> {
     let mut entries = restarts();
     entries.push(entry("RestartMode", "direct"));
     entries
 }
 
-/// Tries again and again, at longer and longer intervals.
+/// Restarts after every failure, at intervals that grow from 1 s to 1 min.
 fn restarts() -> Vec<Entry> {
     vec![
         entry("Restart", "on-failure"),
@@ -414,17 +414,17 @@ fn restarts() -> Vec<Entry> {
     ]
 }
 
-/// A database that is not there yet is no reason to give up for good.
+/// No limit on restarts, because the database may become reachable at any time.
 fn retried() -> Entry {
     entry("StartLimitIntervalSec", "0")
 }
 
-/// Runs as MAS's user, with its configuration and credentials.
+/// Runs as MAS's user, with MAS's configuration and credentials.
 fn as_mas(runtime_directory: &str) -> Vec<Entry> {
     with_credentials(runtime_directory, known("computed.credentials"))
 }
 
-/// Runs as the user of MAS's own unit, with credentials in a directory of its own.
+/// Runs as the user of MAS's own unit, with `credentials` in the unit's own directory.
 fn with_credentials(runtime_directory: &str, credentials: impl Into<Term>) -> Vec<Entry> {
     let mut entries = vec![
         entry("User", known("computed.user")),

@@ -1,4 +1,4 @@
-//! Sockets that systemd holds for MAS, so that they outlive it.
+//! The sockets that systemd opens for MAS, so that they stay open while MAS restarts.
 
 use super::{Inherits, Kind, NAME, Unit, after_cutover, described};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     schema::format::FILE_PATH,
 };
 
-/// Whether systemd holds the sockets. It always holds a Unix socket, whose permissions it sets.
+/// Whether systemd opens the sockets. For a Unix socket it always does, because it sets the permissions.
 #[must_use]
 pub fn activated() -> Expr {
     any([enabled("socketActivation"), is_unix()])
@@ -35,8 +35,7 @@ pub fn socket() -> Unit {
                 "ListenStream",
                 vec![item(known("listen.public")), item(known("listen.internal"))],
             ),
-            // A connection without a request is not worth MAS's while: it would drop it if it stopped
-            // just then.
+            // Without this, MAS accepts connections without a request, and drops them if it then stops.
             entry("DeferAcceptSec", "5s"),
             entry("NoDelay", true),
             entry("SocketMode", "0666"),
