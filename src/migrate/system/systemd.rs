@@ -147,7 +147,7 @@ impl Services {
     ///
     /// # Errors
     ///
-    /// If a unit still runs after [`STOPS`] attempts.
+    /// If a unit still runs after ten attempts.
     pub async fn stop(&self, side: Component) -> Result<(), MigrateError> {
         self.inhibit(side).await?;
         if let (Component::Synapse, Some(command)) = (side, &self.stop_with) {
