@@ -95,7 +95,7 @@ impl MasCli {
             .args(subcommand)
             .env("NO_COLOR", "1")
             .env("RUST_LOG", "info");
-        // For Synapse's database: the password in MAS's configuration takes precedence over this one.
+        // This is for Synapse's database. MAS's password is in its configuration, which takes precedence.
         if let Some(password) = &self.synapse_password {
             command.env("PGPASSWORD", password);
         }
