@@ -91,7 +91,7 @@ impl CutoverFile {
     }
 
     fn write(&self, content: &str) -> Result<(), MigrateError> {
-        // World-readable: Synapse and the proxy run as users of their own, and the content is not secret.
+        // World-readable: Synapse and the proxy run as other users, and the content is not secret.
         atomic_write::replace(&self.file, content, 0o644)
             .map_err(|error| MigrateError::file(&self.file, error.to_string()))
     }

@@ -215,7 +215,7 @@ async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), Mi
 ///
 /// # Errors
 ///
-/// If the dry run fails, or the grant of Synapse's role to MAS's for the time of the run.
+/// If the dry run fails, or Synapse's role cannot be granted to MAS's or revoked.
 pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(), MigrateError> {
     const DRY_RUN: &str = "dry-run";
     let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);

@@ -141,7 +141,7 @@ impl Database {
             .options([
                 ("TimeZone", "UTC"),
                 ("DateStyle", "ISO"),
-                // Whole tables are read and joined.
+                // Queries read and join whole tables, so compilation and nested loops do not pay.
                 ("jit", "off"),
                 ("enable_nestloop", "off"),
                 // Sorting text takes longer than hashing it.

@@ -71,7 +71,7 @@ pub const RESTORE: [&str; 2] = ["syn2mas_restore_constraints", "syn2mas_restore_
 ///
 /// # Errors
 ///
-/// If it cannot be read.
+/// If the database cannot be read.
 pub async fn mas_state(
     connection: &mut PgConnection,
     database: &Database,

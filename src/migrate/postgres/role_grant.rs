@@ -6,7 +6,7 @@ use crate::migrate::{MigrateError, postgres::connection::Database};
 /// A membership of one role in another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Synapse's role.
+    /// Synapse's role, which is granted.
     pub role: String,
     /// MAS's role, the member.
     pub member: String,

@@ -9,7 +9,7 @@ use crate::migrate::{
 /// [`Scratch::remove`], also after an error.
 #[derive(Debug)]
 pub struct Scratch {
-    /// The database.
+    /// How to connect to it, as MAS's role.
     pub database: Database,
     maker: Database,
     name: &'static str,

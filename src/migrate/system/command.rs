@@ -13,9 +13,9 @@ use tokio::process::{Child, Command};
 
 use crate::migrate::{MigrateError, system::run_as::Account};
 
-/// Prepares a run of a program, as another user if one is given. It has a process group of its own, so
-/// Ctrl-C does not reach it, and is killed when the `Child` is dropped. `MAS_*` variables are removed
-/// from its environment, because MAS would read them as settings.
+/// Prepares a run of a program, as another user if one is given. The program has a separate process
+/// group, so Ctrl-C does not reach it. It is killed when the `Child` is dropped. `MAS_*` variables are
+/// removed from its environment, because MAS would read them as settings.
 #[must_use]
 pub fn command(path: &Path, account: Option<&Account>) -> Command {
     let mut command = Command::new(path);

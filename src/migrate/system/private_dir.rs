@@ -30,7 +30,7 @@ impl PrivateDir {
     ///
     /// # Errors
     ///
-    /// If the directory cannot be created or its owner not be changed.
+    /// If the directory cannot be created, or its owner cannot be changed.
     pub fn new(account: Option<&Account>) -> Result<Self, MigrateError> {
         // /run is in memory, so secrets never reach a disk.
         let below = match Path::new("/run") {
@@ -97,7 +97,7 @@ impl PrivateDir {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written or its owner not be changed.
+    /// If the file cannot be written, or its owner cannot be changed.
     pub fn write(
         &self,
         name: &str,
