@@ -141,8 +141,8 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Fills in what is missing from the manifest, and prepares MAS's configuration from the manifest of
-    /// `mas-service` if no files are given.
+    /// Takes options that were not given from the manifest. Prepares MAS's configuration from the manifest
+    /// of `mas-service` if no files are given.
     ///
     /// # Errors
     ///

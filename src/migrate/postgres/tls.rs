@@ -37,7 +37,7 @@ impl Named {
         }
     }
 
-    /// Fills in what is missing from `those`.
+    /// Takes what is missing here from `those`.
     #[must_use]
     pub fn or(self, those: Named) -> Self {
         Named {
