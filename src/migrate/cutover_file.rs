@@ -1,5 +1,5 @@
-//! Files that are empty before the cutover and full after it: what Synapse reads after its own
-//! configuration, and what the reverse proxy includes.
+//! Files that are empty before the cutover and filled by it: the overlay of Synapse's configuration, and
+//! the includes of the reverse proxy.
 
 use std::{fs, io, path::PathBuf, str::FromStr};
 
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::MigrateError;
 use crate::util::atomic_write;
 
-/// Such a file.
+/// A file that the cutover fills and a rollback empties.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CutoverFile {
-    /// The file that is empty or full.
+    /// The path that Synapse or the proxy reads.
     pub file: PathBuf,
-    /// What it is filled with.
+    /// The file with the content, copied at the cutover.
     pub source: PathBuf,
 }
 
@@ -35,11 +35,11 @@ impl FromStr for CutoverFile {
 }
 
 impl CutoverFile {
-    /// Whether there is something in the file. One that is not there is as good as empty.
+    /// Whether the file has content other than white space. A file that does not exist counts as empty.
     ///
     /// # Errors
     ///
-    /// If it cannot be told.
+    /// If the file exists and cannot be read.
     pub fn is_on(&self) -> Result<bool, MigrateError> {
         match fs::read(&self.file) {
             Ok(content) => Ok(!content.trim_ascii().is_empty()),
@@ -48,11 +48,11 @@ impl CutoverFile {
         }
     }
 
-    /// What it is filled with.
+    /// Reads the source.
     ///
     /// # Errors
     ///
-    /// If the source cannot be read, or is empty itself.
+    /// If the source cannot be read, or is empty.
     pub fn content(&self) -> Result<String, MigrateError> {
         let content = fs::read_to_string(&self.source)
             .map_err(|error| MigrateError::file(&self.source, error.to_string()))?;
@@ -63,35 +63,35 @@ impl CutoverFile {
         Ok(content)
     }
 
-    /// Fills the file.
+    /// Writes the content of the source to the file.
     ///
     /// # Errors
     ///
-    /// If the source cannot be read, or the file not be written.
+    /// If the source cannot be read or is empty, or the file cannot be written.
     pub fn turn_on(&self) -> Result<(), MigrateError> {
         self.write(&self.content()?)
     }
 
-    /// Empties the overlay, by whose size systemd tells whether MAS may start.
+    /// Truncates the overlay to zero bytes: MAS's units have `ConditionFileNotEmpty=` with this file.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If the file cannot be written.
     pub fn empty(&self) -> Result<(), MigrateError> {
         self.write("")
     }
 
-    /// Leaves an empty line in an include: Caddy 2.6 does not import a file without any.
+    /// Empties an include except for a newline, because Caddy 2.6 does not import a file of zero bytes.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If the file cannot be written.
     pub fn blank(&self) -> Result<(), MigrateError> {
         self.write("\n")
     }
 
     fn write(&self, content: &str) -> Result<(), MigrateError> {
-        // Synapse and the proxy have users of their own, and nothing in it is secret.
+        // World-readable: Synapse and the proxy run as other users, and the content is not secret.
         atomic_write::replace(&self.file, content, 0o644)
             .map_err(|error| MigrateError::file(&self.file, error.to_string()))
     }

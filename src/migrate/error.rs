@@ -1,57 +1,57 @@
-//! Why something about a migration failed.
+//! The error type of migrations.
 
 use std::path::{Path, PathBuf};
 
-/// Why something about a migration cannot be told or done.
+/// An error of a migration.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// A file is not what it should be.
+    /// A file cannot be read or written, or its content is wrong.
     #[error("{file}: {reason}")]
     File {
-        /// The file.
+        /// Its path.
         file: PathBuf,
-        /// What is wrong, and what to do.
+        /// What is wrong, and where useful what to do about it.
         reason: String,
     },
-    /// Somebody asked to stop: Ctrl-C, or systemd.
+    /// SIGINT, as from Ctrl-C, or SIGTERM, as from systemd.
     #[error("interrupted")]
     Interrupted,
-    /// Something that is needed is not given.
+    /// Any other error, often a missing input. The text is the whole message.
     #[error("{0}")]
     Missing(String),
-    /// A database cannot be reached, or does not answer.
+    /// A database cannot be reached, or a query failed.
     #[error("{which}: {doing}: {source}")]
     Database {
-        /// Synapse's or MAS's.
+        /// The database, for example `Synapse's database`.
         which: &'static str,
-        /// What failed.
+        /// What was being done, for example `cannot connect`.
         doing: String,
-        /// Why.
+        /// The error of `SQLx`.
         source: sqlx::Error,
     },
-    /// A pooler is between us and a database.
+    /// A database is behind a connection pooler.
     #[error(
         "{which}: PgBouncer or another pooler is in between ({said}), and the import needs PostgreSQL \
          itself. Name the server with `--synapse-database-uri` and `--mas-database-uri`"
     )]
     Pooled {
-        /// Synapse's or MAS's.
+        /// The database, for example `Synapse's database`.
         which: &'static str,
-        /// How it shows.
+        /// The sign of a pooler, for example its error text.
         said: String,
     },
-    /// A program cannot be run, or fails.
+    /// A program cannot be run, or failed.
     #[error("{program}: {reason}")]
     Program {
         /// The program and its arguments.
         program: String,
-        /// Why.
+        /// The exit status and the end of its output, or why it cannot be run.
         reason: String,
     },
 }
 
 impl MigrateError {
-    /// A file is not what it should be.
+    /// Constructs [`MigrateError::File`].
     #[must_use]
     pub fn file(file: &Path, reason: String) -> Self {
         MigrateError::File {

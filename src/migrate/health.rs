@@ -1,4 +1,4 @@
-//! Whether MAS and Synapse answer as they should, asked from outside.
+//! Checks over HTTP that MAS and Synapse answer as they should.
 
 use std::{path::Path, time::Duration};
 
@@ -7,29 +7,29 @@ use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::migrate::{MigrateError, inputs::Inputs};
 
-/// How long services may take until they answer.
+/// How long to wait for a good answer after the start of the services.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where the two answer on this host.
+/// The base URLs of Synapse and MAS, as reachable from this host.
 #[derive(Clone, Debug)]
 pub struct Addresses {
-    /// Synapse's own listener, without a slash at the end.
+    /// Synapse's own listener, without trailing slash, for example `http://127.0.0.1:8008`.
     pub synapse: String,
-    /// MAS, as Synapse reaches it, without a slash at the end.
+    /// MAS, as Synapse reaches it (`endpoint` in the overlay), without trailing slash.
     pub mas: String,
-    /// The secret that both share.
+    /// The secret that Synapse and MAS share.
     secret: Option<String>,
 }
 
-/// An answer: its status and its JSON, or null.
+/// The status and the JSON body of a response; null if the body is not JSON.
 type Answer = (u16, Value);
 
 impl Addresses {
-    /// What the configurations say.
+    /// Reads the URLs from Synapse's configuration and the source of the overlay.
     ///
     /// # Errors
     ///
-    /// If they do not say where Synapse or MAS is.
+    /// If a configuration cannot be read, or has no usable URL.
     pub fn of(inputs: &Inputs) -> Result<Self, MigrateError> {
         let missing = |reason: &str| MigrateError::Missing(reason.to_owned());
         let synapse = match &inputs.synapse_url {
@@ -65,12 +65,12 @@ impl Addresses {
         })
     }
 
-    /// Waits until Synapse lets MAS authenticate users, and an old token, if one is given, is
-    /// still good. Gives the name of MAS's issuer.
+    /// Waits until Synapse announces MAS as its issuer and accepts `token`, an access token from before the
+    /// cutover. Returns the issuer.
     ///
     /// # Errors
     ///
-    /// If it is not so after a minute.
+    /// If one of the answers is still wrong after 60 s.
     pub async fn delegated(&self, token: Option<&str>) -> Result<String, MigrateError> {
         let discovery = format!("{}/.well-known/openid-configuration", self.mas);
         let issuer = wait(&discovery, None, |(status, body)| {
@@ -89,7 +89,7 @@ impl Addresses {
         Ok(issuer)
     }
 
-    /// Whether an access token is good at this moment.
+    /// Whether Synapse accepts an access token now.
     ///
     /// # Errors
     ///
@@ -110,11 +110,11 @@ impl Addresses {
         .await
     }
 
-    /// Lets Synapse forget a device, with everything that belongs to it.
+    /// Deletes a device and its keys through the API that Synapse has for MAS.
     ///
     /// # Errors
     ///
-    /// If Synapse does not do it.
+    /// If Synapse refuses. A device that does not exist is no error.
     pub async fn delete_device(&self, localpart: &str, device: &str) -> Result<(), MigrateError> {
         let url = format!("{}/_synapse/mas/delete_device", self.synapse);
         let body = serde_json::json!({"localpart": localpart, "device_id": device});
@@ -126,14 +126,14 @@ impl Addresses {
     }
 }
 
-/// Which version the Synapse at an address says it is, if it answers.
+/// The version that Synapse reports at a base URL. None if it does not answer.
 pub async fn synapse_version(url: &str) -> Option<String> {
     let url = format!("{url}/_matrix/federation/v1/version");
     let (_, body) = ask(&url, None, None).await.ok()?;
     Some(body["server"]["version"].as_str()?.to_owned())
 }
 
-/// Asks until the answer is good.
+/// Repeats a GET request until `good` accepts the answer, for up to 60 s.
 async fn wait<T>(
     url: &str,
     token: Option<&str>,
@@ -157,7 +157,7 @@ async fn wait<T>(
     }
 }
 
-/// Sends a request: a POST if there is a body.
+/// Sends a POST request if there is a body, otherwise a GET request. `token` is a bearer token.
 async fn ask(url: &str, token: Option<&str>, body: Option<Value>) -> Result<Answer, MigrateError> {
     let (address, token) = (url.to_owned(), token.map(str::to_owned));
     let asked = tokio::task::spawn_blocking(move || {
@@ -167,7 +167,7 @@ async fn ask(url: &str, token: Option<&str>, body: Option<Value>) -> Result<Answ
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(10)))
             .http_status_as_error(false)
-            // Both are on this host, or next to it.
+            // Both servers are local or nearby, so a proxy in the environment is not meant for them.
             .proxy(None)
             .tls_config(tls)
             .build()

@@ -1,4 +1,4 @@
-//! The import itself, which `mas-cli syn2mas` does, and other runs of `mas-cli`.
+//! Runs `mas-cli`: for the import itself (`mas-cli syn2mas migrate`), its check, and the doctor.
 
 use std::{
     env, fs,
@@ -23,7 +23,7 @@ use crate::migrate::{
 };
 use crate::{mas_cli::doctor, util::yaml};
 
-/// `mas-cli` with both configurations, as it is to see them.
+/// `mas-cli` with temporary copies of both configurations.
 #[derive(Debug)]
 pub struct MasCli {
     program: PathBuf,
@@ -33,17 +33,17 @@ pub struct MasCli {
     synapse_uri: String,
     synapse_password: Option<String>,
     shared_secret: Option<String>,
-    // Holds the files while this lasts.
+    // Dropping it deletes the copies.
     _handover: PrivateDir,
 }
 
 impl MasCli {
-    /// Hands both configurations over. Both databases are reached as MAS's user: Synapse's as given
-    /// here, MAS's too if it is.
+    /// Writes both configurations for `mas-cli`, which runs as MAS's user and connects to `synapse` and to
+    /// `mas`, by default MAS's own database.
     ///
     /// # Errors
     ///
-    /// If a configuration cannot be read or handed over, or a database cannot be reached.
+    /// If a configuration cannot be read or written, or a database cannot be reached.
     pub async fn prepare(
         inputs: &Inputs,
         synapse: &Database,
@@ -65,8 +65,8 @@ impl MasCli {
         let of_mas = private_dir.write("mas.yaml", &yaml::document(&config), account_ref)?;
         let of_synapse = yaml::document(&as_read(&inputs.synapse()?)?);
         let of_synapse = private_dir.write("homeserver.yaml", &of_synapse, account_ref)?;
-        // What mas-cli reads of Synapse's configuration knows no TLS, so it gets an address. Every user
-        // of this host can see that, so the password is not in it.
+        // `mas-cli` does not read TLS settings from Synapse's configuration, so it gets a URI as an
+        // argument. Every user of this host can see arguments, so the password is not in it.
         Ok(MasCli {
             program: inputs.mas_cli(),
             shared_secret: shared_secret.map(|secret| secret.trim().to_owned()),
@@ -79,11 +79,11 @@ impl MasCli {
         })
     }
 
-    /// A run of a subcommand.
+    /// Prepares a run of a subcommand.
     #[must_use]
     pub fn command(&self, subcommand: &[&str]) -> Command {
         let mut command = command::command(&self.program, self.account.as_ref());
-        // What is meant for one of the two databases would be taken for the other too.
+        // Variables such as `PGHOST` would apply to both databases.
         for (name, _) in env::vars_os() {
             if name.to_string_lossy().starts_with("PG") {
                 command.env_remove(name);
@@ -95,18 +95,18 @@ impl MasCli {
             .args(subcommand)
             .env("NO_COLOR", "1")
             .env("RUST_LOG", "info");
-        // MAS's own comes before it.
+        // This is for Synapse's database. MAS's password is in its configuration, which takes precedence.
         if let Some(password) = &self.synapse_password {
             command.env("PGPASSWORD", password);
         }
         command
     }
 
-    /// What `mas-cli doctor` finds wrong, without the secret that it shows.
+    /// The problems that `mas-cli doctor` reports. The shared secret, which it prints, is redacted.
     ///
     /// # Errors
     ///
-    /// If it cannot tell.
+    /// If `mas-cli doctor` fails.
     pub async fn doctor(&self) -> Result<Vec<String>, MigrateError> {
         let mut command = self.command(&["doctor"]);
         let output = command::output(&mut command).await?;
@@ -118,7 +118,7 @@ impl MasCli {
         Ok(wrong.map(|finding| finding.text).collect())
     }
 
-    /// A run of `syn2mas`.
+    /// Prepares a run of `mas-cli syn2mas`.
     fn syn2mas(&self, subcommand: &str) -> Command {
         let mut command = self.command(&["syn2mas", subcommand]);
         command
@@ -128,12 +128,12 @@ impl MasCli {
         command
     }
 
-    /// What `mas-cli syn2mas check` says against a migration, and what else there is to consider.
-    /// It brings MAS's tables up to date.
+    /// The errors and warnings of `mas-cli syn2mas check`. As a side effect, it migrates the schema of MAS's
+    /// database.
     ///
     /// # Errors
     ///
-    /// If it cannot tell.
+    /// If the check itself fails.
     pub async fn check(&self) -> Result<CheckReport, MigrateError> {
         let mut command = self.syn2mas("check");
         let output = command
@@ -147,11 +147,12 @@ impl MasCli {
         }
     }
 
-    /// Imports, or only tries to. What it writes can go to a file too, and `tell` hears how far it is.
+    /// Runs `mas-cli syn2mas migrate`, with `--dry-run` if so wanted. Its output is appended to `log`, and
+    /// `tell` receives its progress.
     ///
     /// # Errors
     ///
-    /// If it fails.
+    /// If `mas-cli` fails, or the log cannot be opened.
     pub async fn migrate(
         &self,
         dry_run: bool,
@@ -179,7 +180,7 @@ impl MasCli {
             let mut lines = written.lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Some(mut log) = log.as_ref() {
-                    // It is a convenience, and not worth failing for.
+                    // The log is a convenience, so an error is ignored.
                     let _ = writeln!(log, "{line}");
                 }
                 if let Some(progress) = Progress::read(&line) {
@@ -200,17 +201,17 @@ impl MasCli {
     }
 }
 
-/// What `mas-cli syn2mas check` says.
+/// The output of `mas-cli syn2mas check`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// What stands in the way.
+    /// Problems that block the migration.
     pub errors: Vec<String>,
-    /// What there is to consider.
+    /// Other problems.
     pub warnings: Vec<String>,
 }
 
 impl CheckReport {
-    /// Reads the two lists of bullets.
+    /// Parses the bullets below `===== Errors =====` and `===== Warnings =====`.
     #[must_use]
     pub fn read(text: &str) -> Self {
         let mut said = CheckReport::default();
@@ -234,19 +235,19 @@ impl CheckReport {
     }
 }
 
-/// How far an import is.
+/// Progress of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What is imported, as MAS calls it.
+    /// What is being imported, in the words of `mas-cli`, for example `users`.
     pub entity: String,
-    /// Rows that are done with.
+    /// Rows imported or skipped.
     pub done: u64,
-    /// Rows there are, about.
+    /// Approximate number of all rows.
     pub total: u64,
 }
 
 impl Progress {
-    /// Reads a line such as `migrating users: 4096 (0 skipped) /~200000 (~2.0%)`.
+    /// Parses a line such as `migrating users: 4096 (0 skipped) /~200000 (~2.0%)`.
     #[must_use]
     pub fn read(line: &str) -> Option<Self> {
         let (entity, numbers) = line.split_once("migrating ")?.1.split_once(": ")?;
@@ -262,8 +263,8 @@ impl Progress {
     }
 }
 
-/// Synapse's configuration as the import is to read it: put together as Synapse does, which the
-/// import does not, without what it stumbles over, and with no secret but the one that it needs.
+/// Synapse's configuration for the import: merged as Synapse does, which the import does not, without
+/// the options that the import fails on, and with no secret except the pepper, which it needs.
 fn as_read(config: &synapse_config::Config) -> Result<Value, MigrateError> {
     const READ: &[&str] = &[
         "server_name",
@@ -295,9 +296,9 @@ fn as_read(config: &synapse_config::Config) -> Result<Value, MigrateError> {
     let mut passwords = Map::new();
     for name in ["enabled", "localdb_enabled", "pepper"] {
         match config.get(&format!("password_config.{name}")) {
-            // For Synapse an empty pepper is none.
+            // To Synapse, an empty pepper is the same as none.
             None | Some(Value::String(_)) if config.pepper().is_none() && name == "pepper" => {}
-            // It may also be `only_for_reauth`.
+            // `only_for_reauth` is possible too, and counts as enabled.
             Some(value) if name == "enabled" => {
                 passwords.insert(name.to_owned(), json!(*value != json!(false)));
             }

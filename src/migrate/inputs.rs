@@ -1,4 +1,4 @@
-//! What a migration has to know: where configurations, databases, services and programs are.
+//! The inputs of a migration: where configurations, databases, services and programs are.
 
 use std::{
     fs,
@@ -30,20 +30,20 @@ use crate::migrate::{
     system::{private_dir::PrivateDir, run_as::Account},
 };
 
-/// The manifest that is read if no other is named.
+/// The manifest that is read without `--manifest`, if it exists.
 pub const MANIFEST: &str = "/etc/matrix-authentication-service/syn2mas.yaml";
 
-/// A provider of Synapse and the one of MAS that takes its place.
+/// An identity provider of Synapse and the provider of MAS that replaces it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
-    /// `auth_provider` in Synapse's `user_external_ids`, `synapse_idp_id` in MAS's configuration.
+    /// `auth_provider` in Synapse's `user_external_ids`; `synapse_idp_id` in MAS's configuration.
     pub synapse_id: String,
     /// `id` in MAS's configuration.
     pub mas_id: Ulid,
 }
 
-/// Where everything is: as given on the command line, and otherwise as the manifest says, a YAML
-/// file with the same entries in camel case.
+/// Options of the command line. What is not given there comes from the manifest, a YAML file with the
+/// same entries in camel case.
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Inputs {
@@ -141,18 +141,19 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Adds what the manifest says, and puts MAS's configuration together if that has to be done.
+    /// Takes options that were not given from the manifest. Prepares MAS's configuration from the manifest
+    /// of `mas-service` if no files are given.
     ///
     /// # Errors
     ///
-    /// If the manifest, or a file that it names, cannot be read.
+    /// If a manifest, or a file that it names, cannot be read.
     pub fn complete(self) -> Result<Self, MigrateError> {
         let found = || Path::new(MANIFEST).exists().then(|| MANIFEST.into());
         let mut inputs = match self.manifest.clone().or_else(found) {
             Some(file) => self.merge_over_manifest(&file)?,
             None => self,
         };
-        // Programs run elsewhere than we do.
+        // Absolute, because programs run in another working directory.
         let files = inputs.synapse_config.iter_mut();
         for file in files.chain(&mut inputs.mas_config) {
             *file = absolute(file)?;
@@ -168,7 +169,7 @@ impl Inputs {
     fn merge_over_manifest(self, file: &Path) -> Result<Self, MigrateError> {
         let wrong = |reason: String| MigrateError::file(file, reason);
         let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-        // Once in its own type, for an error with a line.
+        // Parsed as `Inputs` first, only because this error has a line number.
         let _: Inputs = serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let mut entries: Value =
             serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
@@ -187,7 +188,7 @@ impl Inputs {
         })
     }
 
-    /// Synapse's configuration.
+    /// Reads Synapse's configuration without the overlay.
     ///
     /// # Errors
     ///
@@ -198,7 +199,7 @@ impl Inputs {
                 "No Synapse configuration: pass `--synapse-config FILE`".to_owned(),
             ));
         }
-        // The overlay is no part of what Synapse was before.
+        // The overlay is not part of the configuration from before the cutover.
         let overlay = self.overlay.as_ref().map(|overlay| overlay.file.as_path());
         let files = self.synapse_config.iter();
         let files: Vec<PathBuf> = files
@@ -208,7 +209,7 @@ impl Inputs {
         synapse_config::Config::read(&files)
     }
 
-    /// MAS's configuration.
+    /// Reads and merges MAS's configuration.
     ///
     /// # Errors
     ///
@@ -228,11 +229,11 @@ impl Inputs {
         Ok(loaded.value)
     }
 
-    /// Synapse's database.
+    /// Synapse's database, as `--synapse-database-uri` or else Synapse's configuration says.
     ///
     /// # Errors
     ///
-    /// If it cannot be told where it is.
+    /// If neither says where it is, or the URI is invalid.
     pub fn synapse_database(&self) -> Result<Database, MigrateError> {
         let address = match &self.synapse_database_uri {
             Some(uri) => Address::of_uri("--synapse-database-uri", uri)?,
@@ -245,11 +246,11 @@ impl Inputs {
         ))
     }
 
-    /// Synapse's database as the import reaches it: as MAS's role, where that is lent Synapse's.
+    /// Synapse's database as the import connects to it: with MAS's role if that is granted Synapse's.
     ///
     /// # Errors
     ///
-    /// If it cannot be told where it is.
+    /// If the location of a database is unknown.
     pub fn synapse_database_for_import(&self) -> Result<Database, MigrateError> {
         let synapse = self.synapse_database()?;
         match self.admin_database_uri {
@@ -258,11 +259,11 @@ impl Inputs {
         }
     }
 
-    /// MAS's database.
+    /// MAS's database, as `--mas-database-uri` or else MAS's configuration says.
     ///
     /// # Errors
     ///
-    /// If it cannot be told where it is.
+    /// If neither says where it is, or the URI is invalid.
     pub fn mas_database(&self) -> Result<Database, MigrateError> {
         let address = match &self.mas_database_uri {
             Some(uri) => Address::of_uri("--mas-database-uri", uri)?,
@@ -271,22 +272,22 @@ impl Inputs {
         Ok(reached("MAS's database", address, self.mas_account()?))
     }
 
-    /// What MAS's database is like.
+    /// Connects to MAS's database and determines its state.
     ///
     /// # Errors
     ///
-    /// If it cannot be read.
+    /// If the database cannot be read.
     pub async fn mas_state(&self) -> Result<MasState, MigrateError> {
         let database = self.mas_database()?;
         let mut connection = database.snapshot().await?;
         mas_state(&mut connection, &database).await
     }
 
-    /// The server of both databases as a superuser, if it is given.
+    /// The database of `--admin-database-uri`, for a superuser on the server of both databases.
     ///
     /// # Errors
     ///
-    /// If the address is none.
+    /// If the URI is invalid, or there is no such user as `--admin-user`.
     pub fn admin_database(&self) -> Result<Option<Database>, MigrateError> {
         let Some(uri) = &self.admin_database_uri else {
             return Ok(None);
@@ -296,33 +297,33 @@ impl Inputs {
         Ok(Some(reached("the database server", address, account)))
     }
 
-    /// The user of this host that MAS runs as, if this process is not that already.
+    /// The user of this host that MAS runs as (`--mas-user`). None means the current user.
     ///
     /// # Errors
     ///
-    /// If there is no such user.
+    /// If there is no such user, or this process may not switch to it.
     pub fn mas_account(&self) -> Result<Option<Account>, MigrateError> {
         account(self.mas_user.as_ref())
     }
 
-    /// MAS's program.
+    /// The path of `mas-cli`, or only its name if it is on PATH.
     #[must_use]
     pub fn mas_cli(&self) -> PathBuf {
         self.mas_cli.clone().unwrap_or_else(|| "mas-cli".into())
     }
 
-    /// Where the journal and the backups are.
+    /// The directory of the journal and the backups, by default `/var/lib/syn2mas`.
     #[must_use]
     pub fn state(&self) -> PathBuf {
         let given = self.state_dir.clone();
         given.unwrap_or_else(|| "/var/lib/syn2mas".into())
     }
 
-    /// A database for a while, beside MAS's. It has to be removed by hand, whatever happens.
+    /// Creates a temporary database on the server of MAS's. Call [`Scratch::remove`], also after an error.
     ///
     /// # Errors
     ///
-    /// If it cannot be made.
+    /// If the database cannot be created.
     pub async fn scratch(
         &self,
         which: &'static str,
@@ -332,23 +333,23 @@ impl Inputs {
         Scratch::make(&mas, superuser, which, name).await
     }
 
-    /// PostgreSQL's own programs.
+    /// Where PostgreSQL's client programs are.
     #[must_use]
     pub fn postgresql(&self) -> Programs {
         Programs(self.postgresql_programs.clone())
     }
 
-    /// Synapse's and MAS's services.
+    /// The units of Synapse and MAS, and the commands for Synapse.
     ///
     /// # Errors
     ///
-    /// If nothing says how to stop Synapse.
+    /// If there are neither units of Synapse nor commands.
     pub fn services(&self) -> Result<Services, MigrateError> {
         let commands = self.stop_with.clone().zip(self.start_with.clone());
         Services::new(&self.synapse_unit, &self.mas_unit, commands)
     }
 
-    /// The providers of MAS's configuration that take the place of one of Synapse's.
+    /// The providers in MAS's configuration that replace one of Synapse's, that is, have `synapse_idp_id`.
     ///
     /// # Errors
     ///
@@ -366,7 +367,8 @@ impl Inputs {
     }
 }
 
-/// A database as a user of this host reaches it: where no role is named, it has the user's name.
+/// A database as a user of this host connects to it. Without a role in the address, the role has the
+/// name of that user.
 fn reached(which: &'static str, address: Address, account: Option<Account>) -> Database {
     let unnamed = address.options.get_username() == PgConnectOptions::new().get_username();
     let options = match &account {
@@ -384,8 +386,8 @@ fn absolute(file: &Path) -> Result<PathBuf, MigrateError> {
     std::path::absolute(file).map_err(|error| MigrateError::file(file, error.to_string()))
 }
 
-/// Where MAS's database is, as MAS's configuration says (`database_connect_options_from_config` in
-/// MAS's `crates/cli/src/util.rs`): what is said of TLS holds for an address too.
+/// Reads `database` in MAS's configuration as MAS does (`database_connect_options_from_config` in MAS's
+/// `crates/cli/src/util.rs`): the TLS options apply to a `uri` too.
 fn mas_database(config: &Value) -> Result<Address, MigrateError> {
     const PLACE: &str = "`database` in MAS's configuration";
     let database = &config["database"];
@@ -409,7 +411,7 @@ fn mas_database(config: &Value) -> Result<Address, MigrateError> {
     Ok(Address { options, tls })
 }
 
-/// What MAS's configuration says without an address.
+/// Reads `database` in MAS's configuration without a `uri`, as parameters for [`connection::uri`].
 fn of_mas(database: &Value) -> Result<Vec<(&'static str, String)>, MigrateError> {
     let text = |key: &str| database[key].as_str().map(str::to_owned);
     let password = match text("password_file") {

@@ -1,5 +1,5 @@
-//! What a migration did and must not forget: a file of lines that are only ever added, each on the
-//! disk before what it speaks of is done.
+//! The journal of a migration, an append-only file with one JSON object per line. Each line is on the
+//! disk before the change that it announces is made.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::MigrateError;
 use crate::util::atomic_write;
 
-/// What later runs have to know, and cannot see by looking at the world.
+/// What later runs need and cannot determine from the host itself.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "they are independent of each other"
@@ -23,28 +23,28 @@ use crate::util::atomic_write;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct State {
-    /// The units that ran before they were stopped.
+    /// The units that ran before the migration stopped them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stopped: Vec<String>,
-    /// Whether Synapse was stopped with a command.
+    /// Whether Synapse was stopped with a shell command and not started again.
     #[serde(skip_serializing_if = "is_false")]
     pub stopped_with_command: bool,
-    /// The directory with the backups.
+    /// The directory of the backups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<PathBuf>,
-    /// Whether MAS's role was lent Synapse's by us.
+    /// Whether this program has granted Synapse's role to MAS's and not revoked it yet.
     #[serde(skip_serializing_if = "is_false")]
     pub granted: bool,
-    /// Whether what is in MAS's database comes from the import alone.
+    /// Whether an import has started, so that a rollback must restore MAS's database.
     #[serde(skip_serializing_if = "is_false")]
     pub imported: bool,
-    /// When Synapse was made to let MAS authenticate its users.
+    /// UTC timestamp of the cutover, RFC 3339 with milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_over: Option<String>,
-    /// Whether the migration came to its end.
+    /// Whether the migration is complete.
     #[serde(skip_serializing_if = "is_false")]
     pub finished: bool,
-    /// Whether going back has been decided.
+    /// Whether a rollback after the cutover has started and is not complete.
     #[serde(skip_serializing_if = "is_false")]
     pub rolling_back: bool,
 }
@@ -55,24 +55,24 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl State {
-    /// Whether there is something to finish or to take back.
+    /// Whether there is nothing to complete or to revert.
     #[must_use]
     pub fn is_clear(&self) -> bool {
         *self == State::default()
     }
 }
 
-/// What happened to a step.
+/// What a line says about its step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepStatus {
-    /// It begins.
+    /// The step starts.
     Begun,
-    /// It is done.
+    /// The step is done.
     Done,
-    /// It failed.
+    /// The step failed.
     Failed,
-    /// It is a fact that has to be remembered.
+    /// The line has a new [`State`].
     Noted,
 }
 
@@ -80,37 +80,37 @@ pub enum StepStatus {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
-    /// When, in UTC (RFC 3339).
+    /// UTC timestamp, RFC 3339 with milliseconds.
     pub at: String,
-    /// The command that did it, as a number that all its lines share.
+    /// A ULID that all lines of the same run of `syn2mas` share.
     pub run: String,
-    /// The step.
+    /// The name of the step, for example `back-up`.
     pub step: String,
-    /// What happened to it.
+    /// What the line says about the step.
     pub phase: StepStatus,
-    /// What there is to say.
+    /// The summary of a step that is done, or the error of one that failed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub said: String,
-    /// What has to be remembered from now on.
+    /// The complete state from this line on, if it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<State>,
 }
 
-/// The journal, which only one command at a time writes.
+/// The journal, opened for writing. It is locked, so only one command at a time can open it.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     file: Flock<fs::File>,
     run: String,
-    /// What has to be remembered.
+    /// The current state, as in the last line that has one.
     pub memory: State,
 }
 
-/// Whether a command is writing the journal in this directory.
+/// Whether another process holds the lock of the journal in this directory.
 ///
 /// # Errors
 ///
-/// If there is a journal that cannot be opened.
+/// If the journal exists and cannot be opened.
 pub fn is_in_use(directory: &Path) -> Result<bool, MigrateError> {
     let path = directory.join("journal");
     let file = match fs::File::open(&path) {
@@ -122,20 +122,20 @@ pub fn is_in_use(directory: &Path) -> Result<bool, MigrateError> {
 }
 
 impl Journal {
-    /// Opens the journal in a directory, which is made.
+    /// Opens and locks the journal in a directory. Creates both if they do not exist.
     ///
     /// # Errors
     ///
-    /// If it cannot be read or written, or another command is at it.
+    /// If the journal cannot be read or written, or another process holds its lock.
     pub fn open(directory: &Path) -> Result<Self, MigrateError> {
         let path = directory.join("journal");
         let failed = |error: io::Error| MigrateError::file(&path, error.to_string());
-        // What is switched lies here too, and Synapse and the proxy read that.
+        // Synapse and the proxy read the cutover files in this directory, so others may traverse it.
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o711);
         if !directory.is_dir() {
             builder.create(directory).map_err(failed)?;
-            // Whatever the umask says.
+            // Independent of the umask.
             let mode = fs::Permissions::from_mode(0o711);
             fs::set_permissions(directory, mode).map_err(failed)?;
         }
@@ -151,7 +151,7 @@ impl Journal {
         atomic_write::sync_directory(&path).map_err(failed)?;
         let lines = read(directory)?;
         let memory = remembered(&lines);
-        // A line that was cut off when power was lost stays alone.
+        // If a loss of power has cut the last line off, end it, so that the next one is intact.
         let torn = fs::read(&path).map_err(failed)?;
         let mut journal = Journal {
             run: ulid::Ulid::new().to_string(),
@@ -165,20 +165,21 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Adds a line, with everything that has to be remembered if that changes.
+    /// Appends a line about a step and syncs it to the disk.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If the line cannot be written.
     pub fn add(&mut self, step: &str, phase: StepStatus, said: &str) -> Result<(), MigrateError> {
         self.line(step, phase, said, None)
     }
 
-    /// Adds a line about something that has to be remembered from now on.
+    /// Changes the state, and appends a line with the new one if it differs. Call this before making the
+    /// change on the host.
     ///
     /// # Errors
     ///
-    /// If it cannot be written; then nothing is remembered, and nothing may be done.
+    /// If the line cannot be written. Then the state is unchanged, and the host must not be changed either.
     pub fn remember(
         &mut self,
         step: &str,
@@ -224,11 +225,11 @@ impl Journal {
     }
 }
 
-/// The lines of the journal in a directory; none if there is no journal.
+/// Reads the journal in a directory, without locking it. Empty if there is none.
 ///
 /// # Errors
 ///
-/// If it cannot be read.
+/// If the journal exists and cannot be read.
 pub fn read(directory: &Path) -> Result<Vec<Line>, MigrateError> {
     let path = directory.join("journal");
     let text = match fs::read_to_string(&path) {
@@ -236,21 +237,21 @@ pub fn read(directory: &Path) -> Result<Vec<Line>, MigrateError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(MigrateError::file(&path, error.to_string())),
     };
-    // A line that power loss cut off said what had not been begun.
+    // Skip lines that a loss of power has cut off: what they announce was never started.
     let lines = text
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());
     Ok(lines.collect())
 }
 
-/// What has to be remembered after these lines.
+/// The state after these lines: that of the last line that has one, or the default.
 #[must_use]
 pub fn remembered(lines: &[Line]) -> State {
     let last = lines.iter().rev().find_map(|line| line.memory.clone());
     last.unwrap_or_default()
 }
 
-/// Now, as in the journal.
+/// The current time in UTC, RFC 3339 with milliseconds.
 #[must_use]
 pub fn now() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()

@@ -1,4 +1,4 @@
-//! A rehearsal: everything but the cutover, on a copy, while Synapse runs.
+//! The rehearsal: everything except the cutover, on copies of both databases, while Synapse runs.
 
 use std::{
     fs, io,
@@ -25,24 +25,24 @@ use crate::migrate::{
     verify::{Comparison, Report},
 };
 
-/// A part of a rehearsal.
+/// A stage of the rehearsal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// Backing up.
+    /// Back both databases up.
     BackUp,
-    /// Putting the backup of Synapse's tables where the import reads them.
+    /// Restore the backup of Synapse's tables into a scratch database.
     Copy,
-    /// Importing.
+    /// Import from that into another scratch database.
     Import,
-    /// Comparing.
+    /// Compare both scratch databases row by row.
     Verify,
-    /// Putting the backup of MAS's database back over what was imported.
+    /// Restore the backup of MAS's database over the import, as a rollback does.
     Restore,
 }
 
 impl Stage {
-    /// Its name.
+    /// The name in kebab case, as in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -55,43 +55,43 @@ impl Stage {
     }
 }
 
-/// What a rehearsal wants to tell while it goes on.
+/// Progress of the rehearsal, for display.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A part begins.
+    /// A stage starts.
     Begun(Stage),
-    /// How far the import is.
+    /// Progress of the import.
     Importing(&'a Progress),
-    /// A part is done.
+    /// A stage is done, and took this long.
     Done(Stage, Duration),
 }
 
-/// What a rehearsal found out.
+/// Results of the rehearsal, for output as JSON.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rehearsal {
-    /// Whether everything arrived as it should.
+    /// Whether the comparison found no difference.
     pub identical: bool,
-    /// What was compared.
+    /// The comparison of both scratch databases.
     pub entities: Vec<Report>,
-    /// How long each part took, in seconds.
+    /// How long each stage took, in seconds.
     pub parts: Vec<(Stage, f64)>,
-    /// How long Synapse took to start the last time, in seconds; null if it is no unit.
+    /// How long Synapse took to start the last time, in seconds. Null if that is unknown.
     pub start: Option<f64>,
-    /// How long Synapse will be down, in seconds: backup, import, comparison and start.
+    /// Expected downtime of Synapse, in seconds: the sum of backup, import, comparison and start.
     pub downtime: f64,
-    /// The size of the backups, in bytes.
+    /// The size of both backups, in bytes.
     pub backup_size: u64,
-    /// How large MAS's database gets, in bytes.
+    /// The size of MAS's database after the import, in bytes.
     pub mas_size: u64,
 }
 
-/// Rehearses. Both scratch databases are removed, also when interrupted; if this process is killed, the
-/// next rehearsal removes them.
+/// Runs the rehearsal. Removes both scratch databases afterwards, also after an interruption. If this
+/// process is killed, the next rehearsal removes them.
 ///
 /// # Errors
 ///
-/// If a part of it fails, as it would in earnest.
+/// If there is not enough space on the disk, or a stage fails.
 pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Event)) -> Result<Rehearsal, MigrateError> {
     let mut signals = Signals::listen()?;
     host::make_sure_of_room(inputs, Writes::Rehearsal).await?;
@@ -119,7 +119,7 @@ pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Event)) -> Result<Rehear
     Ok(rehearsed)
 }
 
-/// Removes the backups of a rehearsal: password hashes and tokens are not to lie about.
+/// Deletes the backups of a rehearsal, because they hold password hashes and tokens.
 fn delete(directory: &Path) -> Result<(), MigrateError> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -198,7 +198,7 @@ async fn on_scratch(
     })
 }
 
-/// Looks whether the backup has brought MAS's database to what it is.
+/// Fails unless the restored database has the same state as MAS's own.
 async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), MigrateError> {
     let before = inputs.mas_state().await?;
     let mut connection = restored.snapshot().await?;
@@ -211,12 +211,11 @@ async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), Mi
     )))
 }
 
-/// Lets `mas-cli` try by itself, from Synapse's database into MAS's own, which is empty again
-/// afterwards.
+/// Runs `mas-cli syn2mas migrate --dry-run` on the real databases. MAS's is empty again afterwards.
 ///
 /// # Errors
 ///
-/// If it fails.
+/// If the dry run fails, or Synapse's role cannot be granted to MAS's or revoked.
 pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(), MigrateError> {
     const DRY_RUN: &str = "dry-run";
     let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);

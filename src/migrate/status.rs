@@ -1,4 +1,4 @@
-//! Where things stand: what the journal says, what the world looks like, and what to do next.
+//! The state of the migration on this host, and what to do next.
 
 use serde::Serialize;
 
@@ -9,45 +9,45 @@ use crate::migrate::{
     journal::{self, Line, State},
 };
 
-/// Where things stand.
+/// The output of `syn2mas status`, also as JSON.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// In one word.
+    /// The stage in one word.
     pub stage: Stage,
-    /// In one sentence.
+    /// The stage in one or two sentences.
     pub summary: String,
-    /// The next command to type, or nothing if there is nothing to do.
+    /// The next command to run, for example `syn2mas migrate`. Null if there is nothing to do.
     pub next: Option<String>,
-    /// Units that run.
+    /// The units that run.
     pub running: Vec<String>,
-    /// Units that are kept from starting.
+    /// The units that are kept from being started.
     pub held: Vec<String>,
-    /// Whether the overlay and the includes are full, by file; null if it cannot be told.
+    /// The overlay and the includes, each with whether it is filled; null if it cannot be read.
     pub switches: Vec<(String, Option<bool>)>,
-    /// The state of MAS's database, or why it cannot be told.
+    /// The state of MAS's database, for example `empty`, or why it is unknown.
     pub mas_database: String,
-    /// The version that Synapse says it is, if it answers.
+    /// The version that Synapse reports over HTTP. Null if it does not answer.
     pub synapse: Option<String>,
-    /// What the journal remembers.
+    /// The current state in the journal.
     pub memory: State,
-    /// The last lines of the journal.
+    /// The last lines of the journal, up to 20.
     pub journal: Vec<Line>,
 }
 
-/// How far a migration is.
+/// How far the migration has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// Nothing was done.
+    /// No migration has started, or everything was reverted.
     NotBegun,
-    /// A run ended in the middle.
+    /// A run was interrupted before the cutover.
     Interrupted,
-    /// Synapse lets MAS authenticate its users, but not everything was done.
+    /// The overlay is filled, but later steps are not done.
     CutOver,
-    /// The homeserver was moved.
+    /// The migration is complete.
     Migrated,
-    /// Going back ended in the middle.
+    /// A rollback after the cutover was interrupted.
     RollingBack,
 }
 
@@ -85,11 +85,11 @@ impl Stage {
     }
 }
 
-/// Looks where things stand.
+/// Collects the status. A part that is unavailable does not fail the rest.
 ///
 /// # Errors
 ///
-/// If the journal or the inputs cannot be read.
+/// If the journal cannot be read.
 pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
     const LINES: usize = 20;
     let lines = journal::read(&inputs.state())?;

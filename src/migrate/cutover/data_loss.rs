@@ -1,24 +1,24 @@
-//! What MAS's database has that did not come from the import: what going back would lose.
+//! Finds what a rollback would lose: rows of MAS's database that do not come from the import.
 
 use serde::Serialize;
 use sqlx::Row;
 
 use crate::migrate::{MigrateError, postgres::connection::Database, preflight::finding::SAMPLES};
 
-/// A kind of thing that would be lost.
+/// One kind of data that a rollback would lose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Loss {
-    /// What.
+    /// The kind, for example `sessions`.
     pub what: &'static str,
-    /// How many.
+    /// The number of rows, at least 1.
     pub count: i64,
-    /// Up to five of them.
+    /// Up to five rows, for example `alice DEVICEID`.
     pub samples: Vec<String>,
-    /// What it means for these users.
+    /// The consequence for these users, as a sentence.
     pub meaning: &'static str,
 }
 
-/// What to look for: a text for each row, `$1` being when the cutover was.
+/// Kind, query and consequence. The query returns one text for each row; `$1` is the time of the cutover.
 const QUERIES: &[(&str, &str, &str)] = &[
     (
         "users",
@@ -74,8 +74,8 @@ const QUERIES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// What has come into MAS's database since the cutover, most important first; nothing if MAS has
-/// served nobody.
+/// Finds what was added to MAS's database after `cut_over` (RFC 3339), most important kind first. Empty
+/// if nobody has used MAS yet.
 ///
 /// # Errors
 ///
@@ -108,8 +108,8 @@ pub async fn since(database: &Database, cut_over: &str) -> Result<Vec<Loss>, Mig
     Ok(losses)
 }
 
-/// Devices that exist in Synapse because somebody has logged in through MAS since the cutover, as
-/// localpart and device id.
+/// Devices that exist in Synapse because of logins through MAS after `cut_over`, as (localpart, device
+/// ID).
 ///
 /// # Errors
 ///
@@ -136,7 +136,7 @@ pub async fn devices_since(
     .map_err(database.failed("cannot look for new devices"))
 }
 
-/// Access tokens of sessions that came from the import and have been ended since.
+/// Access tokens of imported sessions that were ended after `cut_over`.
 ///
 /// # Errors
 ///
@@ -157,7 +157,7 @@ pub async fn tokens_ended_since(
     .map_err(database.failed("cannot look for ended sessions"))
 }
 
-/// Whether anybody has ever logged in to MAS, which an import does not do.
+/// Whether anybody has ever logged in to MAS. An import creates no rows in these tables.
 ///
 /// # Errors
 ///

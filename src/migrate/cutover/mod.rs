@@ -1,8 +1,7 @@
-//! The cutover as a series of steps, and the way back.
+//! The cutover as a series of steps, and the rollback.
 //!
-//! Every step can be done again. What cannot be seen by looking at the world is in the journal,
-//! written before it is done. Until the overlay is on, whatever happens ends with Synapse running as
-//! it was.
+//! Every step can be repeated. What the state of the host does not show is in the journal, written
+//! before it is done. A failure before the overlay is filled ends with Synapse running as it was.
 
 pub mod data_loss;
 mod rollback;
@@ -34,30 +33,30 @@ use crate::migrate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Look for what stands in the way.
+    /// Look for blockers.
     Inspect,
-    /// Stop MAS and Synapse, and keep them down.
+    /// Stop MAS and Synapse, and keep them from being started.
     Stop,
     /// Back both databases up.
     BackUp,
-    /// Lend MAS's role Synapse's.
+    /// Grant Synapse's role to MAS's, temporarily.
     Grant,
-    /// Import.
+    /// Import with `mas-cli syn2mas`.
     Import,
-    /// Prove the import.
+    /// Compare both databases row by row.
     Verify,
-    /// Turn on the overlay and the includes.
+    /// Fill the overlay and the includes.
     Switch,
     /// Start MAS and Synapse.
     Start,
-    /// Look whether both answer.
+    /// Check that both answer, and that Synapse delegates to MAS.
     Probe,
-    /// Take the role back.
+    /// Revoke the grant.
     Revoke,
 }
 
 impl Step {
-    /// All of them, in this order.
+    /// All steps, in the order in which they are performed.
     pub const ALL: &[Step] = &[
         Step::Inspect,
         Step::Stop,
@@ -71,10 +70,10 @@ impl Step {
         Step::Revoke,
     ];
 
-    /// What is left to do once the overlay is on.
+    /// The steps of a run that starts with the overlay already filled.
     const AFTER_CUTOVER: &[Step] = &[Step::Switch, Step::Start, Step::Probe, Step::Revoke];
 
-    /// Its name in the journal.
+    /// The name in the journal, for example `back-up`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -92,79 +91,79 @@ impl Step {
     }
 }
 
-/// What a run wants to tell while it goes on.
+/// Progress of a run, for display.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// A step begins.
+    /// A step starts.
     Begun(Step),
-    /// How far the import is.
+    /// Progress of the import.
     Importing(&'a Progress),
-    /// A step is done, with what there is to say about it.
+    /// A step is done: its summary, and how long it took.
     Done(Step, &'a str, Duration),
-    /// Something is taken back.
+    /// A change is being reverted, for example `the import`.
     Undoing(&'a str),
-    /// Something that a person should know.
+    /// A message for the administrator.
     Note(&'a str),
 }
 
-/// What `migrate` is to do beyond the inputs.
+/// Options of `syn2mas migrate`, in addition to the inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// How much is backed up.
+    /// How much of Synapse's database is backed up.
     pub extent: BackupScope,
-    /// An access token from before, which has to be good afterwards.
+    /// An access token that is valid before the cutover and must still be valid after it.
     pub token: Option<String>,
 }
 
-/// How a run of `migrate` ended.
+/// The outcome of [`Migration::migrate`].
 #[derive(Debug)]
 pub enum Outcome {
-    /// The homeserver was moved.
+    /// The homeserver uses MAS now.
     Migrated(Summary),
-    /// It was moved before, and everything is in place.
+    /// An earlier run has finished the migration.
     Already {
-        /// When.
+        /// UTC timestamp of the cutover, RFC 3339 with milliseconds.
         cut_over: String,
     },
-    /// Something stands in the way; nothing was touched.
+    /// There are blockers among these findings. Nothing was changed.
     Blocked(Vec<Finding>),
-    /// An earlier way back was interrupted, and is finished now.
+    /// A rollback that had been interrupted is complete now.
     RolledBack,
-    /// It failed, and everything is as it was.
+    /// A step failed, and everything is back as it was.
     FailedAndReverted {
-        /// At which step.
+        /// The step that failed.
         step: Step,
-        /// Why.
+        /// Its error.
         error: MigrateError,
     },
-    /// It failed, and something is not as it was.
+    /// A step failed, and not everything could be reverted.
     RollbackIncomplete {
-        /// At which step.
+        /// The step that failed.
         step: Step,
-        /// Why.
+        /// Its error.
         error: MigrateError,
-        /// What is left, and what to do.
+        /// What was not reverted, each with what to do about it.
         left: Vec<String>,
     },
 }
 
-/// What was done.
+/// Results of a run, for output as JSON.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// What the proof compared.
+    /// The comparison of both databases.
     pub entities: Vec<Report>,
-    /// Where the backups are.
+    /// The directory of the backups.
     pub backup: PathBuf,
     /// How long each step took, in seconds.
     pub steps: Vec<(Step, f64)>,
     /// How long Synapse was down, in seconds.
     pub downtime: f64,
-    /// What is not as it should be, although everything works.
+    /// Problems that did not stop the migration.
     pub notes: Vec<String>,
 }
 
-/// A migration on this host, which nobody else is at.
+/// A migration on this host. It holds the lock of the journal, so no other `syn2mas` can run.
 pub struct Migration<'a> {
     inputs: &'a Inputs,
     options: Options,
@@ -180,11 +179,11 @@ pub struct Migration<'a> {
 }
 
 impl<'a> Migration<'a> {
-    /// A migration with these inputs.
+    /// Opens the journal and resolves services and databases. Events go to `tell`.
     ///
     /// # Errors
     ///
-    /// If something is missing from the inputs, or another command is at work.
+    /// If something is missing from the inputs, or another `syn2mas` holds the lock of the journal.
     pub fn open(
         inputs: &'a Inputs,
         options: Options,
@@ -210,17 +209,17 @@ impl<'a> Migration<'a> {
         })
     }
 
-    /// Whether there is something to begin, rather than to finish or to say.
+    /// Whether [`Migration::migrate`] would start from the first step, and not complete an earlier run.
     ///
     /// # Errors
     ///
-    /// If the overlay cannot be looked at.
+    /// If the overlay cannot be read.
     pub fn is_new(&self) -> Result<bool, MigrateError> {
         let memory = &self.journal.memory;
         Ok(!memory.finished && !memory.rolling_back && !self.overlay.is_on()?)
     }
 
-    /// What the run would do, in words, one line for each step.
+    /// Describes the steps, one line each, for the question before the start.
     #[must_use]
     pub fn plan(&self) -> Vec<String> {
         let units = |side| self.services.units(side).join(", ");
@@ -268,11 +267,12 @@ impl<'a> Migration<'a> {
         self.summary.notes.push(text.to_owned());
     }
 
-    /// Moves the homeserver.
+    /// Migrates the homeserver, or completes what an earlier run has begun. A step that fails is an
+    /// [`Outcome`], not an error.
     ///
     /// # Errors
     ///
-    /// If the state of the world or the journal cannot be told: then nothing was done.
+    /// If the journal or the overlay cannot be read, or an earlier run cannot be reverted.
     pub async fn migrate(mut self) -> Result<Outcome, MigrateError> {
         if self.journal.memory.rolling_back {
             self.finish_rolling_back().await?;
@@ -318,7 +318,7 @@ impl<'a> Migration<'a> {
         Ok(Outcome::Migrated(std::mem::take(&mut self.summary)))
     }
 
-    /// Does one step, with what the journal says about it.
+    /// Performs a step, with a line in the journal before and after it.
     async fn written_down(&mut self, step: Step) -> Result<StepOutcome, MigrateError> {
         self.journal.add(step.name(), StepStatus::Begun, "")?;
         let done = self.perform(step).await?;
@@ -332,9 +332,9 @@ impl<'a> Migration<'a> {
         Ok(done)
     }
 
-    /// After a failure: back to what was, unless somebody would lose something by that.
+    /// Reverts everything after a failed step, unless users would lose data.
     async fn fail(&mut self, step: Step, error: MigrateError) -> Outcome {
-        // If even this cannot be written, the services matter more.
+        // Starting the services again matters more than this line.
         let _ = self
             .journal
             .add(step.name(), StepStatus::Failed, &error.to_string());
@@ -358,8 +358,8 @@ impl<'a> Migration<'a> {
         }
     }
 
-    /// Looks whether anybody would lose something if everything were taken back. If the overlay is
-    /// on, MAS is down afterwards, so that nobody comes in the meantime.
+    /// Fails if a rollback would lose data. If the overlay is filled, MAS is stopped first, so that nobody
+    /// can log in after the check.
     async fn make_sure_of_no_loss(&self) -> Result<(), MigrateError> {
         if !self.overlay.is_on()? {
             return Ok(());
@@ -375,10 +375,10 @@ impl<'a> Migration<'a> {
     }
 }
 
-/// What a step comes to.
+/// The result of a step.
 enum StepOutcome {
-    /// It is done, and this can be said about it.
+    /// Done, with a summary.
     Done(String),
-    /// Nothing was done, because of these.
+    /// Nothing was done, because there are blockers among these findings.
     Blocked(Vec<Finding>),
 }

@@ -1,4 +1,4 @@
-//! The way back: after a failure, and when the administrator wants it.
+//! The rollback: after a failed migration, and with `syn2mas rollback`.
 
 use std::{
     path::Path,
@@ -34,14 +34,14 @@ impl Migration<'_> {
         Ok(true)
     }
 
-    /// Goes back to what was before: Synapse first. Gives what could not be taken back, with what to
-    /// do about it.
+    /// Reverts all changes, Synapse first. Returns a message for each that could not be reverted, with what
+    /// to do about it.
     pub(super) async fn take_back(&mut self) -> Vec<String> {
         const UNDO: &str = "undo";
         let mut left = Vec::new();
         let _ = self.journal.add(UNDO, StepStatus::Begun, "");
         for part in Undo::ALL {
-            // MAS is not to run over what is left of an import.
+            // MAS must not start on the remains of an import.
             if *part == Undo::MasStop && !left.is_empty() {
                 continue;
             }
@@ -61,7 +61,7 @@ impl Migration<'_> {
         left
     }
 
-    /// A database that is just being restarted is no reason to give up.
+    /// Retries for 60 s, because a database may just be restarting.
     async fn undo_patiently(&mut self, part: Undo) -> Result<(), MigrateError> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
@@ -94,7 +94,7 @@ impl Migration<'_> {
                 include.blank()?;
             }
         }
-        // A proxy that does not reload sends requests to MAS, which is down; Synapse still runs.
+        // Not fatal: without a reload the proxy sends logins to MAS, which is down, but Synapse works.
         if let Err(error) = systemd::reload(&self.inputs.proxy_unit).await {
             self.note(&format!("the proxy does not reload: {error}"));
         }
@@ -103,7 +103,7 @@ impl Migration<'_> {
         units.retain(|unit| synapse.contains(unit));
         let mut by_command = memory.stopped_with_command;
         if memory.cut_over.is_some() {
-            // All of them ran then.
+            // At the cutover all of them were started.
             units = synapse.to_vec();
             by_command = self.services.by_command();
         }
@@ -113,7 +113,7 @@ impl Migration<'_> {
         self.services.start(Component::Synapse, &units).await?;
         if by_command {
             self.services.start_by_command().await?;
-            // It runs, whether that can be written down or not.
+            // Synapse runs now, so an error of the journal must not fail this.
             let _ = self
                 .journal
                 .remember("undo", |memory| memory.stopped_with_command = false);
@@ -157,11 +157,11 @@ impl Migration<'_> {
         Ok(())
     }
 
-    /// What going back now would lose; nothing if the homeserver was not moved.
+    /// What a rollback would lose now. Empty if there was no cutover.
     ///
     /// # Errors
     ///
-    /// If MAS's database cannot be read, or it is not known when the cutover was.
+    /// If MAS's database cannot be read, or the journal lacks the time of the cutover.
     pub async fn losses(&self) -> Result<Vec<Loss>, MigrateError> {
         if self.journal.memory.rolling_back || !self.overlay.is_on()? {
             return Ok(Vec::new());
@@ -177,12 +177,12 @@ impl Migration<'_> {
         data_loss::since(&self.mas, cut_over).await
     }
 
-    /// Goes back to Synapse's own authentication. Gives what would be lost and was not accepted; then
-    /// nothing was done.
+    /// Goes back to Synapse's own authentication. If data would be lost and `accept_loss` is false, leaves
+    /// everything as it was and returns the losses.
     ///
     /// # Errors
     ///
-    /// If it cannot be done; running it again carries on.
+    /// If a step fails. The next call continues.
     pub async fn roll_back(mut self, accept_loss: bool) -> Result<Vec<Loss>, MigrateError> {
         const ROLL_BACK: &str = "roll-back";
         let delegated = self.inputs.synapse()?;
@@ -211,7 +211,7 @@ impl Migration<'_> {
         if self.overlay.is_on()? && !self.journal.memory.rolling_back {
             self.journal.add(ROLL_BACK, StepStatus::Begun, "")?;
             self.services.stop(Component::Mas).await?;
-            // Somebody may have come in the meantime.
+            // Users may have logged in before MAS was down.
             let since = self.losses().await?;
             if !since.is_empty() && !accept_loss {
                 self.services.start_all(Component::Mas).await?;
@@ -224,11 +224,11 @@ impl Migration<'_> {
         Ok(Vec::new())
     }
 
-    /// Takes back what was begun and interrupted before the cutover, and nothing else.
+    /// Reverts a run that was interrupted before the cutover. Otherwise does nothing.
     ///
     /// # Errors
     ///
-    /// If something cannot be taken back.
+    /// If a change cannot be reverted.
     pub async fn undo_interrupted(mut self) -> Result<(), MigrateError> {
         let memory = &self.journal.memory;
         if memory.is_clear() || memory.finished || memory.rolling_back || self.overlay.is_on()? {
@@ -237,13 +237,13 @@ impl Migration<'_> {
         self.finish_rolling_back().await
     }
 
-    /// Everything is decided: nothing here may be left half done.
+    /// Does the rollback after the decision. Signals are ignored, because it must not stop halfway.
     pub(super) async fn finish_rolling_back(&mut self) -> Result<(), MigrateError> {
         let _deaf = Signals::listen()?;
         if self.journal.memory.rolling_back
             && let Err(error) = self.leave_mas().await
         {
-            // Nothing was taken back yet, so people are better served as they were.
+            // Nothing was reverted yet, so start the services as they were.
             if self.overlay.is_on()? {
                 self.services.start_all(Component::Mas).await?;
             }
@@ -258,7 +258,8 @@ impl Migration<'_> {
         }
     }
 
-    /// Keeps what MAS has, and repairs what it has changed in Synapse. Both are down afterwards.
+    /// Stops both servers, dumps MAS's database, and repairs what MAS has changed in Synapse. Both servers
+    /// are down afterwards.
     async fn leave_mas(&mut self) -> Result<(), MigrateError> {
         let memory = self.journal.memory.clone();
         let cut_over = memory.cut_over.unwrap_or_default();
@@ -274,8 +275,8 @@ impl Migration<'_> {
         }
     }
 
-    /// Lets Synapse forget the devices of people who have logged in through MAS: they will be logged
-    /// out, and others would go on encrypting for them.
+    /// Deletes the devices of logins through MAS from Synapse. Their sessions end with the rollback, and
+    /// other users would continue to encrypt for them.
     async fn repair_devices(&mut self, cut_over: &str) {
         let repaired = async {
             let devices = data_loss::devices_since(&self.mas, cut_over).await?;
@@ -297,7 +298,8 @@ impl Migration<'_> {
         }
     }
 
-    /// Keeps what MAS has now, and takes out of Synapse's tables what must not work again.
+    /// Dumps MAS's database, then deletes from Synapse's the tokens of sessions that were ended in MAS, and
+    /// the external IDs that delegation has added.
     async fn repair_synapse(&self, backup: &Path, cut_over: &str) -> Result<(), MigrateError> {
         backup::keep_mas(&self.inputs.postgresql(), &self.mas, backup).await?;
         let ended = data_loss::tokens_ended_since(&self.mas, cut_over).await?;
@@ -317,7 +319,7 @@ impl Migration<'_> {
     }
 }
 
-/// What there is to take back.
+/// A change that a rollback reverts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Undo {
     Stop,
@@ -329,7 +331,7 @@ enum Undo {
 impl Undo {
     const ALL: &[Undo] = &[Undo::Stop, Undo::Import, Undo::Grant, Undo::MasStop];
 
-    /// What it means if it cannot be taken back.
+    /// The message for a change that could not be reverted.
     fn left(self, error: &MigrateError) -> String {
         match self {
             Undo::Stop => format!(

@@ -1,4 +1,4 @@
-//! What each step does.
+//! The steps of the cutover.
 
 use std::{
     path::PathBuf,
@@ -20,7 +20,7 @@ use crate::migrate::{
 };
 
 impl Migration<'_> {
-    /// Does one step.
+    /// Performs a step. Returns a summary for the journal and the terminal.
     pub(super) async fn perform(&mut self, step: Step) -> Result<StepOutcome, MigrateError> {
         let said = match step {
             Step::Inspect => {
@@ -31,7 +31,7 @@ impl Migration<'_> {
                 if blocked {
                     return Ok(StepOutcome::Blocked(findings));
                 }
-                // What is missing is better missed before anything is stopped.
+                // Check now what later steps need, while Synapse still runs.
                 let addresses = Addresses::of(self.inputs)?;
                 if let Some(token) = &self.options.token
                     && !addresses.is_good(token).await?
@@ -73,7 +73,8 @@ impl Migration<'_> {
         Ok(running.join(", "))
     }
 
-    /// Waits until nobody uses Synapse's database any more. A forgotten worker would go on writing.
+    /// Waits up to 10 s until there are no other connections to Synapse's database. A worker that was
+    /// forgotten would continue to write.
     async fn wait_until_alone(&self) -> Result<(), MigrateError> {
         let mut others = Vec::new();
         for _ in 0..100 {
@@ -127,7 +128,7 @@ impl Migration<'_> {
     }
 
     async fn import(&mut self) -> Result<String, MigrateError> {
-        // From here on, what is in MAS's database comes from the import.
+        // Written first, so that a rollback restores MAS's database even if the import is interrupted.
         self.journal
             .remember(Step::Import.name(), |memory| memory.imported = true)?;
         let through = self.inputs.synapse_database_for_import()?;
@@ -143,7 +144,7 @@ impl Migration<'_> {
         Ok(log.display().to_string())
     }
 
-    /// Where the files of this migration are.
+    /// The directory of this migration's backup and logs.
     fn directory(&self) -> PathBuf {
         let backup = self.journal.memory.backup.clone();
         backup.unwrap_or_else(|| self.inputs.state())
@@ -212,7 +213,8 @@ impl Migration<'_> {
         Ok(format!("Synapse lets {issuer} authenticate its users"))
     }
 
-    /// What `mas-cli doctor` finds is about the world around, which is no reason to go back.
+    /// Reports the findings of `mas-cli doctor` as notes. They concern the environment, which is no reason
+    /// for a rollback.
     async fn consult_doctor(&mut self) {
         let said = async {
             let mas_cli = MasCli::prepare(self.inputs, &self.synapse, None).await?;
@@ -233,7 +235,7 @@ impl Migration<'_> {
 
     async fn revoke(&mut self) -> Result<String, MigrateError> {
         let revoked = self.take_role_back().await?;
-        // Everything runs, and what comes into MAS's database from now on comes from people.
+        // The migration is complete: from now on users write to MAS's database.
         self.journal.remember(Step::Revoke.name(), |memory| {
             memory.stopped.clear();
             memory.finished = true;

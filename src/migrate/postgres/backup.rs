@@ -1,4 +1,4 @@
-//! Backups of what the import reads and of what it writes, and the way back.
+//! Backups of the tables that the import reads and of the database that it writes, and their restore.
 
 use std::{
     collections::HashSet,
@@ -35,23 +35,24 @@ pub enum BackupScope {
     All,
 }
 
-/// The backup of Synapse's database within its directory.
+/// `synapse.dump` in the directory of a backup.
 #[must_use]
 pub fn of_synapse(directory: &Path) -> PathBuf {
     directory.join("synapse.dump")
 }
 
-/// The backup of MAS's database within its directory.
+/// `mas.dump` in the directory of a backup.
 #[must_use]
 pub fn of_mas(directory: &Path) -> PathBuf {
     directory.join("mas.dump")
 }
 
-/// Backs both databases up, and reads the tables of contents back. Gives the size in bytes.
+/// Dumps both databases into `directory`, then lists both dumps to check that their tables are in them.
+/// Returns the total size in bytes.
 ///
 /// # Errors
 ///
-/// If a backup cannot be made or does not hold what it should; then there is no file of it.
+/// If a dump fails, in which case its file is not created, or if a table is missing from one.
 pub async fn make(
     programs: &Programs,
     [synapse, mas]: [&Database; 2],
@@ -69,7 +70,7 @@ pub async fn make(
         BackupScope::All => &[],
     };
     let (of_synapse, of_mas) = (of_synapse(directory), of_mas(directory));
-    // One after the other: who connects as another user of this host makes the whole process that user.
+    // In sequence: connecting as another user of this host changes the effective user of the whole process.
     let dump_of_synapse = pg_dump(programs, synapse).await?;
     let dump_of_mas = pg_dump(programs, mas).await?;
     tokio::try_join!(
@@ -86,11 +87,12 @@ fn kept(directory: &Path) -> PathBuf {
     directory.join("mas-before-going-back.dump")
 }
 
-/// Keeps what MAS's database has now beside the backup of what it was.
+/// Dumps MAS's database as it is before a rollback, next to the backup from before the import. Returns
+/// the path of the dump.
 ///
 /// # Errors
 ///
-/// If it cannot be backed up.
+/// If the dump fails.
 pub async fn keep_mas(
     programs: &Programs,
     mas: &Database,
@@ -114,7 +116,7 @@ async fn dump(mut program: Program, tables: &[&str], file: &Path) -> Result<(), 
     options.write(true).create(true).truncate(true).mode(0o600);
     let out = options.open(&new).map_err(failed)?;
     let command = &mut program.command;
-    // Compressing takes longer than all the rest of it, and Synapse is down meanwhile.
+    // Compression would take longer than the rest of the dump, and Synapse is down meanwhile.
     command.args(["--format=custom", "--compress=0", "--lock-wait-timeout=30s"]);
     command.args(tables.iter().map(|table| format!("--table={table}")));
     let dumped = command::output_to(command, out.try_clone().map_err(failed)?).await;
@@ -130,7 +132,7 @@ async fn dump(mut program: Program, tables: &[&str], file: &Path) -> Result<(), 
     named
 }
 
-/// Reads the table of contents of a backup, and looks whether these tables are in it.
+/// Fails unless the rows of all these tables are in a dump, according to `pg_restore --list`.
 async fn holds(programs: &Programs, file: &Path, tables: &[&str]) -> Result<(), MigrateError> {
     let held = held(programs, file).await?;
     for table in tables {
@@ -142,7 +144,7 @@ async fn holds(programs: &Programs, file: &Path, tables: &[&str]) -> Result<(), 
     Ok(())
 }
 
-/// The tables whose rows are in a backup, each with its schema.
+/// The tables whose rows are in a dump, as (schema, table).
 async fn held(programs: &Programs, file: &Path) -> Result<Vec<(String, String)>, MigrateError> {
     let mut command = command::command(&programs.path("pg_restore"), None);
     command.arg("--list").arg(file);
@@ -155,11 +157,11 @@ async fn held(programs: &Programs, file: &Path) -> Result<Vec<(String, String)>,
     Ok(held.collect())
 }
 
-/// Puts the tables of a backup of Synapse's database into another one.
+/// Restores the tables of a backup of Synapse's database into schema `public` of another database.
 ///
 /// # Errors
 ///
-/// If the backup cannot be read, or PostgreSQL does not take it.
+/// If the backup cannot be read, or PostgreSQL rejects it.
 pub async fn restore_synapse(
     programs: &Programs,
     directory: &Path,
@@ -191,7 +193,7 @@ pub async fn restore_synapse(
     Ok(())
 }
 
-/// The schema that Synapse's tables are in: its role may have one of its own.
+/// The schema of Synapse's tables: `public`, unless they are in a schema of the role's own.
 fn schema(held: &[(String, String)]) -> String {
     let users = held.iter().filter(|(_, table)| table == "users");
     let schemas: Vec<&str> = users.map(|(schema, _)| schema.as_str()).collect();
@@ -201,9 +203,9 @@ fn schema(held: &[(String, String)]) -> String {
     }
 }
 
-/// Removes the backups in a directory, and the directory if nothing else is in it: what they hold is
-/// where it was again, and password hashes and tokens are not to lie about. Where something else was
-/// kept, all of it is.
+/// Deletes the backups in a directory, and the directory if it is then empty. After a rollback they are
+/// no longer needed, and they hold password hashes and tokens. If the directory also has the dump that
+/// [`keep_mas`] makes, nothing is deleted.
 pub fn delete(directory: &Path) {
     if kept(directory).exists() {
         return;
@@ -214,7 +216,7 @@ pub fn delete(directory: &Path) {
     let _ = fs::remove_dir(directory);
 }
 
-/// Takes everything out of a database that `make` would put into a backup of it.
+/// Drops everything that a dump of the database would contain, except what belongs to an extension.
 const EMPTY: &str = "
 DO $$
 DECLARE found record;
@@ -238,12 +240,12 @@ BEGIN
 END $$;
 ";
 
-/// Puts MAS's database, or another one in its place, back to what it was when it was backed up, whole
-/// or not at all. Whoever is connected to it is sent away.
+/// Restores the backup of MAS's database into that database or another one, in a single transaction,
+/// replacing everything in it. Terminates other connections to it first.
 ///
 /// # Errors
 ///
-/// If the backup cannot be read, or PostgreSQL does not take it.
+/// If the backup cannot be read, or PostgreSQL rejects it.
 pub async fn restore_mas(
     programs: &Programs,
     directory: &Path,
@@ -260,9 +262,9 @@ pub async fn restore_mas(
     .await
 }
 
-/// Lets `psql` run these statements and then what `pg_restore` makes of a backup, in one transaction.
-/// `pg_restore` cannot do that itself where it is newer than the server: it sets what the server does
-/// not know.
+/// Runs the statements in `before` and then the output of `pg_restore` through `psql`, in a single
+/// transaction. A `pg_restore` that connects to an older server by itself fails, because it sets
+/// parameters that the server lacks.
 async fn restore(
     programs: &Programs,
     file: &Path,
@@ -288,17 +290,18 @@ async fn restore(
         let passed_on = pass_on(from, &mut to, before, &known).await;
         command::ended(&reading, reader.wait_with_output().await)?;
         passed_on.map_err(|error| MigrateError::file(file, error.to_string()))?;
-        // Without this, whatever came before is nothing.
+        // If `psql` never receives this, the server rolls everything back.
         let _ = to.write_all(b"\nCOMMIT;\n").await;
         Ok(())
     };
     let (fed, written) = tokio::join!(feeding, writer.wait_with_output());
-    // If psql ends early, it says why, and the other cannot go on.
+    // If `psql` exits early, its error has the cause; that of `pg_restore` is only a consequence.
     command::ended(writing, written)?;
     fed
 }
 
-/// Passes statements on, without those at the beginning that set what the server does not know.
+/// Writes `before` and then the output of `pg_restore` to `psql`, without the leading `SET` statements
+/// for parameters that are not in `known`.
 async fn pass_on(
     from: ChildStdout,
     to: &mut ChildStdin,
@@ -325,13 +328,13 @@ async fn pass_on(
     to.flush().await
 }
 
-/// What a line of the form `SET name = value;` sets.
+/// The parameter in a line of the form `SET name = value;`, in lower case.
 fn setting(line: &str) -> Option<String> {
     let name = line.strip_prefix("SET ")?.split_once(" = ")?.0;
     Some(name.to_ascii_lowercase())
 }
 
-/// Whether a line of what `pg_restore` writes can stand among the settings at its beginning.
+/// Whether a line of `pg_restore`'s output may occur between the `SET` statements at its beginning.
 fn is_before_the_first_statement(line: &str) -> bool {
     let line = line.trim();
     let starts = ["--", "\\restrict ", "SELECT pg_catalog.set_config("];

@@ -1,22 +1,22 @@
-//! Who else is connected to a database.
+//! Other connections to a database.
 
 use sqlx::PgConnection;
 
 use crate::migrate::{MigrateError, postgres::connection::Database};
 
-/// Who else is a client of a database, whichever role it uses. Of other roles a role that is no
-/// superuser sees little more than that.
+/// Other client connections to the current database, of any role. For connections of other roles, most
+/// columns are null unless the current role is a superuser.
 const CLIENTS: &str = "FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
     WHERE datname = current_database() AND usename IS NOT NULL AND pid <> pg_backend_pid()
       AND coalesce(backend_type, 'client backend') = 'client backend'";
 
-/// What a client calls itself, its role, and from where it is.
+/// A connection in words, for example `psql as synapse from 10.0.0.7`.
 const CLIENT: &str = "coalesce(nullif(application_name, ''), 'somebody') || ' as ' || usename
     || CASE WHEN client_addr IS NOT NULL THEN ' from ' || host(client_addr)
          WHEN backend_type IS NOT NULL THEN ' from this host' ELSE '' END";
 
-/// Who else is connected to a database, whichever role they use: what each calls itself, as which
-/// role, and from where.
+/// The other client connections to a database, of any role. Each is described by its application name,
+/// its role and where it comes from, for example `psql as synapse from 10.0.0.7`.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub async fn other_connections(database: &Database) -> Result<Vec<String>, Migra
     other_connections_than(&mut connection, database).await
 }
 
-/// The same as [`other_connections`], on a connection that does not count.
+/// The same as [`other_connections`], but on an existing connection, which is not in the result.
 ///
 /// # Errors
 ///
@@ -41,13 +41,13 @@ pub async fn other_connections_than(
         .map_err(database.failed("cannot tell who is connected"))
 }
 
-/// Sends away whoever else is connected to a database and may be sent away by its role, such as an
-/// import whose `syn2mas` was killed, and waits until they are gone. Others may stay, unless they are
-/// at work: whoever only watches does no harm.
+/// Terminates the other connections to a database that its role is allowed to terminate, for example
+/// that of an import whose `syn2mas` was killed, and waits up to 10 s for them to close. Connections
+/// that it may not terminate are harmless as long as they hold no lock on a table.
 ///
 /// # Errors
 ///
-/// If the server does not answer, or somebody stays.
+/// If the server does not answer, or connections remain.
 pub async fn terminate_other_connections(database: &Database) -> Result<(), MigrateError> {
     const MAY: &str = "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
         OR NOT r.rolsuper

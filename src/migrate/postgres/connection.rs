@@ -13,15 +13,15 @@ use crate::migrate::{
     system::{command, private_dir::PrivateDir, run_as::Account},
 };
 
-/// What a role or a database may set otherwise, and would end our sessions or change what they read.
-/// Every server that MAS works with knows these.
+/// Parameters that a role or a database may set to values that would end our sessions or change what
+/// they read. Every server version that MAS supports has them.
 const NEUTRAL: &[(&str, &str)] = &[
     ("statement_timeout", "0"),
     ("lock_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
     ("default_transaction_deferrable", "off"),
     ("default_transaction_isolation", "read\\ committed"),
-    // A policy must not hide rows: then it is an error.
+    // If a row security policy would hide rows, the query fails instead.
     ("row_security", "off"),
     ("client_min_messages", "warning"),
     ("bytea_output", "hex"),
@@ -29,28 +29,28 @@ const NEUTRAL: &[(&str, &str)] = &[
     ("standard_conforming_strings", "on"),
 ];
 
-/// The same of newer servers, and the version that knows it first.
+/// Further such parameters, each with the first server version that has it.
 const NEWER: &[(u32, &str)] = &[
     (140_000, "idle_session_timeout"),
     (170_000, "transaction_timeout"),
 ];
 
-/// Where a database is, and how to connect to it.
+/// How to connect to a database.
 #[derive(Clone, Debug)]
 pub struct Address {
-    /// Everything but TLS.
+    /// Everything except TLS.
     pub options: PgConnectOptions,
-    /// How it is encrypted.
+    /// Mode and certificates. Separate, because `sqlx` cannot return them.
     pub tls: Tls,
 }
 
 impl Address {
-    /// What a `postgresql://` address says, and otherwise the environment. `place` says for messages
-    /// where it stands.
+    /// Reads a `postgresql://` URI. What it leaves out comes from libpq's environment variables. `place`
+    /// says where the URI comes from, for error messages.
     ///
     /// # Errors
     ///
-    /// If it is none, or names certificates that cannot be read.
+    /// If this is not a valid URI, or it names certificates that cannot be read.
     pub fn of_uri(place: &str, uri: &str) -> Result<Self, MigrateError> {
         let (options, named) = parse(place, uri)?;
         let mode = options.get_ssl_mode();
@@ -59,13 +59,13 @@ impl Address {
     }
 }
 
-/// What a `postgresql://` address says, with the certificates that it names.
+/// Splits a `postgresql://` URI into options and the certificates that it names.
 ///
 /// # Errors
 ///
-/// If it is none.
+/// If this is not a valid URI.
 pub fn parse(place: &str, uri: &str) -> Result<(PgConnectOptions, Named), MigrateError> {
-    // The address may hold a password, so it is not shown.
+    // The URI may contain a password, so it is not shown.
     let none = || {
         MigrateError::Missing(format!(
             "{place}: this is no address of a database. Write something like \
@@ -80,7 +80,7 @@ pub fn parse(place: &str, uri: &str) -> Result<(PgConnectOptions, Named), Migrat
             "sslrootcert" | "ssl-root-cert" | "ssl-ca" => named.root = Some(value.into_owned()),
             "sslcert" | "ssl-cert" => named.certificate = Some(value.into_owned()),
             "sslkey" | "ssl-key" => named.key = Some(value.into_owned()),
-            // Where it is needed, that is said when the key is read.
+            // `Tls::read` rejects a key that needs a passphrase.
             "sslpassword" => {}
             "sslmode" | "ssl-mode" => {
                 tls::mode(place, &value)?;
@@ -89,13 +89,13 @@ pub fn parse(place: &str, uri: &str) -> Result<(PgConnectOptions, Named), Migrat
             _ => others.push((name.into_owned(), value.into_owned())),
         }
     }
-    // Texts in PEM and passphrases stay here.
+    // `sqlx` must not get certificates in PEM or passphrases.
     url.query_pairs_mut().clear().extend_pairs(others);
     let options = url.as_str().parse().map_err(|_| none())?;
     Ok((options, named))
 }
 
-/// A `postgresql://` address with these parameters.
+/// A URI of the form `postgresql:///?host=db&port=5432`.
 pub fn uri(parameters: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let parameters = parameters.into_iter();
@@ -105,27 +105,27 @@ pub fn uri(parameters: impl IntoIterator<Item = (&'static str, String)>) -> Stri
     format!("postgresql:///?{}", parameters.join("&"))
 }
 
-/// A database, and whose it is in messages.
+/// A database and how to connect to it.
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// Synapse's or MAS's, for messages.
+    /// Names the database in messages, for example `Synapse's database`.
     pub which: &'static str,
     options: PgConnectOptions,
-    /// Options for the server that were given, not ours.
+    /// The user's own value of `options`, without our additions.
     given: String,
     tls: Tls,
     account: Option<Account>,
 }
 
 impl Database {
-    /// A database at an address, reached as a user of this host.
+    /// A database that is connected to as a user of this host, or as the current user.
     #[must_use]
     pub fn new(which: &'static str, address: Address, account: Option<Account>) -> Self {
         let Address { options, tls } = address;
-        // Both sides work at the same time, most often on this machine.
+        // Both databases are read at the same time, usually on this machine.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = (cores / 2).saturating_sub(1).min(4).to_string();
-        // Where no host is named, it is the directory of the socket, if there is one.
+        // Without a host, `sqlx` takes the directory of the socket as the host.
         let options = match options.get_socket() {
             None if options.get_host().starts_with('/') => {
                 let directory = options.get_host().to_owned();
@@ -137,18 +137,18 @@ impl Database {
         let options = options
             .application_name("syn2mas")
             .options(NEUTRAL.iter().copied())
-            // Texts of times and numbers are to be the same on both sides.
+            // Times must have the same text form in both databases.
             .options([
                 ("TimeZone", "UTC"),
                 ("DateStyle", "ISO"),
-                // Whole tables are read and joined.
+                // Queries read and join whole tables, so compilation and nested loops do not pay.
                 ("jit", "off"),
                 ("enable_nestloop", "off"),
-                // Sorting texts takes longer than hashing them.
+                // Sorting text takes longer than hashing it.
                 ("enable_mergejoin", "off"),
                 ("max_parallel_workers_per_gather", workers.as_str()),
                 ("work_mem", "64MB"),
-                // Tells whether any of this arrives.
+                // `set_up` reads this back, to detect a pooler that drops these options.
                 ("syn2mas.direct", "on"),
             ])
             .disable_statement_logging();
@@ -161,20 +161,20 @@ impl Database {
         }
     }
 
-    /// The role that it is reached as.
+    /// The role to connect as.
     #[must_use]
     pub fn role(&self) -> &str {
         self.options.get_username()
     }
 
-    /// Its name.
+    /// The database's name. By default that is the name of the role.
     #[must_use]
     pub fn name(&self) -> &str {
         let name = self.options.get_database();
         name.unwrap_or(self.options.get_username())
     }
 
-    /// The same server's database with another name.
+    /// Another database on the same server.
     #[must_use]
     pub fn sibling(&self, which: &'static str, name: &str) -> Self {
         Database {
@@ -184,7 +184,7 @@ impl Database {
         }
     }
 
-    /// The same, as another role and user of this host.
+    /// The same database, with the role, password, client certificate and user of this host of `other`.
     #[must_use]
     pub fn entered_by(&self, other: &Database) -> Self {
         let options = self.options.clone().username(other.options.get_username());
@@ -200,7 +200,7 @@ impl Database {
         }
     }
 
-    /// The directory of its socket, or the name of its host.
+    /// The directory of the socket, or the host name.
     fn host(&self) -> String {
         match self.options.get_socket() {
             Some(directory) => directory.display().to_string(),
@@ -208,10 +208,11 @@ impl Database {
         }
     }
 
-    /// The password, if there is one.
+    /// The password in plain text, if one was given.
     #[must_use]
     pub fn password(&self) -> Option<String> {
-        // There is no other way to it, and what makes no address, such as ::1, would be a panic.
+        // `sqlx` gives the password only as part of a URL, and would panic on a host that cannot be in
+        // one, such as `::1`.
         let options = self.options.clone().host("localhost").username("somebody");
         let url = options.to_url_lossy();
         let password = url.password()?;
@@ -219,12 +220,12 @@ impl Database {
         Some(text.ok()?.into_owned())
     }
 
-    /// The address by which `mas-cli` reaches it as a user of this host, without the password. What
-    /// the user needs besides is handed over under names that begin with the prefix.
+    /// The URI with which `mas-cli` connects, running as a user of this host, without the password. The
+    /// certificates are written to `private_dir`, in files whose names begin with `prefix`.
     ///
     /// # Errors
     ///
-    /// If the server does not tell its version, or certificates cannot be handed over.
+    /// If the server cannot be reached, or the certificates cannot be written.
     pub async fn uri(
         &self,
         private_dir: &PrivateDir,
@@ -242,7 +243,7 @@ impl Database {
         Ok(uri(parameters.into_iter().chain(files.parameters())))
     }
 
-    /// The same with the password, for a file that nobody else can read.
+    /// Adds the password to the result of [`Database::uri`], for a file that only its user can read.
     #[must_use]
     pub fn with_password(&self, uri: String) -> String {
         match self.password() {
@@ -254,12 +255,12 @@ impl Database {
         }
     }
 
-    /// The options for the server that other programs get: those that were given, and then what takes
-    /// back what a role or a database sets otherwise.
+    /// The value of `options` for other programs: the user's own, then [`NEUTRAL`] and what of [`NEWER`]
+    /// the server has, which override the settings of the role and the database.
     async fn neutral(&self) -> Result<String, MigrateError> {
         let connection = self.connect().await?;
         let version = connection.server_version_num().unwrap_or_default();
-        // Whoever waits until nobody is connected must not wait for this.
+        // Closed at once: other code waits until there are no connections.
         let _ = connection.close().await;
         let neutral = NEUTRAL.iter().copied();
         let newer = newer(version).map(|name| (name, "0"));
@@ -273,12 +274,12 @@ impl Database {
         Ok(all.join(" "))
     }
 
-    /// A run of one of PostgreSQL's own programs on it. What may be secret is not in the arguments,
-    /// which every user of this host can see.
+    /// Prepares a run of `pg_dump` or `psql` on this database. The connection is configured through the
+    /// environment, because every user of this host can see the arguments.
     ///
     /// # Errors
     ///
-    /// If the server does not tell its version, or certificates cannot be handed over.
+    /// If the server cannot be reached, or the certificates cannot be written.
     pub async fn program(&self, path: &Path) -> Result<Program, MigrateError> {
         let account = self.account.as_ref();
         let private_dir = PrivateDir::new(account)?;
@@ -290,7 +291,7 @@ impl Database {
             .env("PGDATABASE", self.name())
             .env("PGAPPNAME", "syn2mas")
             .env("PGOPTIONS", self.neutral().await?)
-            // They would lead somewhere else, and sqlx does not know them all.
+            // These would lead to another server, and `sqlx` does not support them all.
             .env_remove("PGHOSTADDR")
             .env_remove("PGSERVICE");
         let files = self.tls.hand_over(&private_dir, "client", account)?;
@@ -304,7 +305,7 @@ impl Database {
         })
     }
 
-    /// Connects.
+    /// Connects, as the configured user of this host.
     ///
     /// # Errors
     ///
@@ -317,8 +318,8 @@ impl Database {
         let mut connection = self.open(self.options.clone()).await?;
         let version = connection.server_version_num().unwrap_or_default();
         match self.set_up(&mut connection, version).await {
-            // It may be a timeout that this was to lift. Now that the server's version is known, it
-            // can be lifted from the first moment.
+            // Perhaps a timeout fired that `set_up` was about to disable. Now that the version is
+            // known, connect again with the timeouts disabled from the start.
             Err(MigrateError::Database { .. }) => {
                 let lifted = newer(version).map(|name| (name, "0"));
                 let mut connection = self.open(self.options.clone().options(lifted)).await?;
@@ -335,7 +336,7 @@ impl Database {
             .map_err(|error| self.not_connected(error))
     }
 
-    /// Sets what only newer servers know, and looks whether what was set before has arrived.
+    /// Sets the parameters in [`NEWER`] that the server has, and checks that it received the startup options.
     async fn set_up(
         &self,
         connection: &mut PgConnection,
@@ -345,7 +346,7 @@ impl Database {
             .map(|name| format!("SET {name} = 0"))
             .collect();
         statements.push("SELECT current_setting('syn2mas.direct', true)".to_owned());
-        // One message, in a form that a pooler understands too.
+        // A single simple query, which poolers support too.
         let arrived = sqlx::raw_sql(&statements.join("; "))
             .fetch_all(connection)
             .await
@@ -356,14 +357,15 @@ impl Database {
         }
     }
 
-    /// Says what is meant where the reason for a refusal is not at hand in the error.
+    /// Turns two errors whose text does not help into ones that name the cause: a pooler, and a server
+    /// certificate that is not trusted.
     fn not_connected(&self, error: sqlx::Error) -> MigrateError {
         let said = error.to_string();
-        // PgBouncer's words.
+        // The text is PgBouncer's.
         if said.contains("unsupported startup parameter") {
             return self.pooled(&said);
         }
-        // Those of rustls.
+        // The text is rustls's.
         match said.split_once("invalid peer certificate: ") {
             Some((_, reason)) => MigrateError::Missing(format!(
                 "{}: the server's certificate is refused: {reason}. Name the authority that has signed \
@@ -382,7 +384,8 @@ impl Database {
         }
     }
 
-    /// Connects, and begins a transaction that sees one state of the database and changes nothing.
+    /// Connects and begins a read-only transaction in isolation level `REPEATABLE READ`, so that all its
+    /// queries see the same snapshot.
     ///
     /// # Errors
     ///
@@ -396,7 +399,7 @@ impl Database {
         Ok(connection)
     }
 
-    /// Another connection, which sees the database as one does that has begun a transaction.
+    /// Opens a second connection with the snapshot of `first`, so that both read the same rows.
     ///
     /// # Errors
     ///
@@ -417,7 +420,7 @@ impl Database {
         Ok(second)
     }
 
-    /// The version of the server that a connection leads to, as a number: 150018 for 15.18.
+    /// The version of the server, for example 150018 for 15.18.
     ///
     /// # Errors
     ///
@@ -429,7 +432,7 @@ impl Database {
             .map_err(self.failed("cannot tell its version"))
     }
 
-    /// The names of all settings that the server knows, in lower case.
+    /// The names of all parameters in `pg_settings`, in lower case.
     ///
     /// # Errors
     ///
@@ -443,7 +446,7 @@ impl Database {
         Ok(names.into_iter().collect())
     }
 
-    /// Says whose database failed, and at what.
+    /// For `map_err`: adds the name of the database and what was being done, for example `cannot connect`.
     pub fn failed(&self, doing: &str) -> impl FnOnce(sqlx::Error) -> MigrateError + use<> {
         let (which, doing) = (self.which, doing.to_owned());
         move |source| MigrateError::Database {
@@ -454,16 +457,16 @@ impl Database {
     }
 }
 
-/// A run of one of PostgreSQL's own programs.
+/// A prepared run of `pg_dump` or `psql`.
 #[derive(Debug)]
 pub struct Program {
-    /// The program.
+    /// With the connection in its environment.
     pub command: Command,
-    // Holds the certificates while this lasts.
+    // Dropping it deletes the certificates.
     _handover: PrivateDir,
 }
 
-/// What a server of this version knows besides.
+/// The parameters in [`NEWER`] that a server of this version has.
 fn newer(version: u32) -> impl Iterator<Item = &'static str> {
     let known = NEWER.iter().filter(move |(first, _)| version >= *first);
     known.map(|(_, name)| *name)

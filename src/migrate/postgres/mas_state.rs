@@ -1,4 +1,4 @@
-//! What MAS's database is like: new, empty, half imported, or with rows.
+//! The state of MAS's database: new, empty, half imported, or with rows.
 
 use std::fmt;
 
@@ -7,16 +7,17 @@ use ulid::Ulid;
 
 use crate::migrate::{MigrateError, postgres::connection::Database};
 
-/// What MAS's database is like.
+/// The state of MAS's database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MasState {
-    /// It has no tables yet.
+    /// No tables yet.
     New,
-    /// It has its tables, and nobody in them.
+    /// The tables exist and have no rows.
     Empty,
-    /// An import was interrupted, which the next one takes back.
+    /// An import was interrupted. The next one reverts it.
     Partial,
-    /// An import was interrupted in a way that cannot be undone, or it is not MAS's.
+    /// An import was interrupted in a way that the next one cannot revert, or the schema is not MAS's.
+    /// The texts say what is wrong, for example `no table users`.
     Inconsistent(Vec<String>),
     /// These tables have rows.
     Populated(Vec<String>),
@@ -46,7 +47,7 @@ pub const IMPORTED: [&str; 8] = [
     "compat_refresh_tokens",
 ];
 
-/// A ULID as PostgreSQL prints it: as the UUID with the same bytes.
+/// The UUID with the same bytes as a ULID, in the form in which PostgreSQL prints it.
 #[must_use]
 pub fn uuid(id: Ulid) -> String {
     let hex = format!("{:032x}", id.0);
@@ -60,17 +61,17 @@ pub fn uuid(id: Ulid) -> String {
     parts.join("-")
 }
 
-/// The newest of them, and the version of MAS's schema that has brought it.
+/// The newest of these tables, and the migration of MAS's schema that created it.
 const NEWEST: (&str, i64) = ("user_unsupported_third_party_ids", 20_250_124_151_529);
 
-/// How an interrupted import remembers what to restore.
+/// The tables in which an import stores the constraints and indexes that it has dropped, until it ends.
 pub const RESTORE: [&str; 2] = ["syn2mas_restore_constraints", "syn2mas_restore_indices"];
 
-/// Tells the state of MAS's database.
+/// Determines the state of MAS's database from its tables, without changing anything.
 ///
 /// # Errors
 ///
-/// If it cannot be read.
+/// If the database cannot be read.
 pub async fn mas_state(
     connection: &mut PgConnection,
     database: &Database,
@@ -113,7 +114,7 @@ pub async fn mas_state(
     })
 }
 
-/// The names of its tables.
+/// The names of the tables in the current schema.
 async fn tables(
     connection: &mut PgConnection,
     database: &Database,
@@ -124,7 +125,8 @@ async fn tables(
         .map_err(database.failed("cannot tell its state"))
 }
 
-/// The version of MAS's schema; nothing if MAS never was there.
+/// The newest migration of MAS's schema, for example 20250124151529. None if MAS has never migrated
+/// this database.
 async fn version(
     connection: &mut PgConnection,
     database: &Database,
@@ -152,8 +154,9 @@ async fn any(
         .map_err(database.failed("cannot tell its state"))
 }
 
-/// Whether the next import can take back one that was interrupted: it empties the renamed tables,
-/// restores what is remembered, and gives the tables their names back.
+/// Checks whether the next import can revert an interrupted one. To do so, it empties the tables named
+/// `syn2mas__…`, restores the constraints and indexes in [`RESTORE`], and gives the tables their names
+/// back.
 async fn interrupted(
     connection: &mut PgConnection,
     database: &Database,
@@ -195,7 +198,7 @@ async fn interrupted(
     })
 }
 
-/// Tables whose constraints an interrupted import remembers, and which are not there any more.
+/// Tables that are mentioned in the constraints in [`RESTORE`] but no longer exist, as `no table NAME`.
 async fn gone(
     connection: &mut PgConnection,
     database: &Database,

@@ -1,4 +1,4 @@
-//! Both databases: how they are reached, what is in them, and how they are backed up.
+//! Both databases: connections, state, locks, roles and backups.
 
 pub mod backup;
 pub mod clients;

@@ -1,13 +1,13 @@
-//! PostgreSQL's own programs.
+//! PostgreSQL's client programs.
 
 use std::path::PathBuf;
 
-/// Where `pg_dump`, `pg_restore` and `psql` are: in a directory, or on PATH.
+/// The directory of `pg_dump`, `pg_restore` and `psql`. None means that they are on PATH.
 #[derive(Clone, Debug, Default)]
 pub struct Programs(pub Option<PathBuf>);
 
 impl Programs {
-    /// The path of one of them.
+    /// The path of a program, or only its name if it is on PATH.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         match &self.0 {

@@ -1,29 +1,29 @@
-//! Lending MAS's role Synapse's, so that one process can read the one database and write the other
-//! where PostgreSQL tells roles by the user of this host.
+//! Temporarily makes MAS's role a member of Synapse's. With peer authentication, a process can only
+//! connect as the role of its user, and the import reads one database and writes the other.
 
 use crate::migrate::{MigrateError, postgres::connection::Database};
 
-/// The two roles.
+/// A membership of one role in another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Synapse's role.
+    /// Synapse's role, which is granted.
     pub role: String,
-    /// MAS's role, which becomes a member of it.
+    /// MAS's role, the member.
     pub member: String,
 }
 
 impl Grant {
-    /// The roles as whom the two databases are reached.
+    /// The grant between the roles that the two databases are connected to with.
     ///
     /// # Errors
     ///
-    /// If one cannot be reached.
+    /// If one of the databases cannot be reached.
     pub async fn between(synapse: &Database, mas: &Database) -> Result<Self, MigrateError> {
         let (role, member) = tokio::try_join!(role(synapse), role(mas))?;
         Ok(Grant { role, member })
     }
 
-    /// Whether MAS's role has to be lent Synapse's for the import.
+    /// Whether the import needs the grant: the roles differ, and MAS's is not a member yet.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Grant {
         Ok(self.role != self.member && !self.holds(admin).await?)
     }
 
-    /// Whether MAS's role can act as Synapse's.
+    /// Whether MAS's role already has the privileges of Synapse's.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl Grant {
             .map_err(admin.failed("cannot tell who is a member of a role"))
     }
 
-    /// Lends the role.
+    /// Grants Synapse's role to MAS's.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Grant {
         self.execute(admin, "GRANT %I TO %I").await
     }
 
-    /// Takes the role back. One that was not lent does no harm.
+    /// Revokes the grant. PostgreSQL only warns if there is none.
     ///
     /// # Errors
     ///
@@ -83,11 +83,11 @@ impl Grant {
     }
 }
 
-/// The role as whom a database is reached.
+/// The role that a connection to a database has, `current_user`.
 ///
 /// # Errors
 ///
-/// If it cannot be reached.
+/// If the database cannot be reached.
 pub async fn role(database: &Database) -> Result<String, MigrateError> {
     let mut connection = database.connect().await?;
     sqlx::query_scalar("SELECT current_user::text")

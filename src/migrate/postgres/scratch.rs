@@ -1,26 +1,27 @@
-//! Databases that exist only for a while, beside MAS's own.
+//! Temporary databases on the server of MAS's database.
 
 use crate::migrate::{
     MigrateError,
     postgres::{clients::terminate_other_connections, connection::Database, role_grant},
 };
 
-/// A database of MAS's role, for a while. It has to be removed by hand, whatever happens.
+/// A temporary database that MAS's role owns. Dropping the value does not remove the database: call
+/// [`Scratch::remove`], also after an error.
 #[derive(Debug)]
 pub struct Scratch {
-    /// The database.
+    /// How to connect to it, as MAS's role.
     pub database: Database,
     maker: Database,
     name: &'static str,
 }
 
 impl Scratch {
-    /// Makes one beside MAS's, as the superuser if there is one. What an earlier run left under this name is
-    /// removed.
+    /// Creates a database on the server of MAS's, as the superuser if one is given. A database of this name
+    /// that an earlier run left behind is removed first.
     ///
     /// # Errors
     ///
-    /// If it cannot be made.
+    /// If the database cannot be created.
     pub async fn make(
         mas: &Database,
         superuser: Option<Database>,
@@ -43,11 +44,11 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Removes it, and sends whoever uses it away.
+    /// Terminates all connections to the database and drops it.
     ///
     /// # Errors
     ///
-    /// If it cannot be removed.
+    /// If it cannot be dropped.
     pub async fn remove(self) -> Result<(), MigrateError> {
         self.drop_if_there().await
     }

@@ -1,8 +1,10 @@
-//! Synapse's tables that the import reads.
+//! The tables of Synapse's database that the import reads, and their locks.
 
 use crate::migrate::{MigrateError, postgres::connection::Database};
 
-/// The tables that the import locks and reads.
+/// The tables that the import locks and reads; also what [`BackupScope::Tables`] backs up.
+///
+/// [`BackupScope::Tables`]: crate::migrate::postgres::backup::BackupScope::Tables
 pub const TABLES: [&str; 6] = [
     "users",
     "user_threepids",
@@ -12,8 +14,8 @@ pub const TABLES: [&str; 6] = [
     "refresh_tokens",
 ];
 
-/// Takes and releases the locks that the import needs, and waits up to 60 s for them. The import itself does
-/// not wait, so an autovacuum would make it fail: an autovacuum gives way only to somebody who waits.
+/// Takes and releases the locks that the import needs, waiting up to 60 s. The import itself does not
+/// wait, so an autovacuum would make it fail: an autovacuum is cancelled only for a session that waits.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! How a connection to PostgreSQL is encrypted, and with which certificates. `sqlx` does not give back
-//! what it was told, and other programs have to be told the same.
+//! TLS settings of a connection to PostgreSQL. They are kept here because other programs need the same
+//! settings, and `sqlx` cannot return those that it was given.
 
 use std::{
     env, fmt, fs,
@@ -14,19 +14,19 @@ use crate::migrate::{
     system::{private_dir::PrivateDir, run_as::Account},
 };
 
-/// Certificates as configurations give them: each is the name of a file, or a text in PEM.
+/// Certificates as in a configuration: each is a path or the PEM text itself.
 #[derive(Clone, Default)]
 pub struct Named {
-    /// Those that vouch for the server.
+    /// Certificates of the authorities that may sign the server's, or `system` for those of this host.
     pub root: Option<String>,
-    /// Ours.
+    /// The client certificate.
     pub certificate: Option<String>,
-    /// The key to ours.
+    /// The private key of the client certificate.
     pub key: Option<String>,
 }
 
 impl Named {
-    /// What libpq's environment variables say.
+    /// Reads libpq's environment variables: `PGSSLROOTCERT`, `PGSSLCERT` and `PGSSLKEY`.
     #[must_use]
     pub fn of_environment() -> Self {
         let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
@@ -37,7 +37,7 @@ impl Named {
         }
     }
 
-    /// These, and where one is missing, those.
+    /// Takes what is missing here from `those`.
     #[must_use]
     pub fn or(self, those: Named) -> Self {
         Named {
@@ -48,8 +48,8 @@ impl Named {
     }
 }
 
-/// How a connection is encrypted. The texts are PEM, so that whoever connects need not be able to read
-/// the files they come from.
+/// TLS mode and certificates. The certificates are PEM text and not paths, because the user that
+/// connects may be unable to read the original files.
 #[derive(Clone, Default)]
 pub struct Tls {
     mode: PgSslMode,
@@ -73,15 +73,16 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Reads the files. `place` says for messages where they are named.
+    /// Reads the files. `place` says where they are configured, for error messages.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, or is not what it should be.
+    /// If a file cannot be read or is not PEM, if only one of certificate and key is given, or if the key
+    /// needs a passphrase.
     pub fn read(place: &str, mode: PgSslMode, named: &Named) -> Result<Self, MigrateError> {
         let wrong = |reason: &str| MigrateError::Missing(format!("{place}: {reason}"));
         let pem = |name: &String| text(place, name);
-        // libpq's name for the certificates that this host trusts.
+        // In libpq, `system` means the certificates that this host trusts.
         let system = named.root.as_deref() == Some("system");
         let client = match (&named.certificate, &named.key) {
             (Some(certificate), Some(key)) => Some(Client {
@@ -117,7 +118,7 @@ impl Tls {
         })
     }
 
-    /// The same, as somebody else: with their certificate.
+    /// The same settings with the client certificate of `other`.
     #[must_use]
     pub fn entered_by(&self, other: &Tls) -> Self {
         Tls {
@@ -126,7 +127,7 @@ impl Tls {
         }
     }
 
-    /// Tells `sqlx`.
+    /// Adds these settings to options of `sqlx`.
     #[must_use]
     pub fn applied_to(&self, options: PgConnectOptions) -> PgConnectOptions {
         let mut options = options.ssl_mode(self.mode);
@@ -141,11 +142,12 @@ impl Tls {
         options
     }
 
-    /// Writes the certificates for programs that this user runs.
+    /// Writes the certificates to files in `private_dir`, for programs that run as this user. The names of
+    /// the files begin with `prefix`.
     ///
     /// # Errors
     ///
-    /// If they cannot be written.
+    /// If a file cannot be written.
     pub fn hand_over(
         &self,
         private_dir: &PrivateDir,
@@ -156,8 +158,8 @@ impl Tls {
             private_dir.write(&format!("{prefix}-{name}.pem"), text, account)
         };
         let root = match (&self.root, self.verifies()) {
-            // Otherwise libpq would verify by what lies in its user's home, and MAS by nothing that
-            // this host trusts.
+            // Modes that verify always name a file: without one, libpq would use the certificates in
+            // its user's home, and MAS would not use those that this host trusts.
             (_, false) => None,
             (Some(root), true) => Some(write("ca", root)?),
             (None, true) => openssl_probe::probe().cert_file,
@@ -180,7 +182,7 @@ impl Tls {
     }
 }
 
-/// The same as files that another program can read.
+/// TLS settings with the certificates as files, for other programs.
 #[derive(Debug)]
 pub struct Files {
     mode: PgSslMode,
@@ -190,7 +192,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// What a `postgresql://` address says about it, by libpq's names, which are `sqlx`'s too.
+    /// Parameters for a `postgresql://` URI. libpq and `sqlx` use the same names.
     pub fn parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
         let files = [
             ("sslrootcert", &self.root),
@@ -203,9 +205,9 @@ impl Files {
         std::iter::once(("sslmode", mode_name(self.mode).to_owned())).chain(files)
     }
 
-    /// Tells a program that uses libpq.
+    /// Sets libpq's environment variables for a program.
     pub fn tell(&self, command: &mut Command) {
-        // Not what lies in its user's home.
+        // If these were unset, libpq would use the certificates in its user's home.
         const NONE: &str = "/nonexistent";
         let file = |file: &Option<PathBuf>| file.clone().unwrap_or_else(|| NONE.into());
         command
@@ -216,7 +218,7 @@ impl Files {
     }
 }
 
-/// A text in PEM, which is given itself or as the name of a file.
+/// A PEM text, given directly or as the path of a file.
 fn text(place: &str, name: &String) -> Result<String, MigrateError> {
     if name.trim_start().starts_with("-----BEGIN") {
         return Ok(name.clone());
@@ -236,7 +238,7 @@ fn is_encrypted(key: &str) -> bool {
     key.contains("-----BEGIN ENCRYPTED ") || key.contains("Proc-Type: 4,ENCRYPTED")
 }
 
-/// How libpq calls it.
+/// libpq's name of a mode.
 fn mode_name(mode: PgSslMode) -> &'static str {
     match mode {
         PgSslMode::Disable => "disable",
@@ -248,11 +250,11 @@ fn mode_name(mode: PgSslMode) -> &'static str {
     }
 }
 
-/// What a mode is called by libpq and by MAS.
+/// Parses the name of a mode, such as `verify-full`. libpq and MAS use the same names.
 ///
 /// # Errors
 ///
-/// If there is no such mode.
+/// If there is no mode of this name.
 pub fn mode(place: &str, name: &str) -> Result<PgSslMode, MigrateError> {
     name.parse().map_err(|_| {
         MigrateError::Missing(format!(

@@ -1,5 +1,5 @@
-//! Synapse's configuration, put together as Synapse does: of several files, a later one replaces
-//! whole top-level keys of an earlier one (`synapse/config/_base.py`).
+//! Reads Synapse's configuration, merged as Synapse does: of several files, a later one replaces whole
+//! top-level keys of an earlier one (`synapse/config/_base.py`).
 
 use std::{
     fs,
@@ -17,15 +17,15 @@ use crate::migrate::{
     },
 };
 
-/// Synapse's configuration.
+/// Synapse's configuration, merged from its files.
 #[derive(Clone, Debug)]
 pub struct Config {
     files: Vec<PathBuf>,
-    /// All top-level keys.
+    /// A map of all top-level keys.
     pub value: Value,
 }
 
-/// Options that are on or off.
+/// Boolean options, as JSON pointers.
 const SWITCHES: &[&str] = &[
     "/allow_guest_access",
     "/cas_config/enabled",
@@ -39,7 +39,8 @@ const SWITCHES: &[&str] = &[
     "/saml2_config/enabled",
 ];
 
-/// Synapse reads YAML 1.1, in which these are no texts.
+/// Synapse reads YAML 1.1, in which these words are booleans. Our parser reads YAML 1.2, in which they
+/// are strings.
 fn as_switch(text: &str) -> Option<bool> {
     match text {
         "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
@@ -49,12 +50,12 @@ fn as_switch(text: &str) -> Option<bool> {
 }
 
 impl Config {
-    /// Reads files, in this order. A directory stands for the files in it that end in `.yaml`, in
-    /// the order of their names.
+    /// Reads and merges files in this order. A directory means the files in it that end in `.yaml`, sorted
+    /// by name. An empty file changes nothing.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, is not YAML, or is no map. An empty file changes nothing.
+    /// If a file cannot be read, is not YAML, or is not a map.
     pub fn read(paths: &[PathBuf]) -> Result<Self, MigrateError> {
         let mut value = Map::new();
         let mut files = Vec::new();
@@ -79,7 +80,7 @@ impl Config {
         Ok(Config { files, value })
     }
 
-    /// The option at a path, unless it is absent or null.
+    /// The option at a path such as `password_config.pepper`. None if it is absent or null.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Value> {
         let mut steps = path.split('.');
@@ -87,30 +88,30 @@ impl Config {
         (!found.is_null()).then_some(found)
     }
 
-    /// The homeserver's name.
+    /// `server_name`, for example `example.com`.
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If it is missing.
     pub fn server_name(&self) -> Result<&str, MigrateError> {
         let name = self.get("server_name").and_then(Value::as_str);
         name.ok_or_else(|| self.wrong("`server_name` is missing"))
     }
 
-    /// What Synapse adds to passwords before it hashes them. An empty text is none.
+    /// The secret that Synapse appends to passwords before it hashes them. An empty one counts as none.
     #[must_use]
     pub fn pepper(&self) -> Option<&str> {
         let pepper = self.get("password_config.pepper").and_then(Value::as_str);
         pepper.filter(|pepper| !pepper.is_empty())
     }
 
-    /// Whether Synapse's database is `SQLite`.
+    /// Whether `database.name` is `sqlite3`.
     #[must_use]
     pub fn is_sqlite(&self) -> bool {
         self.get("database.name").and_then(Value::as_str) == Some("sqlite3")
     }
 
-    /// Where Synapse answers clients on this host, as its listeners say.
+    /// The URL of the first listener for clients without TLS, for example `http://127.0.0.1:8008`.
     #[must_use]
     pub fn url(&self) -> Option<String> {
         let listeners = self.get("listeners").and_then(Value::as_array);
@@ -138,11 +139,11 @@ impl Config {
         Some(format!("http://{host}:{}", listener["port"]))
     }
 
-    /// Where Synapse's database is.
+    /// The address of Synapse's database.
     ///
     /// # Errors
     ///
-    /// If it is no PostgreSQL, or not given, or names certificates that cannot be read.
+    /// If `database` is missing or not PostgreSQL, or names certificates that cannot be read.
     pub fn database(&self) -> Result<Address, MigrateError> {
         match self.get("database.name").and_then(Value::as_str) {
             Some("psycopg2") => {}
@@ -155,7 +156,7 @@ impl Config {
             None => return Err(self.wrong("`database.name` is missing")),
         }
         let place = format!("`database.args` in {}", self.last_file().display());
-        // libpq's names of what matters, and an older one.
+        // libpq's parameters that matter here. `database` is an older name of `dbname`.
         let names = ["host", "port", "user", "password", "dbname", "options"];
         let given = names.into_iter().filter_map(|name| {
             let older = || self.argument("database").filter(|_| name == "dbname");
@@ -170,8 +171,8 @@ impl Config {
         Ok(Address { options, tls })
     }
 
-    /// How Synapse's connections are encrypted, by the rules of libpq: never on a socket, and what
-    /// vouches for the server is used where encryption is required.
+    /// The TLS settings of Synapse's connections, by the rules of libpq: no TLS on a Unix socket, and
+    /// `require` with a root certificate means `verify-ca`.
     fn tls(&self, place: &str, mode: PgSslMode, socket: bool) -> Result<Tls, MigrateError> {
         if socket {
             return Tls::read(place, PgSslMode::Disable, &Named::default());
@@ -193,16 +194,16 @@ impl Config {
         Tls::read(place, mode, &named)
     }
 
-    /// An argument of libpq's.
+    /// A parameter of libpq in `database.args`. Numbers are converted to text.
     fn argument(&self, name: &str) -> Option<String> {
         let value = self.get(&format!("database.args.{name}"))?;
         let number = || value.as_i64().map(|number| number.to_string());
         value.as_str().map(str::to_owned).or_else(number)
     }
 
-    /// The names under which Synapse keeps its OpenID Connect providers in its database, as the import
-    /// tells them (`all_oidc_providers` in MAS's `syn2mas/src/synapse_reader/config`): whether one is
-    /// enabled does not matter to it.
+    /// The names of Synapse's OpenID Connect providers in its database, for example `oidc-github`. As in the
+    /// import (`all_oidc_providers` in MAS's `syn2mas/src/synapse_reader/config`), a provider that is not
+    /// enabled counts too.
     #[must_use]
     pub fn provider_names(&self) -> Vec<String> {
         let mut names = Vec::new();

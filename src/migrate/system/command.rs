@@ -1,4 +1,4 @@
-//! Other programs, run to their end.
+//! Runs of other programs.
 
 use std::{
     env,
@@ -13,8 +13,9 @@ use tokio::process::{Child, Command};
 
 use crate::migrate::{MigrateError, system::run_as::Account};
 
-/// A run of a program, as this user. It does not hear what is typed at our terminal, and ends when we
-/// give it up. It does not see `MAS_*` variables, which MAS would take for settings.
+/// Prepares a run of a program, as another user if one is given. The program has a separate process
+/// group, so Ctrl-C does not reach it. It is killed when the `Child` is dropped. `MAS_*` variables are
+/// removed from its environment, because MAS would read them as settings.
 #[must_use]
 pub fn command(path: &Path, account: Option<&Account>) -> Command {
     let mut command = Command::new(path);
@@ -29,13 +30,13 @@ pub fn command(path: &Path, account: Option<&Account>) -> Command {
     }
     if let Some(account) = account {
         command.uid(account.uid).gid(account.gid);
-        // Its own directories are not ours.
+        // Our working directory and home may be inaccessible to this user.
         command.current_dir("/").env_remove("HOME");
     }
     command
 }
 
-/// Runs a program to its end, and gives what it wrote.
+/// Runs a program to its end and captures its output.
 ///
 /// # Errors
 ///
@@ -44,7 +45,7 @@ pub async fn output(command: &mut Command) -> Result<Output, MigrateError> {
     finish(command.stdout(Stdio::piped())).await
 }
 
-/// Runs a program to its end, with what it writes going to a file.
+/// Runs a program to its end, with its standard output going to a file.
 ///
 /// # Errors
 ///
@@ -58,7 +59,7 @@ async fn finish(command: &mut Command) -> Result<Output, MigrateError> {
     ended(command, output)
 }
 
-/// Begins to run a program, whose errors are heard.
+/// Starts a program with its standard error captured.
 ///
 /// # Errors
 ///
@@ -68,11 +69,11 @@ pub fn spawn(command: &mut Command) -> Result<Child, MigrateError> {
     child.map_err(|error| not_run(command, &error))
 }
 
-/// What a program wrote until it ended.
+/// Checks the exit status of a program.
 ///
 /// # Errors
 ///
-/// If it failed.
+/// If the program failed. The error has the end of its standard error.
 pub fn ended(command: &Command, output: io::Result<Output>) -> Result<Output, MigrateError> {
     let output = output.map_err(|error| not_run(command, &error))?;
     if output.status.success() {
@@ -83,7 +84,7 @@ pub fn ended(command: &Command, output: io::Result<Output>) -> Result<Output, Mi
     }
 }
 
-/// A program could not be run.
+/// The error for a program that could not be started or waited for.
 #[must_use]
 pub fn not_run(command: &Command, error: &io::Error) -> MigrateError {
     MigrateError::Program {
@@ -92,7 +93,7 @@ pub fn not_run(command: &Command, error: &io::Error) -> MigrateError {
     }
 }
 
-/// A program failed, and said why at the end of what it wrote.
+/// The error for a program that failed, with the last 12 lines that it wrote.
 #[must_use]
 pub fn failed(command: &Command, status: &str, said: &str) -> MigrateError {
     const LINES: usize = 12;
@@ -107,7 +108,7 @@ pub fn failed(command: &Command, status: &str, said: &str) -> MigrateError {
     }
 }
 
-/// The program and its arguments, for messages. Addresses of databases are long.
+/// The program and its arguments, for messages. URIs are long, so only their scheme is shown.
 fn name(command: &Command) -> String {
     let command = command.as_std();
     let program = Path::new(command.get_program()).file_name();

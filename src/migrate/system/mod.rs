@@ -1,4 +1,4 @@
-//! This host: systemd's units, users, programs, private files and signals.
+//! This host: systemd units, users, programs, private files and signals.
 
 pub mod command;
 pub mod private_dir;

@@ -1,5 +1,4 @@
-//! Files with secrets that `mas-cli` reads while it runs for us: in a directory of its user's own,
-//! gone afterwards.
+//! Temporary files with secrets for programs that we run, in a directory that only their user can read.
 
 use std::{
     fs,
@@ -18,22 +17,22 @@ use crate::{
     util::atomic_write,
 };
 
-/// A private directory, and configuration files in it or elsewhere.
+/// A temporary directory, deleted on drop, and MAS's configuration files in it or elsewhere.
 #[derive(Debug)]
 pub struct PrivateDir {
     directory: TempDir,
-    /// Configuration files, in the order in which they are read.
+    /// MAS's configuration files, in the order in which they are merged. Empty after [`PrivateDir::new`].
     pub files: Vec<PathBuf>,
 }
 
 impl PrivateDir {
-    /// An empty directory, for this user if not for us.
+    /// Creates an empty directory with mode 0700, owned by `account` if one is given.
     ///
     /// # Errors
     ///
-    /// If it cannot be made.
+    /// If the directory cannot be created, or its owner cannot be changed.
     pub fn new(account: Option<&Account>) -> Result<Self, MigrateError> {
-        // What is below /run never reaches a disk.
+        // /run is in memory, so secrets never reach a disk.
         let below = match Path::new("/run") {
             run if nix::unistd::Uid::effective().is_root() && run.is_dir() => run.to_owned(),
             _ => std::env::temp_dir(),
@@ -52,11 +51,11 @@ impl PrivateDir {
         })
     }
 
-    /// MAS's configuration, put together as mas-service does.
+    /// Prepares MAS's configuration files as `mas-service` does, from its manifest.
     ///
     /// # Errors
     ///
-    /// If a file that it needs cannot be read.
+    /// If the manifest, or a file that it names, cannot be read.
     pub fn of_service(manifest: &Path, account: Option<&Account>) -> Result<Self, MigrateError> {
         let mut private_dir = PrivateDir::new(account)?;
         let manifest = service::manifest(manifest).map_err(|error| from_service(&error))?;
@@ -77,7 +76,8 @@ impl PrivateDir {
         Ok(private_dir)
     }
 
-    /// Copies a credential as systemd does: a directory becomes files with its name before theirs.
+    /// Copies a credential as systemd's `LoadCredential=` does: a file `b` in a directory that is loaded as
+    /// `a` becomes `a_b`.
     fn take(&self, name: &str, source: &Path) -> Result<(), MigrateError> {
         if !source.is_dir() {
             let content = fs::read_to_string(source)
@@ -93,11 +93,11 @@ impl PrivateDir {
         Ok(())
     }
 
-    /// Writes a file that only this user may read.
+    /// Writes a file with mode 0400, owned by `account` if one is given, and returns its path.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If the file cannot be written, or its owner cannot be changed.
     pub fn write(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Users of this host, as whom programs run and databases are reached.
+//! Users of this host that programs run as and databases are connected to as.
 
 use std::os::unix::fs::chown;
 use std::path::Path;
@@ -11,20 +11,20 @@ use crate::migrate::MigrateError;
 /// A user of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its name.
+    /// The user name, for example `matrix-synapse`.
     pub name: String,
-    /// Its number.
+    /// The numeric user id.
     pub uid: u32,
-    /// The number of its group.
+    /// The numeric id of the primary group.
     pub gid: u32,
 }
 
 impl Account {
-    /// The user with a name.
+    /// Looks a user up by name.
     ///
     /// # Errors
     ///
-    /// If there is none, or this process may not act for it.
+    /// If there is no such user, or this process runs neither as root nor as that user.
     pub fn named(name: &str) -> Result<Self, MigrateError> {
         let found = User::from_name(name).ok().flatten();
         let user = found.ok_or_else(|| {
@@ -42,22 +42,22 @@ impl Account {
         })
     }
 
-    /// Gives it a file or a directory.
+    /// Makes this user and its group the owner of a file or a directory.
     ///
     /// # Errors
     ///
-    /// If the file cannot be given away.
+    /// If the owner cannot be changed.
     pub fn chown(&self, path: &Path) -> Result<(), MigrateError> {
         chown(path, Some(self.uid), Some(self.gid))
             .map_err(|error| MigrateError::file(path, format!("cannot be given away: {error}")))
     }
 
-    /// Acts as this user until the result is dropped. PostgreSQL tells the user of a Unix socket's
-    /// other end by whom it belonged to when it connected.
+    /// Switches the effective user and group of this process until the guard is dropped. PostgreSQL's
+    /// peer authentication uses the effective user at the time of the connection.
     ///
     /// # Errors
     ///
-    /// If this process may not.
+    /// If this process is not permitted to switch.
     pub async fn act(&self) -> Result<EffectiveUserGuard, MigrateError> {
         let alone = ACTING.lock().await;
         let acting = EffectiveUserGuard {
@@ -73,10 +73,10 @@ impl Account {
     }
 }
 
-/// Whom a process acts as is one for all its threads.
+/// The effective user is the same for all threads of the process, so only one task may change it at once.
 static ACTING: Mutex<()> = Mutex::const_new(());
 
-/// While it lasts, this process acts as another user.
+/// Restores the effective user and group of this process when it is dropped.
 pub struct EffectiveUserGuard {
     uid: Uid,
     gid: Gid,
@@ -85,7 +85,7 @@ pub struct EffectiveUserGuard {
 
 impl Drop for EffectiveUserGuard {
     fn drop(&mut self) {
-        // Going back is always allowed.
+        // Switching back is always permitted.
         let _ = seteuid(self.uid);
         let _ = setegid(self.gid);
     }

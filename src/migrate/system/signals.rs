@@ -1,4 +1,4 @@
-//! Requests to stop, from a terminal or from systemd.
+//! Requests to stop: SIGINT, as from Ctrl-C, and SIGTERM, as from systemd.
 
 use std::future::Future;
 
@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::migrate::MigrateError;
 
-/// Hears requests to stop. While it exists, they do nothing by themselves.
+/// Receives SIGINT and SIGTERM. While listening, these signals do not end the process.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
@@ -14,11 +14,11 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Begins to listen.
+    /// Starts to listen.
     ///
     /// # Errors
     ///
-    /// If the system does not let us.
+    /// If the signal handlers cannot be installed.
     pub fn listen() -> Result<Self, MigrateError> {
         let listen = |kind| {
             signal(kind).map_err(|error| {
@@ -31,11 +31,11 @@ impl Signals {
         })
     }
 
-    /// Does some work until it is done, or until the next request to stop. Then the work is dropped.
+    /// Runs `work` until it ends. The next request to stop cancels it by dropping the future.
     ///
     /// # Errors
     ///
-    /// [`MigrateError::Interrupted`], and what the work fails with.
+    /// [`MigrateError::Interrupted`] after a request to stop; otherwise the error of `work`.
     pub async fn run<T>(
         &mut self,
         work: impl Future<Output = Result<T, MigrateError>>,

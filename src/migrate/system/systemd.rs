@@ -1,5 +1,4 @@
-//! Synapse's and MAS's services: stopped, kept from starting by whatever would start them, and
-//! started again.
+//! Stops and starts the units of Synapse and MAS, and keeps them from being started meanwhile.
 
 use std::{
     fs, io,
@@ -10,27 +9,27 @@ use tokio::process::Command;
 
 use crate::migrate::{MigrateError, system::command};
 
-/// Where systemd looks for what holds until the next boot.
+/// Runtime units and drop-ins, which are lost at the next boot.
 const RUNTIME: &str = "/run/systemd/system";
 
-/// What keeps a unit down: no dependency, socket, timer or person starts a unit whose assertion
-/// fails. After a loss of power it is gone, and the host comes up as its configuration says.
+/// The drop-in that keeps a unit down: no dependency, socket, timer or person can start a unit whose
+/// assertion fails. After a loss of power the drop-in is gone, and the host boots as configured.
 const INHIBIT: &str = "# A migration to MAS is under way: see `syn2mas status`.\n[Unit]\n\
                     AssertPathExists=/run/syn2mas-is-done\n";
 
-/// How often units are stopped that somebody else starts.
+/// How often to stop units that something else starts again.
 const STOPS: usize = 10;
 
-/// Whose services.
+/// Selects the units of one of the two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Component {
-    /// Synapse's.
+    /// Synapse with its workers.
     Synapse,
-    /// MAS's.
+    /// MAS with its sockets.
     Mas,
 }
 
-/// Units, and commands that stand for them.
+/// The units of both servers, and the commands that replace Synapse's units if it has none.
 #[derive(Clone, Debug)]
 pub struct Services {
     synapse: Vec<String>,
@@ -40,11 +39,12 @@ pub struct Services {
 }
 
 impl Services {
-    /// These units, and shell commands that stop and start Synapse if it is no unit.
+    /// Takes names of units, with or without suffix, and the shell commands that stop and start a Synapse
+    /// that is not a systemd unit.
     ///
     /// # Errors
     ///
-    /// If nothing says how to stop Synapse.
+    /// If there are neither units of Synapse nor commands.
     pub fn new(
         synapse: &[String],
         mas: &[String],
@@ -67,7 +67,7 @@ impl Services {
         })
     }
 
-    /// The units of one side.
+    /// The units of Synapse or MAS, with suffix.
     #[must_use]
     pub fn units(&self, side: Component) -> &[String] {
         match side {
@@ -76,7 +76,7 @@ impl Services {
         }
     }
 
-    /// Whether a command stops Synapse.
+    /// Whether Synapse is stopped with a shell command.
     #[must_use]
     pub fn by_command(&self) -> bool {
         self.stop_with.is_some()
@@ -86,7 +86,7 @@ impl Services {
         self.mas.iter().chain(&self.synapse)
     }
 
-    /// The units that run, or are about to.
+    /// The units that are active or activating, that is, neither `inactive` nor `failed`.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Services {
         Ok(running)
     }
 
-    /// Keeps the units of a side from being started.
+    /// Installs the drop-in that keeps these units from being started.
     async fn inhibit(&self, side: Component) -> Result<(), MigrateError> {
         for unit in self.units(side) {
             let file = inhibitor_of(unit);
@@ -111,7 +111,7 @@ impl Services {
         self.reload(side).await
     }
 
-    /// Lets the units of a side be started again.
+    /// Removes the drop-in that [`Services::inhibit`] installs.
     async fn release(&self, side: Component) -> Result<(), MigrateError> {
         for unit in self.units(side) {
             let file = inhibitor_of(unit);
@@ -121,13 +121,13 @@ impl Services {
                 }
                 _ => {}
             }
-            // Gone if nothing else is in it.
+            // Fails, as it should, if something else is in the directory.
             let _ = file.parent().map(fs::remove_dir);
         }
         self.reload(side).await
     }
 
-    /// Which units are kept from starting.
+    /// The units that have the drop-in that keeps them from being started.
     #[must_use]
     pub fn inhibited(&self) -> Vec<String> {
         self.all()
@@ -143,11 +143,11 @@ impl Services {
         systemctl(&["daemon-reload"]).await
     }
 
-    /// Stops all units of a side, and keeps them down.
+    /// Stops all units of Synapse or MAS, and keeps them from being started.
     ///
     /// # Errors
     ///
-    /// If one does not stop.
+    /// If a unit still runs after ten attempts.
     pub async fn stop(&self, side: Component) -> Result<(), MigrateError> {
         self.inhibit(side).await?;
         if let (Component::Synapse, Some(command)) = (side, &self.stop_with) {
@@ -169,18 +169,20 @@ impl Services {
                 asked?;
                 return Err(MigrateError::Missing(format!("{unit} does not stop")));
             }
-            // Somebody who starts a unit just then cancels its stopping, and cannot do so again.
+            // A start job that was queued before the drop-in was in effect has cancelled the stop job. That
+            // can happen once, because later start jobs fail.
             tracing::debug!("{unit} runs after it was stopped: {asked:?}");
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             tries += 1;
         }
     }
 
-    /// Starts these units of a side, all at once, so that systemd orders them.
+    /// Starts some units of Synapse or MAS in one call, so that systemd orders them. All units of `side`
+    /// can be started again afterwards.
     ///
     /// # Errors
     ///
-    /// If one does not start.
+    /// If a unit does not start.
     pub async fn start(&self, side: Component, units: &[String]) -> Result<(), MigrateError> {
         self.release(side).await?;
         if units.is_empty() {
@@ -188,7 +190,7 @@ impl Services {
         }
         let mut arguments = vec!["reset-failed"];
         arguments.extend(units.iter().map(String::as_str));
-        // A unit that has never run has nothing to reset.
+        // This fails for a unit that has never run.
         let _ = systemctl(&arguments).await;
         arguments[0] = "start";
         systemctl(&arguments).await?;
@@ -202,16 +204,16 @@ impl Services {
         Ok(())
     }
 
-    /// Starts all units of a side.
+    /// Starts all units of Synapse or MAS.
     ///
     /// # Errors
     ///
-    /// If one does not start.
+    /// If a unit does not start.
     pub async fn start_all(&self, side: Component) -> Result<(), MigrateError> {
         self.start(side, self.units(side)).await
     }
 
-    /// The units that systemd does not know.
+    /// The units that systemd cannot find (`LoadState=not-found`).
     ///
     /// # Errors
     ///
@@ -226,8 +228,8 @@ impl Services {
         Ok(missing)
     }
 
-    /// How long the units of a side took to start the last time, in seconds; nothing if that is not
-    /// known.
+    /// How long the slowest unit of Synapse or MAS took to start the last time, in seconds. None if
+    /// systemd does not have the time.
     pub async fn time_to_start(&self, side: Component) -> Option<f64> {
         let mut longest: Option<f64> = None;
         for unit in self.units(side) {
@@ -239,7 +241,7 @@ impl Services {
         longest
     }
 
-    /// Starts Synapse with the command that was given for it.
+    /// Runs the shell command that starts Synapse, if there is one.
     ///
     /// # Errors
     ///
@@ -252,11 +254,11 @@ impl Services {
     }
 }
 
-/// Makes running units read their configuration again. Those that do not run will read it anyway.
+/// Reloads the units that run. Others read their configuration when they start.
 ///
 /// # Errors
 ///
-/// If one refuses.
+/// If a reload fails.
 pub async fn reload(units: &[String]) -> Result<(), MigrateError> {
     for unit in units {
         if is_running(&with_suffix(unit)).await? {
@@ -281,7 +283,7 @@ fn with_suffix(unit: &str) -> String {
 }
 
 fn inhibitor_of(unit: &str) -> PathBuf {
-    // After what others put there.
+    // The name sorts last, so that no other drop-in overrides it.
     Path::new(RUNTIME).join(format!("{unit}.d/zz-syn2mas.conf"))
 }
 
@@ -299,7 +301,7 @@ async fn is_running(unit: &str) -> Result<bool, MigrateError> {
     Ok(!matches!(&*state, "inactive" | "failed"))
 }
 
-/// A property of a unit.
+/// A property of a unit, such as `ActiveState`.
 async fn show(unit: &str, property: &str) -> Result<String, MigrateError> {
     let mut command = command::command(Path::new("systemctl"), None);
     command.args(["show", "--value", "--property", property, unit]);
@@ -313,8 +315,8 @@ async fn systemctl(arguments: &[&str]) -> Result<(), MigrateError> {
     command::output(&mut command).await.map(|_| ())
 }
 
-/// Runs a command that starts or stops something, which goes on when the command has ended: so its
-/// output is not waited for.
+/// Runs a shell command that starts or stops a server. Its output is not captured: a server that it
+/// starts would keep the pipe open.
 async fn shell(text: &str) -> Result<(), MigrateError> {
     let mut command = Command::new("/bin/sh");
     command
