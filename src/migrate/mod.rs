@@ -1,4 +1,5 @@
-//! Moving an existing homeserver to MAS: everything around the import that `mas-cli syn2mas` does.
+//! Migrates an existing homeserver to MAS: everything around the import, which is done by `mas-cli
+//! syn2mas`.
 
 pub mod cutover;
 pub mod cutover_file;
