@@ -1,5 +1,4 @@
-//! Migrates an existing homeserver to MAS: everything around the import, which is done by `mas-cli
-//! syn2mas`.
+//! Migrates an existing homeserver to MAS: everything around the import that `mas-cli syn2mas` does.
 
 pub mod cutover;
 pub mod cutover_file;

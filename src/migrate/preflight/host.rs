@@ -212,8 +212,8 @@ async fn size_of_rows(database: &Database) -> Result<u64, MigrateError> {
     bytes(database, SIZE).await
 }
 
-/// Size of a database in bytes, with indexes. A backup has no indexes, but it has texts without
-/// compression.
+/// Size of a database in bytes, with indexes. A backup has no indexes, but it stores texts
+/// without compression.
 ///
 /// # Errors
 ///
@@ -247,7 +247,7 @@ fn free(directory: &Path) -> Option<u64> {
     )
 }
 
-/// The first that exists of a directory and its ancestors.
+/// The nearest existing directory: this one, or one of its ancestors.
 fn existing(directory: &Path) -> Option<&Path> {
     directory.ancestors().find(|ancestor| ancestor.exists())
 }

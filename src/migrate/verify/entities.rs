@@ -289,8 +289,8 @@ impl Entity {
 }
 
 /// WITH clause for a query on MAS's side, so that it sees only the rows that existed at `until` (RFC
-/// 3339), if this is given. Later rows were created between then and now. Creation times in the future
-/// come from Synapse.
+/// 3339), if this is given. Later rows were created between then and now. A creation time in the future
+/// comes from Synapse, so these rows are kept.
 fn as_of(side: Side, until: Option<&str>) -> String {
     let Some(time) = until.filter(|_| side == Side::Actual) else {
         return String::new();

@@ -107,7 +107,7 @@ fn compare_row(
     let wrong: Vec<&Column> = differing
         .filter(|(column, (expected, actual))| {
             let accepted = accepts(column.content, expected.as_deref(), actual.as_deref());
-            // The digests treat these values as different. They do not contain the times of sessions.
+            // These values make the digests differ. The creation times of sessions are not part of those.
             report.explained |= accepted && column.content != Content::OneOfTimes;
             !accepted
         })
@@ -136,8 +136,7 @@ fn accepts(content: Content, expected: Option<&str>, actual: Option<&str>) -> bo
             Some(times) => times.split('|').any(|time| Some(time) == actual),
             None => actual.is_some_and(is_finite),
         },
-        // MAS uses Rust's parser. PostgreSQL writes some addresses differently than Rust, such as
-        // ::1.2.3.4.
+        // MAS uses Rust's parser. PostgreSQL writes some addresses in another way than Rust: ::1.2.3.4.
         Content::Address => {
             address(expected) == actual.and_then(|text| text.parse().ok())
                 && (actual.is_none() || address(actual).is_some())

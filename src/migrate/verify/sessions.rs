@@ -35,7 +35,7 @@ fn own_columns(entity: &Entity, side: Side) -> Vec<Hashable> {
         _ => true,
     });
     let hashed = columns.map(|column| match (column.content, side) {
-        // Only whether the time is finite. `MADE` checks the time itself.
+        // Only whether the time is finite is hashed. `MADE` checks the time itself.
         (Content::OneOfTimes, Side::Expected) => Hashable::Flag("false".to_owned()),
         (Content::OneOfTimes, Side::Actual) => {
             Hashable::Flag("coalesce(NOT isfinite(s.created_at), true)".to_owned())
@@ -138,8 +138,8 @@ pub fn actual(
 }
 
 /// SQL condition: a session `s` was, or may have been, created when its token `t` was. A session with a
-/// device has the same millisecond, but none before 1970. A token's time that is not a whole millisecond
-/// comes from the import's clock, so the session may have any time.
+/// device was created in the same millisecond, but never before 1970. A token's time that is not a whole
+/// millisecond comes from the import's clock, so the session may have any time.
 const MADE: &str = "(t.created_at <> t.created_at::timestamptz(3) OR s.created_at
     = CASE WHEN s.device_id IS NULL THEN t.created_at ELSE greatest(t.created_at, 'epoch') END)";
 
