@@ -1,4 +1,4 @@
-//! Moving an existing homeserver to MAS: everything around the import that `mas-cli syn2mas` does.
+//! Migrates an existing homeserver to MAS: everything around the import that `mas-cli syn2mas` does.
 
 pub mod cutover;
 pub mod cutover_file;

@@ -1,4 +1,4 @@
-//! What people see of it on a terminal, and what lands in systemd's journal.
+//! What `syn2mas` prints to a terminal or to systemd's journal.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -17,7 +17,7 @@ use mas2nix::migrate::{
 };
 use serde_json::{Value, json};
 
-/// Shows findings, what matters most first.
+/// Prints findings in the given order. Callers sort them, the most severe first.
 pub fn findings(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
     for finding in findings {
         let severity = match finding.kind.severity {
@@ -35,7 +35,8 @@ pub fn findings(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
     Ok(())
 }
 
-/// A text in lines of less than 100 characters, the first behind this and the others below it.
+/// Wraps a text to lines of less than 100 characters. The first line starts with `begin`, and the others
+/// are indented by as much.
 fn wrapped(text: &str, begin: &str) -> String {
     let below = " ".repeat(begin.len());
     let options = textwrap::Options::new(99)
@@ -45,7 +46,7 @@ fn wrapped(text: &str, begin: &str) -> String {
     textwrap::fill(text, options)
 }
 
-/// Says what a step does, before it does it.
+/// What a step does, as printed when it begins.
 fn title(step: Step) -> &'static str {
     match step {
         Step::Inspect => "looking for blockers",
@@ -61,8 +62,8 @@ fn title(step: Step) -> &'static str {
     }
 }
 
-/// Tells how a long run goes on, on the standard error: with a line that moves on a terminal, with
-/// plain lines elsewhere.
+/// Reports the progress of a long run on standard error: with one line that changes on a terminal, and
+/// with plain lines elsewhere.
 pub struct Reporter {
     bar: Option<ProgressBar>,
     quiet: bool,
@@ -70,7 +71,7 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// One that is quiet, except for what a person should know, if what is read is JSON.
+    /// With `quiet`, for JSON output, it prints only notes.
     pub fn new(quiet: bool) -> Self {
         Reporter {
             bar: (io::stderr().is_terminal() && !quiet).then(|| {
@@ -85,7 +86,7 @@ impl Reporter {
         }
     }
 
-    /// Tells one thing.
+    /// Reports an event of a migration.
     pub fn tell(&mut self, told: &Event) {
         match told {
             Event::Begun(step) => self.begin(title(*step)),
@@ -99,7 +100,7 @@ impl Reporter {
         }
     }
 
-    /// Tells how a rehearsal goes on.
+    /// Reports an event of a rehearsal.
     pub fn tell_rehearsal(&mut self, told: &rehearse::Event) {
         match told {
             rehearse::Event::Begun(part) => self.begin(match part {
@@ -120,7 +121,7 @@ impl Reporter {
         }
     }
 
-    /// Tells how far an import is.
+    /// Reports the progress of an import.
     pub fn tell_progress(&mut self, progress: &Progress) {
         let text = self.progress(progress);
         match &self.bar {
@@ -139,7 +140,7 @@ impl Reporter {
         }
     }
 
-    /// How far the import is, how fast, and how long this part will take.
+    /// Progress of the import, rows per second, and the time left for this entity.
     fn progress(&mut self, progress: &Progress) -> String {
         let begun = match &self.importing {
             Some((entity, begun)) if *entity == progress.entity => *begun,
@@ -174,7 +175,7 @@ impl Reporter {
     }
 }
 
-/// Shows how a migration ended.
+/// Prints the outcome of a migration.
 pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
     match outcome {
         Outcome::Migrated(summary) => migrated(out, summary),
@@ -240,7 +241,7 @@ fn migrated(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     )
 }
 
-/// Shows what a rehearsal found out.
+/// Prints the result of a rehearsal.
 pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> {
     writeln!(out)?;
     report_head(out)?;
@@ -274,7 +275,7 @@ pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> 
     )
 }
 
-/// The same for programs.
+/// The outcome of a migration as JSON, with the key `result`, such as `migrated`.
 pub fn outcome_as_json(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Migrated(summary) => json!({"result": "migrated", "summary": summary}),
@@ -290,7 +291,7 @@ pub fn outcome_as_json(outcome: &Outcome) -> Value {
     }
 }
 
-/// Shows what a translated configuration needs besides.
+/// Prints the secrets that a translated configuration needs, and the options that were not translated.
 pub fn translation(
     out: &mut impl Write,
     translation: &Translation,
@@ -317,7 +318,7 @@ pub fn translation(
     Ok(())
 }
 
-/// Shows what going back would lose, or that it is done.
+/// Prints what a rollback would lose, or that it is done.
 pub fn losses(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
     if losses.is_empty() {
         return writeln!(out, "Synapse authenticates its users by itself.");
@@ -339,7 +340,7 @@ pub fn losses(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
     )
 }
 
-/// Shows where things stand.
+/// Prints the status of a migration.
 pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
     writeln!(out, "{}\n", status.summary)?;
     let none = |list: &[String]| match list {
@@ -375,7 +376,7 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
     }
 }
 
-/// Shows the head of the table of a comparison.
+/// Prints the header of the table of a comparison.
 pub fn report_head(out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
@@ -384,7 +385,7 @@ pub fn report_head(out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-/// Shows a line of the table of a comparison.
+/// Prints a line of the table of a comparison.
 pub fn report_line(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(
         out,
@@ -399,7 +400,7 @@ pub fn report_line(out: &mut impl Write, report: &Report) -> io::Result<()> {
     )
 }
 
-/// Shows the rows that differ.
+/// Prints the rows that differ: key, expected and actual values.
 pub fn rows(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for row in &report.rows {
         let kind = match row.kind {

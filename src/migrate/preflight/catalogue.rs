@@ -1,5 +1,5 @@
-//! Everything that `syn2mas inspect` can find: its stable id, how much it matters, what it means and
-//! what to do. `docs/findings.md` is written from this list.
+//! Everything that `syn2mas inspect` can find: its stable id, how severe it is, what it means and what
+//! to do. `docs/findings.md` is generated from this list.
 
 use serde::Serialize;
 
@@ -8,12 +8,12 @@ use crate::migrate::preflight::finding::{
     Severity::{Blocker, Note, Warning},
 };
 
-/// Kinds of findings about one subject.
+/// A chapter of `docs/findings.md`: the kinds of findings about one subject.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Chapter {
-    /// The subject.
+    /// The heading, such as "The two configurations".
     pub title: &'static str,
-    /// What can be found about it.
+    /// The kinds of findings, in the order of the document.
     pub kinds: &'static [FindingKind],
 }
 
@@ -34,7 +34,7 @@ macro_rules! catalogue {
     };
 }
 
-/// The kind of finding with an id.
+/// Looks up a kind of finding by its id, such as `absent-user`.
 #[must_use]
 pub fn named(id: &str) -> Option<FindingKind> {
     let mut kinds = CHAPTERS.iter().flat_map(|chapter| chapter.kinds);

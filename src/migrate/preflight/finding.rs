@@ -1,12 +1,12 @@
-//! What `syn2mas inspect` finds, and how much it matters. The list of all of it stands in
-//! [`catalogue`](super::catalogue).
+//! What `syn2mas inspect` finds, and how severe it is. [`catalogue`](super::catalogue) lists all kinds
+//! of findings.
 
 use serde::Serialize;
 
-/// How many samples a finding shows.
+/// Number of samples that a finding shows at most.
 pub const SAMPLES: usize = 5;
 
-/// How much a finding matters.
+/// How severe a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -23,9 +23,9 @@ pub enum Severity {
 pub struct FindingKind {
     /// Stable name, such as `absent-user`.
     pub id: &'static str,
-    /// How much it matters.
+    /// How severe it is.
     pub severity: Severity,
-    /// What it means for these users.
+    /// What it means for the users concerned.
     pub meaning: &'static str,
     /// What to do about it.
     pub fix: &'static str,
@@ -34,21 +34,21 @@ pub struct FindingKind {
 /// Something found before a migration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What is found.
+    /// What was found.
     #[serde(flatten)]
     pub kind: FindingKind,
-    /// How many rows, users or options it is about.
+    /// Number of rows, users or options concerned.
     pub count: i64,
-    /// Up to five of them, or what was found exactly.
+    /// Up to five of them, or the details of what was found.
     pub samples: Vec<String>,
 }
 
-/// A kind of finding, and the query for what it is about: a text for each row.
+/// A query, and the kind of finding that it looks for.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// What is found if the query gives rows.
+    /// What is reported if the query returns rows.
     pub kind: FindingKind,
-    /// The query.
+    /// SQL that returns one text for each row concerned.
     pub query: String,
 }
 
@@ -63,13 +63,13 @@ impl FindingKind {
         }
     }
 
-    /// A finding, if something is so.
+    /// A finding, if the condition `so` holds.
     #[must_use]
     pub fn found_if(self, so: bool) -> Option<Finding> {
         so.then(|| self.found())
     }
 
-    /// A finding about these, if there are any.
+    /// A finding about these samples, of which it keeps the first five; `None` if there are none.
     #[must_use]
     pub fn found_in(self, samples: Vec<String>) -> Option<Finding> {
         (!samples.is_empty()).then(|| Finding {
@@ -79,7 +79,7 @@ impl FindingKind {
         })
     }
 
-    /// A finding about one thing, with what was found exactly.
+    /// A finding about one thing, with the details of what was found.
     #[must_use]
     pub fn because(self, what: impl Into<String>) -> Finding {
         Finding {
@@ -88,7 +88,7 @@ impl FindingKind {
         }
     }
 
-    /// A check of rows.
+    /// A check that reports the rows of a query.
     #[must_use]
     pub fn check(self, query: impl Into<String>) -> Check {
         Check {

@@ -1,4 +1,4 @@
-//! Whether this host, and the programs on it, are ready for a migration.
+//! Whether this host and the programs on it are ready for a migration.
 
 use std::{
     fs,
@@ -24,12 +24,12 @@ use crate::migrate::{
 };
 use crate::util::yaml;
 
-/// The first Synapse that knows `matrix_authentication_service`.
+/// The first version of Synapse with the option `matrix_authentication_service`.
 const OLDEST_SYNAPSE: Version = Version::new(1, 136, 0);
-/// The first MAS to which it can delegate.
+/// The first version of MAS to which Synapse can delegate.
 const OLDEST_MAS: Version = Version::new(1, 0, 0);
 
-/// What is wrong with the versions of the programs.
+/// Reports versions of Synapse and MAS that are too old, and a `mas-cli` that does not run.
 pub async fn versions(inputs: &Inputs, config: &synapse_config::Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     let url = inputs.synapse_url.clone().or_else(|| config.url());
@@ -49,26 +49,26 @@ pub async fn versions(inputs: &Inputs, config: &synapse_config::Config) -> Vec<F
     findings
 }
 
-/// The version in what `mas-cli --version` prints: `mas-cli v1.22.0`, without the `v` in nixpkgs.
+/// The version in the output of `mas-cli --version`: `mas-cli v1.22.0`, without the `v` in nixpkgs.
 fn last_word(said: &str) -> &str {
     said.rsplit(' ').next().unwrap_or_default()
 }
 
 fn older(version: &str, than: &Version) -> bool {
     let number = version.trim_start_matches('v');
-    // What a distribution adds does not matter.
+    // Distributions append something to versions, which is ignored.
     let number = number.split([' ', '+', '-']).next().unwrap_or_default();
     Version::parse(number).is_ok_and(|version| version < *than)
 }
 
-/// Units that do not exist.
+/// Reports systemd units that do not exist.
 pub async fn units(inputs: &Inputs) -> Option<Finding> {
     let missing = inputs.services().ok()?.missing().await.ok()?;
     catalogue::UNIT_MISSING.found_in(missing)
 }
 
-/// PostgreSQL's own programs that are missing, or do not suit the servers, whose versions are given as
-/// 150018 for 15.18.
+/// Reports PostgreSQL's programs that are missing, or do not suit the servers. `servers` has the
+/// versions of the servers of Synapse's and MAS's database, such as 150018 for 15.18.
 pub async fn postgresql_programs(inputs: &Inputs, servers: [i32; 2]) -> Vec<Finding> {
     let mut missing = Vec::new();
     let mut majors = Vec::new();
@@ -112,15 +112,15 @@ pub async fn postgresql_programs(inputs: &Inputs, servers: [i32; 2]) -> Vec<Find
     found.map(|(kind, _, said)| kind.because(said)).collect()
 }
 
-/// The first number of a version such as `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+/// The major version in a text such as `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
 fn major(said: &str) -> Option<i32> {
     let version = said.split_once("(PostgreSQL) ")?.1;
     let digits = version.split(|character: char| !character.is_ascii_digit());
     digits.into_iter().next()?.parse().ok()
 }
 
-/// Whether a pooler is between us and one of the databases. One that cannot be reached at all is left to
-/// whoever reads it next.
+/// Reports a connection pooler in front of a database. A database that cannot be reached at all is not
+/// reported here, but by the code that reads it next.
 pub async fn pooled(databases: [&Database; 2]) -> Option<Finding> {
     let mut said = Vec::new();
     for database in databases {
@@ -131,20 +131,20 @@ pub async fn pooled(databases: [&Database; 2]) -> Option<Finding> {
     catalogue::PGBOUNCER.found_in(said)
 }
 
-/// What is going to write.
+/// What is about to write to the disks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writes {
     /// A migration with this backup.
     Migration(BackupScope),
-    /// A rehearsal, which has scratch databases besides.
+    /// A rehearsal, which also has scratch databases.
     Rehearsal,
 }
 
-/// Whether there is room for the backups, and for what is imported, as far as that can be told.
+/// Reports too little disk space for the backups and for what is imported, as far as this is known.
 ///
 /// # Errors
 ///
-/// If a server does not tell how large the databases are, or where it keeps them.
+/// If a server does not report the size of its databases, or where it keeps them.
 pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, MigrateError> {
     let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
     let (tables, rows_of_mas) = tokio::try_join!(size_of_tables(&synapse), size_of_rows(&mas))?;
@@ -152,14 +152,14 @@ pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, Migra
         Writes::Migration(BackupScope::All) => size(&synapse).await?,
         Writes::Migration(BackupScope::Tables) | Writes::Rehearsal => tables,
     };
-    // MAS's rows, their indexes, and the log of both.
+    // MAS's rows, their indexes, and the write-ahead log of both.
     let imported = 3 * tables;
     let written = match writes {
         Writes::Migration(_) => imported,
-        // Both scratch databases, and the log of what is restored.
+        // Both scratch databases, and the write-ahead log of what is restored.
         Writes::Rehearsal => imported + 2 * tables + 2 * size(&mas).await?,
     };
-    // What is left is for the journal and the log.
+    // The last megabyte is for the journal and the log.
     let backups = backed_up + rows_of_mas + 1_000_000;
     let mut needs = vec![(catalogue::DISK_SPACE, inputs.state(), backups)];
     if let Some(directory) = data_directory(inputs).await? {
@@ -177,11 +177,11 @@ pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, Migra
     Ok(findings.collect())
 }
 
-/// The same, as an error.
+/// Like [`room`], but with the first finding as an error.
 ///
 /// # Errors
 ///
-/// If there is too little room, or a server does not tell how large its databases are.
+/// If there is too little room, or a server does not report the size of its databases.
 pub async fn make_sure_of_room(inputs: &Inputs, writes: Writes) -> Result<(), MigrateError> {
     match room(inputs, writes).await?.into_iter().next() {
         None => Ok(()),
@@ -203,7 +203,7 @@ async fn size_of_tables(database: &Database) -> Result<u64, MigrateError> {
     bytes(database, &size).await
 }
 
-/// What of a database is backed up, about.
+/// Approximate size in bytes of what is backed up of a database: its tables without indexes.
 async fn size_of_rows(database: &Database) -> Result<u64, MigrateError> {
     const SIZE: &str =
         "SELECT coalesce(sum(pg_relation_size(oid) + CASE reltoastrelid WHEN 0 THEN 0
@@ -212,8 +212,8 @@ async fn size_of_rows(database: &Database) -> Result<u64, MigrateError> {
     bytes(database, SIZE).await
 }
 
-/// How large a database is in bytes, with indexes. Those are not backed up; but texts are, without
-/// compression.
+/// Size of a database in bytes, with indexes. A backup has no indexes, but it stores texts
+/// without compression.
 ///
 /// # Errors
 ///
@@ -222,7 +222,7 @@ pub async fn size(database: &Database) -> Result<u64, MigrateError> {
     bytes(database, "SELECT pg_database_size(current_database())").await
 }
 
-/// The number of bytes that a query gives.
+/// Runs a query that returns a number of bytes.
 async fn bytes(database: &Database, query: &str) -> Result<u64, MigrateError> {
     let mut connection = database.connect().await?;
     let size: i64 = sqlx::query_scalar(query)
@@ -232,12 +232,12 @@ async fn bytes(database: &Database, query: &str) -> Result<u64, MigrateError> {
     Ok(size.try_into().unwrap_or_default())
 }
 
-/// The disk on which a directory is, or will be.
+/// The device number of the file system that has a directory, or will have it.
 fn device(directory: &Path) -> Option<u64> {
     Some(fs::metadata(existing(directory)?).ok()?.dev())
 }
 
-/// How many bytes are free where a directory is, or will be.
+/// The free bytes in the file system that has a directory, or will have it.
 fn free(directory: &Path) -> Option<u64> {
     let found = statvfs(existing(directory)?).ok()?;
     Some(
@@ -247,12 +247,12 @@ fn free(directory: &Path) -> Option<u64> {
     )
 }
 
-/// The directory that is there already, of one and those above it.
+/// The nearest existing directory: this one, or one of its ancestors.
 fn existing(directory: &Path) -> Option<&Path> {
     directory.ancestors().find(|ancestor| ancestor.exists())
 }
 
-/// Where the server keeps its databases, if that is on this host and the superuser is known.
+/// The directory where the server keeps its databases, if it is on this host and the superuser is known.
 async fn data_directory(inputs: &Inputs) -> Result<Option<PathBuf>, MigrateError> {
     let Some(admin) = inputs.admin_database()? else {
         return Ok(None);
@@ -270,11 +270,12 @@ async fn data_directory(inputs: &Inputs) -> Result<Option<PathBuf>, MigrateError
         .filter(|directory| directory.exists()))
 }
 
-/// Whether MAS's role can be lent Synapse's.
+/// Reports an administrative role that is not a superuser, and so cannot grant Synapse's role to MAS's
+/// role temporarily.
 ///
 /// # Errors
 ///
-/// If the server cannot be reached as the superuser.
+/// If the server cannot be reached with that role.
 pub async fn superuser(inputs: &Inputs) -> Result<Option<Finding>, MigrateError> {
     let Some(admin) = inputs.admin_database()? else {
         return Ok(None);
@@ -287,7 +288,8 @@ pub async fn superuser(inputs: &Inputs) -> Result<Option<Finding>, MigrateError>
     Ok(catalogue::NO_SUPERUSER.found_if(!is))
 }
 
-/// Application services whose bots encrypt, and log in as MAS does not let them.
+/// Reports application services whose bots encrypt, and log in in a way that MAS does not support. Also
+/// reports registration files that cannot be read.
 pub fn bridges(config: &synapse_config::Config) -> Vec<Finding> {
     let files = config.get("app_service_config_files");
     let files = files.and_then(Value::as_array).into_iter().flatten();
@@ -313,11 +315,12 @@ pub fn bridges(config: &synapse_config::Config) -> Vec<Finding> {
     found.into_iter().flatten().collect()
 }
 
-/// What `mas-cli config check` says against MAS's configuration. It does not look at databases.
+/// Reports the error of `mas-cli config check` for MAS's configuration. The command does not look at
+/// databases.
 ///
 /// # Errors
 ///
-/// If the configuration cannot be handed over.
+/// If the configuration cannot be written to a private directory.
 pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError> {
     let account = inputs.mas_account()?;
     let private_dir = PrivateDir::new(account.as_ref())?;
@@ -338,7 +341,7 @@ pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError
     }))
 }
 
-/// What `mas-cli syn2mas check` finds besides what is known already.
+/// What `mas-cli syn2mas check` reports, except for the findings that are known already.
 pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) -> Vec<Finding> {
     let said = match MasCli::prepare(inputs, synapse, None).await {
         Ok(mas_cli) => mas_cli.check().await,
@@ -350,10 +353,10 @@ pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) ->
     }
 }
 
-/// Why `mas-cli syn2mas check` could not check. Where MAS's role is lent Synapse's for the import, it
-/// does not have it yet; else the import will fail in the same way.
+/// The finding for a `mas-cli syn2mas check` that could not check. If MAS's role is granted Synapse's
+/// temporarily for the import, it does not have it yet. Otherwise the import will fail in the same way.
 fn not_checked(inputs: &Inputs, error: &str) -> Finding {
-    // It ended by itself, and was not only impossible to run.
+    // The program ran and exited with an error, instead of not starting at all.
     let failed = error.contains("exit status");
     if failed && inputs.admin_database_uri.is_none() {
         catalogue::MAS_CHECK_FAILED.because(error)
@@ -362,9 +365,9 @@ fn not_checked(inputs: &Inputs, error: &str) -> Finding {
     }
 }
 
-/// Sentences of `mas-cli syn2mas check` (MAS's `crates/syn2mas/src/synapse_reader/checks.rs`), by words
-/// in them, and what they are called here. Without a name it is nothing that has to be done: the
-/// overlay does it.
+/// Messages of `mas-cli syn2mas check` (MAS's `crates/syn2mas/src/synapse_reader/checks.rs`): words that
+/// identify a message, and our finding for it. With `None` there is nothing to do, because the overlay
+/// does it.
 const SENTENCES: &[(&str, Option<FindingKind>)] = &[
     (
         "missing a password hashing scheme",
@@ -410,7 +413,7 @@ const SENTENCES: &[(&str, Option<FindingKind>)] = &[
     ("non-email 3PIDs", Some(catalogue::THIRD_PARTY_IDS)),
 ];
 
-/// What MAS says, without what is known already.
+/// Turns MAS's messages into findings, without those that are known already.
 fn fold(said: &CheckReport, known: &[Finding]) -> Vec<Finding> {
     let lists = [
         (&said.errors, catalogue::MAS_CHECK),
@@ -425,7 +428,7 @@ fn fold(said: &CheckReport, known: &[Finding]) -> Vec<Finding> {
                 Some((_, Some(kind))) => *kind,
                 None => unknown,
             };
-            // What mas-cli calls an error stops the import, even where we would only warn.
+            // An error of `mas-cli` stops the import, even where our finding is only a warning.
             let kind = if kind.severity < unknown.severity {
                 unknown
             } else {

@@ -1,8 +1,8 @@
-//! Whether letting MAS authenticate Synapse's users would lock them out.
+//! Whether Synapse's users would be locked out if MAS authenticated them.
 
 use crate::migrate::{MigrateError, inputs::Inputs, postgres::mas_state::MasState};
 
-/// Why nobody could get in; nothing if all is well, or there is nobody.
+/// Why users would be locked out; `None` if they would not, or if there are no sessions to lose.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! Whether MAS's database can take the import: what is in it, what MAS's role may do there, and who else is
-//! connected.
+//! Whether MAS's database is ready for the import: its contents, the privileges of MAS's role, and other
+//! connections.
 
 use sqlx::{PgConnection, postgres::PgAdvisoryLock};
 
@@ -17,7 +17,7 @@ use crate::migrate::{
     },
 };
 
-/// What a state means for an import.
+/// The finding for a state that does not suit an import.
 fn of_state(state: &MasState) -> Option<Finding> {
     match state {
         MasState::New | MasState::Empty => None,
@@ -27,17 +27,17 @@ fn of_state(state: &MasState) -> Option<Finding> {
     }
 }
 
-/// What is found of MAS's database.
+/// What is known about MAS's database.
 #[derive(Debug)]
 pub struct Target {
-    /// Its state, if MAS's role may read what tells it.
+    /// Its state. `None` if MAS's role may not read the tables that show it, or during an import.
     pub state: Option<MasState>,
-    /// What is wrong or noteworthy.
+    /// Problems and notes.
     pub findings: Vec<Finding>,
 }
 
-/// Looks at MAS's database: what it is like, what MAS's role may not do there, and who else is there.
-/// `connections` is how many the import opens as that role.
+/// Inspects MAS's database: its state, the privileges that MAS's role lacks, and other connections.
+/// `connections` is the number of connections that the import opens with that role.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub async fn inspect(
     let others = catalogue::MAS_IN_USE.found_in(others);
     let running = run_checks([import_running()], connection, database).await?;
     if !running.is_empty() {
-        // It locks its tables while it renames them.
+        // The import locks its tables while it renames them, so nothing else is read.
         let findings = running.into_iter().chain(others).collect();
         return Ok(Target {
             state: None,
@@ -81,7 +81,7 @@ pub async fn inspect(
     Ok(Target { state, findings })
 }
 
-/// The names under which an import knows the tables that it writes.
+/// The tables that the import writes, under all names that it uses for them: a list for SQL's IN.
 fn names() -> String {
     let renamed = IMPORTED.map(|table| format!("syn2mas__{table}"));
     let names = IMPORTED.iter().chain(&RESTORE).copied();
@@ -89,7 +89,7 @@ fn names() -> String {
     format!("'{}'", names.join("', '"))
 }
 
-/// Whether MAS's role may read the tables that tell a state.
+/// Whether MAS's role may read the tables that show the state.
 async fn may_read(
     connection: &mut PgConnection,
     database: &Database,
@@ -107,7 +107,8 @@ async fn may_read(
         .map_err(database.failed("cannot tell what its role may do"))
 }
 
-/// What MAS's role may not do in a new database: MAS makes an extension and a schema too.
+/// Query for the privileges that MAS's role lacks in a new database. MAS also creates an extension and a
+/// schema.
 fn may_not_create() -> String {
     "SELECT 'create tables in the schema ' || coalesce(current_schema, 'of the search path')
      WHERE NOT coalesce(has_schema_privilege(current_schema, 'CREATE'), false)
@@ -116,8 +117,8 @@ fn may_not_create() -> String {
         .to_owned()
 }
 
-/// What MAS's role may not do with MAS's tables: the import makes tables, renames those that it
-/// writes, and takes constraints away from these and from those that refer to them.
+/// Query for the privileges that MAS's role lacks on MAS's tables. The import creates tables, renames
+/// those that it writes, and drops constraints of these and of tables that refer to them.
 fn may_not_change() -> String {
     format!(
         "WITH imported AS (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -132,7 +133,7 @@ fn may_not_change() -> String {
     )
 }
 
-/// The lock that an import holds while it is at work, as `SQLx` calls it.
+/// Finds a running import by its advisory lock, whose key `SQLx` computes from a name.
 fn import_running() -> Check {
     let lock = PgAdvisoryLock::new("syn2mas-maswriter");
     let key = lock.key().as_bigint().unwrap_or_default();
@@ -143,7 +144,7 @@ fn import_running() -> Check {
     ))
 }
 
-/// Limits below what the import needs. Superusers are exempt.
+/// Finds connection limits below what the import needs. Superusers are exempt.
 fn connection_limit(connections: u32) -> Check {
     catalogue::CONNECTION_LIMIT.check(format!(
         "SELECT found FROM (

@@ -1,5 +1,5 @@
-//! Whether a homeserver is ready to be moved: everything that would stop the import, or hurt
-//! somebody afterwards, found while Synapse runs and without changing anything.
+//! Whether a homeserver is ready for the migration. Everything that would stop the import, or harm users
+//! afterwards, is found while Synapse runs and without changing anything.
 
 pub mod catalogue;
 pub mod finding;
@@ -31,11 +31,11 @@ use crate::migrate::{
     synapse_config,
 };
 
-/// Everything found, what matters most first, before a migration with this backup.
+/// All findings before a migration with this backup, the most severe first.
 ///
 /// # Errors
 ///
-/// If a configuration or a database cannot be read: then nothing is known.
+/// If a configuration or a database cannot be read: then there is no result.
 pub async fn inspect(inputs: &Inputs, extent: BackupScope) -> Result<Vec<Finding>, MigrateError> {
     let (synapse, mas) = (inputs.synapse()?, inputs.mas()?);
     let server_name = synapse.server_name()?;
@@ -104,7 +104,7 @@ pub async fn inspect(inputs: &Inputs, extent: BackupScope) -> Result<Vec<Finding
         return Ok(sorted(findings));
     }
     let through = inputs.synapse_database_for_import()?;
-    // Synapse's is read as the same role, or as one of its own.
+    // One more connection reads Synapse's database, as the same role or as another one.
     let same_role = through.role() == of_mas.role();
     let target = mas_database::inspect(writer, &of_mas, if same_role { 10 } else { 9 }).await?;
     let is_open = target.findings.is_empty();
@@ -113,13 +113,14 @@ pub async fn inspect(inputs: &Inputs, extent: BackupScope) -> Result<Vec<Finding
         findings.extend(host::room(inputs, Writes::Migration(extent)).await?);
     }
     if target.state == Some(MasState::Empty) && is_readable && is_open {
-        // It brings MAS's tables up to date, so it is not asked where there are none.
+        // The check brings MAS's schema up to date, so it does not run if there are no tables.
         findings.extend(host::mas_says(inputs, &through, &findings).await);
     }
     Ok(sorted(findings))
 }
 
-/// A server that answers, and refuses. If it does not answer, nothing is known.
+/// The finding for a server that answers, but refuses the connection. If the server does not answer,
+/// nothing is known, and this fails.
 fn refused(error: MigrateError) -> Result<Finding, MigrateError> {
     match &error {
         MigrateError::Database {
@@ -130,7 +131,7 @@ fn refused(error: MigrateError) -> Result<Finding, MigrateError> {
     }
 }
 
-/// What matters most first.
+/// Sorts by severity, the most severe first, and then by id.
 fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.kind.severity), finding.kind.id));
     findings
@@ -140,7 +141,7 @@ fn on(config: &synapse_config::Config, path: &str) -> bool {
     config.get(path) == Some(&Value::Bool(true))
 }
 
-/// What the two configurations say.
+/// Findings about the two configurations.
 fn settings(config: &synapse_config::Config, mas: &Value, server_name: &str) -> Vec<Finding> {
     let homeserver = mas["matrix"]["homeserver"]
         .as_str()
@@ -179,7 +180,7 @@ fn settings(config: &synapse_config::Config, mas: &Value, server_name: &str) -> 
     findings
 }
 
-/// Who else logs people in.
+/// Findings about what else logs users in: CAS, JWT, SAML, password providers and modules.
 fn elsewhere(config: &synapse_config::Config) -> Vec<Finding> {
     let saml = ["sp_config", "config_path"].map(|key| format!("saml2_config.{key}"));
     let protocols = [
@@ -208,7 +209,7 @@ fn elsewhere(config: &synapse_config::Config) -> Vec<Finding> {
     found.into_iter().flatten().collect()
 }
 
-/// Sections that Synapse takes for absent, and on which the import stumbles.
+/// Empty sections. Synapse treats them as absent, but the import fails on them.
 fn nulls(config: &synapse_config::Config) -> Vec<String> {
     const SECTIONS: &[&str] = &[
         "cas_config",
@@ -225,7 +226,7 @@ fn nulls(config: &synapse_config::Config) -> Vec<String> {
         .collect()
 }
 
-/// Whether MAS will take the passwords that Synapse takes.
+/// Whether MAS will accept the passwords that Synapse accepts.
 fn passwords(config: &synapse_config::Config, mas: &Value) -> Vec<Finding> {
     let written = config.get("password_config.pepper").and_then(Value::as_str);
     let schemes = mas["passwords"]["schemes"].as_array();
@@ -248,7 +249,7 @@ fn passwords(config: &synapse_config::Config, mas: &Value) -> Vec<Finding> {
     found.into_iter().flatten().collect()
 }
 
-/// Whether MAS adds to passwords what Synapse adds.
+/// Whether MAS and Synapse have the same pepper, the secret that is appended to passwords.
 fn pepper(expected: Option<&str>, scheme: &Value) -> Option<Finding> {
     let found = match (scheme["secret_file"].as_str(), scheme["secret"].as_str()) {
         (Some(file), _) => match fs::read(file) {
@@ -269,14 +270,14 @@ fn pepper(expected: Option<&str>, scheme: &Value) -> Option<Finding> {
     })
 }
 
-/// Whether passwords work on one side only, and somebody has one.
+/// Whether passwords are enabled on one side only, although some users have one.
 async fn passwords_off(
     connection: &mut PgConnection,
     database: &Database,
     config: &synapse_config::Config,
     mas: &Value,
 ) -> Result<Option<Finding>, MigrateError> {
-    // It may also be `only_for_reauth`.
+    // The value may also be `only_for_reauth`, which counts as disabled.
     let enabled = config
         .get("password_config.enabled")
         .unwrap_or(&Value::Bool(true))
@@ -294,13 +295,13 @@ async fn passwords_off(
     rows::run_check(check, connection, database, "").await
 }
 
-/// An identity provider by which people log in.
+/// An upstream provider with which users log in.
 struct Used {
-    /// As Synapse calls it.
+    /// Its name in Synapse's database.
     name: String,
-    /// Rows of anybody: the import asks for the provider of each.
+    /// Number of rows of all users. The import looks up the provider of each.
     rows: i64,
-    /// Rows of people, who are linked to it.
+    /// Number of rows of people. The import links them to the provider.
     people: i64,
 }
 
@@ -322,7 +323,7 @@ async fn used_providers(
     Ok(used.collect())
 }
 
-/// The providers that MAS's database has, even if they are disabled.
+/// The ids of the upstream providers in MAS's database, including disabled ones.
 async fn providers_of_mas(
     connection: &mut PgConnection,
     database: &Database,
@@ -340,7 +341,7 @@ async fn providers_of_mas(
     Ok(ids.into_iter().collect())
 }
 
-/// The providers of both sides.
+/// The upstream providers of both sides.
 struct Providers<'a> {
     used: Vec<Used>,
     known: Vec<String>,
@@ -349,7 +350,7 @@ struct Providers<'a> {
 }
 
 impl Providers<'_> {
-    /// Whether MAS knows the providers by which people log in.
+    /// Whether MAS knows the upstream providers with which users log in.
     fn findings(&self) -> Vec<Finding> {
         let findings = self.used.iter().flat_map(|used| {
             let kinds = self.of(used).into_iter();
@@ -361,12 +362,12 @@ impl Providers<'_> {
         findings.collect()
     }
 
-    /// What is found of one provider, and of how many rows.
+    /// The findings about one provider, each with the number of rows concerned.
     fn of(&self, used: &Used) -> Vec<(FindingKind, i64)> {
         let claims = self.of_mas.into_iter().flatten();
         let claims = claims.filter(|provider| provider["synapse_idp_id"] == used.name.as_str());
         let claims: Vec<&Value> = claims.collect();
-        // The import links people to the last one.
+        // If several providers claim it, the import uses the last one.
         let Some(last) = claims.last() else {
             return vec![(catalogue::PROVIDER_NOT_IN_MAS, used.rows)];
         };
@@ -386,7 +387,7 @@ impl Providers<'_> {
     }
 }
 
-/// What tells a database from all others: its server's identity, and its own.
+/// Identifies a database: the start time and address of its server, and the database's OID.
 async fn identity(
     connection: &mut PgConnection,
     database: &Database,

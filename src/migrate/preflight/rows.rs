@@ -1,8 +1,8 @@
-//! What is wrong or noteworthy with rows of Synapse's database, found by one query each.
+//! Problems and notes about rows of Synapse's database, each found by one query.
 //!
-//! The import reads the rows that [`verify`](crate::migrate::verify) tells of, and stops at the first one
-//! that it cannot take, or takes it and harms somebody. Each query gives a text that names a row. Any
-//! column may be null: broken databases have lost their constraints.
+//! The import reads the rows that [`verify`](crate::migrate::verify) describes. It stops at the first
+//! one that it cannot import, or it imports one and so harms a user. Each query returns a text that
+//! identifies a row. Any column may be NULL, because broken databases have lost their constraints.
 
 use std::sync::Mutex;
 
@@ -18,15 +18,15 @@ use crate::migrate::{
     verify::{INACTIVE, none_of, person},
 };
 
-/// How many characters of a sample are shown.
+/// Number of characters of a sample that are shown.
 const SHOWN: usize = 200;
 
-/// Looks at Synapse's database, over two connections at once. Not every role that the import can use
-/// may read registration tokens, which it does not need.
+/// Checks Synapse's database, over two connections at once. Some roles that suit the import may not read
+/// registration tokens, which it does not need.
 ///
 /// # Errors
 ///
-/// If it cannot be read.
+/// If the database cannot be read.
 pub async fn findings(
     database: &Database,
     server_name: &str,
@@ -53,7 +53,7 @@ pub async fn findings(
     Ok([one, other].concat())
 }
 
-/// Makes one check after the other, until none is left.
+/// Runs one check after the other, until none is left.
 async fn work_off(
     left: &Mutex<impl Iterator<Item = Check>>,
     database: &Database,
@@ -68,7 +68,7 @@ async fn work_off(
     Ok(findings)
 }
 
-/// Makes one check, in which `$1` is the homeserver's name.
+/// Runs one check. In its query, `$1` is the homeserver's name.
 ///
 /// # Errors
 ///
@@ -99,14 +99,15 @@ pub async fn run_check(
     }))
 }
 
-/// A sample as it can be printed on one line.
+/// A sample as it can be printed on one line: control characters are replaced.
 fn shown(sample: Option<String>) -> String {
     let sample = sample.unwrap_or_else(|| "NULL".to_owned());
     sample.replace(char::is_control, "\u{fffd}")
 }
 
-/// The rows that the import reads of each table, of those that meet a condition on `t`, as columns
-/// `user_id` and `sample`. Few do, so what else decides is looked up only for them.
+/// Queries for the rows of each table that the import reads and that meet a condition on `t`, with
+/// columns `user_id` and `sample`. Few rows meet the condition, so whatever else decides is looked up
+/// only for these.
 fn read(condition: &str) -> [String; 5] {
     let table = |name: &str, sample: &str, more: &str| {
         format!(
@@ -130,13 +131,13 @@ fn read(condition: &str) -> [String; 5] {
     ]
 }
 
-/// Which access tokens `t` the import takes by themselves.
+/// Join and condition for the access tokens `t` that the import reads without a refresh token.
 const ALONE: &str = "LEFT JOIN devices d USING (user_id, device_id)
     WHERE t.puppets_user_id IS NULL AND t.refresh_token_id IS NULL
       AND (t.device_id IS NULL OR d.device_id IS NOT NULL)";
 
-/// Refresh tokens `t` with their access tokens `a`, as the import takes them, of those that meet
-/// conditions.
+/// FROM clause for refresh tokens `t` with their access tokens `a`, as the import reads them, where both
+/// meet a condition.
 fn pairs(refresh: &str, access: &str) -> String {
     format!(
         "FROM (SELECT * FROM access_tokens a
@@ -149,7 +150,7 @@ fn pairs(refresh: &str, access: &str) -> String {
     )
 }
 
-/// Whether a column holds a user id of this homeserver, as the import takes it apart.
+/// SQL condition: a column has a user id of this homeserver, as the import parses it.
 fn own(column: &str) -> String {
     format!(
         "(left({column}, 1) = '@' AND position(':' IN {column}) > 0
@@ -157,18 +158,19 @@ fn own(column: &str) -> String {
     )
 }
 
-/// Whether the sessions of the user in a column are imported.
+/// SQL condition: the sessions of the user in a column are imported.
 fn active(column: &str) -> String {
     none_of(column, INACTIVE)
 }
 
-/// An application service's user whose localpart contains a colon, which the import leaves out.
+/// SQL condition: an application service's user whose localpart contains a colon. The import skips
+/// these.
 const WITH_COLON: &str = "(appservice_id IS NOT NULL AND right(name, length($1) + 1) = ':' || $1
     AND position(':' IN left(name, -length($1) - 1)) > 0)";
 
-/// Users who are not the homeserver's own, or not there.
+/// Users who belong to another homeserver, or do not exist.
 fn identities() -> Vec<Check> {
-    // Patterns cost less than taking every id apart.
+    // Patterns cost less than parsing every id.
     let suspicious =
         "(t.user_id NOT LIKE '@%:' || replace($1, '_', '\\_') OR t.user_id LIKE '%:%:%')";
     let foreign_rows = read(suspicious).map(|rows| {
@@ -198,7 +200,7 @@ fn identities() -> Vec<Check> {
     ]
 }
 
-/// Values that the import cannot do without, in rows that it reads.
+/// NULL in columns that the import requires, in rows that it reads.
 fn missing_values() -> Vec<Check> {
     let sample = "SELECT sample FROM";
     let [third_parties, ..] =
@@ -225,7 +227,7 @@ fn missing_values() -> Vec<Check> {
     ]
 }
 
-/// Rows that MAS's own tables refuse.
+/// Rows that MAS's own tables reject.
 fn tables() -> Vec<Check> {
     let not_imported = "(d.hidden IS NULL OR d.hidden OR d.device_id = 'guest_device')";
     let (plain, paired) = (active("t.user_id"), pairs("true", "true"));
@@ -245,9 +247,9 @@ fn tables() -> Vec<Check> {
     ]
 }
 
-/// Texts that do not fit into an index of MAS: PostgreSQL takes up to 2704 bytes in each entry, of
-/// which 8 are its header and 16 a UUID before the text. The size is what is left after compression,
-/// as in the index. Of a user's name MAS keeps the localpart.
+/// Texts that do not fit into an index of MAS. PostgreSQL accepts index entries of up to 2704 bytes, of
+/// which 8 are the header, and 16 a UUID if one precedes the text. What counts is the size after
+/// compression, as in the index. Of a user id, MAS stores only the localpart.
 fn too_long() -> String {
     let long = |column: &str, most: u32| {
         format!("octet_length({column}) > {most} AND pg_column_size({column}) > {most}")
@@ -276,8 +278,8 @@ fn too_long() -> String {
     )
 }
 
-/// Whether nothing keeps a table from having rows twice. Where something does, looking for them would
-/// cost as much as all the rest.
+/// SQL condition: no unique index keeps a table from having duplicate rows. Where one does, a search for
+/// duplicates would cost as much as all the rest.
 fn may_repeat(table: &str, columns: &[&str]) -> String {
     format!(
         "NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass('{table}')
@@ -289,8 +291,8 @@ fn may_repeat(table: &str, columns: &[&str]) -> String {
     )
 }
 
-/// Rows that MAS's tables refuse because they are there twice. Synapse's tables do too, as long as
-/// they have their constraints.
+/// Duplicate rows, which MAS's tables reject. Synapse's tables reject them too, as long as they have
+/// their constraints.
 fn twice() -> Vec<Check> {
     let of_person = person("user_id");
     let (plain, alone) = (active("t.user_id"), ALONE);
@@ -314,7 +316,7 @@ fn twice() -> Vec<Check> {
             "SELECT auth_provider || ' ' || external_id FROM user_external_ids
              WHERE {externals} AND {of_person} GROUP BY auth_provider, external_id HAVING count(*) > 1"
         )),
-        // Twice as a session, or one session whose tokens are read twice.
+        // Two sessions, or one session whose tokens are read twice.
         catalogue::DUPLICATE_DEVICE.check(format!(
             "SELECT t.user_id || ' ' || t.device_id FROM (
                SELECT user_id, device_id,
@@ -345,7 +347,7 @@ fn twice() -> Vec<Check> {
     ]
 }
 
-/// Times that MAS cannot keep: it counts in nanoseconds, in 64 bits with a sign.
+/// Times that MAS cannot store: it counts nanoseconds in a signed 64-bit number.
 fn times() -> Vec<Check> {
     let beyond = |column: &str| format!("{column} NOT BETWEEN -9223372036854 AND 9223372036854");
     let [third_parties, ..] = read(&beyond("t.added_at"));
@@ -378,11 +380,12 @@ fn times() -> Vec<Check> {
     ]
 }
 
-/// Sessions that will not go on as they were.
+/// Sessions that will not continue as they were.
 fn sessions() -> Vec<Check> {
     let plain = active("t.user_id");
     let imported = active("r.user_id");
-    // MAS takes only what begins like a macaroon of Synapse: four characters, and then "location ".
+    // MAS accepts only tokens that begin like one of Synapse's macaroons: four characters, then
+    // "location ".
     let [_, _, _, tokens, _] = read(&no_token("t"));
     let [.., refreshing] = read("left(t.token, 4) <> 'syr_'");
     let refreshed = pairs("true", &no_token("a"));
@@ -432,7 +435,7 @@ fn sessions() -> Vec<Check> {
     ]
 }
 
-/// Whether MAS does not take an access token for one of Synapse's.
+/// SQL condition: MAS does not accept an access token as one of Synapse's.
 fn no_token(alias: &str) -> String {
     const MACAROON: &str = "^[A-Za-z0-9_-]{5}[GWm2]xvY2F0aW9uI[A-P][A-Za-z0-9_-]*$";
     format!(
@@ -441,7 +444,7 @@ fn no_token(alias: &str) -> String {
     )
 }
 
-/// Access tokens and refresh tokens that belong together, but of which the import makes no pair.
+/// Access tokens and refresh tokens that belong together, but that the import does not read as a pair.
 fn pairs_apart() -> Vec<Check> {
     let plain = active("t.user_id");
     let device = "SELECT FROM devices d WHERE d.user_id = t.user_id AND d.device_id = t.device_id";
@@ -468,13 +471,13 @@ fn pairs_apart() -> Vec<Check> {
     ]
 }
 
-/// What becomes of people.
+/// Checks of users: their passwords, localparts and states.
 fn people() -> Vec<Check> {
-    // As MAS's bcrypt takes it apart. The last characters of the salt and of the hash stand for fewer
+    // What MAS's bcrypt library parses. The last characters of the salt and of the hash encode fewer
     // than six bits.
     const BCRYPT: &str = "^\\$*2[abxy]\\$+\\+?0*([4-9]|[12][0-9]|3[01])\\$+\
         [./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]\\$*$";
-    // As Synapse writes it, which is told in a quarter of the time.
+    // What Synapse writes. Testing for this takes a quarter of the time.
     const USUAL: &str = "octet_length(password_hash) = 60
         AND password_hash ~ '^\\$2[abxy]\\$[12][0-9]\\$[./A-Za-z0-9]+$'
         AND position(substr(password_hash, 29, 1) IN '.Oeu') > 0
@@ -503,10 +506,10 @@ fn people() -> Vec<Check> {
     ]
 }
 
-/// Email addresses and the like.
+/// Email addresses and other third-party ids.
 fn addresses() -> Vec<Check> {
-    // A part of an address between dots: lettre, by which MAS sends mail, takes no spaces, no control
-    // characters and no brackets.
+    // A part of an address between dots. The library `lettre`, with which MAS sends mail, accepts no
+    // spaces, no control characters and no brackets in it.
     const ATOM: &str = "[^][[:space:][:cntrl:]@\"(),:;<>\\\\.]+";
     let of_person = person("t.user_id");
     let active = none_of(
@@ -531,7 +534,7 @@ fn addresses() -> Vec<Check> {
     ]
 }
 
-/// Invitations that are still good.
+/// Registration tokens that are still valid.
 fn registration_tokens() -> Check {
     catalogue::REGISTRATION_TOKENS.check(
         "SELECT 'a token for '

@@ -1,5 +1,5 @@
-//! Whether Synapse's server would let the import do what it does: lock six tables at once, and read
-//! them.
+//! Whether the server of Synapse's database allows what the import does: lock six tables at once, and
+//! read them.
 
 use sqlx::PgConnection;
 
@@ -12,7 +12,7 @@ use crate::migrate::{
     },
 };
 
-/// What is wrong with the server, the role or the schema.
+/// Problems with the server, the role or the schema.
 ///
 /// # Errors
 ///
@@ -54,7 +54,7 @@ pub async fn findings(
     run_checks(checks, connection, database).await
 }
 
-/// Makes checks, one after the other.
+/// Runs checks, one after the other.
 ///
 /// # Errors
 ///
@@ -139,7 +139,7 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What Synapse's schema lacks: then nothing else can be said of its rows.
+/// Reports columns that Synapse's schema lacks. Without them, no other check of its rows is possible.
 ///
 /// # Errors
 ///
@@ -163,7 +163,7 @@ pub async fn outdated(
     Ok(run_checks([check], connection, database).await?.pop())
 }
 
-/// Whether the role may read some tables, of which none may be missing.
+/// Whether the role may read all of these tables. A missing table counts as one that it may not read.
 ///
 /// # Errors
 ///

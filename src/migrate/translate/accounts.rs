@@ -1,4 +1,5 @@
-//! Passwords, registration, what people may do with their accounts, and how long they stay logged in.
+//! Translates passwords, registration, what users may do with their accounts, and how long they stay
+//! logged in.
 
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ fn passwords(work: &mut Translator) {
     if is_off {
         work.set("passwords", "enabled", false);
     }
-    // Even where nobody logs in with a password, the import wants to know them.
+    // The import requires a password scheme, even if nobody logs in with a password.
     let mut scheme = json!({"version": 1, "algorithm": "bcrypt", "unicode_normalization": true});
     if let Some(pepper) = work.config.pepper() {
         let file = work.secret("pepper", "password_config.pepper", pepper);
@@ -125,16 +126,16 @@ fn switches(work: &mut Translator) {
         ),
         ("email_change_allowed", is("enable_3pid_changes", true)),
         ("password_recovery_enabled", has_mail && has_passwords),
-        // Synapse lets people log in with an address that it knows.
+        // Synapse lets users log in with an email address that it knows.
         ("login_with_email_allowed", true),
     ] {
         work.set("account", option, value);
     }
 }
 
-/// Seconds that MAS takes for the end of inactive sessions.
+/// Seconds of inactivity after which MAS can end a session: the range that it accepts.
 const INACTIVE: std::ops::RangeInclusive<u64> = 600..=7_776_000;
-/// Seconds that MAS takes for the life of tokens.
+/// Lifetime of tokens in seconds: the range that MAS accepts.
 const TOKEN: std::ops::RangeInclusive<u64> = 60..=86_400;
 
 fn lifetimes(work: &mut Translator) {
@@ -186,7 +187,7 @@ fn limits(work: &mut Translator) {
     let limit = |path: &str| {
         let value = work.config.get(path)?;
         let per_second = value["per_second"].as_f64().filter(|rate| *rate > 0.0)?;
-        // Synapse allows fractions here.
+        // Synapse allows fractions here; MAS does not.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! How MAS sends mail.
+//! Translates how mail is sent.
 
 use super::Translator;
 

@@ -1,5 +1,5 @@
-//! From Synapse's configuration to MAS's: what MAS has an equivalent for, which secrets go where, and
-//! what has none, with a reason.
+//! Translates Synapse's configuration to MAS's: settings for which MAS has an equivalent, files for
+//! secrets, and what has no equivalent, with a reason.
 
 mod accounts;
 mod mail;
@@ -20,44 +20,44 @@ use crate::util::{atomic_write, yaml};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Translation {
-    /// MAS's settings. Where a secret belongs, a `_file` option names its file.
+    /// MAS's settings. For a secret, a `_file` option names its file.
     pub settings: Value,
-    /// Further configuration files, with secrets that MAS reads from no file of their own.
+    /// More configuration files, with secrets for which MAS has no `_file` option.
     pub extra_config_files: Vec<PathBuf>,
-    /// Which file needs which value.
+    /// The files with secrets, each with its content.
     pub secrets: Vec<Secret>,
-    /// What has no equivalent, or needs a hand.
+    /// Options that have no equivalent, or need manual work.
     pub left: Vec<Untranslated>,
 }
 
-/// A file that needs a value.
+/// A file with a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Secret {
-    /// The file.
+    /// Path of the file.
     pub file: PathBuf,
-    /// The option of Synapse that has the value.
+    /// The option of Synapse that has the secret.
     pub from: String,
-    /// What goes into the file. Never shown.
+    /// Content of the file. Never shown.
     #[serde(skip)]
     pub content: String,
 }
 
-/// An option of Synapse that does not come over by itself.
+/// An option of Synapse that is not translated automatically.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Untranslated {
-    /// The option.
+    /// Path of the option, such as `password_config.policy`.
     pub option: String,
-    /// Why, and what to do about it.
+    /// Why it is not translated, and what to do about it.
     pub reason: String,
 }
 
-/// What a part of the translation writes to.
+/// The state of a translation. Each part adds to it.
 struct Translator<'a> {
     config: &'a Config,
-    /// Where files with secrets are to be.
+    /// The directory for files with secrets.
     directory: &'a Path,
     settings: Map<String, Value>,
-    /// Settings with secrets that MAS reads from no file of their own.
+    /// Settings with secrets for which MAS has no `_file` option.
     secret_settings: Map<String, Value>,
     secret_options: Vec<String>,
     secrets: Vec<Secret>,
@@ -71,7 +71,7 @@ impl Translator<'_> {
         entry[option] = value.into();
     }
 
-    /// An option of Synapse that is on.
+    /// Whether an option of Synapse is `true`.
     fn on(&self, path: &str) -> bool {
         self.config.get(path) == Some(&Value::Bool(true))
     }
@@ -80,7 +80,7 @@ impl Translator<'_> {
         self.config.get(path)?.as_str().map(str::to_owned)
     }
 
-    /// Says that an option of Synapse does not come over.
+    /// Records that an option of Synapse is not translated.
     fn leave(&mut self, option: impl Into<String>, reason: impl Into<String>) {
         self.left.push(Untranslated {
             option: option.into(),
@@ -88,14 +88,14 @@ impl Translator<'_> {
         });
     }
 
-    /// Says so if the option is there.
+    /// Like [`Self::leave`], but only if the option is set.
     fn leave_if_set(&mut self, option: &str, reason: &str) {
         if self.config.get(option).is_some() {
             self.leave(option, reason);
         }
     }
 
-    /// Puts a secret into a file of its own, and gives the file's name.
+    /// Records a secret that gets a file of its own, and returns the path of this file.
     fn secret(&mut self, name: &str, from: &str, content: &str) -> String {
         let file = self.directory.join(name);
         self.secrets.push(Secret {
@@ -107,11 +107,11 @@ impl Translator<'_> {
     }
 }
 
-/// Translates Synapse's configuration. Files with secrets are to be in a directory.
+/// Translates Synapse's configuration. `directory` is for files with secrets. It is not written to.
 ///
 /// # Errors
 ///
-/// If the configuration lacks what everything depends on.
+/// If the configuration lacks the server name.
 pub fn translate(config: &Config, directory: &Path) -> Result<Translation, MigrateError> {
     let mut work = Translator {
         config,
@@ -144,12 +144,12 @@ pub fn translate(config: &Config, directory: &Path) -> Result<Translation, Migra
 }
 
 impl Translation {
-    /// The options of the NixOS module, as a value.
+    /// The options of the NixOS module, as JSON.
     #[must_use]
     pub fn module(&self) -> Value {
         let mut settings = self.settings.clone();
         let mut migration = json!({"enable": true});
-        // The module knows how passwords come over.
+        // The module sets the password schemes itself, so that Synapse's passwords keep working.
         let schemes = settings["passwords"]
             .as_object_mut()
             .and_then(|passwords| passwords.remove("schemes"));
@@ -160,7 +160,7 @@ impl Translation {
             migration["pepperFile"] = file.clone();
         }
         if let Some(cost) = schemes.as_ref().and_then(|schemes| schemes[0].get("cost")) {
-            // But not how much work they were.
+            // But it does not know their bcrypt cost.
             let mut schemes = schemes.clone().unwrap_or_default();
             schemes[0]["cost"] = cost.clone();
             settings["passwords"]["schemes"] = schemes;
@@ -180,12 +180,12 @@ impl Translation {
         module
     }
 
-    /// Writes the secrets, each into its file, for its owner alone. Those that are there already stay
-    /// as they are.
+    /// Writes each secret to its file, with mode 0600. A file that has the right content already stays
+    /// as it is.
     ///
     /// # Errors
     ///
-    /// If a file cannot be written, or has something else in it.
+    /// If a file cannot be written, or already has other content.
     pub fn write_secrets(&self) -> Result<(), MigrateError> {
         for secret in &self.secrets {
             let failed =
@@ -205,7 +205,8 @@ impl Translation {
     }
 }
 
-/// A duration as Synapse writes it, in seconds: a number of milliseconds, or one with a unit.
+/// Parses a duration as Synapse writes it: a number of milliseconds, or a number with a unit, such as
+/// `5m`. Returns seconds.
 fn seconds(value: &Value) -> Option<u64> {
     if let Some(milliseconds) = value.as_u64() {
         return Some(milliseconds / 1000);

@@ -1,4 +1,4 @@
-//! OpenID Connect providers.
+//! Translates OpenID Connect providers to MAS's upstream providers.
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -6,7 +6,7 @@ use ulid::Ulid;
 
 use super::Translator;
 
-/// Modules of Synapse that make users from claims with templates, as MAS does.
+/// Synapse's mapping providers that derive users from claims with templates, as MAS does.
 const JINJA: [&str; 2] = [
     "synapse.handlers.oidc.JinjaOidcMappingProvider",
     "synapse.handlers.oidc_handler.JinjaOidcMappingProvider",
@@ -31,7 +31,7 @@ pub fn translate(work: &mut Translator) {
     }
 }
 
-/// What is left of a provider's options, of which each is taken once.
+/// The options of a provider that have not been translated yet. Each is removed when it is read.
 struct Options {
     at: String,
     options: Map<String, Value>,
@@ -65,7 +65,7 @@ impl Options {
         format!("{}.{option}", self.at)
     }
 
-    /// Nothing is dropped silently.
+    /// Records all remaining options as untranslated, so that nothing is dropped silently.
     fn leave_rest(self, work: &mut Translator) {
         for name in self.options.keys() {
             work.leave(format!("{}.{name}", self.at), "MAS has nothing like it");
@@ -123,7 +123,8 @@ fn provider(work: &mut Translator, at: &str, config: &Value) -> Value {
     provider
 }
 
-/// The same provider of the same homeserver always has the same id.
+/// A ULID for a provider, derived from the homeserver's name and Synapse's id of the provider, so that
+/// it is always the same.
 fn derived(server_name: &str, id: &str) -> String {
     let digest = Sha256::digest(format!("{server_name} {id}"));
     let mut bytes = [0; 16];
@@ -131,7 +132,7 @@ fn derived(server_name: &str, id: &str) -> String {
     Ulid::from_bytes(bytes).to_string()
 }
 
-/// Scopes and discovery.
+/// Translates scopes, discovery, and the algorithm that signs ID tokens.
 fn endpoints(options: &mut Options, provider: &mut Value) {
     let scopes = options.take("scopes");
     let scopes = scopes.as_ref().and_then(Value::as_array);
@@ -163,7 +164,7 @@ fn endpoints(options: &mut Options, provider: &mut Value) {
     }
 }
 
-/// How MAS proves to the provider who it is.
+/// Translates how MAS authenticates to the provider.
 fn authentication(work: &mut Translator, options: &mut Options, provider: &mut Value, id: &str) {
     let secret = options.text("client_secret");
     let file = options.text("client_secret_path");
@@ -191,7 +192,7 @@ fn authentication(work: &mut Translator, options: &mut Options, provider: &mut V
     provider["token_endpoint_auth_method"] = method.into();
 }
 
-/// A key that signs what stands for a secret: that is how Apple wants it, and nobody else.
+/// Translates a key that signs client secrets. Only Apple wants client secrets like that.
 fn apple(work: &mut Translator, options: &Options, provider: &mut Value, id: &str, key: &Value) {
     let at = options.name("client_secret_jwt_key");
     let part = |section: &str, name: &str| key[section][name].as_str().map(str::to_owned);
@@ -218,7 +219,7 @@ fn apple(work: &mut Translator, options: &Options, provider: &mut Value, id: &st
     provider["sign_in_with_apple"] = apple;
 }
 
-/// What becomes of claims: users, their names and addresses, and who may log in at all.
+/// Translates what becomes of claims: users, their names and addresses, and who may log in at all.
 fn claims(work: &mut Translator, options: &mut Options, provider: &mut Value) {
     let requirements = options.take("attribute_requirements");
     let may_match = options.on("allow_existing_users", false);
@@ -252,7 +253,7 @@ fn claims(work: &mut Translator, options: &mut Options, provider: &mut Value) {
             imports["subject"] = json!({"template": subject});
         }
     } else {
-        // MAS refuses a login without a subject.
+        // MAS rejects a login without a subject.
         let template = format!(
             "{{% if {} %}}{subject}{{% endif %}}",
             conditions.join(" and ")
@@ -290,7 +291,7 @@ fn claims(work: &mut Translator, options: &mut Options, provider: &mut Value) {
     mapping.leave_rest(work);
 }
 
-/// A template of Synapse in MAS, which lacks a filter of Synapse's own.
+/// Converts a template of Synapse for MAS, which lacks Synapse's filter `localpart_from_email`.
 fn in_mas(template: &str) -> String {
     let filter = regex::Regex::new(r"([A-Za-z0-9_.\[\]'\x22]+)\s*\|\s*localpart_from_email");
     match filter {
@@ -301,7 +302,7 @@ fn in_mas(template: &str) -> String {
     }
 }
 
-/// What an attribute has to be, as a condition of a template.
+/// The condition that an attribute must meet, in the syntax of templates.
 fn condition(requirement: &Value) -> Option<String> {
     let attribute = requirement["attribute"].as_str()?;
     let attribute = format!("user[{}]", json!(attribute));
@@ -325,7 +326,7 @@ fn condition(requirement: &Value) -> Option<String> {
     Some(format!("({})", any.join(" or ")))
 }
 
-/// What happens at logins and logouts.
+/// Translates what happens at login and logout.
 fn behaviour(work: &mut Translator, options: &mut Options, provider: &mut Value) {
     if options.on("backchannel_logout_enabled", false) {
         provider["on_backchannel_logout"] = "logout_all".into();

@@ -1,75 +1,77 @@
-//! How many rows of any kind are compared without fetching them: each side's PostgreSQL digests its own,
-//! and equal digests mean equal rows.
+//! Compares any number of rows without fetching them: PostgreSQL computes a digest of the rows on each
+//! side, and equal digests mean equal rows.
 //!
-//! A row is hashed to a number of 64 bits, `x`. A digest is the number of rows, and the sum of `x` over all
-//! of them. The order of rows does not matter, and a row that is there twice counts twice.
+//! A row is hashed to a 64-bit number, `x`. A digest is the number of rows and the sum of `x` over all
+//! rows. The order of the rows does not matter, and a duplicate row counts twice.
 //!
 //! # How a row is hashed
 //!
-//! PostgreSQL's hash functions take a seed of 64 bits. The hash of the first column is the seed for the
-//! second one, and so on: `hash(c3, hash(c2, hash(c1, seed)))`. Truth values are bits of the first seed.
-//! Where a text or a UUID is NULL, a value of 128 bits stands for it that is drawn like the seeds; where a
-//! time is NULL, a time that MAS cannot have.
+//! PostgreSQL's hash functions take a 64-bit seed. The hash of each column is the seed of the next one:
+//! `hash(c3, hash(c2, hash(c1, seed)))`. Booleans are bits of the first seed. A random 128-bit value,
+//! drawn like the seeds, replaces a text or UUID that is NULL. A time that MAS cannot have replaces a
+//! time that is NULL.
 //!
-//! So what one column adds to `x` depends on all the columns before it. `hash_record_extended` would be
-//! shorter, but it is `h = 31 * h + hash(column)`, modulo 2^64 (PostgreSQL's `rowtypes.c`). The sum of it
-//! over all rows is a sum for each column by itself: two users can exchange their password hashes, and no
-//! sum changes.
+//! So what a column adds to `x` depends on all columns before it. `hash_record_extended` would be
+//! shorter, but it computes `h = 31 * h + hash(column)`, modulo 2^64 (PostgreSQL's `rowtypes.c`). Its
+//! sum over all rows is a sum for each column by itself: two users can exchange their password hashes,
+//! and no sum changes.
 //!
 //! Each seed is combined with the column's number. Without that, the first second of 1970 would be
-//! transparent: `hashfloat8extended` gives the seed back for 0, so 0 and another time could change places.
+//! transparent: `hashfloat8extended` returns the seed unchanged for 0, so 0 and another time could
+//! change places.
 //!
-//! All the bits of a value are hashed. Texts and UUIDs are hashed whole. Times are hashed as seconds in
-//! floating point, because PostgreSQL folds times of 64 bits to 32 first. Both sides compute the seconds from
-//! the same number of microseconds, so equal times give equal numbers. The import takes times from 1677 to
-//! 2262. Of these, different times give different numbers, except that before 1697-10-17 and after 2242-03-16
-//! some that are 1 microsecond apart do not.
+//! All bits of a value are hashed. Texts and UUIDs are hashed whole. Times are hashed as seconds in
+//! floating point, because PostgreSQL folds 64-bit times to 32 bits first. Both sides compute the
+//! seconds from the same number of microseconds, so equal times give equal numbers. The import accepts
+//! times from 1677 to 2262. Within this range, different times give different numbers, with one
+//! exception: before 1697-10-17 and after 2242-03-16, some times that are 1 microsecond apart give the
+//! same number.
 //!
-//! # What collides
+//! # Collisions
 //!
-//! Say some rows were changed, by whatever goes wrong without regard to the hash. Both sides are still called
-//! equal only if
+//! Suppose that a fault changed some rows, without regard to the hash. Both sides still count as equal
+//! only if
 //!
-//! - every changed row has the same `x` as one that it replaces, which happens with a probability of 2^-64
-//!   for each column of each of them;
-//! - or the numbers `x`, which are as good as drawn by chance, have the same sum: 2^-64.
+//! - every changed row has the same `x` as a row that it replaces, which has a probability of 2^-64 for
+//!   each column of each of these rows;
+//! - or the numbers `x`, which behave like random numbers, have the same sum: 2^-64.
 //!
 //! Where rows belong together, their hashes are combined by exclusive or, and the result is hashed once
-//! more. That hash takes it as a floating-point number, which has 53 bits. So two different pairs have the
-//! same hash with a probability below 2^-53, and nothing is left that an exchange would preserve.
+//! more. That hash takes it as a floating-point number, which has 53 bits. So two different pairs have
+//! the same hash with a probability below 2^-53, and nothing remains that an exchange would preserve.
 //!
-//! The seeds are drawn anew for each comparison. So what collides in one comparison does not in the next
-//! one.
+//! The seeds are drawn anew for each comparison. So what collides in one comparison does not collide in
+//! the next one.
 //!
-//! The functions are not cryptographic. Somebody who chooses a text in Synapse's database and another one in
-//! MAS's, of 24 bytes or more, can make both hash the same in one of about 1500 comparisons, whatever the
-//! seeds. The digest finds what went wrong by accident; who may write to MAS's database does not need it to
-//! err.
+//! The functions are not cryptographic. An attacker who chooses a text in Synapse's database and another
+//! one in MAS's, of 24 bytes or more, can make both have the same hash in one of about 1500 comparisons,
+//! whatever the seeds. The digest finds accidental faults. An attacker who can write to MAS's database
+//! does not need it to err.
 
-/// A value in SQL, by how it is hashed.
+/// An SQL expression, by how its value is hashed.
 #[derive(Clone, Debug)]
 pub enum Hashable {
-    /// A text.
+    /// A `text`, hashed with `hashtextextended`.
     Text(String),
-    /// A truth value.
+    /// A `boolean`: two bits of the first seed.
     Flag(String),
-    /// A UUID.
+    /// A `uuid`, hashed with `uuid_hash_extended`.
     Uuid(String),
-    /// A time, as seconds since 1970 in floating point.
+    /// Seconds since 1970 as `float8`, hashed with `hashfloat8extended`.
     Time(String),
 }
 
-/// Writes hashes and digests in SQL, with seeds of its own.
+/// Writes SQL expressions for hashes. Each hasher has its own random seeds.
 #[derive(Clone, Copy, Debug)]
 pub struct Hasher {
     seed: i64,
     seed_of_pairs: i64,
-    /// Stands for a text or UUID that is NULL. Nobody knows it before.
+    /// Replaces a text or UUID that is NULL. It is random, so nobody knows it beforehand.
     null: u128,
 }
 
 impl Default for Hasher {
-    /// With new seeds.
+    /// Draws new seeds.
     fn default() -> Self {
         Hasher {
             seed: rand::random(),
@@ -80,19 +82,20 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    /// The hash of a row with these columns.
+    /// SQL for the hash of a row with these columns, a `bigint`.
     #[must_use]
     pub fn row(&self, columns: &[Hashable]) -> String {
         let first = self.first_seed(columns);
         let numbered = columns.iter().zip(1_u64..);
         numbered.fold(first, |seed, (column, number)| {
-            // 2^64 divided by the golden ratio: such numbers differ in about half of their bits.
+            // 2^64 divided by the golden ratio: its multiples differ in about half of their bits.
             let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).cast_signed();
             self.column(column, &format!("{seed} # '{number}'"))
         })
     }
 
-    /// The seed of the first column. Each truth value has two bits of it.
+    /// SQL for the seed of the first column. Each boolean has two of its bits, one for true and one for
+    /// NULL.
     fn first_seed(&self, columns: &[Hashable]) -> String {
         let flags = columns.iter().filter_map(|column| match column {
             Hashable::Flag(sql) => Some(sql),
@@ -105,26 +108,26 @@ impl Hasher {
         format!("('{}'::bigint{})", self.seed, bits.collect::<String>())
     }
 
-    /// The hash of a column with this seed.
+    /// SQL for the hash of a column. `seed` is an SQL expression too.
     fn column(&self, column: &Hashable, seed: &str) -> String {
         let null = format!("{:032x}", self.null);
         match column {
             Hashable::Text(sql) => format!("hashtextextended(coalesce({sql}, '{null}'), {seed})"),
             Hashable::Uuid(sql) => format!("uuid_hash_extended(coalesce({sql}, '{null}'), {seed})"),
-            // No time of MAS's is so long ago.
+            // MAS has no time this early.
             Hashable::Time(sql) => format!("hashfloat8extended(coalesce({sql}, -1e300), {seed})"),
             Hashable::Flag(_) => seed.to_owned(),
         }
     }
 
-    /// The hash of a text; 0 for NULL.
+    /// SQL for the hash of a text; 0 for NULL.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        // Another seed than that of rows, or a row and a text could cancel each other out.
+        // The seed differs from that of rows. Otherwise a row and a text could cancel each other out.
         format!("coalesce(hashtextextended({text}, '{}'), 0)", !self.seed)
     }
 
-    /// The sum of hashes that were combined, each hashed once more.
+    /// SQL for the sum over all pairs. Each `x`, the combined hash of a pair, is hashed once more.
     #[must_use]
     pub fn sum_of_pairs(&self, x: &str) -> String {
         format!(
@@ -134,14 +137,14 @@ impl Hasher {
     }
 }
 
-/// The digest of hashes `x`, as columns `count` and `sum`.
+/// SQL for the digest of rows with a hash `x`: columns `count` and `sum`.
 pub const DIGEST: &str = "count(*) AS count, sum(x)::text AS sum";
 
-/// A digest of rows.
+/// A digest, as PostgreSQL returned it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digest {
-    /// How many rows there are.
+    /// Number of rows.
     pub count: i64,
-    /// The sum of their hashes; nothing if there are none.
+    /// Sum of their hashes, a `numeric` as text; `None` if there are no rows.
     pub sum: Option<String>,
 }

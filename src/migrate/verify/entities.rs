@@ -1,9 +1,9 @@
-//! What MAS has to contain after the import, computed from Synapse's tables, and what it does
-//! contain: the same rows in the same form, one query for each side.
+//! The entities to compare. Each has one query for each side, and both return rows of the same form:
+//! what MAS must contain after the import, computed from Synapse's tables, and what MAS contains.
 //!
 //! The rules are those of `mas-cli syn2mas migrate` (MAS's `crates/syn2mas/src/migration.rs` and
-//! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). Left out is what the import takes from its clock or from
-//! chance: ids, and the creation times of sessions and tokens that Synapse does not know.
+//! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). What the import takes from its clock or draws at random
+//! is not compared: ids, and the creation times of sessions and tokens that Synapse does not know.
 
 use crate::migrate::{
     inputs::Provider,
@@ -11,28 +11,28 @@ use crate::migrate::{
     verify::digest::{DIGEST, Hashable, Hasher},
 };
 
-/// The names of sessions and of the entities that are digested with them.
+/// The names of the entities that are digested together.
 pub const OF_SESSIONS: [&str; 3] = ["sessions", "access tokens", "refresh tokens"];
 
-/// A kind of row that is compared.
+/// A kind of row that is compared, such as users or access tokens.
 #[derive(Clone, Debug)]
 pub struct Entity {
-    /// Its name in reports.
+    /// Name in reports, such as `access tokens`.
     pub name: &'static str,
-    /// Its columns; the first ones are the key.
+    /// The columns to compare. The first ones are the key.
     pub columns: Vec<Column>,
-    /// How many columns make the key.
+    /// Number of key columns.
     pub key: usize,
-    /// What stands behind FROM on Synapse's side.
+    /// What follows FROM in the query on Synapse's database.
     expected: String,
-    /// What stands behind FROM on MAS's side.
+    /// What follows FROM in the query on MAS's database.
     actual: String,
 }
 
-/// A column of compared rows.
+/// A column of an entity.
 #[derive(Clone, Debug)]
 pub struct Column {
-    /// Its name, as in MAS's table.
+    /// Name, as in MAS's table.
     pub name: &'static str,
     /// How its values are compared and shown.
     pub content: Content,
@@ -40,56 +40,57 @@ pub struct Column {
     actual: Value,
 }
 
-/// What a column holds.
+/// How the values of a column are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A value that is there exactly as expected.
+    /// Both values must be equal.
     Exact,
-    /// The same, and nobody may see it.
+    /// Both values must be equal. Reports show only a short hash.
     Secret,
-    /// A time that Synapse knows, or else one that the import's clock gave.
+    /// A time. If Synapse knows it, MAS must have the same; otherwise it comes from the import's clock.
     KnownTime,
-    /// One of the times that Synapse knows, or else one that the import's clock gave.
+    /// A time. If Synapse knows possible times, separated by `|`, MAS must have one of them; otherwise
+    /// it comes from the import's clock.
     OneOfTimes,
-    /// An address, expected as Synapse has written it down, in whatever spelling, with nothing in its
-    /// place if it is none.
+    /// An IP address. Synapse may have it in any spelling. If Synapse's text is not an address, MAS must
+    /// have NULL.
     Address,
 }
 
 /// A side of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// What follows from Synapse's database.
+    /// What MAS must contain, computed from Synapse's database.
     Expected,
     /// What MAS's database contains.
     Actual,
 }
 
-/// An expression of SQL, by what it gives.
+/// An SQL expression, by the type and unit of its value.
 #[derive(Clone, Debug)]
 enum Value {
-    /// A text.
+    /// `text`.
     Text(String),
-    /// A truth value.
+    /// `boolean`.
     Flag(String),
-    /// A UUID.
+    /// `uuid`.
     Uuid(String),
-    /// Seconds since 1970, as Synapse counts when users are created.
+    /// Seconds since 1970, Synapse's unit for the creation of users.
     Seconds(String),
-    /// Milliseconds since 1970, as Synapse counts everything else.
+    /// Milliseconds since 1970, Synapse's unit for all other times.
     Milliseconds(String),
-    /// A time of PostgreSQL.
+    /// `timestamptz`.
     Time(String),
 }
 
 impl Value {
-    /// In a form that is hashed with all its bits, and the same on both sides.
+    /// The form to hash. It has all bits of the value, and it is the same on both sides.
     fn hashed(&self) -> Hashable {
-        // From the same number of microseconds as `date_part`, by the same division.
+        // `date_part` divides the same number of microseconds in the same way.
         let seconds = |sql: &str, microseconds: i64| {
             let nanoseconds = microseconds * 1000;
             let seconds = format!("(({sql}) * {microseconds})::float8 / 1000000::float8");
-            // MAS has no time like that.
+            // MAS cannot have this value.
             Hashable::Time(in_range(sql, nanoseconds, &seconds, "'NaN'::float8"))
         };
         match self {
@@ -102,7 +103,7 @@ impl Value {
         }
     }
 
-    /// As a text, for people and for a comparison of single rows.
+    /// As text, for reports and for the comparison of single rows.
     fn shown(&self) -> String {
         let since_1970 = |sql: &str, unit: &str, nanoseconds: i64| {
             let time = format!("('epoch'::timestamptz + ({sql}) * interval '1 {unit}')::text");
@@ -119,8 +120,8 @@ impl Value {
     }
 }
 
-/// Gives `then` if a time fits into 64 bits of nanoseconds, in which the import counts, and `otherwise` if
-/// it does not. The time is a number of units, each of so many nanoseconds.
+/// SQL that gives `then` if a time is in the range of the import, which counts nanoseconds in 64 bits,
+/// and `otherwise` if it is not. `sql` is the time, in a unit of this many `nanoseconds`.
 fn in_range(sql: &str, nanoseconds: i64, then: &str, otherwise: &str) -> String {
     let most = i64::MAX / nanoseconds;
     format!(
@@ -139,7 +140,7 @@ impl Column {
         }
     }
 
-    /// The same expression of SQL gives the same value on both sides.
+    /// A column whose values must be equal, and have the same type on both sides.
     fn exact(name: &'static str, value: fn(String) -> Value, expected: &str, actual: &str) -> Self {
         let [expected, actual] = [expected, actual].map(|sql| value(sql.to_owned()));
         Column::new(name, Content::Exact, expected, actual)
@@ -165,7 +166,8 @@ impl Column {
         Column::new(name, Content::Exact, expected, actual)
     }
 
-    /// When a token was made: Synapse counts milliseconds, and the import's clock more than that.
+    /// The creation time of a token. Synapse counts whole milliseconds, and the import's clock is finer.
+    /// So a time with a fraction of a millisecond comes from the clock, and counts as NULL here.
     fn made(expected: &str, actual: &str) -> Self {
         let known = format!(
             "CASE WHEN {actual} = {actual}::timestamptz(3) THEN {actual}
@@ -179,7 +181,7 @@ impl Column {
         )
     }
 
-    /// In a form that is hashed with all its bits, and the same on both sides.
+    /// The form to hash. It has all bits of the value, and it is the same on both sides.
     #[must_use]
     pub fn hashed(&self, side: Side) -> Hashable {
         self.value(side).hashed()
@@ -194,13 +196,13 @@ impl Column {
 }
 
 impl Entity {
-    /// Whether it is one of sessions and their tokens, which are digested together.
+    /// Whether this is one of [`OF_SESSIONS`], which are digested together.
     #[must_use]
     pub fn is_of_sessions(&self) -> bool {
         OF_SESSIONS.contains(&self.name)
     }
 
-    /// Whether it is digested with the entity of this name, or is it.
+    /// Whether the entity of this name is this one, or is digested together with it.
     #[must_use]
     pub fn belongs_with(&self, name: &str) -> bool {
         self.name == name || self.is_of_sessions() && OF_SESSIONS.contains(&name)
@@ -218,7 +220,7 @@ impl Entity {
         columns.map(|column| column.hashed(side)).collect()
     }
 
-    /// The query of how many rows there are.
+    /// Query for the number of rows. On MAS's side, `until` (RFC 3339) excludes later rows.
     #[must_use]
     pub fn count(&self, side: Side, until: Option<&str>) -> String {
         format!(
@@ -228,7 +230,7 @@ impl Entity {
         )
     }
 
-    /// The query of the digest of all rows.
+    /// Query for one digest of all rows.
     #[must_use]
     pub fn digest(&self, side: Side, hasher: &Hasher) -> String {
         format!(
@@ -238,7 +240,7 @@ impl Entity {
         )
     }
 
-    /// The query of the digests of all rows by bucket, in the order of the buckets.
+    /// Query for one digest of each bucket, ordered by bucket.
     #[must_use]
     pub fn digests(
         &self,
@@ -257,8 +259,8 @@ impl Entity {
         )
     }
 
-    /// The query of the rows in the buckets of an array, `$1`, in the order of the buckets: first the
-    /// bucket, then all columns as texts.
+    /// Query for the rows of the buckets in the array `$1`, ordered by bucket. It returns the bucket,
+    /// then all columns as text.
     #[must_use]
     pub fn fetch(&self, side: Side, buckets: i64, until: Option<&str>) -> String {
         let columns = self.columns.iter();
@@ -273,7 +275,7 @@ impl Entity {
         )
     }
 
-    /// The bucket of a row, by its key.
+    /// SQL for the bucket of a row, computed from its key.
     fn bucket(&self, side: Side, buckets: i64) -> String {
         let key = self.columns.iter().take(self.key);
         let key: Vec<String> = key
@@ -286,9 +288,9 @@ impl Entity {
     }
 }
 
-/// What stands before a query on MAS's side, so that it sees only what was there at a time (RFC 3339), if
-/// one is given. What has come since was made between then and now; times in the future come from
-/// Synapse.
+/// WITH clause for a query on MAS's side, so that it sees only the rows that existed at `until` (RFC
+/// 3339), if this is given. Later rows were created between then and now. A creation time in the future
+/// comes from Synapse, so these rows are kept.
 fn as_of(side: Side, until: Option<&str>) -> String {
     let Some(time) = until.filter(|_| side == Side::Actual) else {
         return String::new();
@@ -303,24 +305,24 @@ fn as_of(side: Side, until: Option<&str>) -> String {
     format!("WITH {}", tables.join(", "))
 }
 
-/// The localpart in a column with a user id.
+/// SQL for the localpart of the user id in a column.
 fn localpart(column: &str) -> String {
     format!("split_part(substr({column}, 2), ':', 1)")
 }
 
-/// Whether the user in a column is none of some. Of those there may be few: so a join with all users,
-/// which costs more than all the rest, is not needed.
+/// SQL condition: the user in a column is none of those that meet the condition `users` on `x`. They may
+/// be few, and this form avoids a join with all users, which costs more than all the rest.
 pub fn none_of(column: &str, users: &str) -> String {
     format!("NOT EXISTS (SELECT FROM users x WHERE x.name = {column} AND ({users}))")
 }
 
-/// Whether the user in a column is a person, and so imported.
+/// SQL condition: the user in a column is a person, and so imported.
 pub fn person(column: &str) -> String {
     none_of(column, "x.appservice_id IS NOT NULL")
 }
 
-/// The users of whose sessions there is something to say, joined as `x` to a column with a user id:
-/// whether they are administrators, and whether their sessions end.
+/// Joins, as `x`, the administrators and the users whose sessions end to a column with a user id.
+/// `x.admin` and `x.inactive` say which they are.
 pub fn special(column: &str) -> String {
     format!(
         "LEFT JOIN (SELECT name, admin <> 0 AS admin, {INACTIVE} AS inactive FROM users
@@ -328,13 +330,13 @@ pub fn special(column: &str) -> String {
     )
 }
 
-/// Whether a user's sessions end.
+/// SQL condition: a user's sessions end.
 pub const INACTIVE: &str = "(appservice_id IS NOT NULL OR deactivated <> 0 OR is_guest <> 0)";
 
-/// Whether the sessions of the user `x` go on.
+/// SQL condition: the sessions of the user `x` continue.
 pub const ACTIVE: &str = "x.inactive IS NOT TRUE";
 
-/// All entities, those that others depend on first.
+/// All entities. Those that others depend on come first.
 #[must_use]
 pub fn entities(providers: &[Provider]) -> Vec<Entity> {
     vec![
@@ -349,7 +351,7 @@ pub fn entities(providers: &[Provider]) -> Vec<Entity> {
     ]
 }
 
-/// When a user was created, on Synapse's side.
+/// The creation time of a user on Synapse's side.
 fn creation(column: &str) -> Value {
     Value::Seconds(column.to_owned())
 }
@@ -404,7 +406,7 @@ fn passwords() -> Entity {
     }
 }
 
-/// The addresses of people, as `t`, whose medium meets a condition.
+/// The third-party ids of people, as `t`, whose medium meets a condition.
 fn addresses(medium: &str) -> String {
     let person = person("t.user_id");
     format!("(SELECT * FROM user_threepids t WHERE t.medium {medium} AND {person}) t")
@@ -440,7 +442,7 @@ fn third_party_ids() -> Entity {
 }
 
 fn upstream_links(providers: &[Provider]) -> Entity {
-    // Of several that claim the same provider of Synapse, the import takes the last one.
+    // If several claim the same provider of Synapse, the import uses the last one.
     let mut last: Vec<&Provider> = Vec::new();
     for provider in providers {
         last.retain(|other| other.synapse_id != provider.synapse_id);
@@ -453,9 +455,9 @@ fn upstream_links(providers: &[Provider]) -> Entity {
             format!("('{synapse_id}', '{}')", uuid(provider.mas_id))
         })
         .collect();
-    // A table without rows has to have columns all the same.
+    // A VALUES list needs at least one row.
     pairs.push("(NULL, NULL)".to_owned());
-    // The import reads the time from the user's id, which begins in 1970.
+    // The import takes the time from the user's id, and times in ids begin in 1970.
     let created = creation("greatest(u.creation_ts, 0)");
     Entity {
         name: "upstream links",
@@ -481,13 +483,13 @@ fn upstream_links(providers: &[Provider]) -> Entity {
     }
 }
 
-/// Whether Synapse's device is one of a client, and not only a place for keys.
+/// SQL condition: Synapse's device `d` belongs to a client, and does not only hold keys.
 pub const OF_CLIENT: &str = "NOT d.hidden AND d.device_id <> 'guest_device'";
 
-/// Whether Synapse's access token is one of its user's own, without a refresh token.
+/// SQL condition: Synapse's access token `t` belongs to its user alone, and has no refresh token.
 const PLAIN: &str = "t.puppets_user_id IS NULL AND t.refresh_token_id IS NULL";
 
-/// Synapse's access tokens without a device. Each becomes a session of its own.
+/// What follows FROM for Synapse's access tokens without a device. Each becomes a session of its own.
 pub fn without_device() -> String {
     format!(
         "access_tokens t {} WHERE t.device_id IS NULL AND {PLAIN} AND {ACTIVE}",
@@ -495,13 +497,15 @@ pub fn without_device() -> String {
     )
 }
 
-/// Refresh tokens with their access tokens, without those whose successor has been used.
+/// What follows FROM for refresh tokens with their access tokens, except those whose successor has been
+/// used.
 const PAIRS: &str = "refresh_tokens r JOIN access_tokens a ON a.refresh_token_id = r.id
        AND a.user_id = r.user_id AND a.device_id = r.device_id
      LEFT JOIN access_tokens n ON n.refresh_token_id = r.next_token_id
      WHERE n.used IS NOT TRUE";
 
-/// The access tokens of devices, plain ones and those with a refresh token, wherever the device is.
+/// Query for the access tokens of devices, with and without a refresh token. It does not check that the
+/// device exists.
 pub fn of_devices() -> String {
     format!(
         "SELECT t.user_id, t.device_id, t.token, t.last_validated, t.valid_until_ms,
@@ -513,16 +517,16 @@ pub fn of_devices() -> String {
     )
 }
 
-/// What becomes a session, as `s`, with the times at which it may have been made as `made`: those of
-/// its plain tokens, or of the others if it has none. The import takes the first that it comes upon, and
-/// its clock's if that token has none.
+/// Everything that becomes a session, as `s`. Its column `made` has the possible creation times: those
+/// of the plain tokens, or of the others if there are no plain ones. The import uses the token that it
+/// reads first, and its clock if that token has no time.
 fn sessions() -> Entity {
     let time = |column: &str| milliseconds(column).shown();
     let made = |filter: &str| {
         format!(
             "CASE WHEN bool_and(last_validated IS NOT NULL) FILTER (WHERE {filter})
              THEN string_agg(DISTINCT {}, '|') FILTER (WHERE {filter}) END",
-            // Ids of sessions begin in 1970, and the import reads the time from there.
+            // The import takes the time from the session's id, and times in ids begin in 1970.
             time("greatest(last_validated, 0)")
         )
     };
@@ -548,7 +552,7 @@ fn sessions() -> Entity {
         columns: vec![
             Column::text("username", &localpart("s.user_id"), "u.username"),
             Column::text("device_id", "s.device_id", "s.device_id"),
-            // Nothing else tells a user's sessions without a device apart.
+            // Only the token distinguishes a user's sessions without a device.
             Column::secret("access_token", "s.token", "o.tokens"),
             Column::text("human_name", "s.display_name", "s.human_name"),
             Column::flag("is_synapse_admin", "s.admin", "s.is_synapse_admin"),
@@ -567,9 +571,9 @@ fn sessions() -> Entity {
                 content: Content::Address,
                 ..Column::text(
                     "last_active_ip",
-                    // For MAS, an address with a netmask is none.
+                    // MAS does not accept an address with a netmask.
                     "CASE WHEN s.ip <> '-' AND s.ip NOT LIKE '%/%' THEN s.ip END",
-                    // With the netmask, if it has one.
+                    // Includes the netmask, if there is one.
                     "abbrev(s.last_active_ip)",
                 )
             },
@@ -587,12 +591,12 @@ fn sessions() -> Entity {
     }
 }
 
-/// The time of something that Synapse has not.
+/// NULL, for a time that Synapse does not record.
 fn never() -> Value {
     milliseconds("NULL::bigint")
 }
 
-/// The access tokens of MAS's sessions without a device, joined as `o` to the sessions `s`.
+/// Joins the access tokens of MAS's sessions without a device, as `o`, to the sessions `s`.
 const OWN_TOKENS: &str = "LEFT JOIN (
        SELECT compat_session_id, string_agg(access_token, '|' ORDER BY access_token) AS tokens
        FROM compat_access_tokens JOIN compat_sessions USING (compat_session_id)

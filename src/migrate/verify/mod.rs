@@ -1,9 +1,10 @@
-//! The proof: whether MAS's database contains what follows from Synapse's, row by row.
+//! Verifies, row by row, that MAS's database contains what follows from Synapse's.
 //!
-//! Both sides are [digested](digest) by PostgreSQL itself, over two connections each. Only where the
-//! digests differ are they made again, in buckets by key, and only buckets that differ are fetched: a few
-//! of them first, for a caller that only has to see what is wrong, and then all others with one query, bucket by
-//! bucket. So memory does not grow with the databases, and time not faster than they do.
+//! PostgreSQL computes [digests](mod@digest) of both sides, over two connections each. If the digests of
+//! an entity differ, new ones are computed for buckets of rows, by key, and only the buckets that differ
+//! are fetched. A caller that only needs to see what is wrong gets a few buckets first. One query
+//! returns all the others, bucket by bucket. So memory does not grow with the databases, and time grows
+//! no faster than they do.
 
 mod digest;
 mod entities;
@@ -34,40 +35,40 @@ use crate::migrate::{
     system::signals::Signals,
 };
 
-/// How many rows a bucket has about.
+/// Approximate number of rows in a bucket.
 const BUCKET_ROWS: i64 = 500;
 
-/// How many buckets are fetched first.
+/// Number of buckets to fetch first, unless every row is wanted.
 const FIRST_BUCKETS: usize = 16;
 
-/// What was found of one entity.
+/// The result for one entity.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// Name of the entity.
     pub entity: &'static str,
-    /// Rows that follow from Synapse's database.
+    /// Rows that MAS must have, computed from Synapse's database.
     pub expected: i64,
     /// Rows in MAS's database.
     pub actual: i64,
-    /// Rows that are not in MAS's database.
+    /// Rows that MAS's database lacks.
     pub missing: u64,
-    /// Rows that should not be in MAS's database.
+    /// Rows that MAS's database should not have.
     pub extra: u64,
-    /// Rows with another value in some column.
+    /// Rows with a different value in some column.
     pub changed: u64,
-    /// Rows with another value in some column because they have been used since the cutover.
+    /// Rows with a different value in some column because they have been used since the cutover.
     pub used: u64,
-    /// Whether the search ended early, so there may be more of them.
+    /// Whether the search ended early, so that more rows may differ.
     pub more: bool,
-    /// The first of them.
+    /// The first rows that differ, at most 100.
     pub rows: Vec<Difference>,
-    /// Whether values that are written differently, and mean the same, explain different digests.
+    /// Whether values that are spelled differently, but mean the same, explain why the digests differ.
     #[serde(skip)]
     pub explained: bool,
 }
 
 impl Report {
-    /// Whether both sides are the same, but for what users have done since.
+    /// Whether both sides are equal, except for what users have done since the cutover.
     #[must_use]
     pub fn is_identical(&self) -> bool {
         self.missing + self.extra + self.changed == 0 && !self.more
@@ -77,20 +78,20 @@ impl Report {
 /// What is compared, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
-    /// The homeserver's name, which stands in the ids of its users.
+    /// The homeserver's name, the part after the colon in the ids of its users.
     pub server_name: String,
-    /// The providers of MAS's configuration that take the place of one of Synapse's.
+    /// The upstream providers in MAS's configuration that replace one of Synapse's.
     pub providers: Vec<Provider>,
-    /// The time of the cutover (RFC 3339): what has come into MAS's database since is left out, and
-    /// sessions may have been used, ended and refreshed since, and users locked and deactivated.
+    /// Time of the cutover (RFC 3339). Rows that came into MAS's database later are ignored. Since then,
+    /// sessions may have been used, ended and refreshed, and users locked and deactivated.
     pub cut_over: Option<String>,
-    /// Whether to look for every row that differs, or only for enough of them to show.
+    /// Whether to find every row that differs, or only enough of them to show.
     pub every_row: bool,
 }
 
 impl Comparison {
-    /// The comparison of these databases before the cutover, which ends when it is certain that something
-    /// is wrong.
+    /// A comparison of these databases before the cutover. It ends as soon as something is certainly
+    /// wrong.
     ///
     /// # Errors
     ///
@@ -103,11 +104,12 @@ impl Comparison {
         })
     }
 
-    /// Compares the databases, entity by entity. `tell` hears of each as it is done.
+    /// Compares the databases, entity by entity. `tell` gets the report of each when it is complete.
     ///
     /// # Errors
     ///
-    /// If a database cannot be reached or read: then nothing is known.
+    /// If a database cannot be reached or read: then there is no result. Also if the digests of an
+    /// entity differ but none of its rows does, which is a bug.
     pub async fn run(
         &self,
         synapse: &Database,
@@ -121,7 +123,7 @@ impl Comparison {
             Reader::open(mas, Side::Actual),
         )?;
         let hasher = Hasher::default();
-        // Later almost every session differs, if only by when it was used last.
+        // After the cutover almost every session differs, at least in the time of its last use.
         let digests = match since {
             None => Some(
                 self.digests(&mut expected, &mut actual, &entities, &hasher)
@@ -149,7 +151,7 @@ impl Comparison {
             tell(&report);
             reports.push(report);
         }
-        // What differs has to be found, or the search is wrong.
+        // If the digests differ, the search must find a row that differs. Otherwise the search is wrong.
         let missed = |entity: &&Entity| {
             let of_it = reports
                 .iter()
@@ -185,7 +187,7 @@ impl Comparison {
         Ok(Digests { left, right })
     }
 
-    /// Looks for the rows of an entity that differ.
+    /// Finds the rows of an entity that differ.
     async fn search(
         &self,
         entity: &Entity,
@@ -236,17 +238,17 @@ impl Comparison {
     }
 }
 
-/// The digests of all entities on both sides, by their names.
+/// The digests of all entities on both sides, by entity name.
 struct Digests {
     left: BTreeMap<String, Digest>,
     right: BTreeMap<String, Digest>,
 }
 
 impl Digests {
-    /// How many rows both sides have of an entity, and whether they are the same.
+    /// The numbers of rows on both sides of an entity, and whether the rows are equal.
     fn of(&self, entity: &Entity) -> Option<(i64, i64, bool)> {
         let (left, right) = (self.left.get(entity.name)?, self.right.get(entity.name)?);
-        // Sessions and their tokens prove each other only together.
+        // The digests of sessions and of their tokens prove equality only together.
         let same = if entity.is_of_sessions() {
             let unmade = self.right.get(sessions::MADE_AT_OTHER_TIMES)?;
             let same = |name: &&str| self.left.get(*name) == self.right.get(*name);
@@ -266,14 +268,14 @@ fn differing(left: &BTreeMap<i32, Digest>, right: &BTreeMap<i32, Digest>) -> Vec
     buckets
 }
 
-/// A time (RFC 3339).
+/// Parses a time (RFC 3339).
 fn time(text: &str) -> Result<SystemTime, MigrateError> {
     humantime::parse_rfc3339(text).map_err(|_| {
         MigrateError::Missing(format!("{text} is no time such as 2026-01-31T12:00:00Z"))
     })
 }
 
-/// A comparison that may come long after the cutover.
+/// A comparison that may take place long after the cutover.
 #[derive(Clone, Debug, Default)]
 pub struct PostCutoverVerification {
     backup: Option<PathBuf>,
@@ -281,7 +283,7 @@ pub struct PostCutoverVerification {
 }
 
 impl PostCutoverVerification {
-    /// As given, and otherwise as the journal knows.
+    /// Uses the backup and the time of the cutover as given, or else those in the journal.
     ///
     /// # Errors
     ///
@@ -305,12 +307,12 @@ impl PostCutoverVerification {
         })
     }
 
-    /// Compares MAS's database with Synapse's, or with the backup, which is put into a scratch
-    /// database for that.
+    /// Compares MAS's database with Synapse's, or with the backup, which is restored to a scratch
+    /// database first.
     ///
     /// # Errors
     ///
-    /// If a database cannot be reached, read or made.
+    /// If a database cannot be reached, read or created.
     pub async fn verify(
         &self,
         inputs: &Inputs,
@@ -341,7 +343,7 @@ impl PostCutoverVerification {
     }
 }
 
-/// One side of the comparison: a database in one state, which two connections see.
+/// One side of the comparison: two connections that share a snapshot of its database.
 struct Reader<'a> {
     database: &'a Database,
     side: Side,
@@ -361,8 +363,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// One digest of each entity, by its name: those of sessions and their tokens over one connection,
-    /// the others, one after the other, over the other one.
+    /// One digest of each entity, by entity name. One connection computes those of sessions and their
+    /// tokens, and the other one computes the rest, one after the other.
     async fn all_digests(
         &mut self,
         entities: &[Entity],
@@ -419,7 +421,7 @@ impl<'a> Reader<'a> {
             .collect())
     }
 
-    /// The rows that a query gives of some buckets, which are given in order.
+    /// The rows of these buckets, which must be sorted, as the query returns them in this order.
     fn fetch<'s>(&'s mut self, entity: &Entity, sql: &'s str, buckets: &'s [i32]) -> Rows<'s> {
         let columns = entity.columns.len();
         let (database, doing) = (self.database, format!("cannot read its {}", entity.name));
@@ -434,11 +436,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Rows with their buckets, in the order of the buckets.
+/// Rows with their buckets, sorted by bucket.
 struct Rows<'a>(Peekable<BoxStream<'a, Result<(i32, Row), MigrateError>>>);
 
 impl Rows<'_> {
-    /// The rows of a bucket, if it is the next one.
+    /// The rows of a bucket, if it comes next; otherwise none.
     async fn bucket(&mut self, bucket: i32) -> Result<Vec<Row>, MigrateError> {
         let mut rows = Vec::new();
         let of_it =
@@ -450,7 +452,7 @@ impl Rows<'_> {
     }
 }
 
-/// The digest in a row of a query.
+/// Reads the digest from a row with columns `count` and `sum`.
 fn digest(row: &PgRow) -> Digest {
     Digest {
         count: row.get("count"),

@@ -1,4 +1,4 @@
-//! Single rows of both sides, compared.
+//! Compares single rows of both sides.
 
 use std::{
     collections::BTreeMap,
@@ -14,21 +14,21 @@ use super::{
     entities::{Column, Content, Entity},
 };
 
-/// A row as texts, column by column.
+/// A row: each column as text.
 pub type Row = Vec<Option<String>>;
 
-/// How many rows with differences are shown of each entity; all are counted.
+/// Rows that a report shows of each entity. All are counted.
 const SHOWN: usize = 100;
 
 /// A row that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// How.
+    /// How it differs.
     pub kind: Kind,
-    /// The columns of its key. Secrets are short hashes.
+    /// The key columns, by name. Secrets are short hashes.
     pub key: BTreeMap<&'static str, Option<String>>,
-    /// The columns that differ: what is expected, and what is there. Empty for missing and extra
-    /// rows.
+    /// The columns that differ, by name: the expected value, and the actual one. Empty for missing and
+    /// extra rows.
     pub columns: BTreeMap<&'static str, [Option<String>; 2]>,
 }
 
@@ -36,16 +36,16 @@ pub struct Difference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// It is not in MAS's database.
+    /// MAS's database lacks it.
     Missing,
-    /// It should not be in MAS's database.
+    /// MAS's database should not have it.
     Extra,
-    /// It has another value in some column.
+    /// Some column has a different value.
     Changed,
 }
 
-/// Compares the rows of one bucket, and adds what differs to the report. With the time of the cutover,
-/// what users have done since is counted apart.
+/// Compares the rows of one bucket, and adds the differences to the report. If `since`, the time of the
+/// cutover, is given, what users have done since then is counted separately.
 pub fn compare(
     entity: &Entity,
     expected: Vec<Row>,
@@ -76,7 +76,8 @@ pub fn compare(
     }
 }
 
-/// What is in one list and not in the other one, in order.
+/// The rows that only one of the lists has, sorted. If a row is in both lists, but more often in one of
+/// them, the surplus is returned.
 fn without_common(mut left: Vec<Row>, mut right: Vec<Row>) -> (Vec<Row>, Vec<Row>) {
     left.sort();
     right.sort();
@@ -106,7 +107,7 @@ fn compare_row(
     let wrong: Vec<&Column> = differing
         .filter(|(column, (expected, actual))| {
             let accepted = accepts(column.content, expected.as_deref(), actual.as_deref());
-            // The digests cannot know of these.
+            // These values make the digests differ. The creation times of sessions are not part of those.
             report.explained |= accepted && column.content != Content::OneOfTimes;
             !accepted
         })
@@ -123,7 +124,7 @@ fn compare_row(
     }
 }
 
-/// Whether the import makes a value of MAS's of one of Synapse's, although they are written differently.
+/// Whether the import turns Synapse's value into MAS's value, although they may be spelled differently.
 fn accepts(content: Content, expected: Option<&str>, actual: Option<&str>) -> bool {
     match content {
         Content::Exact | Content::Secret => expected == actual,
@@ -135,7 +136,7 @@ fn accepts(content: Content, expected: Option<&str>, actual: Option<&str>) -> bo
             Some(times) => times.split('|').any(|time| Some(time) == actual),
             None => actual.is_some_and(is_finite),
         },
-        // MAS reads it as Rust does, and PostgreSQL writes some in another way than Rust: ::1.2.3.4.
+        // MAS uses Rust's parser. PostgreSQL writes some addresses in another way than Rust: ::1.2.3.4.
         Content::Address => {
             address(expected) == actual.and_then(|text| text.parse().ok())
                 && (actual.is_none() || address(actual).is_some())
@@ -143,21 +144,21 @@ fn accepts(content: Content, expected: Option<&str>, actual: Option<&str>) -> bo
     }
 }
 
-/// Whether a time of PostgreSQL's is one.
+/// Whether a time, as PostgreSQL writes it, is not `infinity` or `-infinity`.
 fn is_finite(time: &str) -> bool {
     !time.ends_with("infinity")
 }
 
-/// An address as MAS reads it: nothing if it is none.
+/// Parses an address as MAS does; `None` if it is not valid.
 fn address(text: Option<&str>) -> Option<IpAddr> {
     text?.parse().ok()
 }
 
-/// How far the clocks of this host and of MAS's may be apart.
+/// Tolerated difference between the clocks of this host and of MAS's host.
 const CLOCKS: Duration = Duration::from_secs(300);
 
-/// Whether a row differs in some columns only by what its user, or an administrator, may have done since a
-/// time.
+/// Whether these columns differ only by what the user, or an administrator, may have done since the
+/// cutover.
 fn used(
     entity: &Entity,
     differing: &[&Column],
@@ -177,20 +178,21 @@ fn used(
     };
     differing.iter().all(|column| match column.name {
         "last_active_at" | "last_active_ip" | "user_agent" => since_then("last_active_at"),
-        // Nothing tells when a device was renamed, or who may administrate.
+        // MAS does not record when a device was renamed, or when a user became an administrator.
         "human_name" | "can_request_admin" => true,
-        // Users are unlocked and reactivated, too.
+        // Users may also have been unlocked or reactivated.
         "locked_at" | "deactivated_at" => {
             since_then(column.name) || value(actual, column.name).is_none()
         }
         "finished_at" | "consumed_at" => since_then(column.name),
-        // Tokens end before their time, and never later.
+        // A token can end before its time, but never after it.
         "expires_at" => since_then(column.name) && earlier(column.name),
         _ => false,
     })
 }
 
-/// A time as PostgreSQL writes it in UTC: `2026-01-31 12:00:00.5+00`.
+/// Parses a time as PostgreSQL writes it in UTC: `2026-01-31 12:00:00.5+00`. `None` for times before
+/// 1970.
 fn time(text: &str) -> Option<SystemTime> {
     let time = humantime::parse_rfc3339_weak(text.strip_suffix("+00")?).ok()?;
     (time >= UNIX_EPOCH).then_some(time)
@@ -220,13 +222,13 @@ fn add(report: &mut Report, entity: &Entity, kind: Kind, row: &Row, other: Optio
     });
 }
 
-/// Whether a report shows as many rows as it ever will.
+/// Whether a report already shows as many rows as it can.
 #[must_use]
 pub fn is_full(report: &Report) -> bool {
     report.rows.len() >= SHOWN
 }
 
-/// A value as a report shows it.
+/// A value as reports show it. Of a secret, this is the start of its SHA-256 hash.
 fn shown(column: &Column, value: Option<&str>) -> Option<String> {
     let value = value?;
     if column.content != Content::Secret {

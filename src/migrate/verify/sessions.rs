@@ -1,16 +1,16 @@
-//! Sessions with their tokens, digested in one go: each session and token that belong together as a pair,
-//! and a session without a token as a pair with nothing. So sessions are joined with their users once, and
-//! with their tokens once.
+//! Digests sessions and their tokens together. A session and a token that belong together are a pair,
+//! and a session without a token is a pair with nothing. So sessions are joined with their users only
+//! once, and with their tokens only once.
 //!
-//! If there are the same pairs on both sides, as many sessions with and without a device, and as many
-//! tokens, then the rows of all three entities are the same, and each token belongs to its session:
+//! Suppose that both sides have the same pairs, the same number of sessions with a device and without
+//! one, and the same number of tokens. Then the rows of all three entities are equal, and each token
+//! belongs to its session:
 //!
-//! - Sessions with a device differ by their user and device, and each is in a pair. So all of Synapse's are
-//!   in MAS, with the same columns; and as there are no more of them, each is there once, with all its
-//!   tokens.
-//! - A session without a device has one token. So none of MAS's is without one, and as there are as many
-//!   of these sessions as tokens of theirs, each has one.
-//! - Tokens without a session are in no pair, so there would be more tokens.
+//! - Sessions with a device differ by user and device, and each is in a pair. So MAS has all of
+//!   Synapse's, with the same columns. As it has no more of them, it has each once, with all its tokens.
+//! - A session without a device has one token. So none of MAS's lacks a token. As there are as many of
+//!   these sessions as there are tokens of theirs, each has exactly one.
+//! - A token without a session is in no pair, so there would be more tokens.
 
 use super::{
     digest::{DIGEST, Hashable, Hasher},
@@ -20,21 +20,22 @@ use super::{
     },
 };
 
-/// How many sessions were made at a time at which none of their tokens was. There should be none.
+/// Name of a count in the result: the sessions that were created when none of their tokens was. It
+/// should be 0.
 pub const MADE_AT_OTHER_TIMES: &str = "sessions made at other times";
 
-/// The columns that belong to an entity alone, as they are hashed.
+/// The columns that belong to this entity alone, in the form to hash.
 fn own_columns(entity: &Entity, side: Side) -> Vec<Hashable> {
     let is_session = entity.name == OF_SESSIONS[0];
     let columns = entity.columns.iter().filter(|column| match column.name {
         "username" => false,
         "device_id" => is_session,
-        // Pairs tell it.
+        // For a session, the pair contains it.
         "access_token" => !is_session,
         _ => true,
     });
     let hashed = columns.map(|column| match (column.content, side) {
-        // What else there is to know of it, MADE knows.
+        // Only whether the time is finite is hashed. `MADE` checks the time itself.
         (Content::OneOfTimes, Side::Expected) => Hashable::Flag("false".to_owned()),
         (Content::OneOfTimes, Side::Actual) => {
             Hashable::Flag("coalesce(NOT isfinite(s.created_at), true)".to_owned())
@@ -44,10 +45,10 @@ fn own_columns(entity: &Entity, side: Side) -> Vec<Hashable> {
     hashed.collect()
 }
 
-/// The query of the digests on Synapse's database. A device that is none of a client is no session, but
-/// a token of it has to be found all the same.
+/// Query for the digests on Synapse's database. A device that does not belong to a client is not a
+/// session, but its tokens must be found all the same.
 ///
-/// Users and devices are joined by their hashes, of 64 bits each, which takes less time than by texts.
+/// Users and devices are joined by their 64-bit hashes, which takes less time than joining by texts.
 #[must_use]
 pub fn expected(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> String {
     let own = |entity| own_columns(entity, Side::Expected);
@@ -96,7 +97,7 @@ pub fn expected(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> S
     )
 }
 
-/// The query of the digests on MAS's database, of a homeserver with this name.
+/// Query for the digests on MAS's database. `server_name` is the homeserver's name.
 #[must_use]
 pub fn actual(
     hasher: &Hasher,
@@ -136,13 +137,15 @@ pub fn actual(
     )
 }
 
-/// Whether a session `s` was made when its token `t` was, or may have been: a session with a device in the
-/// same millisecond, from 1970 on; and a time that is no whole millisecond is the clock's.
+/// SQL condition: a session `s` was, or may have been, created when its token `t` was. A session with a
+/// device was created in the same millisecond, but never before 1970. A token's time that is not a whole
+/// millisecond comes from the import's clock, so the session may have any time.
 const MADE: &str = "(t.created_at <> t.created_at::timestamptz(3) OR s.created_at
     = CASE WHEN s.device_id IS NULL THEN t.created_at ELSE greatest(t.created_at, 'epoch') END)";
 
-/// Of the sessions that were not made with some token, those that were not made with any plain one of
-/// theirs, or if they have none with any other one.
+/// Query for the sessions with a wrong creation time, among those in `unmade`, which were not created
+/// with some token of theirs. A session must have been created with one of its plain tokens, or with any
+/// other one if it has no plain ones.
 fn unmade() -> String {
     format!(
         "SELECT FROM (
