@@ -6,7 +6,7 @@ mod mail;
 mod providers;
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -190,14 +190,15 @@ impl Translation {
         for secret in &self.secrets {
             let failed =
                 |error: std::io::Error| MigrateError::file(&secret.file, error.to_string());
-            match fs::read_to_string(&secret.file) {
-                Ok(found) if found == secret.content => continue,
+            match fs::read(&secret.file) {
+                Ok(found) if found == secret.content.as_bytes() => continue,
                 Ok(_) => {
-                    let reason = "it is there already, with something else in it. Move it away, or \
-                                  name another directory";
+                    let reason =
+                        "it exists with other content. Move it away, or name another directory";
                     return Err(MigrateError::file(&secret.file, reason.to_owned()));
                 }
-                Err(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(error)),
             }
             atomic_write::replace(&secret.file, &secret.content, 0o600).map_err(failed)?;
         }
@@ -212,17 +213,17 @@ fn seconds(value: &Value) -> Option<u64> {
         return Some(milliseconds / 1000);
     }
     let text = value.as_str()?;
-    let (number, unit) = text.split_at(text.len().checked_sub(1)?);
-    let unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        "y" => 365 * 86_400,
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        'y' => 365 * 86_400,
         _ => return text.parse::<u64>().ok().map(|number| number / 1000),
     };
-    Some(number.parse::<u64>().ok()? * unit)
+    let number: u64 = text[..text.len() - 1].parse().ok()?;
+    number.checked_mul(unit)
 }
 
 #[cfg(test)]
@@ -238,6 +239,9 @@ mod tests {
             (json!("2000"), Some(2)),
             (json!(""), None),
             (json!("x"), None),
+            (json!("5µ"), None),
+            (json!("5é"), None),
+            (json!("18446744073709551615y"), None),
         ] {
             assert_eq!(seconds(&value), expected, "{value}");
         }

@@ -1,6 +1,6 @@
 //! Verifies, row by row, that MAS's database contains what follows from Synapse's.
 //!
-//! PostgreSQL computes [digests](mod@digest) of both sides, over two connections each. If the digests of
+//! PostgreSQL computes digests (`digest.rs`) of both sides, over two connections each. If the digests of
 //! an entity differ, new ones are computed for buckets of rows, by key, and only the buckets that differ
 //! are fetched. A caller that only needs to see what is wrong gets a few buckets first. One query
 //! returns all the others, bucket by bucket. So memory does not grow with the databases, and time grows
