@@ -341,7 +341,7 @@ fn extra_settings_come_last_and_merge_as_mas_merges_files() -> TestResult {
     for (i, said) in [
         "http.listeners: it must be a list",
         "clients[2].client_id: another client",
-        "clients[3].client_auth_method: this option",
+        "clients[3].client_auth_method: required option",
     ]
     .iter()
     .enumerate()
