@@ -236,7 +236,9 @@ fn no_secret_is_shown_and_all_are_written() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("pepper: it exists with other content"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("pepper: it exists with other content")
+    );
     assert_eq!(
         fs::read_to_string(secrets.join("pepper")).unwrap(),
         "another"
