@@ -185,8 +185,12 @@ pub async fn restore_synapse(
     } else {
         moved.concat()
     };
+    // An autovacuum of what was just restored would make the import fail, which does not wait for locks.
+    let without_autovacuum =
+        TABLES.map(|table| format!("ALTER TABLE public.{table} SET (autovacuum_enabled = off); "));
+    let without_autovacuum = without_autovacuum.concat();
     let mut connection = into.connect().await?;
-    sqlx::raw_sql(&format!("{moved}ANALYZE"))
+    sqlx::raw_sql(&format!("{moved}{without_autovacuum}ANALYZE"))
         .execute(&mut connection)
         .await
         .map_err(into.failed("cannot set up its tables"))?;
