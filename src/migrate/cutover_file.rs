@@ -8,6 +8,20 @@ use serde::{Deserialize, Serialize};
 use super::MigrateError;
 use crate::util::atomic_write;
 
+/// The beginning of an overlay that a migration has filled. The name of the migration follows.
+const OURS: &str = "# Written by syn2mas. Do not change this file. Migration: ";
+
+/// What is in the overlay of Synapse's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    /// Nothing but white space, or no file.
+    Empty,
+    /// It says itself that this migration wrote it.
+    Ours(String),
+    /// Something else.
+    Foreign,
+}
+
 /// A file that the cutover fills and a rollback empties.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,13 +77,41 @@ impl CutoverFile {
         Ok(content)
     }
 
-    /// Writes the content of the source to the file.
+    /// Writes the content of the source to an include.
     ///
     /// # Errors
     ///
     /// If the source cannot be read or is empty, or the file cannot be written.
-    pub fn turn_on(&self) -> Result<(), MigrateError> {
+    pub fn fill(&self) -> Result<(), MigrateError> {
         self.write(&self.content()?)
+    }
+
+    /// Writes the content of the source to the overlay, below a line that names the migration.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot be read or is empty, or the file cannot be written.
+    pub fn fill_overlay(&self, migration: &str) -> Result<(), MigrateError> {
+        self.write(&format!("{OURS}{migration}\n{}", self.content()?))
+    }
+
+    /// What is in the overlay.
+    ///
+    /// # Errors
+    ///
+    /// If the file exists and cannot be read.
+    pub fn content_of_overlay(&self) -> Result<Overlay, MigrateError> {
+        let content = match fs::read_to_string(&self.file) {
+            Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Overlay::Empty),
+            Err(error) => return Err(MigrateError::file(&self.file, error.to_string())),
+        };
+        let first = content.lines().next().unwrap_or_default();
+        Ok(match first.strip_prefix(OURS) {
+            _ if content.trim().is_empty() => Overlay::Empty,
+            Some(migration) => Overlay::Ours(migration.trim().to_owned()),
+            None => Overlay::Foreign,
+        })
     }
 
     /// Truncates the overlay to zero bytes: MAS's units have `ConditionFileNotEmpty=` with this file.

@@ -89,6 +89,16 @@ impl Addresses {
         Ok(issuer)
     }
 
+    /// Waits until Synapse authenticates users by itself.
+    ///
+    /// # Errors
+    ///
+    /// If it does not after 60 s.
+    pub async fn legacy(&self) -> Result<(), MigrateError> {
+        let metadata = format!("{}/_matrix/client/v1/auth_metadata", self.synapse);
+        wait(&metadata, None, |(status, _)| (*status == 404).then_some(())).await
+    }
+
     /// Whether Synapse accepts an access token now.
     ///
     /// # Errors

@@ -13,53 +13,112 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use super::MigrateError;
-use crate::util::atomic_write;
+use crate::{migrate::postgres::identity::DatabaseId, util::atomic_write};
 
-/// What later runs need and cannot determine from the host itself.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are independent of each other"
-)]
+/// What a migration is about. All of it is checked again before anything is changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// Synapse's database.
+    pub synapse: DatabaseId,
+    /// MAS's database.
+    pub mas: DatabaseId,
+    /// `server_name` of the homeserver.
+    pub server_name: String,
+    /// The overlay of Synapse's configuration.
+    pub overlay: PathBuf,
+    /// The includes of the reverse proxy.
+    pub includes: Vec<PathBuf>,
+    /// Synapse's units, or the command that stops it.
+    pub synapse_services: Vec<String>,
+    /// MAS's units.
+    pub mas_units: Vec<String>,
+}
+
+impl Target {
+    /// In what `now` differs, each as a sentence. Services and includes may change once a migration is
+    /// complete.
+    #[must_use]
+    pub fn differences(&self, now: &Target, is_complete: bool) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut compare = |what: &str, then: String, now: String| {
+            if then != now {
+                found.push(format!("{what} was {then}, and is {now} now"));
+            }
+        };
+        compare("Synapse's database", self.synapse.to_string(), now.synapse.to_string());
+        compare("MAS's database", self.mas.to_string(), now.mas.to_string());
+        compare("the server name", self.server_name.clone(), now.server_name.clone());
+        let path = |path: &Path| path.display().to_string();
+        compare("the overlay", path(&self.overlay), path(&now.overlay));
+        if !is_complete {
+            let paths = |paths: &[PathBuf]| {
+                let paths: Vec<String> = paths.iter().map(|one| path(one)).collect();
+                format!("`{}`", paths.join(", "))
+            };
+            compare("the list of includes", paths(&self.includes), paths(&now.includes));
+            let units = |units: &[String]| format!("`{}`", units.join(", "));
+            compare("the list of Synapse's units", units(&self.synapse_services), units(&now.synapse_services));
+            compare("the list of MAS's units", units(&self.mas_units), units(&now.mas_units));
+        }
+        found
+    }
+}
+
+/// A rollback that is under way after the cutover.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GoingBack {
+    /// The dump of what MAS's database had, once it has been checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<PathBuf>,
+    /// Whether the overlay was emptied by that.
+    #[serde(skip_serializing_if = "is_false")]
+    pub undelegated: bool,
+    /// Whether Synapse's database no longer has what MAS had ended.
+    #[serde(skip_serializing_if = "is_false")]
+    pub repaired: bool,
+}
+
+/// What the journal records of a migration, in addition to what can be seen on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct State {
+    /// The migration, a ULID. None if nothing was begun, or everything was reverted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migration: Option<String>,
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
     /// The units that ran before the migration stopped them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stopped: Vec<String>,
     /// Whether Synapse was stopped with a shell command and not started again.
     #[serde(skip_serializing_if = "is_false")]
     pub stopped_with_command: bool,
-    /// The directory of the backups.
+    /// The directory of the backups, once they have been checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<PathBuf>,
     /// Whether this program has granted Synapse's role to MAS's and not revoked it yet.
     #[serde(skip_serializing_if = "is_false")]
     pub granted: bool,
-    /// Whether an import has started, so that a rollback must restore MAS's database.
+    /// Whether an import has started, so that MAS's database must be restored.
     #[serde(skip_serializing_if = "is_false")]
     pub imported: bool,
-    /// UTC timestamp of the cutover, RFC 3339 with milliseconds.
+    /// When Synapse was told to delegate, in UTC (RFC 3339 with milliseconds).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_over: Option<String>,
     /// Whether the migration is complete.
     #[serde(skip_serializing_if = "is_false")]
     pub finished: bool,
-    /// Whether a rollback after the cutover has started and is not complete.
-    #[serde(skip_serializing_if = "is_false")]
-    pub rolling_back: bool,
+    /// The rollback after the cutover, if one has begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub going_back: Option<GoingBack>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-impl State {
-    /// Whether there is nothing to complete or to revert.
-    #[must_use]
-    pub fn is_clear(&self) -> bool {
-        *self == State::default()
-    }
 }
 
 /// What a line says about its step.
@@ -73,7 +132,7 @@ pub enum StepStatus {
     /// The step failed.
     Failed,
     /// The line has a new [`State`].
-    Noted,
+    Recorded,
 }
 
 /// A line of the journal.
@@ -87,13 +146,13 @@ pub struct Line {
     /// The name of the step, for example `back-up`.
     pub step: String,
     /// What the line says about the step.
-    pub phase: StepStatus,
+    pub status: StepStatus,
     /// The summary of a step that is done, or the error of one that failed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub said: String,
+    pub message: String,
     /// The complete state from this line on, if it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory: Option<State>,
+    pub state: Option<State>,
 }
 
 /// The journal, opened for writing. It is locked, so only one command at a time can open it.
@@ -103,7 +162,7 @@ pub struct Journal {
     file: Flock<fs::File>,
     run: String,
     /// The current state, as in the last line that has one.
-    pub memory: State,
+    pub state: State,
 }
 
 /// Whether another process holds the lock of the journal in this directory.
@@ -150,12 +209,12 @@ impl Journal {
         })?;
         atomic_write::sync_directory(&path).map_err(failed)?;
         let lines = read(directory)?;
-        let memory = remembered(&lines);
+        let state = last_state(&lines);
         // If a loss of power has cut the last line off, end it, so that the next one is intact.
         let torn = fs::read(&path).map_err(failed)?;
         let mut journal = Journal {
             run: ulid::Ulid::new().to_string(),
-            memory,
+            state,
             path: path.clone(),
             file,
         };
@@ -170,45 +229,39 @@ impl Journal {
     /// # Errors
     ///
     /// If the line cannot be written.
-    pub fn add(&mut self, step: &str, phase: StepStatus, said: &str) -> Result<(), MigrateError> {
-        self.line(step, phase, said, None)
+    pub fn log(&mut self, step: &str, status: StepStatus, message: &str) -> Result<(), MigrateError> {
+        self.line(step, status, message, None)
     }
 
-    /// Changes the state, and appends a line with the new one if it differs. Call this before making the
-    /// change on the host.
+    /// Appends a line with a new state, if it differs. Call this before making the change on the host
+    /// that it announces.
     ///
     /// # Errors
     ///
     /// If the line cannot be written. Then the state is unchanged, and the host must not be changed either.
-    pub fn remember(
-        &mut self,
-        step: &str,
-        change: impl FnOnce(&mut State),
-    ) -> Result<(), MigrateError> {
-        let mut memory = self.memory.clone();
-        change(&mut memory);
-        if memory == self.memory {
+    pub fn record(&mut self, step: &str, state: &State) -> Result<(), MigrateError> {
+        if *state == self.state {
             return Ok(());
         }
-        self.line(step, StepStatus::Noted, "", Some(memory.clone()))?;
-        self.memory = memory;
+        self.line(step, StepStatus::Recorded, "", Some(state.clone()))?;
+        self.state = state.clone();
         Ok(())
     }
 
     fn line(
         &mut self,
         step: &str,
-        phase: StepStatus,
-        said: &str,
-        memory: Option<State>,
+        status: StepStatus,
+        message: &str,
+        state: Option<State>,
     ) -> Result<(), MigrateError> {
         let line = Line {
             at: now(),
             run: self.run.clone(),
             step: step.to_owned(),
-            phase,
-            said: said.to_owned(),
-            memory,
+            status,
+            message: message.to_owned(),
+            state,
         };
         let mut text = serde_json::to_string(&line)
             .map_err(|error| MigrateError::file(&self.path, error.to_string()))?;
@@ -229,7 +282,7 @@ impl Journal {
 ///
 /// # Errors
 ///
-/// If the journal exists and cannot be read.
+/// If the journal exists and cannot be read, or a line of it is from another version of this program.
 pub fn read(directory: &Path) -> Result<Vec<Line>, MigrateError> {
     let path = directory.join("journal");
     let text = match fs::read_to_string(&path) {
@@ -237,17 +290,29 @@ pub fn read(directory: &Path) -> Result<Vec<Line>, MigrateError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(MigrateError::file(&path, error.to_string())),
     };
-    // Skip lines that a loss of power has cut off: what they announce was never started.
-    let lines = text
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    Ok(lines.collect())
+    let mut lines = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        // After a loss of power, some file systems have zeros where a line was about to be.
+        match serde_json::from_str(line.trim_end_matches('\0')) {
+            Ok(line) => lines.push(line),
+            // A loss of power has cut the line off. What it announces was never started.
+            Err(error) if error.is_eof() => {}
+            Err(error) => {
+                let reason = format!(
+                    "line {}: {error}. It was written by another version of syn2mas, or changed",
+                    number + 1
+                );
+                return Err(MigrateError::file(&path, reason));
+            }
+        }
+    }
+    Ok(lines)
 }
 
 /// The state after these lines: that of the last line that has one, or the default.
 #[must_use]
-pub fn remembered(lines: &[Line]) -> State {
-    let last = lines.iter().rev().find_map(|line| line.memory.clone());
+pub fn last_state(lines: &[Line]) -> State {
+    let last = lines.iter().rev().find_map(|line| line.state.clone());
     last.unwrap_or_default()
 }
 
@@ -262,14 +327,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_remembered_outlasts_a_torn_line() {
+    fn a_state_outlasts_a_torn_line() {
         let directory = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(directory.path()).unwrap();
         assert!(Journal::open(directory.path()).is_err());
-        journal.add("grant", StepStatus::Begun, "").unwrap();
-        journal
-            .remember("grant", |memory| memory.granted = true)
-            .unwrap();
+        journal.log("grant", StepStatus::Begun, "").unwrap();
+        let granted = State {
+            granted: true,
+            ..State::default()
+        };
+        journal.record("grant", &granted).unwrap();
         drop(journal);
         let path = directory.path().join("journal");
         let mut text = fs::read_to_string(&path).unwrap();
@@ -277,13 +344,20 @@ mod tests {
         fs::write(&path, text).unwrap();
 
         let mut journal = Journal::open(directory.path()).unwrap();
-        assert!(journal.memory.granted);
-        journal
-            .remember("revoke", |memory| memory.granted = false)
-            .unwrap();
+        assert!(journal.state.granted);
+        journal.record("revoke", &State::default()).unwrap();
         drop(journal);
         let lines = read(directory.path()).unwrap();
         assert_eq!(lines.len(), 3);
-        assert!(remembered(&lines).is_clear());
+        assert_eq!(last_state(&lines), State::default());
+    }
+
+    #[test]
+    fn a_line_of_another_version_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let line = r#"{"at": "2026", "run": "1", "step": "stop", "phase": "begun"}"#;
+        fs::write(directory.path().join("journal"), format!("{line}\n")).unwrap();
+        let error = read(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("line 1"), "{error}");
     }
 }

@@ -12,7 +12,7 @@ use crate::migrate::{
     MigrateError,
     import::{MasCli, Progress},
     inputs::Inputs,
-    journal::Journal,
+    journal::{Journal, State},
     postgres::{
         backup::{self, BackupScope},
         connection::Database,
@@ -176,7 +176,7 @@ async fn on_scratch(
     let mas_size = host::size(mas).await?;
 
     tell(Event::Begun(Stage::Restore));
-    backup::restore_mas(&inputs.postgresql(), directory, mas).await?;
+    backup::restore_mas(&inputs.postgresql(), Some(directory), "", mas).await?;
     look_at_restored(inputs, mas).await?;
     done(Stage::Restore, &mut tell);
 
@@ -226,7 +226,11 @@ pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(),
             let grant = Grant::between(&synapse, &mas).await?;
             let needed = grant.is_needed(&admin).await?;
             if needed {
-                journal.remember(DRY_RUN, |memory| memory.granted = true)?;
+                let granted = State {
+                    granted: true,
+                    ..journal.state.clone()
+                };
+                journal.record(DRY_RUN, &granted)?;
                 grant.give(&admin).await?;
             }
             needed.then_some((grant, admin))
@@ -238,7 +242,11 @@ pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(),
     let done = signals.run(mas_cli.migrate(true, None, tell)).await;
     if let Some((grant, admin)) = lent {
         grant.revoke(&admin).await?;
-        journal.remember(DRY_RUN, |memory| memory.granted = false)?;
+        let revoked = State {
+            granted: false,
+            ..journal.state.clone()
+        };
+        journal.record(DRY_RUN, &revoked)?;
     }
     done
 }

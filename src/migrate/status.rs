@@ -4,6 +4,10 @@ use serde::Serialize;
 
 use crate::migrate::{
     MigrateError,
+    cutover::{
+        decide::{self, Observed, Refusal, Stage},
+        real_host,
+    },
     health::{self, Addresses},
     inputs::Inputs,
     journal::{self, Line, State},
@@ -13,8 +17,10 @@ use crate::migrate::{
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// The stage in one word.
-    pub stage: Stage,
+    /// The stage in one word. Null if what is seen contradicts the journal.
+    pub stage: Option<Stage>,
+    /// Whether another `syn2mas` is at work on this journal.
+    pub at_work: bool,
     /// The stage in one or two sentences.
     pub summary: String,
     /// The next command to run, for example `syn2mas migrate`. Null if there is nothing to do.
@@ -24,64 +30,60 @@ pub struct Status {
     /// The units that are kept from being started.
     pub held: Vec<String>,
     /// The overlay and the includes, each with whether it is filled; null if it cannot be read.
-    pub switches: Vec<(String, Option<bool>)>,
+    pub cutover_files: Vec<(String, Option<bool>)>,
     /// The state of MAS's database, for example `empty`, or why it is unknown.
     pub mas_database: String,
     /// The version that Synapse reports over HTTP. Null if it does not answer.
     pub synapse: Option<String>,
     /// The current state in the journal.
-    pub memory: State,
+    pub state: State,
     /// The last lines of the journal, up to 20.
     pub journal: Vec<Line>,
 }
 
-/// How far the migration has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// No migration has started, or everything was reverted.
-    NotBegun,
-    /// A run was interrupted before the cutover.
-    Interrupted,
-    /// The overlay is filled, but later steps are not done.
-    CutOver,
-    /// The migration is complete.
-    Migrated,
-    /// A rollback after the cutover was interrupted.
-    RollingBack,
+/// What a stage means, and the next command to type.
+fn summary(stage: Stage) -> (&'static str, Option<&'static str>) {
+    match stage {
+        Stage::NotBegun => (
+            "Synapse authenticates its users by itself, and no migration was begun.",
+            Some("syn2mas inspect"),
+        ),
+        Stage::Interrupted => (
+            "A migration was interrupted before the cutover. Synapse may be down.",
+            Some("syn2mas rollback"),
+        ),
+        Stage::CutOver => (
+            "Synapse delegates to MAS, but the last steps of the migration were not done. Logins may fail.",
+            Some("syn2mas migrate"),
+        ),
+        Stage::Migrated => ("The homeserver was moved to MAS.", None),
+        Stage::OverlayEmptied => (
+            "The homeserver was moved to MAS, but somebody has emptied the overlay since.",
+            Some("syn2mas rollback"),
+        ),
+        Stage::Leaving => (
+            "A rollback was interrupted while Synapse still delegates to MAS. Both may be down.",
+            Some("syn2mas migrate"),
+        ),
+        Stage::RollingBack => (
+            "A rollback was interrupted after Synapse had stopped to delegate. Synapse may be down.",
+            Some("syn2mas rollback"),
+        ),
+    }
 }
 
-impl Stage {
-    fn of(memory: &State, overlay: bool) -> Self {
-        match (memory, overlay) {
-            (memory, _) if memory.rolling_back => Stage::RollingBack,
-            (memory, _) if memory.finished => Stage::Migrated,
-            (_, true) => Stage::CutOver,
-            (memory, false) if memory.is_clear() => Stage::NotBegun,
-            (_, false) => Stage::Interrupted,
+/// The stage, or why it is unknown; what that means; and the next command.
+fn verdict(state: &State, seen: Result<&Observed, String>) -> (Option<Stage>, String, Option<String>) {
+    let found = match seen {
+        Ok(seen) => decide::stage(state, seen),
+        Err(reason) => Err(Refusal::Unknown(reason)),
+    };
+    match found {
+        Ok(stage) => {
+            let (summary, next) = summary(stage);
+            (Some(stage), summary.to_owned(), next.map(str::to_owned))
         }
-    }
-
-    fn summary(self) -> (&'static str, Option<&'static str>) {
-        match self {
-            Stage::NotBegun => (
-                "Synapse authenticates its users by itself, and no migration was begun.",
-                Some("syn2mas inspect"),
-            ),
-            Stage::Interrupted => (
-                "A migration was interrupted before the cutover. Synapse may be down.",
-                Some("syn2mas rollback"),
-            ),
-            Stage::CutOver => (
-                "Synapse lets MAS authenticate its users, but the last steps were not done.",
-                Some("syn2mas migrate"),
-            ),
-            Stage::Migrated => ("The homeserver was moved to MAS.", None),
-            Stage::RollingBack => (
-                "Going back to Synapse was interrupted. Synapse may be down.",
-                Some("syn2mas rollback"),
-            ),
-        }
+        Err(refusal) => (None, refusal.to_string(), refusal.next().map(str::to_owned)),
     }
 }
 
@@ -93,17 +95,21 @@ impl Stage {
 pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
     const LINES: usize = 20;
     let lines = journal::read(&inputs.state())?;
-    let memory = journal::remembered(&lines);
-    let switches = inputs.overlay.iter().chain(&inputs.include);
-    let switches: Vec<(String, Option<bool>)> = switches
-        .map(|switch| (switch.file.display().to_string(), switch.is_on().ok()))
+    let state = journal::last_state(&lines);
+    let at_work = journal::is_in_use(&inputs.state())?;
+    let cutover_files = inputs.overlay.iter().chain(&inputs.include);
+    let cutover_files: Vec<(String, Option<bool>)> = cutover_files
+        .map(|file| (file.file.display().to_string(), file.is_on().ok()))
         .collect();
-    let overlay = inputs.overlay.as_ref();
-    let stage = Stage::of(
-        &memory,
-        overlay.is_some_and(|overlay| matches!(overlay.is_on(), Ok(true))),
-    );
-    let (summary, next) = stage.summary();
+    let seen = real_host::observe(inputs, &state).await;
+    let seen = seen.as_ref().map_err(ToString::to_string);
+    let (mut stage, mut summary, mut next) = verdict(&state, seen);
+    if at_work {
+        let step = lines.last().map_or("", |line| line.step.as_str());
+        stage = None;
+        summary = format!("syn2mas is at work: {step}. Wait until it is done.");
+        next = None;
+    }
     let (running, held) = match inputs.services() {
         Ok(services) => (
             services.running().await.unwrap_or_default(),
@@ -122,14 +128,15 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
     let last = lines.len().saturating_sub(LINES);
     Ok(Status {
         stage,
-        summary: summary.to_owned(),
-        next: next.map(str::to_owned),
+        at_work,
+        summary,
+        next,
         running,
         held,
-        switches,
+        cutover_files,
         mas_database,
         synapse,
-        memory,
+        state,
         journal: lines[last..].to_vec(),
     })
 }

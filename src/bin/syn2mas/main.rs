@@ -14,7 +14,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mas2nix::{
     codegen,
     migrate::{
-        cutover::{Migration, Options, Outcome},
+        cutover::{
+            Migration, Outcome,
+            decide::{Decision, Refusal},
+            real_host::{Options, RealHost},
+        },
         inputs::Inputs,
         journal,
         postgres::backup::BackupScope,
@@ -24,6 +28,7 @@ use mas2nix::{
             lockout,
         },
         rehearse, status,
+        system::signals::Signals,
         translate::{self, Translation},
         verify::{self, Report},
     },
@@ -132,6 +137,9 @@ enum Command {
         /// Only take back what was interrupted before the cutover.
         #[arg(long, conflicts_with = "accept_loss")]
         interrupted: bool,
+        /// Go back without a journal, as far as MAS's database says what was begun.
+        #[arg(long, conflicts_with = "interrupted")]
+        lost_journal: bool,
         /// Print the result as JSON: `{"done", "losses": [{"what", "count", "samples", "meaning"}]}`.
         #[arg(long)]
         json: bool,
@@ -222,17 +230,22 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         } => run_verify(&inputs, backup, since, json).await,
         Command::Rehearse { dry_run, json } => run_rehearse(&inputs, dry_run, json).await,
         Command::Rollback {
-            interrupted: true, ..
+            accept_loss,
+            interrupted,
+            lost_journal,
+            json,
         } => {
-            let mut teller = output::Reporter::new(false);
-            let migration =
-                Migration::open(&inputs, Options::default(), |told| teller.tell(&told))?;
-            migration.undo_interrupted().await?;
-            Ok(ExitCode::SUCCESS)
+            let mut reporter = output::Reporter::new(json);
+            let mut host = RealHost::open(&inputs, Options::default())?;
+            let signals = Some(Signals::listen()?);
+            let migration = Migration::new(&mut host, signals, |event| reporter.report(&event));
+            let outcome = if interrupted {
+                migration.undo_interrupted().await?
+            } else {
+                migration.roll_back(accept_loss, lost_journal).await?
+            };
+            report_rollback(&outcome, json)
         }
-        Command::Rollback {
-            accept_loss, json, ..
-        } => run_rollback(&inputs, accept_loss, json).await,
         Command::Guard { .. } => run_guard(&inputs).await,
         Command::Status { json } => run_status(&inputs, json).await,
     }
@@ -300,14 +313,17 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
         None => None,
     };
     let options = Options {
-        extent: given.backup,
+        scope: given.backup,
         token,
     };
-    let mut teller = output::Reporter::new(given.json);
-    let migration = Migration::open(inputs, options, |told| teller.tell(&told))?;
-    if !given.yes && migration.is_new()? {
+    let mut reporter = output::Reporter::new(given.json);
+    let mut host = RealHost::open(inputs, options)?;
+    let plan = host.plan();
+    let signals = Some(Signals::listen()?);
+    let mut migration = Migration::new(&mut host, signals, |event| reporter.report(&event));
+    if !given.yes && matches!(migration.plan().await, Decision::Forward(_)) {
         let findings = preflight::inspect(inputs, given.backup).await?;
-        if !agreed(&findings, &migration.plan())? {
+        if !agreed(&findings, &plan)? {
             eprintln!("nothing was done");
             return Ok(ExitCode::from(FAILED));
         }
@@ -321,7 +337,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
     }
     Ok(match outcome {
         Outcome::Migrated(_) | Outcome::Already { .. } | Outcome::RolledBack => ExitCode::SUCCESS,
-        Outcome::Blocked(_) => ExitCode::from(BLOCKED),
+        Outcome::Blocked(_) | Outcome::Refused(_) => ExitCode::from(BLOCKED),
         Outcome::FailedAndReverted { .. } | Outcome::RollbackIncomplete { .. } => {
             ExitCode::from(FAILED)
         }
@@ -348,22 +364,17 @@ fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<ExitCode> {
-    let mut teller = output::Reporter::new(json);
-    let migration = Migration::open(inputs, Options::default(), |told| teller.tell(&told))?;
-    let losses = migration.roll_back(accept_loss).await?;
-    let done = losses.is_empty();
+fn report_rollback(outcome: &Outcome, json: bool) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     if json {
-        let report = serde_json::json!({"done": done, "losses": losses});
-        writeln!(out, "{report:#}")?;
+        writeln!(out, "{:#}", output::rollback_as_json(outcome))?;
     } else {
-        output::losses(&mut out, &losses)?;
+        output::rollback(&mut out, outcome)?;
     }
-    Ok(if done {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(BLOCKED)
+    Ok(match outcome {
+        Outcome::RolledBack | Outcome::Already { .. } | Outcome::Migrated(_) => ExitCode::SUCCESS,
+        Outcome::Refused(Refusal::Losses(_)) => ExitCode::from(BLOCKED),
+        _ => ExitCode::from(FAILED),
     })
 }
 
@@ -405,10 +416,10 @@ async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
 }
 
 async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<ExitCode> {
-    let mut teller = output::Reporter::new(json);
+    let mut reporter = output::Reporter::new(json);
     let mut out = io::stdout().lock();
     if dry_run {
-        rehearse::dry_run(inputs, |progress| teller.tell_progress(progress)).await?;
+        rehearse::dry_run(inputs, |progress| reporter.report_import(progress)).await?;
         if json {
             writeln!(out, "{{}}")?;
         } else {
@@ -416,7 +427,7 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Exit
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let rehearsal = rehearse::rehearse(inputs, |told| teller.tell_rehearsal(&told)).await?;
+    let rehearsal = rehearse::rehearse(inputs, |event| reporter.report_rehearsal(&event)).await?;
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&rehearsal)?)?;
     } else {

@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use mas2nix::migrate::{
-    cutover::{Event, Outcome, Step, Summary, data_loss::Loss},
+    cutover::{Event, Outcome, Step, Summary, data_loss::Loss, decide::Refusal},
     import::Progress,
     preflight::finding::{Finding, Severity},
     rehearse::{self, Rehearsal, Stage},
@@ -57,8 +57,21 @@ fn title(step: Step) -> &'static str {
         Step::Verify => "comparing both databases",
         Step::Switch => "turning the delegation on",
         Step::Start => "starting MAS and Synapse",
-        Step::Probe => "looking whether both answer",
-        Step::Revoke => "taking the role back",
+        Step::Probe => "checking that Synapse delegates to MAS",
+        Step::Proxy => "directing logins to MAS",
+        Step::Complete => "completing the migration",
+        Step::StopMas => "stopping MAS",
+        Step::CheckLosses => "looking for what would be lost",
+        Step::StopSynapse => "stopping Synapse",
+        Step::Keep => "keeping what MAS's database has",
+        Step::Undelegate => "turning the delegation off",
+        Step::Repair => "ending in Synapse what was ended in MAS",
+        Step::StartSynapse => "starting Synapse",
+        Step::ProbeSynapse => "checking that Synapse authenticates its users",
+        Step::Restore => "restoring MAS's database",
+        Step::Revoke => "revoking the role",
+        Step::LogOut => "logging out devices that came through MAS",
+        Step::Finish => "finishing",
     }
 }
 
@@ -87,22 +100,26 @@ impl Reporter {
     }
 
     /// Reports an event of a migration.
-    pub fn tell(&mut self, told: &Event) {
-        match told {
-            Event::Begun(step) => self.begin(title(*step)),
-            Event::Importing(progress) => self.tell_progress(progress),
-            Event::Done(step, said, took) => {
-                let seconds = took.as_secs_f64();
-                self.line(&format!("done: {} ({seconds:.1} s): {said}", step.name()));
+    pub fn report(&mut self, event: &Event) {
+        match event {
+            Event::StepStarted(step) => self.begin(title(*step)),
+            Event::Importing(progress) => self.report_import(progress),
+            Event::StepDone(step, message, took) => {
+                let (name, seconds) = (step.name(), took.as_secs_f64());
+                let message = if message.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {message}")
+                };
+                self.line(&format!("done: {name} ({seconds:.1} s){message}"));
             }
-            Event::Undoing(what) => self.line(&format!("taking back: {what}")),
             Event::Note(text) => self.always(text),
         }
     }
 
     /// Reports an event of a rehearsal.
-    pub fn tell_rehearsal(&mut self, told: &rehearse::Event) {
-        match told {
+    pub fn report_rehearsal(&mut self, event: &rehearse::Event) {
+        match event {
             rehearse::Event::Begun(part) => self.begin(match part {
                 Stage::BackUp => "backing up",
                 Stage::Copy => "restoring the backup of Synapse's tables",
@@ -110,7 +127,7 @@ impl Reporter {
                 Stage::Verify => "comparing both databases",
                 Stage::Restore => "restoring the backup of MAS's database",
             }),
-            rehearse::Event::Importing(progress) => self.tell_progress(progress),
+            rehearse::Event::Importing(progress) => self.report_import(progress),
             rehearse::Event::Done(part, took) => {
                 self.line(&format!(
                     "done: {} ({:.1} s)",
@@ -122,7 +139,7 @@ impl Reporter {
     }
 
     /// Reports the progress of an import.
-    pub fn tell_progress(&mut self, progress: &Progress) {
+    pub fn report_import(&mut self, progress: &Progress) {
         let text = self.progress(progress);
         match &self.bar {
             Some(bar) => bar.set_message(text),
@@ -187,6 +204,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
             findings(out, found)?;
             writeln!(out, "There are blockers. Nothing was done.")
         }
+        Outcome::Refused(refusal) => writeln!(out, "Nothing was done: {refusal}."),
         Outcome::RolledBack => writeln!(
             out,
             "An earlier `syn2mas rollback` was interrupted, and is finished now. Synapse authenticates \
@@ -281,12 +299,15 @@ pub fn outcome_as_json(outcome: &Outcome) -> Value {
         Outcome::Migrated(summary) => json!({"result": "migrated", "summary": summary}),
         Outcome::Already { cut_over } => json!({"result": "already-migrated", "cutOver": cut_over}),
         Outcome::Blocked(findings) => json!({"result": "blocked", "findings": findings}),
+        Outcome::Refused(refusal) => json!({
+            "result": "refused", "reason": refusal.to_string(), "next": refusal.next(),
+        }),
         Outcome::RolledBack => json!({"result": "rolled-back"}),
         Outcome::FailedAndReverted { step, error } => {
-            json!({"result": "undone", "step": step, "error": error.to_string()})
+            json!({"result": "failed-and-reverted", "step": step, "error": error.to_string()})
         }
         Outcome::RollbackIncomplete { step, error, left } => {
-            json!({"result": "stuck", "step": step, "error": error.to_string(), "left": left})
+            json!({"result": "rollback-incomplete", "step": step, "error": error.to_string(), "left": left})
         }
     }
 }
@@ -318,11 +339,32 @@ pub fn translation(
     Ok(())
 }
 
-/// Prints what a rollback would lose, or that it is done.
-pub fn losses(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
-    if losses.is_empty() {
-        return writeln!(out, "Synapse authenticates its users by itself.");
+/// Prints the outcome of a rollback.
+pub fn rollback(out: &mut impl Write, found: &Outcome) -> io::Result<()> {
+    match found {
+        Outcome::RolledBack => writeln!(out, "Synapse authenticates its users by itself."),
+        Outcome::Refused(Refusal::Losses(losses)) => would_lose(out, losses),
+        Outcome::Migrated(_) | Outcome::Already { .. } => writeln!(
+            out,
+            "The homeserver was moved to MAS, and stays so: nothing was interrupted before the cutover."
+        ),
+        _ => outcome(out, found),
     }
+}
+
+/// The outcome of a rollback as JSON.
+pub fn rollback_as_json(outcome: &Outcome) -> Value {
+    let losses: &[Loss] = match outcome {
+        Outcome::Refused(Refusal::Losses(losses)) => losses,
+        _ => &[],
+    };
+    let mut value = outcome_as_json(outcome);
+    value["done"] = matches!(outcome, Outcome::RolledBack).into();
+    value["losses"] = json!(losses);
+    value
+}
+
+fn would_lose(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
     for loss in losses {
         writeln!(
             out,
@@ -349,7 +391,7 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
     };
     writeln!(out, "running units:   {}", none(&status.running))?;
     writeln!(out, "held down:       {}", none(&status.held))?;
-    for (file, on) in &status.switches {
+    for (file, on) in &status.cutover_files {
         let state = match on {
             Some(true) => "full",
             Some(false) => "empty",
@@ -360,14 +402,14 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
     writeln!(out, "MAS's database:  {}", status.mas_database)?;
     let synapse = status.synapse.as_deref().unwrap_or("does not answer");
     writeln!(out, "Synapse:         {synapse}")?;
-    if let Some(backup) = &status.memory.backup {
+    if let Some(backup) = &status.state.backup {
         writeln!(out, "backup:          {}", backup.display())?;
     }
     if let Some(last) = status.journal.last() {
         writeln!(
             out,
             "last in journal: {} {} {:?} {}",
-            last.at, last.step, last.phase, last.said
+            last.at, last.step, last.status, last.message
         )?;
     }
     match &status.next {

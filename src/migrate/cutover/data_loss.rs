@@ -1,7 +1,7 @@
 //! Finds what a rollback would lose: rows of MAS's database that do not come from the import.
 
 use serde::Serialize;
-use sqlx::Row;
+use sqlx::{Connection, Row};
 
 use crate::migrate::{MigrateError, postgres::connection::Database, preflight::finding::SAMPLES};
 
@@ -157,31 +157,25 @@ pub async fn tokens_ended_since(
     .map_err(database.failed("cannot look for ended sessions"))
 }
 
-/// Whether anybody has ever logged in to MAS. An import creates no rows in these tables.
+/// Deletes from Synapse's database the tokens of sessions that were ended in MAS, and the external IDs that
+/// delegation has added.
 ///
 /// # Errors
 ///
-/// If the database cannot be read.
-pub async fn has_served(database: &Database) -> Result<bool, MigrateError> {
-    let mut connection = database.snapshot().await?;
-    let failed = || database.failed("cannot tell whether MAS has served anybody");
-    for table in ["user_sessions", "oauth2_sessions"] {
-        let found: Option<String> = sqlx::query_scalar("SELECT to_regclass($1)::text")
-            .bind(table)
-            .fetch_one(&mut connection)
-            .await
-            .map_err(failed())?;
-        if found.is_none() {
-            return Ok(false);
-        }
-        let any = format!("SELECT EXISTS (SELECT FROM {table})");
-        let any: bool = sqlx::query_scalar(&any)
-            .fetch_one(&mut connection)
-            .await
-            .map_err(failed())?;
-        if any {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// If a database cannot be read or written.
+pub async fn repair(synapse: &Database, mas: &Database, cut_over: &str) -> Result<(), MigrateError> {
+    let ended = tokens_ended_since(mas, cut_over).await?;
+    let failed = || synapse.failed("cannot repair its tables");
+    let mut connection = synapse.connect().await?;
+    let mut transaction = connection.begin().await.map_err(failed())?;
+    sqlx::query("DELETE FROM access_tokens WHERE token = ANY($1)")
+        .bind(&ended)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed())?;
+    sqlx::query("DELETE FROM user_external_ids WHERE auth_provider = 'oauth-delegated'")
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed())?;
+    transaction.commit().await.map_err(failed())
 }

@@ -1,13 +1,15 @@
-//! The cutover as a series of steps, and the rollback.
+//! The cutover and the way back.
 //!
-//! Every step can be repeated. What the state of the host does not show is in the journal, written
-//! before it is done. A failure before the overlay is filled ends with Synapse running as it was.
+//! [`decide`] says which steps follow, from the journal and from what is seen. This module performs them
+//! on a [`Host`], one after the other, and asks again after each failure and each interruption.
 
 pub mod data_loss;
-mod rollback;
-mod steps;
+pub mod decide;
+pub mod host;
+pub mod real_host;
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -16,106 +18,36 @@ use serde::Serialize;
 
 use crate::migrate::{
     MigrateError,
-    cutover_file::CutoverFile,
-    import::Progress,
-    inputs::Inputs,
-    journal::{Journal, StepStatus},
-    postgres::{backup::BackupScope, connection::Database},
-    preflight::finding::Finding,
-    system::{
-        signals::Signals,
-        systemd::{Component, Services},
+    cutover::{
+        data_loss::Loss,
+        decide::{Decision, Goal, Observed, Refusal, Seen, Stage},
+        host::Host,
     },
+    cutover_file::Overlay,
+    import::Progress,
+    journal::{State, StepStatus, Target},
+    postgres::marker::{self, Marker},
+    preflight::finding::{Finding, Severity},
+    system::{signals::Signals, systemd::Component},
     verify::Report,
 };
 
-/// A step of the cutover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Look for blockers.
-    Inspect,
-    /// Stop MAS and Synapse, and keep them from being started.
-    Stop,
-    /// Back both databases up.
-    BackUp,
-    /// Grant Synapse's role to MAS's, temporarily.
-    Grant,
-    /// Import with `mas-cli syn2mas`.
-    Import,
-    /// Compare both databases row by row.
-    Verify,
-    /// Fill the overlay and the includes.
-    Switch,
-    /// Start MAS and Synapse.
-    Start,
-    /// Check that both answer, and that Synapse delegates to MAS.
-    Probe,
-    /// Revoke the grant.
-    Revoke,
-}
-
-impl Step {
-    /// All steps, in the order in which they are performed.
-    pub const ALL: &[Step] = &[
-        Step::Inspect,
-        Step::Stop,
-        Step::BackUp,
-        Step::Grant,
-        Step::Import,
-        Step::Verify,
-        Step::Switch,
-        Step::Start,
-        Step::Probe,
-        Step::Revoke,
-    ];
-
-    /// The steps of a run that starts with the overlay already filled.
-    const AFTER_CUTOVER: &[Step] = &[Step::Switch, Step::Start, Step::Probe, Step::Revoke];
-
-    /// The name in the journal, for example `back-up`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Step::Inspect => "inspect",
-            Step::Stop => "stop",
-            Step::BackUp => "back-up",
-            Step::Grant => "grant",
-            Step::Import => "import",
-            Step::Verify => "verify",
-            Step::Switch => "switch",
-            Step::Start => "start",
-            Step::Probe => "probe",
-            Step::Revoke => "revoke",
-        }
-    }
-}
+pub use decide::Step;
 
 /// Progress of a run, for display.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// A step starts.
-    Begun(Step),
+    StepStarted(Step),
     /// Progress of the import.
     Importing(&'a Progress),
     /// A step is done: its summary, and how long it took.
-    Done(Step, &'a str, Duration),
-    /// A change is being reverted, for example `the import`.
-    Undoing(&'a str),
+    StepDone(Step, &'a str, Duration),
     /// A message for the administrator.
     Note(&'a str),
 }
 
-/// Options of `syn2mas migrate`, in addition to the inputs.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// How much of Synapse's database is backed up.
-    pub extent: BackupScope,
-    /// An access token that is valid before the cutover and must still be valid after it.
-    pub token: Option<String>,
-}
-
-/// The outcome of [`Migration::migrate`].
+/// The outcome of [`Migration::migrate`] and [`Migration::roll_back`].
 #[derive(Debug)]
 pub enum Outcome {
     /// The homeserver uses MAS now.
@@ -127,7 +59,9 @@ pub enum Outcome {
     },
     /// There are blockers among these findings. Nothing was changed.
     Blocked(Vec<Finding>),
-    /// A rollback that had been interrupted is complete now.
+    /// Nothing was changed, for this reason.
+    Refused(Refusal),
+    /// Synapse authenticates its users by itself, and everything is as it was before the migration.
     RolledBack,
     /// A step failed, and everything is back as it was.
     FailedAndReverted {
@@ -163,194 +97,198 @@ pub struct Summary {
     pub notes: Vec<String>,
 }
 
-/// A migration on this host. It holds the lock of the journal, so no other `syn2mas` can run.
-pub struct Migration<'a> {
-    inputs: &'a Inputs,
-    options: Options,
-    services: Services,
-    synapse: Database,
-    mas: Database,
-    admin: Option<Database>,
-    overlay: CutoverFile,
-    journal: Journal,
-    summary: Summary,
-    down_since: Option<Instant>,
-    tell: Box<dyn FnMut(Event) + 'a>,
+/// What a step came to.
+enum StepOutcome {
+    /// Done, with a summary.
+    Done(String),
+    /// Nothing was done, because there are blockers among these findings.
+    Blocked(Vec<Finding>),
+    /// Nothing was done, because it would lose something.
+    WouldLose(Vec<Loss>),
 }
 
-impl<'a> Migration<'a> {
-    /// Opens the journal and resolves services and databases. Events go to `tell`.
-    ///
-    /// # Errors
-    ///
-    /// If something is missing from the inputs, or another `syn2mas` holds the lock of the journal.
-    pub fn open(
-        inputs: &'a Inputs,
-        options: Options,
-        tell: impl FnMut(Event) + 'a,
-    ) -> Result<Self, MigrateError> {
-        let overlay = inputs.overlay.clone().ok_or_else(|| {
-            MigrateError::Missing(
-                "name the file that makes Synapse delegate with `--overlay FILE=SOURCE`".to_owned(),
-            )
-        })?;
-        Ok(Migration {
-            inputs,
-            options,
-            services: inputs.services()?,
-            synapse: inputs.synapse_database()?,
-            mas: inputs.mas_database()?,
-            admin: inputs.admin_database()?,
-            overlay,
-            journal: Journal::open(&inputs.state())?,
+/// A step of the way back that was not done.
+struct Failure {
+    step: Step,
+    error: MigrateError,
+}
+
+/// A migration on a host. It holds the lock of the journal, so no other `syn2mas` can run.
+pub struct Migration<'a, H> {
+    host: &'a mut H,
+    /// None in a simulation, which has no signals.
+    signals: Option<Signals>,
+    target: Option<Target>,
+    summary: Summary,
+    down_since: Option<Instant>,
+    on_event: Box<dyn FnMut(Event) + 'a>,
+}
+
+impl<'a, H: Host> Migration<'a, H> {
+    /// A migration on this host. SIGINT and SIGTERM interrupt it if `signals` are listened to.
+    pub fn new(host: &'a mut H, signals: Option<Signals>, on_event: impl FnMut(Event) + 'a) -> Self {
+        Migration {
+            host,
+            signals,
+            target: None,
             summary: Summary::default(),
             down_since: None,
-            tell: Box::new(tell),
-        })
-    }
-
-    /// Whether [`Migration::migrate`] would start from the first step, and not complete an earlier run.
-    ///
-    /// # Errors
-    ///
-    /// If the overlay cannot be read.
-    pub fn is_new(&self) -> Result<bool, MigrateError> {
-        let memory = &self.journal.memory;
-        Ok(!memory.finished && !memory.rolling_back && !self.overlay.is_on()?)
-    }
-
-    /// Describes the steps, one line each, for the question before the start.
-    #[must_use]
-    pub fn plan(&self) -> Vec<String> {
-        let units = |side| self.services.units(side).join(", ");
-        let stopped = if self.services.by_command() {
-            "Synapse, with the given command".to_owned()
-        } else {
-            units(Component::Synapse)
-        };
-        let mut plan = vec![
-            "look for blockers".to_owned(),
-            format!(
-                "stop {} {stopped}, and keep them down",
-                units(Component::Mas)
-            ),
-            format!(
-                "back up {} and {} to {}",
-                self.synapse.name(),
-                self.mas.name(),
-                self.inputs.state().join("backup").display()
-            ),
-        ];
-        if self.admin.is_some() {
-            plan.push("grant MAS's role Synapse's role until the end".to_owned());
+            on_event: Box::new(on_event),
         }
-        plan.push(format!(
-            "import from {} into {} with mas-cli",
-            self.synapse.name(),
-            self.mas.name()
-        ));
-        plan.push("compare both databases row by row; if they differ, take everything back".into());
-        let files = self
-            .switches()
-            .map(|switch| switch.file.display().to_string());
-        plan.push(format!("fill {}", files.collect::<Vec<_>>().join(", ")));
-        plan.push("start MAS and Synapse, and look whether they answer".to_owned());
-        plan
     }
 
-    fn switches(&self) -> impl Iterator<Item = &CutoverFile> {
-        std::iter::once(&self.overlay).chain(&self.inputs.include)
+    fn emit(&mut self, event: Event) {
+        (self.on_event)(event);
     }
 
     fn note(&mut self, text: &str) {
-        (self.tell)(Event::Note(text));
+        self.emit(Event::Note(text));
         self.summary.notes.push(text.to_owned());
     }
 
-    /// Migrates the homeserver, or completes what an earlier run has begun. A step that fails is an
-    /// [`Outcome`], not an error.
+    async fn observe(&mut self, goal: Goal) -> Observed {
+        let mut seen = self.host.observe().await;
+        let state = self.host.state().clone();
+        if decide::asks_for_losses(goal, &state, &seen) {
+            let cut_over = state.cut_over.unwrap_or_default();
+            seen.losses = match self.host.losses(&cut_over).await {
+                Ok(losses) => Seen::Known(losses),
+                Err(error) => Seen::Unknown(error.to_string()),
+            };
+        }
+        self.target = seen.target.known().cloned();
+        seen
+    }
+
+    /// What `syn2mas migrate` would do now.
+    pub async fn plan(&mut self) -> Decision {
+        let seen = self.observe(Goal::Migrate).await;
+        decide::decide(Goal::Migrate, self.host.state(), &seen)
+    }
+
+    /// Migrates the homeserver, or completes what an earlier run has begun.
     ///
     /// # Errors
     ///
-    /// If the journal or the overlay cannot be read, or an earlier run cannot be reverted.
+    /// If an earlier run was interrupted, and what it did cannot be taken back. A step that fails is an
+    /// [`Outcome`].
     pub async fn migrate(mut self) -> Result<Outcome, MigrateError> {
-        if self.journal.memory.rolling_back {
-            self.finish_rolling_back().await?;
-            return Ok(Outcome::RolledBack);
-        }
-        if let (true, Some(cut_over)) = (
-            self.journal.memory.finished,
-            self.journal.memory.cut_over.clone(),
-        ) {
-            return Ok(Outcome::Already { cut_over });
-        }
-        if self.overlay.is_on()? {
-            return self.run(Step::AFTER_CUTOVER).await;
-        }
-        if !self.journal.memory.is_clear() {
-            (self.tell)(Event::Note(
-                "an earlier run was interrupted: what it did is taken back first",
-            ));
-            let left = self.take_back().await;
-            if let Some(first) = left.into_iter().next() {
-                return Err(MigrateError::Missing(first));
+        loop {
+            let seen = self.observe(Goal::Migrate).await;
+            let state = self.host.state().clone();
+            match decide::decide(Goal::Migrate, &state, &seen) {
+                Decision::Forward(steps) => return self.forward(&steps).await,
+                Decision::Back(steps) => {
+                    let was_leaving = state.going_back.is_some();
+                    self.note("an earlier run was interrupted: what it did is taken back first");
+                    if let Some(outcome) = self.back(&steps).await {
+                        return Ok(outcome);
+                    }
+                    if was_leaving {
+                        return Ok(Outcome::RolledBack);
+                    }
+                }
+                Decision::Done(_) => {
+                    return Ok(Outcome::Already {
+                        cut_over: state.cut_over.unwrap_or_default(),
+                    });
+                }
+                Decision::Refuse(refusal) => return Ok(Outcome::Refused(refusal)),
             }
         }
-        self.run(Step::ALL).await
     }
 
-    async fn run(&mut self, steps: &[Step]) -> Result<Outcome, MigrateError> {
-        let mut signals = Signals::listen()?;
+    /// Goes back to Synapse's own authentication, or completes that. With `lost_journal`, what the journal
+    /// should say is taken from MAS's database.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be written.
+    pub async fn roll_back(
+        mut self,
+        accept_loss: bool,
+        lost_journal: bool,
+    ) -> Result<Outcome, MigrateError> {
+        if lost_journal {
+            let seen = self.host.observe().await;
+            if let (None, Some(state)) =
+                (&self.host.state().migration, decide::recover(&seen))
+            {
+                self.host.record("recover", &state).await?;
+            }
+        }
+        self.take_back(Goal::RollBack { accept_loss }).await
+    }
+
+    /// Takes back what an interrupted run has begun before the cutover. Does nothing otherwise.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be taken back.
+    pub async fn undo_interrupted(mut self) -> Result<Outcome, MigrateError> {
+        self.take_back(Goal::Undo).await
+    }
+
+    async fn take_back(&mut self, goal: Goal) -> Result<Outcome, MigrateError> {
+        let seen = self.observe(goal).await;
+        Ok(match decide::decide(goal, self.host.state(), &seen) {
+            Decision::Forward(steps) => self.forward(&steps).await?,
+            Decision::Back(steps) => match self.back(&steps).await {
+                Some(outcome) => outcome,
+                None => Outcome::RolledBack,
+            },
+            Decision::Done(Stage::NotBegun) => Outcome::RolledBack,
+            Decision::Done(_) => Outcome::Already {
+                cut_over: self.host.state().cut_over.clone().unwrap_or_default(),
+            },
+            Decision::Refuse(refusal) => Outcome::Refused(refusal),
+        })
+    }
+
+    /// Performs the steps of a migration. If one fails, everything is taken back, unless somebody would
+    /// lose something by that.
+    async fn forward(&mut self, steps: &[Step]) -> Result<Outcome, MigrateError> {
         for step in steps {
-            let step = *step;
-            (self.tell)(Event::Begun(step));
-            let begun = Instant::now();
-            match signals.run(self.written_down(step)).await {
+            match self.interruptible(*step).await {
+                Ok(StepOutcome::Done(_)) => {}
                 Ok(StepOutcome::Blocked(findings)) => return Ok(Outcome::Blocked(findings)),
-                Ok(StepOutcome::Done(said)) => {
-                    let took = begun.elapsed();
-                    self.summary.steps.push((step, took.as_secs_f64()));
-                    (self.tell)(Event::Done(step, &said, took));
+                Ok(StepOutcome::WouldLose(losses)) => {
+                    return Ok(Outcome::Refused(Refusal::Losses(losses)));
                 }
-                Err(error) => return Ok(self.fail(step, error).await),
+                Err(error) => return Ok(self.revert(*step, error).await),
             }
         }
         Ok(Outcome::Migrated(std::mem::take(&mut self.summary)))
     }
 
-    /// Performs a step, with a line in the journal before and after it.
-    async fn written_down(&mut self, step: Step) -> Result<StepOutcome, MigrateError> {
-        self.journal.add(step.name(), StepStatus::Begun, "")?;
-        let done = self.perform(step).await?;
-        match &done {
-            StepOutcome::Blocked(_) => {
-                self.journal
-                    .add(step.name(), StepStatus::Failed, "blocked")?;
-            }
-            StepOutcome::Done(said) => self.journal.add(step.name(), StepStatus::Done, said)?,
-        }
-        Ok(done)
-    }
-
-    /// Reverts everything after a failed step, unless users would lose data.
-    async fn fail(&mut self, step: Step, error: MigrateError) -> Outcome {
+    async fn revert(&mut self, step: Step, error: MigrateError) -> Outcome {
         // Starting the services again matters more than this line.
         let _ = self
-            .journal
-            .add(step.name(), StepStatus::Failed, &error.to_string());
-        if let Err(reason) = self.make_sure_of_no_loss().await {
-            let mut left = vec![format!(
-                "nothing was taken back: {reason}. Correct what is said above, then carry on with \
-                 `syn2mas migrate`; `syn2mas rollback` tells what going back would lose"
-            )];
-            for side in [Component::Mas, Component::Synapse] {
-                if let Err(error) = self.services.start_all(side).await {
-                    left.push(error.to_string());
-                }
+            .host
+            .log(step.name(), StepStatus::Failed, &error.to_string())
+            .await;
+        let seen = self.observe(Goal::Revert).await;
+        let left = match decide::decide(Goal::Revert, self.host.state(), &seen) {
+            Decision::Back(steps) => match self.back(&steps).await {
+                None => Vec::new(),
+                Some(Outcome::RollbackIncomplete { left, .. }) => left,
+                Some(Outcome::Refused(refusal)) => vec![refusal.to_string()],
+                Some(_) => Vec::new(),
+            },
+            Decision::Done(Stage::NotBegun) => Vec::new(),
+            Decision::Done(_) | Decision::Forward(_) => vec![
+                "the homeserver stays with MAS. Correct what is said above, then run `syn2mas migrate`"
+                    .to_owned(),
+            ],
+            Decision::Refuse(refusal) => {
+                let mut left = vec![format!(
+                    "nothing was taken back: {refusal}. Correct what is said above, then run \
+                     `syn2mas migrate`; `syn2mas rollback` says what going back would lose"
+                )];
+                left.extend(self.serve(&seen).await);
+                left
             }
-            return Outcome::RollbackIncomplete { step, error, left };
-        }
-        let left = self.take_back().await;
+        };
         if left.is_empty() {
             Outcome::FailedAndReverted { step, error }
         } else {
@@ -358,27 +296,510 @@ impl<'a> Migration<'a> {
         }
     }
 
-    /// Fails if a rollback would lose data. If the overlay is filled, MAS is stopped first, so that nobody
-    /// can log in after the check.
-    async fn make_sure_of_no_loss(&self) -> Result<(), MigrateError> {
-        if !self.overlay.is_on()? {
+    /// Performs the steps back as far as possible. None if all are done.
+    async fn back(&mut self, steps: &[Step]) -> Option<Outcome> {
+        let mut failures: Vec<Failure> = Vec::new();
+        let mut skipped: BTreeSet<Step> = BTreeSet::new();
+        for step in steps {
+            let waits_for = |before: &Step| {
+                skipped.contains(before) || failures.iter().any(|failure| failure.step == *before)
+            };
+            if prerequisites(*step).iter().any(waits_for) {
+                skipped.insert(*step);
+                continue;
+            }
+            let is_reversible = *step < Step::Undelegate;
+            let outcome = if is_reversible {
+                self.interruptible(*step).await
+            } else {
+                self.persistent(*step).await
+            };
+            match outcome {
+                Ok(StepOutcome::Done(_) | StepOutcome::Blocked(_)) => {}
+                Ok(StepOutcome::WouldLose(losses)) => {
+                    let seen = self.host.observe().await;
+                    for text in self.serve(&seen).await {
+                        self.note(&text);
+                    }
+                    return Some(Outcome::Refused(Refusal::Losses(losses)));
+                }
+                Err(error) => {
+                    let _ = self
+                        .host
+                        .log(step.name(), StepStatus::Failed, &error.to_string())
+                        .await;
+                    failures.push(Failure { step: *step, error });
+                    let seen = self.host.observe().await;
+                    let delegates = matches!(seen.overlay.known(), Some(Overlay::Ours(_)));
+                    if is_reversible || delegates {
+                        let mut left: Vec<String> = failures.iter().map(advice).collect();
+                        left.extend(self.serve(&seen).await);
+                        return failed(failures, left);
+                    }
+                }
+            }
+        }
+        let left = failures.iter().map(advice).collect();
+        failed(failures, left)
+    }
+
+    /// Starts the services as the overlay says. Returns what fails, in words.
+    async fn serve(&mut self, seen: &Observed) -> Vec<String> {
+        let mut errors = Vec::new();
+        let delegates = matches!(seen.overlay.known(), Some(Overlay::Ours(_)));
+        let started = if delegates {
+            match self.start_all().await {
+                Ok(()) if self.host.state().finished => self.host.fill_includes().await,
+                started => started,
+            }
+        } else {
+            self.start_synapse().await
+        };
+        // As long as the services do not run, the journal says that a rollback has stopped them.
+        let recorded = match started {
+            Ok(()) => self.update(Step::Start, |state| state.going_back = None).await,
+            Err(error) => Err(error),
+        };
+        errors.extend(recorded.err());
+        errors.iter().map(ToString::to_string).collect()
+    }
+
+    /// Performs a step. A signal interrupts it.
+    async fn interruptible(&mut self, step: Step) -> Result<StepOutcome, MigrateError> {
+        let signals = self.signals.take();
+        let Some(mut signals) = signals else {
+            return self.logged(step).await;
+        };
+        let done = signals.run(self.logged(step)).await;
+        self.signals = Some(signals);
+        done
+    }
+
+    /// Performs a step, again and again if it fails: a database may just be restarting. Signals are
+    /// ignored.
+    async fn persistent(&mut self, step: Step) -> Result<StepOutcome, MigrateError> {
+        let mut tries = 1;
+        loop {
+            match self.logged(step).await {
+                Err(error) => {
+                    if !self.host.wait(tries).await {
+                        return Err(error);
+                    }
+                    tracing::warn!("{}: {error}; trying again", step.name());
+                    tries += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Performs a step, with a line in the journal before and after it.
+    async fn logged(&mut self, step: Step) -> Result<StepOutcome, MigrateError> {
+        self.emit(Event::StepStarted(step));
+        let begun = Instant::now();
+        let back = step >= Step::StopMas;
+        let line = self.host.log(step.name(), StepStatus::Begun, "").await;
+        // On the way back the services matter more than the journal, unless a record is needed.
+        if !back {
+            line?;
+        }
+        let outcome = self.perform(step).await?;
+        let (status, message) = match &outcome {
+            StepOutcome::Done(message) => (StepStatus::Done, message.as_str()),
+            StepOutcome::Blocked(_) => (StepStatus::Failed, "blocked"),
+            StepOutcome::WouldLose(_) => (StepStatus::Failed, "something would be lost"),
+        };
+        let line = self.host.log(step.name(), status, message).await;
+        if !back {
+            line?;
+        }
+        if let StepOutcome::Done(message) = &outcome {
+            let took = begun.elapsed();
+            self.summary.steps.push((step, took.as_secs_f64()));
+            (self.on_event)(Event::StepDone(step, message, took));
+        }
+        Ok(outcome)
+    }
+
+    async fn perform(&mut self, step: Step) -> Result<StepOutcome, MigrateError> {
+        let message = match step {
+            Step::Inspect => {
+                let findings = self.host.inspect().await?;
+                let is_blocker =
+                    |finding: &Finding| finding.kind.severity == Severity::Blocker;
+                if findings.iter().any(is_blocker) {
+                    return Ok(StepOutcome::Blocked(findings));
+                }
+                format!("{} findings, no blocker", findings.len())
+            }
+            Step::Stop => self.stop().await?,
+            Step::BackUp => self.back_up().await?,
+            Step::Grant => self.grant().await?,
+            Step::Import => self.import().await?,
+            Step::Verify => self.verify().await?,
+            Step::Switch => self.switch().await?,
+            Step::Start => {
+                self.start_all().await?;
+                let units = [Component::Mas, Component::Synapse].map(|one| self.host.units(one));
+                units.concat().join(", ")
+            }
+            Step::Probe => {
+                let issuer = self.host.probe_delegation().await?;
+                for finding in self.host.doctor().await {
+                    self.note(&finding);
+                }
+                format!("Synapse delegates to {issuer}")
+            }
+            Step::Proxy => {
+                self.host.fill_includes().await?;
+                "logins go to MAS".to_owned()
+            }
+            Step::Complete => self.complete().await?,
+            Step::StopMas => {
+                self.update(step, |state| {
+                    state.going_back.get_or_insert_default();
+                })
+                .await?;
+                self.host.stop(Component::Mas).await?;
+                self.host.units(Component::Mas).join(", ")
+            }
+            Step::CheckLosses => {
+                let cut_over = self.host.state().cut_over.clone().unwrap_or_default();
+                let losses = self.host.losses(&cut_over).await?;
+                if !losses.is_empty() {
+                    return Ok(StepOutcome::WouldLose(losses));
+                }
+                "nothing would be lost".to_owned()
+            }
+            Step::StopSynapse => {
+                self.down_since.get_or_insert_with(Instant::now);
+                if self.host.by_command() {
+                    self.update(step, |state| state.stopped_with_command = true)
+                        .await?;
+                }
+                self.host.stop(Component::Synapse).await?;
+                self.host.units(Component::Synapse).join(", ")
+            }
+            Step::Keep => self.keep().await?,
+            Step::Undelegate => {
+                if let Some(text) = self.host.empty_includes().await? {
+                    self.note(&text);
+                }
+                self.host.empty_overlay().await?;
+                if self.host.state().cut_over.is_some() {
+                    self.update(step, |state| {
+                        state.going_back.get_or_insert_default().undelegated = true;
+                    })
+                    .await?;
+                }
+                String::new()
+            }
+            Step::Repair => {
+                let cut_over = self.host.state().cut_over.clone().unwrap_or_default();
+                self.host.repair(&cut_over).await?;
+                self.update(step, |state| {
+                    state.going_back.get_or_insert_default().repaired = true;
+                })
+                .await?;
+                String::new()
+            }
+            Step::StartSynapse => {
+                self.start_synapse().await?;
+                String::new()
+            }
+            Step::ProbeSynapse => {
+                self.host.probe_synapse().await?;
+                "Synapse authenticates its users by itself".to_owned()
+            }
+            Step::Restore => self.restore().await?,
+            Step::Revoke => {
+                self.host.revoke().await?;
+                self.update(step, |state| state.granted = false).await?;
+                String::new()
+            }
+            Step::LogOut => {
+                let count = self.host.log_out().await?;
+                format!("{count} devices that came through MAS")
+            }
+            Step::Finish => self.finish().await?,
+        };
+        Ok(StepOutcome::Done(message))
+    }
+
+    /// Changes the state, and records it.
+    async fn update(
+        &mut self,
+        step: Step,
+        change: impl FnOnce(&mut State),
+    ) -> Result<(), MigrateError> {
+        let mut state = self.host.state().clone();
+        change(&mut state);
+        self.host.record(step.name(), &state).await
+    }
+
+    /// The migration in the journal.
+    fn migration(&self) -> String {
+        self.host.state().migration.clone().unwrap_or_default()
+    }
+
+    async fn stop(&mut self) -> Result<String, MigrateError> {
+        let running = self.host.running().await?;
+        let (migration, target) = (self.host.new_migration(), self.target.clone());
+        let by_command = self.host.by_command();
+        self.update(Step::Stop, |state| {
+            state.migration = Some(migration);
+            state.target = target;
+            state.stopped.clone_from(&running);
+            state.stopped_with_command = by_command;
+        })
+        .await?;
+        self.down_since = Some(Instant::now());
+        self.host.stop(Component::Mas).await?;
+        self.host.stop(Component::Synapse).await?;
+        self.host.wait_until_alone().await?;
+        Ok(running.join(", "))
+    }
+
+    async fn back_up(&mut self) -> Result<String, MigrateError> {
+        let (directory, size) = self.host.back_up(&self.migration()).await?;
+        self.update(Step::BackUp, |state| state.backup = Some(directory.clone()))
+            .await?;
+        self.summary.backup.clone_from(&directory);
+        Ok(format!("{}, {size}", directory.display()))
+    }
+
+    async fn grant(&mut self) -> Result<String, MigrateError> {
+        if !self.host.needs_grant().await? {
+            return Ok("not needed".to_owned());
+        }
+        self.update(Step::Grant, |state| {
+            state.granted = true;
+            state.imported = true;
+        })
+        .await?;
+        // If the journal is lost, MAS's database still says that the role was granted.
+        let marker = self.marker(marker::Progress::Importing);
+        self.host.mark_import(&marker).await?;
+        self.host.grant().await?;
+        Ok("until the end".to_owned())
+    }
+
+    async fn import(&mut self) -> Result<String, MigrateError> {
+        // Recorded first, so that MAS's database is restored even if the import is interrupted.
+        self.update(Step::Import, |state| state.imported = true).await?;
+        let marker = self.marker(marker::Progress::Importing);
+        self.host.mark_import(&marker).await?;
+        let on_event = &mut self.on_event;
+        self.host
+            .import(&mut |progress| on_event(Event::Importing(progress)))
+            .await
+    }
+
+    fn marker(&self, progress: marker::Progress) -> Marker {
+        let state = self.host.state();
+        Marker {
+            migration: self.migration(),
+            synapse: state
+                .target
+                .as_ref()
+                .map(|target| target.synapse.to_string())
+                .unwrap_or_default(),
+            progress,
+            since: self.host.now(),
+            cut_over: state.cut_over.clone(),
+            granted: state.granted && progress == marker::Progress::Importing,
+            state_dir: String::new(),
+        }
+    }
+
+    async fn verify(&mut self) -> Result<String, MigrateError> {
+        let reports = self.host.verify().await?;
+        let rows: i64 = reports.iter().map(|report| report.expected).sum();
+        let differing = reports.iter().find(|report| !report.is_identical());
+        let differing = differing.map(|report| report.entity);
+        self.summary.entities = reports;
+        if let Some(entity) = differing {
+            return Err(MigrateError::Missing(format!(
+                "{entity} did not arrive as they should: see `differences.json` in the state directory"
+            )));
+        }
+        let from = [marker::Progress::Importing, marker::Progress::Verified];
+        self.host.mark(&from, marker::Progress::Verified).await?;
+        Ok(format!("{rows} rows, all as they should be"))
+    }
+
+    async fn switch(&mut self) -> Result<String, MigrateError> {
+        // What somebody writes now would be missing in MAS.
+        self.host.wait_until_alone().await?;
+        let now = self.host.now();
+        self.update(Step::Switch, |state| {
+            state.cut_over.get_or_insert(now);
+        })
+        .await?;
+        let from = [marker::Progress::Verified, marker::Progress::CutOver];
+        self.host.mark(&from, marker::Progress::CutOver).await?;
+        self.host.fill_overlay(&self.migration()).await?;
+        Ok(String::new())
+    }
+
+    async fn start_all(&mut self) -> Result<(), MigrateError> {
+        for component in [Component::Mas, Component::Synapse] {
+            let units = self.host.units(component);
+            self.host.start(component, &units).await?;
+        }
+        self.start_what_was_stopped_by_command().await?;
+        self.up_again();
+        Ok(())
+    }
+
+    async fn start_synapse(&mut self) -> Result<(), MigrateError> {
+        let state = self.host.state();
+        let mut units = self.host.units(Component::Synapse);
+        // At the cutover all of them were started.
+        if state.cut_over.is_none() {
+            units.retain(|unit| state.stopped.contains(unit));
+        }
+        self.host.start(Component::Synapse, &units).await?;
+        self.start_what_was_stopped_by_command().await?;
+        self.up_again();
+        Ok(())
+    }
+
+    async fn start_what_was_stopped_by_command(&mut self) -> Result<(), MigrateError> {
+        if !self.host.state().stopped_with_command {
             return Ok(());
         }
-        self.services.stop(Component::Mas).await?;
-        match self.losses().await?.first() {
-            None => Ok(()),
-            Some(loss) => Err(MigrateError::Missing(format!(
-                "MAS has served users already ({} new {})",
-                loss.count, loss.what
-            ))),
+        self.host.start_by_command().await?;
+        self.update(Step::Start, |state| state.stopped_with_command = false)
+            .await
+    }
+
+    fn up_again(&mut self) {
+        if let Some(since) = self.down_since.take() {
+            self.summary.downtime = since.elapsed().as_secs_f64();
         }
+    }
+
+    async fn complete(&mut self) -> Result<String, MigrateError> {
+        let granted = self.host.state().granted;
+        if granted {
+            self.host.revoke().await?;
+        }
+        let from = [marker::Progress::CutOver, marker::Progress::Served];
+        self.host.mark(&from, marker::Progress::Served).await?;
+        self.update(Step::Complete, |state| {
+            state.granted = false;
+            state.finished = true;
+            // Only now: until here, the services and the proxy may be as a rollback has left them.
+            state.going_back = None;
+        })
+        .await?;
+        Ok(if granted { "role revoked" } else { "" }.to_owned())
+    }
+
+    async fn keep(&mut self) -> Result<String, MigrateError> {
+        let back = self.host.state().going_back.clone().unwrap_or_default();
+        // Nobody has used MAS since Synapse has stopped to delegate.
+        if let Some(kept) = back.kept.filter(|kept| back.undelegated && self.host.has_dump(kept)) {
+            return Ok(kept.display().to_string());
+        }
+        let kept = self.host.keep_mas(&self.migration()).await?;
+        self.update(Step::Keep, |state| {
+            state.going_back.get_or_insert_default().kept = Some(kept.clone());
+        })
+        .await?;
+        Ok(kept.display().to_string())
+    }
+
+    async fn restore(&mut self) -> Result<String, MigrateError> {
+        self.host.stop(Component::Mas).await?;
+        let state = self.host.state().clone();
+        // Before the cutover the database is to be as it was; afterwards it says what has become of it.
+        let marker = state
+            .cut_over
+            .as_ref()
+            .map(|_| self.marker(marker::Progress::RollingBack));
+        self.host
+            .restore(state.backup.as_deref(), marker.as_ref())
+            .await?;
+        self.update(Step::Restore, |state| state.imported = false)
+            .await?;
+        Ok(String::new())
+    }
+
+    async fn finish(&mut self) -> Result<String, MigrateError> {
+        let mut state = self.host.state().clone();
+        let mas = self.host.units(Component::Mas);
+        state.stopped.retain(|unit| mas.contains(unit));
+        // MAS's units are started as they ran, and all of them may be started again.
+        self.host.start(Component::Mas, &state.stopped).await?;
+        if state.cut_over.is_some() {
+            let from = [marker::Progress::RollingBack, marker::Progress::RolledBack];
+            self.host.mark(&from, marker::Progress::RolledBack).await?;
+        }
+        let kept = state.going_back.take().and_then(|back| back.kept);
+        let migration = self.migration();
+        if kept.is_none() {
+            self.host.delete_backup(&migration).await;
+        }
+        self.host
+            .record(Step::Finish.name(), &State::default())
+            .await?;
+        Ok(kept.map_or(String::new(), |kept| {
+            format!("what MAS's database had is in {}", kept.display())
+        }))
     }
 }
 
-/// The result of a step.
-enum StepOutcome {
-    /// Done, with a summary.
-    Done(String),
-    /// Nothing was done, because there are blockers among these findings.
-    Blocked(Vec<Finding>),
+/// The steps without which a step back must not be performed.
+fn prerequisites(step: Step) -> &'static [Step] {
+    match step {
+        Step::Repair => &[Step::Undelegate],
+        Step::StartSynapse => &[Step::Undelegate],
+        Step::ProbeSynapse => &[Step::StartSynapse],
+        // The database is all there is until Synapse is known to serve again.
+        Step::Restore => &[Step::Keep, Step::Repair, Step::StartSynapse, Step::ProbeSynapse],
+        Step::LogOut => &[Step::StartSynapse, Step::Repair, Step::Restore],
+        Step::Finish => &[
+            Step::Undelegate,
+            Step::Repair,
+            Step::StartSynapse,
+            Step::ProbeSynapse,
+            Step::Restore,
+            Step::Revoke,
+            Step::LogOut,
+        ],
+        _ => &[],
+    }
+}
+
+fn failed(mut failures: Vec<Failure>, left: Vec<String>) -> Option<Outcome> {
+    if failures.is_empty() {
+        return None;
+    }
+    let Failure { step, error } = failures.swap_remove(0);
+    Some(Outcome::RollbackIncomplete { step, error, left })
+}
+
+/// What a failed step back means, and what to do about it.
+fn advice(Failure { step, error }: &Failure) -> String {
+    let again = "Correct that, then run `syn2mas rollback` again";
+    match step {
+        Step::Undelegate | Step::StartSynapse => {
+            format!("Synapse may be down: {error}. {again}")
+        }
+        Step::ProbeSynapse => {
+            format!("Synapse does not authenticate its users as before: {error}. {again}")
+        }
+        Step::Repair => format!(
+            "sessions that were ended in MAS are not ended in Synapse: {error}. {again}"
+        ),
+        Step::Restore => format!("MAS's database still has the import: {error}. {again}"),
+        Step::Revoke => format!("MAS's role still has Synapse's: {error}. {again}"),
+        Step::LogOut => {
+            format!("devices that came through MAS are still in Synapse: {error}. {again}")
+        }
+        Step::Finish => format!("MAS is down: {error}. {again}"),
+        _ => format!("{error}. Nothing was changed. {again}"),
+    }
 }

@@ -59,12 +59,7 @@ pub async fn make(
     directory: &Path,
     extent: BackupScope,
 ) -> Result<u64, MigrateError> {
-    let mut builder = fs::DirBuilder::new();
-    builder
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(|error| MigrateError::file(directory, error.to_string()))?;
+    make_directory(directory)?;
     let tables: &[&str] = match extent {
         BackupScope::Tables => &TABLES,
         BackupScope::All => &[],
@@ -83,12 +78,17 @@ pub async fn make(
     Ok(size(&of_synapse) + size(&of_mas))
 }
 
-fn kept(directory: &Path) -> PathBuf {
-    directory.join("mas-before-going-back.dump")
+fn make_directory(directory: &Path) -> Result<(), MigrateError> {
+    let mut builder = fs::DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(directory);
+    made.map_err(|error| MigrateError::file(directory, error.to_string()))
 }
 
-/// Dumps MAS's database as it is before a rollback, next to the backup from before the import. Returns
-/// the path of the dump.
+/// The beginning of the names of dumps that [`keep_mas`] makes.
+const KEPT: &str = "mas-before-rollback-";
+
+/// Dumps MAS's database as it is before a rollback, next to the backup from before the import, under a
+/// new name each time. Returns the path of the dump.
 ///
 /// # Errors
 ///
@@ -98,7 +98,10 @@ pub async fn keep_mas(
     mas: &Database,
     directory: &Path,
 ) -> Result<PathBuf, MigrateError> {
-    let file = kept(directory);
+    make_directory(directory)?;
+    let now = humantime::format_rfc3339_millis(std::time::SystemTime::now());
+    let now = now.to_string().replace([':', '.'], "-");
+    let file = directory.join(format!("{KEPT}{now}.dump"));
     dump(pg_dump(programs, mas).await?, &[], &file).await?;
     holds(programs, &file, &[]).await?;
     Ok(file)
@@ -178,7 +181,7 @@ pub async fn restore_synapse(
     arguments.extend(TABLES.map(|table| format!("--table={table}")));
     let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
     let make = format!("CREATE SCHEMA IF NOT EXISTS {quoted};\n");
-    restore(programs, &file, &arguments, &make, into).await?;
+    restore(programs, &file, &arguments, [&make, ""], into).await?;
     let moved = TABLES.map(|table| format!("ALTER TABLE {quoted}.{table} SET SCHEMA public; "));
     let moved = if schema == "public" {
         String::new()
@@ -207,14 +210,12 @@ fn schema(held: &[(String, String)]) -> String {
     }
 }
 
-/// Deletes the backups in a directory, and the directory if it is then empty. After a rollback they are
-/// no longer needed, and they hold password hashes and tokens. If the directory also has the dump that
-/// [`keep_mas`] makes, nothing is deleted.
+/// Deletes the backups in a directory, and the directory if it is then empty. After everything was taken
+/// back they are no longer needed, and they hold password hashes and tokens. Dumps that [`keep_mas`] made
+/// stay.
 pub fn delete(directory: &Path) {
-    if kept(directory).exists() {
-        return;
-    }
-    for file in [of_synapse(directory), of_mas(directory)] {
+    let log = directory.join("import.log");
+    for file in [of_synapse(directory), of_mas(directory), log] {
         let _ = fs::remove_file(file);
     }
     let _ = fs::remove_dir(directory);
@@ -245,35 +246,40 @@ END $$;
 ";
 
 /// Restores the backup of MAS's database into that database or another one, in a single transaction,
-/// replacing everything in it. Terminates other connections to it first.
+/// replacing everything in it; without a backup, the database is emptied. The statements in `after` are part
+/// of the transaction. Terminates other connections to the database first.
 ///
 /// # Errors
 ///
-/// If the backup cannot be read, or PostgreSQL rejects it.
+/// If the backup cannot be read, or PostgreSQL rejects it. Then the database is as before.
 pub async fn restore_mas(
     programs: &Programs,
-    directory: &Path,
+    directory: Option<&Path>,
+    after: &str,
     into: &Database,
 ) -> Result<(), MigrateError> {
     terminate_other_connections(into).await?;
-    restore(
-        programs,
-        &of_mas(directory),
-        &["--no-comments".to_owned()],
-        EMPTY,
-        into,
-    )
-    .await
+    let file = directory.map(of_mas).filter(|file| file.exists());
+    let Some(file) = file else {
+        let mut connection = into.connect().await?;
+        sqlx::raw_sql(&format!("BEGIN; {EMPTY} {after} COMMIT"))
+            .execute(&mut connection)
+            .await
+            .map_err(into.failed("cannot be emptied"))?;
+        return Ok(());
+    };
+    let arguments = ["--no-comments".to_owned()];
+    restore(programs, &file, &arguments, [EMPTY, after], into).await
 }
 
-/// Runs the statements in `before` and then the output of `pg_restore` through `psql`, in a single
-/// transaction. A `pg_restore` that connects to an older server by itself fails, because it sets
+/// Runs the statements in `before`, the output of `pg_restore` and the statements in `after` through `psql`,
+/// in a single transaction. A `pg_restore` that connects to an older server by itself fails, because it sets
 /// parameters that the server lacks.
 async fn restore(
     programs: &Programs,
     file: &Path,
     arguments: &[String],
-    before: &str,
+    [before, after]: [&str; 2],
     into: &Database,
 ) -> Result<(), MigrateError> {
     let known = into.settings().await?;
@@ -295,7 +301,7 @@ async fn restore(
         command::ended(&reading, reader.wait_with_output().await)?;
         passed_on.map_err(|error| MigrateError::file(file, error.to_string()))?;
         // If `psql` never receives this, the server rolls everything back.
-        let _ = to.write_all(b"\nCOMMIT;\n").await;
+        let _ = to.write_all(format!("\n{after}\nCOMMIT;\n").as_bytes()).await;
         Ok(())
     };
     let (fed, written) = tokio::join!(feeding, writer.wait_with_output());

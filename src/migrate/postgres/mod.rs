@@ -3,6 +3,8 @@
 pub mod backup;
 pub mod clients;
 pub mod connection;
+pub mod identity;
+pub mod marker;
 pub mod mas_state;
 pub mod programs;
 pub mod role_grant;

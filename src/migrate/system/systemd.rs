@@ -76,6 +76,12 @@ impl Services {
         }
     }
 
+    /// The shell command that stops Synapse, if it is not stopped by systemd.
+    #[must_use]
+    pub fn stop_command(&self) -> Option<&str> {
+        self.stop_with.as_deref()
+    }
+
     /// Whether Synapse is stopped with a shell command.
     #[must_use]
     pub fn by_command(&self) -> bool {

@@ -296,14 +296,14 @@ impl PostCutoverVerification {
         if backup.is_some() || cut_over.is_some() {
             return Ok(PostCutoverVerification { backup, cut_over });
         }
-        let memory = journal::remembered(&journal::read(&inputs.state())?);
-        if memory.cut_over.is_none() {
+        let state = journal::last_state(&journal::read(&inputs.state())?);
+        if state.cut_over.is_none() {
             return Ok(PostCutoverVerification::default());
         }
         let there = |backup: &PathBuf| backup::of_synapse(backup).exists();
         Ok(PostCutoverVerification {
-            backup: memory.backup.filter(there),
-            cut_over: memory.cut_over,
+            backup: state.backup.filter(there),
+            cut_over: state.cut_over,
         })
     }
 

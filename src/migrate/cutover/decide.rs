@@ -1,0 +1,616 @@
+//! Decides what to do next. It follows from the command, from what the journal records and from what is
+//! seen on the host, and from nothing else: nothing here reads or writes anything. `plan`, `status`, the
+//! question before the start and the run itself all ask these functions, so they cannot disagree.
+//!
+//! ```text
+//!              stop … verify          switch            start, probe, proxy
+//!   Legacy ──────────────────> Interrupted* ──> CutOver* ──────────────────> Moved
+//!     ^                             │              │                           │
+//!     │          undo               │              │   stop-mas … keep         │
+//!     ├─────────────────────────────┘              └───────────┬───────────────┘
+//!     │                                                        v
+//!     │          repair … finish                 undelegate   Leaving*
+//!     └────────────────────────────── GoingBack* <─────────────┘
+//! ```
+//!
+//! A homeserver is in a state with a star only while `syn2mas` is at work, or if it was killed there.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::migrate::{
+    cutover::data_loss::Loss,
+    cutover_file::Overlay,
+    journal::{GoingBack, State, Target},
+    postgres::marker::{self, Marker},
+};
+
+/// A step of a migration or of the way back. Each can be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Look for blockers.
+    Inspect,
+    /// Stop MAS and Synapse, and keep them from being started.
+    Stop,
+    /// Back both databases up.
+    BackUp,
+    /// Grant Synapse's role to MAS's, temporarily.
+    Grant,
+    /// Import with `mas-cli syn2mas`.
+    Import,
+    /// Compare both databases row by row.
+    Verify,
+    /// Fill the overlay.
+    Switch,
+    /// Start MAS and Synapse.
+    Start,
+    /// Check that Synapse delegates to MAS on all its listeners.
+    Probe,
+    /// Fill the includes of the reverse proxy.
+    Proxy,
+    /// Revoke the grant. The migration is complete.
+    Complete,
+    /// Stop MAS, so that nobody logs in any more.
+    StopMas,
+    /// Look once more what would be lost: users may have logged in before MAS was down.
+    CheckLosses,
+    /// Stop Synapse.
+    StopSynapse,
+    /// Dump what MAS's database has.
+    Keep,
+    /// Empty the includes and the overlay.
+    Undelegate,
+    /// Delete from Synapse's database what was ended in MAS.
+    Repair,
+    /// Start Synapse as it ran before the migration.
+    StartSynapse,
+    /// Check that Synapse authenticates its users by itself on all its listeners.
+    ProbeSynapse,
+    /// Revoke the grant. Until then MAS's database says that there is one.
+    Revoke,
+    /// Restore MAS's database.
+    Restore,
+    /// Log out the devices that came through MAS.
+    LogOut,
+    /// Start MAS as it ran before the migration, and forget the migration.
+    Finish,
+}
+
+impl Step {
+    /// The steps of a migration, in order.
+    pub const FORWARD: &[Step] = &[
+        Step::Inspect,
+        Step::Stop,
+        Step::BackUp,
+        Step::Grant,
+        Step::Import,
+        Step::Verify,
+        Step::Switch,
+        Step::Start,
+        Step::Probe,
+        Step::Proxy,
+        Step::Complete,
+    ];
+
+    /// The last steps of a migration, from when Synapse reads that it is to delegate.
+    const AFTER_SWITCH: &[Step] = &[Step::Start, Step::Probe, Step::Proxy, Step::Complete];
+
+    /// The steps from when Synapse is to authenticate users by itself again.
+    const BACK: &[Step] = &[
+        Step::StopMas,
+        Step::CheckLosses,
+        Step::StopSynapse,
+        Step::Keep,
+        Step::Undelegate,
+        Step::Repair,
+        Step::StartSynapse,
+        Step::ProbeSynapse,
+        Step::Revoke,
+        Step::Restore,
+        Step::LogOut,
+        Step::Finish,
+    ];
+
+    /// The steps from when Synapse has stopped to delegate. If they were interrupted, the host may have been
+    /// rebooted, and Synapse may be running.
+    const REMAINING: &[Step] = &[
+        Step::StopMas,
+        Step::StopSynapse,
+        Step::Keep,
+        Step::Undelegate,
+        Step::Repair,
+        Step::StartSynapse,
+        Step::ProbeSynapse,
+        Step::Revoke,
+        Step::Restore,
+        Step::LogOut,
+        Step::Finish,
+    ];
+
+    /// The steps that take back what was done before the cutover.
+    const UNDO: &[Step] = &[
+        Step::Undelegate,
+        Step::StartSynapse,
+        Step::ProbeSynapse,
+        Step::Revoke,
+        Step::Restore,
+        Step::Finish,
+    ];
+
+    /// The name, as in the journal, for example `back-up`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Inspect => "inspect",
+            Step::Stop => "stop",
+            Step::BackUp => "back-up",
+            Step::Grant => "grant",
+            Step::Import => "import",
+            Step::Verify => "verify",
+            Step::Switch => "switch",
+            Step::Start => "start",
+            Step::Probe => "probe",
+            Step::Proxy => "proxy",
+            Step::Complete => "complete",
+            Step::StopMas => "stop-mas",
+            Step::CheckLosses => "check-losses",
+            Step::StopSynapse => "stop-synapse",
+            Step::Keep => "keep",
+            Step::Undelegate => "undelegate",
+            Step::Repair => "repair",
+            Step::StartSynapse => "start-synapse",
+            Step::ProbeSynapse => "probe-synapse",
+            Step::Restore => "restore",
+            Step::Revoke => "revoke",
+            Step::LogOut => "log-out",
+            Step::Finish => "finish",
+        }
+    }
+}
+
+/// Something that may be impossible to see, for example in a database that does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen<T> {
+    /// It was seen.
+    Known(T),
+    /// It cannot be seen, for this reason.
+    Unknown(String),
+}
+
+impl<T> Seen<T> {
+    /// What was seen, if anything.
+    #[must_use]
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Seen::Known(value) => Some(value),
+            Seen::Unknown(_) => None,
+        }
+    }
+}
+
+/// What is seen on the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// The databases, files and services that the command line and the configurations lead to.
+    pub target: Seen<Target>,
+    /// The overlay.
+    pub overlay: Seen<Overlay>,
+    /// The marker in MAS's database.
+    pub marker: Seen<Option<Marker>>,
+    /// Whether Synapse's configuration delegates even without the overlay.
+    pub delegates_by_itself: bool,
+    /// The units that somebody keeps from being started.
+    pub inhibited: Vec<String>,
+    /// Whether Synapse is stopped with a shell command.
+    pub by_command: bool,
+    /// Whether a superuser is named who can revoke a grant.
+    pub has_admin: bool,
+    /// What a rollback would lose. Empty unless it was looked for, see [`asks_for_losses`].
+    pub losses: Seen<Vec<Loss>>,
+}
+
+/// Where a migration stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// No migration has begun, or everything was reverted.
+    NotBegun,
+    /// A run was interrupted before the cutover.
+    Interrupted,
+    /// Synapse delegates, but later steps are not done.
+    CutOver,
+    /// The migration is complete.
+    Migrated,
+    /// The migration is complete, but somebody has emptied the overlay.
+    OverlayEmptied,
+    /// A rollback was interrupted while Synapse still delegates.
+    Leaving,
+    /// A rollback was interrupted after Synapse had stopped to delegate.
+    RollingBack,
+}
+
+/// Why nothing is done, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The overlay has content that no migration wrote.
+    ForeignOverlay,
+    /// The overlay, or MAS's database, is that of a migration that the journal does not know.
+    JournalLost {
+        /// The migration.
+        migration: String,
+        /// The marker in MAS's database, if it is of this migration.
+        marker: Option<Marker>,
+    },
+    /// The command is about something else than the journal.
+    OtherTarget(Vec<String>),
+    /// The overlay, or MAS's database, is that of another migration than the journal is about.
+    OtherMigration {
+        /// The migration in the journal.
+        ours: String,
+        /// The other one.
+        found: String,
+    },
+    /// The overlay makes Synapse delegate to a database that has not been verified.
+    NotVerified,
+    /// Something has to be known first.
+    Unknown(String),
+    /// Synapse's configuration delegates even without the overlay.
+    DelegatesByItself,
+    /// Somebody else keeps the units from being started.
+    Inhibited(Vec<String>),
+    /// The overlay was emptied by hand after the cutover.
+    OverlayEmptied,
+    /// A rollback would lose something.
+    Losses(Vec<Loss>),
+    /// The role that was granted can only be revoked by a superuser.
+    AdminNeeded,
+}
+
+impl Refusal {
+    /// The next command to type, without its options.
+    #[must_use]
+    pub fn next(&self) -> Option<&'static str> {
+        match self {
+            Refusal::NotVerified | Refusal::OverlayEmptied => Some("syn2mas rollback"),
+            Refusal::JournalLost {
+                marker: Some(_), ..
+            }
+            | Refusal::Inhibited(_) => Some("syn2mas rollback --lost-journal"),
+            Refusal::Losses(_) => Some("syn2mas rollback --accept-loss"),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::ForeignOverlay => write!(
+                out,
+                "the overlay has content that no migration wrote. Move it to a file of its own that \
+                 Synapse reads, and empty the overlay"
+            ),
+            Refusal::JournalLost { migration, marker } => {
+                write!(out, "the migration {migration} has begun, but is not in this journal. ")?;
+                if let Some(marker) = marker {
+                    write!(
+                        out,
+                        "MAS's database has been {} since {}. Its journal was in {}. ",
+                        marker.progress.name(),
+                        marker.since,
+                        marker.state_dir
+                    )?;
+                }
+                write!(out, "Name its directory with `--state-dir`. ")?;
+                if marker.is_some() {
+                    write!(out, "If it is lost, `syn2mas rollback --lost-journal` goes back")
+                } else {
+                    write!(
+                        out,
+                        "MAS's database, as it is named, is not of this migration: name the right one"
+                    )
+                }
+            }
+            Refusal::OtherTarget(differences) => write!(
+                out,
+                "the migration in the journal is about something else: {}. Name what it was about",
+                differences.join("; ")
+            ),
+            Refusal::OtherMigration { ours, found } => write!(
+                out,
+                "the journal is about the migration {ours}, but the overlay or MAS's database is of the \
+                 migration {found}. Name the right ones, and their journal with `--state-dir`"
+            ),
+            Refusal::NotVerified => write!(
+                out,
+                "MAS's database does not say that it holds this homeserver's users. Restore it, or go back \
+                 with `syn2mas rollback`"
+            ),
+            Refusal::Unknown(reason) => write!(out, "{reason}"),
+            Refusal::DelegatesByItself => write!(
+                out,
+                "Synapse's own configuration delegates, whatever the overlay says. Set \
+                 `migration.enable` again, or take `matrix_authentication_service` out of it, first"
+            ),
+            Refusal::Inhibited(units) => write!(
+                out,
+                "a migration that is not in this journal keeps {} from being started. Name its directory \
+                 with `--state-dir`. If it is lost, `syn2mas rollback --lost-journal` goes back",
+                units.join(", ")
+            ),
+            Refusal::OverlayEmptied => write!(
+                out,
+                "the homeserver was moved, and somebody has emptied the overlay since. What people did \
+                 after that is not in MAS, so go back with `syn2mas rollback`"
+            ),
+            Refusal::Losses(losses) => {
+                let losses: Vec<String> = losses
+                    .iter()
+                    .map(|loss| format!("{} {}", loss.count, loss.what))
+                    .collect();
+                write!(out, "going back would lose {}", losses.join(", "))
+            }
+            Refusal::AdminNeeded => write!(
+                out,
+                "the migration has granted MAS's role Synapse's. Only a superuser can revoke that: name \
+                 it with `--admin-database-uri`, as before"
+            ),
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Goal {
+    /// Move the homeserver, or finish that (`syn2mas migrate`).
+    Migrate,
+    /// Go back, or finish that (`syn2mas rollback`).
+    RollBack {
+        /// Even if something is lost by that.
+        accept_loss: bool,
+    },
+    /// Take back what was begun before the cutover (`syn2mas rollback --interrupted`).
+    Undo,
+    /// After a step has failed: take back what was begun, if nobody loses anything.
+    Revert,
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Perform these steps. If one fails, take everything back.
+    Forward(Vec<Step>),
+    /// Perform these steps as far as possible, then decide anew.
+    Back(Vec<Step>),
+    /// Nothing, because it is done.
+    Done(Stage),
+    /// Nothing, for this reason.
+    Refuse(Refusal),
+}
+
+/// Where the migration stands.
+///
+/// # Errors
+///
+/// If what is seen contradicts the journal.
+pub fn stage(state: &State, seen: &Observed) -> Result<Stage, Refusal> {
+    let overlay = match &seen.overlay {
+        Seen::Known(Overlay::Foreign) => return Err(Refusal::ForeignOverlay),
+        Seen::Known(overlay) => overlay,
+        Seen::Unknown(reason) => return Err(Refusal::Unknown(reason.clone())),
+    };
+    let marker = seen.marker.known().and_then(Option::as_ref);
+    let marker = marker.filter(|marker| marker.progress != marker::Progress::RolledBack);
+    let Some(ours) = &state.migration else {
+        let found = match overlay {
+            Overlay::Ours(found) => Some(found),
+            _ => marker.map(|marker| &marker.migration),
+        };
+        return match found {
+            // They are kept down by a migration of which there is no journal here.
+            None if !seen.inhibited.is_empty() => {
+                Err(Refusal::Inhibited(seen.inhibited.clone()))
+            }
+            None => Ok(Stage::NotBegun),
+            Some(found) => Err(Refusal::JournalLost {
+                migration: found.clone(),
+                marker: marker.filter(|marker| marker.migration == *found).cloned(),
+            }),
+        };
+    };
+    if let (Some(then), Seen::Known(now)) = (&state.target, &seen.target) {
+        let differences = then.differences(now, state.finished);
+        if !differences.is_empty() {
+            return Err(Refusal::OtherTarget(differences));
+        }
+    }
+    let of_overlay = match overlay {
+        Overlay::Ours(found) => Some(found),
+        _ => None,
+    };
+    let others = of_overlay.into_iter().chain(marker.map(|marker| &marker.migration));
+    if let Some(found) = others.into_iter().find(|found| *found != ours) {
+        return Err(Refusal::OtherMigration {
+            ours: ours.clone(),
+            found: found.clone(),
+        });
+    }
+    let undelegated = state.going_back.as_ref().is_some_and(|back| back.undelegated);
+    Ok(match (of_overlay.is_some(), state.finished) {
+        (true, _) if state.going_back.is_some() => Stage::Leaving,
+        (true, true) => Stage::Migrated,
+        (true, false) => Stage::CutOver,
+        (false, _) if undelegated => Stage::RollingBack,
+        (false, true) => Stage::OverlayEmptied,
+        (false, false) => Stage::Interrupted,
+    })
+}
+
+/// Whether [`decide`] has to know what a rollback would lose.
+#[must_use]
+pub fn asks_for_losses(goal: Goal, state: &State, seen: &Observed) -> bool {
+    let back = match goal {
+        Goal::RollBack { accept_loss } => !accept_loss,
+        Goal::Revert => true,
+        Goal::Migrate | Goal::Undo => state.cut_over.is_some(),
+    };
+    let served = match stage(state, seen) {
+        Ok(Stage::Interrupted) => state.cut_over.is_some(),
+        Ok(Stage::CutOver | Stage::Migrated | Stage::OverlayEmptied | Stage::Leaving) => {
+            goal != Goal::Migrate && goal != Goal::Undo
+        }
+        Ok(Stage::NotBegun | Stage::RollingBack) | Err(_) => false,
+    };
+    back && served
+}
+
+/// Decides what to do.
+#[must_use]
+pub fn decide(goal: Goal, state: &State, seen: &Observed) -> Decision {
+    let stage = match stage(state, seen) {
+        Ok(stage) => stage,
+        Err(refusal) => return Decision::Refuse(refusal),
+    };
+    if state.granted && !seen.has_admin {
+        return Decision::Refuse(Refusal::AdminNeeded);
+    }
+    if asks_for_losses(goal, state, seen) {
+        match &seen.losses {
+            Seen::Known(losses) if losses.is_empty() => {}
+            Seen::Known(losses) => return Decision::Refuse(Refusal::Losses(losses.clone())),
+            Seen::Unknown(reason) => return Decision::Refuse(Refusal::Unknown(reason.clone())),
+        }
+    }
+    match (goal, stage) {
+        (Goal::Migrate, Stage::NotBegun) => begin(seen),
+        (Goal::Migrate, Stage::CutOver | Stage::Leaving | Stage::Migrated)
+            if !is_verified(seen) =>
+        {
+            Decision::Refuse(match &seen.marker {
+                Seen::Unknown(reason) => Refusal::Unknown(reason.clone()),
+                Seen::Known(_) => Refusal::NotVerified,
+            })
+        }
+        (Goal::Migrate, Stage::CutOver | Stage::Leaving) => {
+            Decision::Forward(Step::AFTER_SWITCH.to_vec())
+        }
+        (Goal::Migrate, Stage::OverlayEmptied) => Decision::Refuse(Refusal::OverlayEmptied),
+        // If the overlay was full and somebody has emptied it, users may have been served.
+        (_, Stage::Interrupted) if state.cut_over.is_some() => back(goal, state, Step::BACK),
+        (_, Stage::Interrupted) => back(goal, state, Step::UNDO),
+        (_, Stage::RollingBack) => back(goal, state, Step::REMAINING),
+        (
+            Goal::RollBack { .. },
+            Stage::CutOver | Stage::Migrated | Stage::OverlayEmptied | Stage::Leaving,
+        )
+        | (Goal::Revert, Stage::CutOver) => {
+            if seen.delegates_by_itself {
+                return Decision::Refuse(Refusal::DelegatesByItself);
+            }
+            back(goal, state, Step::BACK)
+        }
+        // A rollback was interrupted while nothing was lost: everything goes on as it was.
+        (Goal::Undo | Goal::Revert, Stage::Leaving) => {
+            Decision::Forward(Step::AFTER_SWITCH.to_vec())
+        }
+        // `rehearse --dry-run` was interrupted.
+        (Goal::RollBack { .. } | Goal::Undo, Stage::NotBegun) if state.granted => {
+            Decision::Back(vec![Step::Revoke])
+        }
+        (Goal::Migrate, Stage::Migrated)
+        | (Goal::RollBack { .. } | Goal::Undo | Goal::Revert, Stage::NotBegun)
+        | (Goal::Undo, Stage::CutOver)
+        | (Goal::Undo | Goal::Revert, Stage::Migrated | Stage::OverlayEmptied) => {
+            Decision::Done(stage)
+        }
+    }
+}
+
+/// The state that a lost journal must have had, as far as the marker in MAS's database and the overlay
+/// say. None if nothing was begun.
+#[must_use]
+pub fn recover(seen: &Observed) -> Option<State> {
+    let refusal = stage(&State::default(), seen).err()?;
+    let Seen::Known(target) = &seen.target else {
+        return None;
+    };
+    let (migration, marker) = match refusal {
+        Refusal::JournalLost { migration, marker } => (migration, Some(marker?)),
+        // Killed before the import, so MAS's database says nothing.
+        Refusal::Inhibited(_) => ("lost".to_owned(), None),
+        _ => return None,
+    };
+    let is_restored = marker
+        .as_ref()
+        .is_some_and(|marker| marker.progress == marker::Progress::RollingBack);
+    let has_begun_import = migration != "lost" && !is_restored;
+    let going_back = is_restored.then_some(GoingBack {
+        kept: None,
+        undelegated: true,
+        repaired: true,
+    });
+    let is_on = matches!(seen.overlay.known(), Some(Overlay::Ours(_)));
+    let progress = marker.as_ref().map(|marker| marker.progress);
+    let granted = marker.as_ref().is_some_and(|marker| marker.granted);
+    let cut_over = marker.and_then(|marker| marker.cut_over);
+    Some(State {
+        migration: Some(migration),
+        stopped: if seen.by_command {
+            Vec::new()
+        } else {
+            target.synapse_services.clone()
+        },
+        stopped_with_command: seen.by_command,
+        target: Some(target.clone()),
+        imported: has_begun_import,
+        finished: is_on && progress == Some(marker::Progress::Served),
+        cut_over,
+        granted,
+        going_back,
+        ..State::default()
+    })
+}
+
+fn begin(seen: &Observed) -> Decision {
+    let unknown = match (&seen.target, &seen.marker) {
+        (Seen::Unknown(reason), _) | (_, Seen::Unknown(reason)) => Some(reason),
+        _ => None,
+    };
+    if let Some(reason) = unknown {
+        return Decision::Refuse(Refusal::Unknown(reason.clone()));
+    }
+    if seen.delegates_by_itself {
+        return Decision::Refuse(Refusal::DelegatesByItself);
+    }
+    Decision::Forward(Step::FORWARD.to_vec())
+}
+
+/// Whether MAS's database says that it holds what was imported for this homeserver.
+fn is_verified(seen: &Observed) -> bool {
+    let (Seen::Known(Some(marker)), Seen::Known(target)) = (&seen.marker, &seen.target) else {
+        return false;
+    };
+    let verified = [marker::Progress::CutOver, marker::Progress::Served];
+    verified.contains(&marker.progress) && marker.synapse == target.synapse.to_string()
+}
+
+/// The steps back without those that have nothing to take back.
+fn back(goal: Goal, state: &State, steps: &[Step]) -> Decision {
+    let back = state.going_back.clone().unwrap_or_default();
+    let is_rolling_back = steps == Step::REMAINING;
+    let accepted = goal == Goal::RollBack { accept_loss: true };
+    let needed = |step: &&Step| match step {
+        Step::CheckLosses => !accepted,
+        Step::StopMas | Step::StopSynapse | Step::Repair => {
+            !is_rolling_back || state.imported && !back.repaired
+        }
+        // Where nobody has lost anything, the database has nothing to keep but what was imported.
+        Step::Keep => state.imported && goal != Goal::Revert,
+        Step::Restore => state.imported,
+        Step::Revoke => state.granted,
+        _ => true,
+    };
+    Decision::Back(steps.iter().filter(needed).copied().collect())
+}

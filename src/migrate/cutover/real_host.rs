@@ -1,0 +1,527 @@
+//! The real host: systemd, PostgreSQL, `mas-cli`, files, and Synapse and MAS over HTTP.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{
+    migrate::{
+        MigrateError,
+        cutover::{
+            data_loss::{self, Loss},
+            decide::{Observed, Seen},
+            host::Host,
+        },
+        cutover_file::CutoverFile,
+        health::Addresses,
+        import::{MasCli, Progress},
+        inputs::Inputs,
+        journal::{self, Journal, State, StepStatus, Target},
+        postgres::{
+            backup::{self, BackupScope},
+            clients::other_connections,
+            connection::Database,
+            identity::{DatabaseId, identity},
+            marker::{self, Marker},
+            role_grant::Grant,
+            tables::wait_for_table_locks,
+        },
+        preflight::{self, finding::Finding},
+        system::systemd::{self, Component, Services},
+        verify::{Comparison, Report},
+    },
+    util::atomic_write,
+};
+
+/// For how long a step of the way back is tried again.
+const TRIES: u32 = 60;
+
+/// Options of `syn2mas migrate`, in addition to the inputs.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How much of Synapse's database is backed up.
+    pub scope: BackupScope,
+    /// An access token that is valid before the cutover and must still be valid after it.
+    pub token: Option<String>,
+}
+
+/// This host. It holds the lock of the journal.
+#[derive(Debug)]
+pub struct RealHost<'a> {
+    inputs: &'a Inputs,
+    options: Options,
+    services: Services,
+    synapse: Database,
+    mas: Database,
+    admin: Option<Database>,
+    overlay: CutoverFile,
+    journal: Journal,
+}
+
+impl<'a> RealHost<'a> {
+    /// Opens the journal and resolves services and databases.
+    ///
+    /// # Errors
+    ///
+    /// If something is missing from the inputs, or another `syn2mas` holds the lock of the journal.
+    pub fn open(inputs: &'a Inputs, options: Options) -> Result<Self, MigrateError> {
+        Ok(RealHost {
+            inputs,
+            options,
+            services: inputs.services()?,
+            synapse: inputs.synapse_database()?,
+            mas: inputs.mas_database()?,
+            admin: inputs.admin_database()?,
+            overlay: overlay(inputs)?,
+            journal: Journal::open(&inputs.state())?,
+        })
+    }
+
+    /// Describes the steps of a migration, one line each, for the question before the start.
+    #[must_use]
+    pub fn plan(&self) -> Vec<String> {
+        let units = |component| self.services.units(component).join(", ");
+        let stopped = if self.services.by_command() {
+            "Synapse, with the given command".to_owned()
+        } else {
+            units(Component::Synapse)
+        };
+        let mut plan = vec![
+            "look for blockers".to_owned(),
+            format!(
+                "stop {} {stopped}, and keep them down",
+                units(Component::Mas)
+            ),
+            format!(
+                "back up {} and {} to {}",
+                self.synapse.name(),
+                self.mas.name(),
+                self.inputs.state().join("backup").display()
+            ),
+        ];
+        if self.admin.is_some() {
+            plan.push("grant MAS's role Synapse's role until the end".to_owned());
+        }
+        plan.push(format!(
+            "import from {} into {} with mas-cli",
+            self.synapse.name(),
+            self.mas.name()
+        ));
+        plan.push("compare both databases row by row; if they differ, take everything back".into());
+        plan.push(format!("fill {}", self.overlay.file.display()));
+        plan.push("start MAS and Synapse, and look whether they answer".to_owned());
+        let includes = self.inputs.include.iter();
+        let includes: Vec<String> = includes
+            .map(|include| include.file.display().to_string())
+            .collect();
+        if !includes.is_empty() {
+            plan.push(format!("fill {}", includes.join(", ")));
+        }
+        plan
+    }
+
+    /// Fails unless a database is the one that the journal is about.
+    async fn make_sure_it_is(
+        &self,
+        database: &Database,
+        of: fn(&Target) -> &DatabaseId,
+    ) -> Result<(), MigrateError> {
+        let Some(target) = &self.journal.state.target else {
+            return Ok(());
+        };
+        let (then, now) = (of(target), identity(database).await?);
+        if *then == now {
+            return Ok(());
+        }
+        Err(MigrateError::Missing(format!(
+            "{} is {now}, and the migration is about {then}: it is not touched",
+            database.which
+        )))
+    }
+
+    /// The directory for everything of a migration that must outlast it.
+    fn directory(&self, migration: &str) -> PathBuf {
+        self.inputs.state().join("backup").join(migration)
+    }
+}
+
+/// The overlay, which every command needs that changes something.
+///
+/// # Errors
+///
+/// If it is not given.
+pub fn overlay(inputs: &Inputs) -> Result<CutoverFile, MigrateError> {
+    inputs.overlay.clone().ok_or_else(|| {
+        MigrateError::Missing(
+            "name the file that makes Synapse delegate with `--overlay FILE=SOURCE`".to_owned(),
+        )
+    })
+}
+
+async fn target(
+    inputs: &Inputs,
+    services: &Services,
+    overlay: &CutoverFile,
+    [synapse, mas]: [&Database; 2],
+) -> Result<Target, MigrateError> {
+    // In sequence: connecting as another user of this host changes the effective user of the whole process.
+    let (synapse, mas) = (identity(synapse).await?, identity(mas).await?);
+    let synapse_services = match services.stop_command() {
+        Some(command) => vec![command.to_owned()],
+        None => services.units(Component::Synapse).to_vec(),
+    };
+    Ok(Target {
+        synapse,
+        mas,
+        server_name: inputs.synapse()?.server_name()?.to_owned(),
+        overlay: overlay.file.clone(),
+        includes: inputs
+            .include
+            .iter()
+            .map(|include| include.file.clone())
+            .collect(),
+        synapse_services,
+        mas_units: services.units(Component::Mas).to_vec(),
+    })
+}
+
+/// What is seen on this host, without the lock of the journal.
+///
+/// # Errors
+///
+/// If the inputs do not say where something is.
+pub async fn observe(inputs: &Inputs, state: &State) -> Result<Observed, MigrateError> {
+    let (services, overlay) = (inputs.services()?, overlay(inputs)?);
+    let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
+    let databases = [&synapse, &mas];
+    Ok(observe_these(inputs, &services, &overlay, databases, state).await)
+}
+
+async fn observe_these(
+    inputs: &Inputs,
+    services: &Services,
+    overlay: &CutoverFile,
+    databases: [&Database; 2],
+    state: &State,
+) -> Observed {
+    let inhibited = services.inhibited();
+    Observed {
+        target: seen(target(inputs, services, overlay, databases).await),
+        overlay: seen(overlay.content_of_overlay()),
+        marker: seen(marker::read(databases[1]).await),
+        delegates_by_itself: inputs.synapse().is_ok_and(|synapse| {
+            synapse.get("matrix_authentication_service.enabled") == Some(&true.into())
+        }),
+        inhibited: if state.migration.is_none() {
+            inhibited
+        } else {
+            Vec::new()
+        },
+        by_command: services.by_command(),
+        has_admin: inputs.admin_database_uri.is_some(),
+        losses: Seen::Known(Vec::new()),
+    }
+}
+
+fn seen<T>(result: Result<T, MigrateError>) -> Seen<T> {
+    match result {
+        Ok(value) => Seen::Known(value),
+        Err(error) => Seen::Unknown(error.to_string()),
+    }
+}
+
+impl Host for RealHost<'_> {
+    fn state(&self) -> &State {
+        &self.journal.state
+    }
+
+    async fn log(
+        &mut self,
+        step: &str,
+        status: StepStatus,
+        message: &str,
+    ) -> Result<(), MigrateError> {
+        self.journal.log(step, status, message)
+    }
+
+    async fn record(&mut self, step: &str, state: &State) -> Result<(), MigrateError> {
+        self.journal.record(step, state)
+    }
+
+    fn new_migration(&mut self) -> String {
+        ulid::Ulid::new().to_string()
+    }
+
+    fn now(&self) -> String {
+        journal::now()
+    }
+
+    async fn wait(&mut self, tries: u32) -> bool {
+        if tries >= TRIES {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        true
+    }
+
+    async fn observe(&mut self) -> Observed {
+        let databases = [&self.synapse, &self.mas];
+        observe_these(
+            self.inputs,
+            &self.services,
+            &self.overlay,
+            databases,
+            &self.journal.state,
+        )
+        .await
+    }
+
+    async fn losses(&mut self, cut_over: &str) -> Result<Vec<Loss>, MigrateError> {
+        data_loss::since(&self.mas, cut_over).await
+    }
+
+    async fn inspect(&mut self) -> Result<Vec<Finding>, MigrateError> {
+        let findings = preflight::inspect(self.inputs, self.options.scope).await?;
+        // Check now what later steps need, while Synapse still runs.
+        let addresses = Addresses::of(self.inputs)?;
+        if let Some(token) = &self.options.token
+            && !addresses.is_good(token).await?
+        {
+            return Err(MigrateError::Missing(
+                "the token of `--token-file` is not valid now, so it would not be afterwards"
+                    .to_owned(),
+            ));
+        }
+        self.overlay.content()?;
+        for include in &self.inputs.include {
+            include.content()?;
+        }
+        Ok(findings)
+    }
+
+    async fn running(&mut self) -> Result<Vec<String>, MigrateError> {
+        self.services.running().await
+    }
+
+    fn units(&self, component: Component) -> Vec<String> {
+        self.services.units(component).to_vec()
+    }
+
+    fn by_command(&self) -> bool {
+        self.services.by_command()
+    }
+
+    async fn stop(&mut self, component: Component) -> Result<(), MigrateError> {
+        self.services.stop(component).await
+    }
+
+    async fn start(&mut self, component: Component, units: &[String]) -> Result<(), MigrateError> {
+        self.services.start(component, units).await
+    }
+
+    async fn start_by_command(&mut self) -> Result<(), MigrateError> {
+        self.services.start_by_command().await
+    }
+
+    async fn wait_until_alone(&mut self) -> Result<(), MigrateError> {
+        let mut others = Vec::new();
+        for _ in 0..100 {
+            others = other_connections(&self.synapse).await?;
+            if others.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        others.dedup();
+        Err(MigrateError::Missing(format!(
+            "somebody still uses Synapse's database: {}. If that is a worker, or a pooler such as \
+             PgBouncer, name its unit with `--synapse-unit`; end what else it is",
+            others.join(", ")
+        )))
+    }
+
+    async fn back_up(&mut self, migration: &str) -> Result<(PathBuf, String), MigrateError> {
+        let directory = self.directory(migration);
+        let size = backup::make(
+            &self.inputs.postgresql(),
+            [&self.synapse, &self.mas],
+            &directory,
+            self.options.scope,
+        )
+        .await?;
+        Ok((directory, indicatif::HumanBytes(size).to_string()))
+    }
+
+    async fn keep_mas(&mut self, migration: &str) -> Result<PathBuf, MigrateError> {
+        self.make_sure_it_is(&self.mas, |target| &target.mas).await?;
+        let directory = self.directory(migration);
+        backup::keep_mas(&self.inputs.postgresql(), &self.mas, &directory).await
+    }
+
+    fn has_dump(&self, dump: &Path) -> bool {
+        dump.is_file()
+    }
+
+    async fn delete_backup(&mut self, migration: &str) {
+        backup::delete(&self.directory(migration));
+    }
+
+    async fn needs_grant(&mut self) -> Result<bool, MigrateError> {
+        let Some(admin) = &self.admin else {
+            return Ok(false);
+        };
+        let grant = Grant::between(&self.synapse, &self.mas).await?;
+        grant.is_needed(admin).await
+    }
+
+    async fn grant(&mut self) -> Result<(), MigrateError> {
+        let Some(admin) = &self.admin else {
+            return Ok(());
+        };
+        let grant = Grant::between(&self.synapse, &self.mas).await?;
+        grant.give(admin).await
+    }
+
+    async fn revoke(&mut self) -> Result<(), MigrateError> {
+        let Some(admin) = &self.admin else {
+            return Ok(());
+        };
+        let grant = Grant::between(&self.synapse, &self.mas).await?;
+        grant.revoke(admin).await
+    }
+
+    async fn mark_import(&mut self, marker: &Marker) -> Result<(), MigrateError> {
+        self.make_sure_it_is(&self.mas, |target| &target.mas).await?;
+        marker::begin(&self.mas, &self.named(marker)).await
+    }
+
+    async fn mark(
+        &mut self,
+        from: &[marker::Progress],
+        to: marker::Progress,
+    ) -> Result<(), MigrateError> {
+        let (Some(migration), Some(target)) =
+            (&self.journal.state.migration, &self.journal.state.target)
+        else {
+            return Err(MigrateError::Missing(
+                "the journal does not say which migration this is".to_owned(),
+            ));
+        };
+        marker::advance(&self.mas, migration, &target.synapse, from, to).await
+    }
+
+    async fn import(
+        &mut self,
+        on_progress: &mut dyn FnMut(&Progress),
+    ) -> Result<String, MigrateError> {
+        self.make_sure_it_is(&self.mas, |target| &target.mas).await?;
+        let through = self.inputs.synapse_database_for_import()?;
+        let mas_cli = MasCli::prepare(self.inputs, &through, None).await?;
+        wait_for_table_locks(&through).await?;
+        let directory = self.journal.state.backup.clone();
+        let directory = directory.unwrap_or_else(|| self.inputs.state());
+        let log = directory.join("import.log");
+        mas_cli.migrate(false, Some(&log), on_progress).await?;
+        Ok(log.display().to_string())
+    }
+
+    async fn verify(&mut self) -> Result<Vec<Report>, MigrateError> {
+        let comparison = Comparison::of(self.inputs)?;
+        let reports = comparison.run(&self.synapse, &self.mas, |_| {}).await?;
+        if !reports.iter().all(Report::is_identical) {
+            let file = self.inputs.state().join("differences.json");
+            let text = serde_json::to_string_pretty(&reports)
+                .map_err(|error| MigrateError::file(&file, error.to_string()))?;
+            atomic_write::replace(&file, &text, 0o600)
+                .map_err(|error| MigrateError::file(&file, error.to_string()))?;
+        }
+        Ok(reports)
+    }
+
+    async fn fill_overlay(&mut self, migration: &str) -> Result<(), MigrateError> {
+        self.overlay.fill_overlay(migration)
+    }
+
+    async fn empty_overlay(&mut self) -> Result<(), MigrateError> {
+        self.overlay.empty()
+    }
+
+    async fn fill_includes(&mut self) -> Result<(), MigrateError> {
+        for include in &self.inputs.include {
+            include.fill()?;
+        }
+        systemd::reload(&self.inputs.proxy_unit).await
+    }
+
+    async fn empty_includes(&mut self) -> Result<Option<String>, MigrateError> {
+        for include in &self.inputs.include {
+            if include.is_on()? {
+                include.blank()?;
+            }
+        }
+        // Not fatal: without a reload the proxy sends logins to MAS, which is down, but Synapse works.
+        let reloaded = systemd::reload(&self.inputs.proxy_unit).await;
+        Ok(reloaded
+            .err()
+            .map(|error| format!("the proxy does not reload: {error}")))
+    }
+
+    async fn probe_delegation(&mut self) -> Result<String, MigrateError> {
+        let addresses = Addresses::of(self.inputs)?;
+        addresses.delegated(self.options.token.as_deref()).await
+    }
+
+    async fn probe_synapse(&mut self) -> Result<(), MigrateError> {
+        Addresses::of(self.inputs)?.legacy().await
+    }
+
+    /// The doctor's findings concern the environment, which is no reason for a rollback.
+    async fn doctor(&mut self) -> Vec<String> {
+        let asked = async {
+            let mas_cli = MasCli::prepare(self.inputs, &self.synapse, None).await?;
+            let timeout = Duration::from_secs(30);
+            let answer = tokio::time::timeout(timeout, mas_cli.doctor()).await;
+            answer
+                .unwrap_or_else(|_| Err(MigrateError::Missing("no answer within 30 s".to_owned())))
+        };
+        match asked.await {
+            Ok(findings) => findings
+                .iter()
+                .map(|finding| format!("the doctor says: {finding}"))
+                .collect(),
+            Err(error) => vec![format!("the doctor cannot be asked: {error}")],
+        }
+    }
+
+    async fn restore(
+        &mut self,
+        backup: Option<&Path>,
+        marker: Option<&Marker>,
+    ) -> Result<(), MigrateError> {
+        self.make_sure_it_is(&self.mas, |target| &target.mas).await?;
+        let after = marker.map_or(String::new(), |marker| marker::replace(&self.named(marker)));
+        backup::restore_mas(&self.inputs.postgresql(), backup, &after, &self.mas).await
+    }
+
+    async fn repair(&mut self, cut_over: &str) -> Result<(), MigrateError> {
+        self.make_sure_it_is(&self.synapse, |target| &target.synapse)
+            .await?;
+        self.make_sure_it_is(&self.mas, |target| &target.mas).await?;
+        data_loss::repair(&self.synapse, &self.mas, cut_over).await
+    }
+
+    async fn log_out(&mut self) -> Result<usize, MigrateError> {
+        Ok(0)
+    }
+}
+
+impl RealHost<'_> {
+    /// The marker with the directory of this journal.
+    fn named(&self, marker: &Marker) -> Marker {
+        Marker {
+            state_dir: self.inputs.state().display().to_string(),
+            ..marker.clone()
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Named histories: each could end badly before the cutover was decided in one place.
+
+crate::support::harness::tests![];

@@ -1,0 +1,10 @@
+//! The cutover against a simulated host, on which everything goes wrong at every point.
+
+mod explore;
+
+mod host;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;
+
+support::harness::main![explore];

@@ -1,0 +1,383 @@
+//! A simulated host: what a migration changes, in miniature. People log in and out all the while. After
+//! every effect it is checked that nothing has happened that must never happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mas2nix::migrate::{
+    cutover::{
+        data_loss::Loss,
+        decide::{self, Observed, Seen},
+    },
+    cutover_file::Overlay,
+    journal::{State, Target},
+    postgres::{
+        identity::DatabaseId,
+        marker::{self, Marker},
+    },
+};
+
+/// A session, by its number.
+pub type Session = u32;
+
+/// Synapse's database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SynapseDatabase {
+    /// Sessions that have an access token.
+    pub tokens: BTreeSet<Session>,
+    /// Sessions that have a device.
+    pub devices: BTreeSet<Session>,
+    /// Devices that a rollback has prepared to log out.
+    pub to_log_out: BTreeSet<Session>,
+}
+
+/// MAS's database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct MasDatabase {
+    /// Sessions of the import, complete or not.
+    pub imported: BTreeSet<Session>,
+    /// Sessions that somebody has begun in MAS.
+    pub begun: BTreeSet<Session>,
+    /// Sessions that somebody has ended in MAS.
+    pub ended: BTreeSet<Session>,
+    /// The marker: the migration, and how far it has come.
+    pub marker: Option<(String, marker::Progress)>,
+    /// Whether the marker says that the role is granted.
+    pub granted: bool,
+}
+
+impl MasDatabase {
+    /// What somebody has done in MAS.
+    pub fn is_used(&self) -> bool {
+        !self.begun.is_empty() || !self.ended.is_empty()
+    }
+
+    fn valid(&self) -> BTreeSet<Session> {
+        let all: BTreeSet<Session> = self.imported.union(&self.begun).copied().collect();
+        all.difference(&self.ended).copied().collect()
+    }
+}
+
+/// A server process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Server {
+    pub runs: bool,
+    pub is_inhibited: bool,
+    /// Whether it has read that Synapse delegates.
+    pub delegates: bool,
+}
+
+/// The content of the overlay on the disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OverlayFile {
+    #[default]
+    Empty,
+    Ours(String),
+    Foreign,
+}
+
+/// Everything that a migration sees or changes, and the people who use it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct World {
+    /// The journal, as JSON. It is empty if the state directory was lost.
+    pub journal: String,
+    pub overlay: OverlayFile,
+    pub include: bool,
+    pub proxy: bool,
+    pub synapse: Server,
+    pub mas: Server,
+    pub synapse_database: SynapseDatabase,
+    /// MAS's databases, by OID. A migration is about one of them.
+    pub mas_databases: BTreeMap<i64, MasDatabase>,
+    /// The database that `syn2mas` is told of. MAS itself always uses the first one.
+    pub mas_oid: i64,
+    pub granted: bool,
+    /// Dumps by name, with what is in them.
+    pub dumps: BTreeMap<String, MasDatabase>,
+    /// Whether a superuser is named on the command line.
+    pub has_admin: bool,
+    /// Whether Synapse is stopped with a command, not with systemd.
+    pub by_command: bool,
+    /// Sessions that people believe to have.
+    pub sessions: BTreeSet<Session>,
+    /// Sessions that people have ended.
+    pub logged_out: BTreeSet<Session>,
+    /// Whether the administrator has accepted a loss.
+    pub has_accepted: bool,
+    /// Sessions whose loss the administrator has accepted.
+    pub given_up: BTreeSet<Session>,
+    pub next_session: Session,
+    pub migrations: u32,
+    /// Whether the administrator has deleted the backups.
+    pub backups_deleted: bool,
+}
+
+impl World {
+    /// A homeserver with two sessions, and a second database that has nothing to do with it.
+    pub fn new(by_command: bool) -> Self {
+        let sessions: BTreeSet<Session> = [1, 2].into();
+        let unrelated = MasDatabase {
+            begun: [90].into(),
+            ..MasDatabase::default()
+        };
+        World {
+            synapse: Server {
+                runs: true,
+                ..Server::default()
+            },
+            synapse_database: SynapseDatabase {
+                tokens: sessions.clone(),
+                devices: sessions.clone(),
+                ..SynapseDatabase::default()
+            },
+            mas_databases: [(1, MasDatabase::default()), (2, unrelated)].into(),
+            mas_oid: 1,
+            has_admin: true,
+            by_command,
+            sessions,
+            next_session: 3,
+            ..World::default()
+        }
+    }
+
+    pub fn state(&self) -> State {
+        serde_json::from_str(&self.journal).unwrap_or_default()
+    }
+
+    pub fn mas_database(&mut self) -> &mut MasDatabase {
+        self.mas_databases.entry(self.mas_oid).or_default()
+    }
+
+    /// The database that MAS uses.
+    fn mas_in_use(&self) -> &MasDatabase {
+        &self.mas_databases[&1]
+    }
+
+    fn mas_in_use_mut(&mut self) -> &mut MasDatabase {
+        self.mas_databases.entry(1).or_default()
+    }
+
+    pub fn target(&self) -> Target {
+        let database = |oid, name: &str| DatabaseId {
+            system: "1".to_owned(),
+            oid,
+            name: name.to_owned(),
+        };
+        Target {
+            synapse: database(10, "synapse"),
+            mas: database(self.mas_oid, "mas"),
+            server_name: "example.com".to_owned(),
+            overlay: "/overlay".into(),
+            includes: vec!["/include".into()],
+            synapse_services: vec!["synapse".to_owned()],
+            mas_units: vec!["mas".to_owned()],
+        }
+    }
+
+    pub fn observe(&self) -> Observed {
+        let is_idle = self.state().migration.is_none();
+        let servers = [("synapse", &self.synapse), ("mas", &self.mas)];
+        let inhibited = servers
+            .iter()
+            .filter(|(_, server)| server.is_inhibited && is_idle);
+        Observed {
+            target: Seen::Known(self.target()),
+            overlay: Seen::Known(match &self.overlay {
+                OverlayFile::Empty => Overlay::Empty,
+                OverlayFile::Ours(migration) => Overlay::Ours(migration.clone()),
+                OverlayFile::Foreign => Overlay::Foreign,
+            }),
+            marker: Seen::Known(self.marker()),
+            delegates_by_itself: false,
+            inhibited: inhibited.map(|(name, _)| (*name).to_owned()).collect(),
+            by_command: self.by_command,
+            has_admin: self.has_admin,
+            losses: Seen::Known(Vec::new()),
+        }
+    }
+
+    fn marker(&self) -> Option<Marker> {
+        let (migration, progress) = self.mas_databases[&self.mas_oid].marker.clone()?;
+        Some(Marker {
+            migration,
+            synapse: self.target().synapse.to_string(),
+            progress,
+            since: "2026-01-01T00:00:00.000Z".to_owned(),
+            cut_over: (progress >= marker::Progress::CutOver)
+                .then(|| "2026-01-01T00:00:00.000Z".to_owned()),
+            granted: self.mas_databases[&self.mas_oid].granted,
+            state_dir: "/state".to_owned(),
+        })
+    }
+
+    /// What a rollback would lose: what MAS has, and Synapse will not have.
+    pub fn losses(&self) -> Vec<Loss> {
+        let mas = &self.mas_databases[&self.mas_oid];
+        let lost: Vec<String> = mas
+            .begun
+            .difference(&mas.ended)
+            .map(ToString::to_string)
+            .collect();
+        if lost.is_empty() {
+            return Vec::new();
+        }
+        vec![Loss {
+            what: "sessions",
+            count: i64::try_from(lost.len()).unwrap(),
+            samples: lost,
+            meaning: "",
+        }]
+    }
+
+    /// Whether logins are answered, and by whom: true if by MAS.
+    pub fn answers(&self) -> Option<bool> {
+        match (self.synapse.runs, self.synapse.delegates) {
+            (true, false) if !self.proxy => Some(false),
+            (true, true) if self.mas.runs && self.proxy => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Somebody logs in, if that is possible. MAS can be reached without the proxy, too.
+    pub fn log_in(&mut self) {
+        // What Synapse does with another overlay is not simulated.
+        if self.overlay == OverlayFile::Foreign {
+            return;
+        }
+        let session = self.next_session;
+        if self.synapse.runs && !self.synapse.delegates && !self.proxy {
+            self.synapse_database.tokens.insert(session);
+        } else if self.synapse.runs && self.synapse.delegates && self.mas.runs {
+            self.mas_in_use_mut().begun.insert(session);
+        } else {
+            return;
+        }
+        self.synapse_database.devices.insert(session);
+        self.sessions.insert(session);
+        self.next_session += 1;
+    }
+
+    /// The oldest session ends, if that is possible.
+    pub fn log_out(&mut self) {
+        let Some(session) = self.sessions.first().copied() else {
+            return;
+        };
+        if self.overlay == OverlayFile::Foreign {
+            return;
+        }
+        if self.synapse.runs && !self.synapse.delegates {
+            self.synapse_database.tokens.remove(&session);
+        } else if self.synapse.runs && self.synapse.delegates && self.mas.runs {
+            self.mas_in_use_mut().ended.insert(session);
+        } else {
+            return;
+        }
+        self.synapse_database.devices.remove(&session);
+        self.sessions.remove(&session);
+        self.logged_out.insert(session);
+    }
+
+    /// The host loses power and comes up again: what is in `/run` is gone, and units start as configured.
+    pub fn reboot(&mut self) {
+        let delegates = self.overlay != OverlayFile::Empty;
+        self.synapse = Server {
+            runs: true,
+            is_inhibited: false,
+            delegates,
+        };
+        self.mas = Server {
+            runs: delegates,
+            ..Server::default()
+        };
+        self.proxy = self.include;
+    }
+
+    /// What must never be, after each effect.
+    pub fn check(&self) -> Result<(), String> {
+        let mas = self.mas_in_use();
+        let unrelated = &self.mas_databases[&2];
+        if unrelated.begun != [90].into() || unrelated.marker.is_some() {
+            return Err("a database was touched that the migration is not about".to_owned());
+        }
+        if !self.synapse.runs {
+            return Ok(());
+        }
+        let is_live = mas.marker.as_ref().is_some_and(|(_, progress)| {
+            [marker::Progress::CutOver, marker::Progress::Served].contains(progress)
+        });
+        if self.synapse.delegates {
+            if self.overlay == OverlayFile::Foreign {
+                return Ok(());
+            }
+            if !is_live {
+                return Err("Synapse delegates to a MAS that was not verified".to_owned());
+            }
+            let known: BTreeSet<Session> = mas.imported.union(&mas.begun).copied().collect();
+            let missing: Vec<&Session> = self
+                .sessions
+                .difference(&known)
+                .filter(|session| !self.given_up.contains(session))
+                .collect();
+            if !missing.is_empty() {
+                return Err(format!("Synapse delegates, and MAS lacks {missing:?}"));
+            }
+        } else if self.mas.runs && is_live {
+            return Err("Synapse and MAS both authenticate users".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What must be in the end: somebody serves, everybody has the sessions they believe to have, and nothing
+    /// is left of an undone migration.
+    pub fn check_end(&self) -> Result<(), String> {
+        self.check()?;
+        let mas = self.mas_in_use();
+        let Some(by_mas) = self.answers() else {
+            return Err("nobody serves".to_owned());
+        };
+        let valid = if by_mas {
+            mas.valid()
+        } else {
+            self.synapse_database.tokens.clone()
+        };
+        let lost: Vec<&Session> = self
+            .sessions
+            .iter()
+            .filter(|session| !valid.contains(session) && !self.given_up.contains(session))
+            .collect();
+        if !lost.is_empty() {
+            return Err(format!("sessions {lost:?} are lost"));
+        }
+        let undead: Vec<&Session> = self.logged_out.intersection(&valid).collect();
+        if !undead.is_empty() {
+            return Err(format!("sessions {undead:?} were ended, and are back"));
+        }
+        if self.synapse.is_inhibited || (by_mas && self.mas.is_inhibited) {
+            return Err("a server that runs cannot be started again".to_owned());
+        }
+        if self.granted {
+            return Err("the role is still granted".to_owned());
+        }
+        if !by_mas {
+            if mas.is_used() || !mas.imported.is_empty() {
+                return Err("MAS's database is not as it was".to_owned());
+            }
+            let orphans: Vec<&Session> = self
+                .synapse_database
+                .devices
+                .difference(&self.synapse_database.tokens)
+                .collect();
+            if !orphans.is_empty() {
+                return Err(format!("devices {orphans:?} are left without a session"));
+            }
+            if self.include {
+                return Err("the include is full".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// The stage and the next command, as `syn2mas status` says.
+    pub fn stage(&self) -> Result<decide::Stage, decide::Refusal> {
+        decide::stage(&self.state(), &self.observe())
+    }
+}
