@@ -536,7 +536,7 @@ fn back_up_import_and_go_back(inputs: &Inputs, verify: impl FnOnce()) {
     });
     verify();
     runtime.block_on(async {
-        backup::restore_mas(&inputs.postgresql(), &directory, &mas)
+        backup::restore_mas(&inputs.postgresql(), Some(&directory), "", &mas)
             .await
             .unwrap();
         let state = inputs.mas_state().await.unwrap();

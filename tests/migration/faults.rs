@@ -23,7 +23,7 @@ use serde_json::Value;
 /// What goes wrong.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// A signal, so many milliseconds after a line of the journal: its step, and its phase.
+    /// A signal, so many milliseconds after a line of the journal: its step, and its status.
     Signal(Signal, &'static str, &'static str, u64),
     /// The same for the way back, after a whole migration.
     KilledGoingBack(&'static str, &'static str, u64),
@@ -47,11 +47,13 @@ enum Next {
 }
 
 const STEPS: &[&str] = &[
-    "inspect", "stop", "back-up", "grant", "import", "verify", "switch", "start", "probe", "revoke",
+    "inspect", "stop", "back-up", "grant", "import", "verify", "switch", "start", "probe", "proxy",
+    "complete",
 ];
 
 fn faults() -> Vec<(Fault, Next)> {
     let killed = |step, phase, delay| Fault::Signal(Signal::SIGKILL, step, phase, delay);
+    let back = Fault::KilledGoingBack;
     let mut faults = Vec::new();
     for (i, step) in STEPS.iter().enumerate() {
         let next = if i % 2 == 0 {
@@ -83,20 +85,19 @@ fn faults() -> Vec<(Fault, Next)> {
             Fault::Signal(Signal::SIGINT, "verify", "begun", 0),
             Next::Migrate,
         ),
-        (
-            Fault::KilledGoingBack("roll-back", "begun", 0),
-            Next::Rollback,
-        ),
-        (
-            Fault::KilledGoingBack("roll-back", "noted", 0),
-            Next::Migrate,
-        ),
-        (Fault::KilledGoingBack("undo", "begun", 0), Next::Migrate),
-        (
-            Fault::KilledGoingBack("undo", "begun", 1500),
-            Next::Rollback,
-        ),
-        (Fault::KilledGoingBack("undo", "noted", 0), Next::Rollback),
+        (back("stop-mas", "begun", 0), Next::Rollback),
+        (back("stop-mas", "recorded", 0), Next::Migrate),
+        (back("stop-synapse", "begun", 25), Next::Rollback),
+        (back("keep", "begun", 25), Next::Rollback),
+        (back("keep", "recorded", 0), Next::Migrate),
+        (back("undelegate", "begun", 0), Next::Migrate),
+        (back("undelegate", "recorded", 0), Next::Rollback),
+        (back("repair", "begun", 25), Next::Rollback),
+        (back("start-synapse", "begun", 500), Next::Rollback),
+        (back("restore", "begun", 0), Next::Migrate),
+        (back("restore", "begun", 50), Next::Rollback),
+        (back("restore", "recorded", 0), Next::Rollback),
+        (back("finish", "begun", 0), Next::Migrate),
         (Fault::PostgresRestarts, Next::Migrate),
         (Fault::Vacuum, Next::Migrate),
         (
@@ -121,8 +122,8 @@ fn faults() -> Vec<(Fault, Next)> {
     faults
 }
 
-/// Waits until the journal has a line of this step and phase; false if the process ends before.
-fn wait_for_line(homeserver: &Homeserver, child: &mut Child, step: &str, phase: &str) -> bool {
+/// Waits until the journal has a line of this step and status; false if the process ends before.
+fn wait_for_line(homeserver: &Homeserver, child: &mut Child, step: &str, status: &str) -> bool {
     let journal = homeserver.directory.join("state/journal");
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
@@ -131,7 +132,7 @@ fn wait_for_line(homeserver: &Homeserver, child: &mut Child, step: &str, phase: 
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         for line in lines {
-            if line["step"] == step && line["phase"] == phase {
+            if line["step"] == step && line["status"] == status {
                 return true;
             }
         }
@@ -140,7 +141,7 @@ fn wait_for_line(homeserver: &Homeserver, child: &mut Child, step: &str, phase: 
         }
         assert!(
             Instant::now() < deadline,
-            "no line {step} {phase} in the journal"
+            "no line {step} {status} in the journal"
         );
         thread::sleep(Duration::from_millis(1));
     }
@@ -185,16 +186,18 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
         .spawn()
         .unwrap();
     match fault {
-        Fault::Signal(_, step, phase, delay) | Fault::KilledGoingBack(step, phase, delay) => {
+        Fault::Signal(_, step, status, delay) | Fault::KilledGoingBack(step, status, delay) => {
             let signal = match fault {
                 Fault::Signal(signal, ..) => signal,
                 _ => Signal::SIGKILL,
             };
-            if wait_for_line(homeserver, &mut child, step, phase) {
-                thread::sleep(Duration::from_millis(delay));
-                let pid = Pid::from_raw(child.id().try_into().unwrap());
-                let _ = kill(pid, signal);
-            }
+            assert!(
+                wait_for_line(homeserver, &mut child, step, status),
+                "it ended before {step} {status}"
+            );
+            thread::sleep(Duration::from_millis(delay));
+            let pid = Pid::from_raw(child.id().try_into().unwrap());
+            kill(pid, signal).unwrap();
         }
         Fault::Vacuum => {
             assert!(wait_for_line(homeserver, &mut child, "stop", "done"));
@@ -270,6 +273,19 @@ fn left_behind(homeserver: &Homeserver) -> Option<String> {
     Some(format!("{} is left", found.display()))
 }
 
+/// Whether a run ended as it must if the fault happened to it.
+fn was_injected(fault: Fault, ended: &str) -> bool {
+    match fault {
+        // It may have ended by itself in the moment before.
+        Fault::Signal(Signal::SIGKILL, "complete", "done", _) => true,
+        Fault::Signal(Signal::SIGKILL, ..) | Fault::KilledGoingBack(..) => ended == "killed",
+        Fault::Signal(..) | Fault::MasCli(_) | Fault::DiskFull | Fault::OverlayRefused => {
+            ended == "exit 1"
+        }
+        Fault::PostgresRestarts | Fault::Vacuum => true,
+    }
+}
+
 /// A fault, the next run, and what is then: a row of the table.
 fn try_fault(
     server: &Postgres,
@@ -283,13 +299,16 @@ fn try_fault(
     let first = run_into(&homeserver, server, fault);
     let status = homeserver.json(&["status"]).1;
     // Whoever gives up by itself leaves things as they were.
-    let mut wrong = match &*first {
+    let mut wrong = (!was_injected(fault, &first))
+        .then(|| format!("the fault did not happen: {first}"));
+    let after_first = match &*first {
         "exit 1" => look(&homeserver, false)
             .err()
             .or_else(|| left_behind(&homeserver)),
         "exit 0" | "killed" => None,
         other => Some(other.to_owned()),
     };
+    wrong = wrong.or(after_first);
     if let Fault::OverlayRefused = fault {
         let source = homeserver.directory.join("overlay.source");
         let bad = fs::read_to_string(&source).unwrap();

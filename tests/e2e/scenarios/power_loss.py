@@ -7,10 +7,10 @@ STEPS = ["stop", "back-up", "grant", "import", "verify", "switch", "start", "pro
 
 def begin(step: str) -> None:
     """Begins a migration, and waits until it is in a step."""
-    runs = machine.execute(f'grep -c \'"step":"{step}","phase":"begun"\' {JOURNAL} || true')[1]
+    runs = machine.execute(f'grep -c \'"step":"{step}","status":"begun"\' {JOURNAL} || true')[1]
     machine.succeed("systemctl start --no-block syn2mas-migrate")
     machine.succeed(
-        f'until test $(grep -c \'"step":"{step}","phase":"begun"\' {JOURNAL}) -gt {runs.strip() or 0}; do :; done'
+        f'until test $(grep -c \'"step":"{step}","status":"begun"\' {JOURNAL}) -gt {runs.strip() or 0}; do :; done'
     )
 
 

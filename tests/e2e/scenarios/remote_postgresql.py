@@ -13,7 +13,7 @@ with subtest("roles that may make no scratch database are told so"):
     assert "permission denied to create database" in said, said
 with subtest("the database is lost while it imports: everything is as it was"):
     machine.succeed("systemctl start --no-block syn2mas-migrate")
-    machine.succeed('until grep -q \'"step":"import","phase":"begun"\' /var/lib/syn2mas/journal; do :; done')
+    machine.succeed('until grep -q \'"step":"import","status":"begun"\' /var/lib/syn2mas/journal; do :; done')
     database.crash()
     database.start()
     database.wait_for_unit("postgresql.target")

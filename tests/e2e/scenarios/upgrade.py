@@ -20,7 +20,7 @@ with subtest("updated after an import that lost power: the next one begins anew"
     alice = existing(interrupted)
     older = version(interrupted)
     interrupted.succeed("systemctl start --no-block syn2mas-migrate")
-    begun = '"step":"import","phase":"begun"'
+    begun = '"step":"import","status":"begun"'
     interrupted.succeed(f"until grep -q '{begun}' {JOURNAL}; do :; done")
     interrupted.crash()
     interrupted.start()
