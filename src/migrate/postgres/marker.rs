@@ -134,13 +134,13 @@ pub fn replace(marker: &Marker) -> String {
     format!(
         "CREATE SCHEMA IF NOT EXISTS {SCHEMA};
          CREATE TABLE IF NOT EXISTS {SCHEMA}.migration (
-           only boolean PRIMARY KEY DEFAULT true CHECK (only),
+           singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
            migration text NOT NULL, synapse text NOT NULL, progress text NOT NULL,
            since timestamptz NOT NULL, cut_over timestamptz, granted boolean NOT NULL,
            state_dir text NOT NULL);
          INSERT INTO {SCHEMA}.migration VALUES
            (true, {}, {}, {}, {}::timestamptz, {cut_over}, {}, {})
-         ON CONFLICT (only) DO UPDATE SET migration = EXCLUDED.migration, synapse = EXCLUDED.synapse,
+         ON CONFLICT (singleton) DO UPDATE SET migration = EXCLUDED.migration, synapse = EXCLUDED.synapse,
            progress = EXCLUDED.progress, since = EXCLUDED.since, cut_over = EXCLUDED.cut_over,
            granted = EXCLUDED.granted, state_dir = EXCLUDED.state_dir;\n",
         text(&marker.migration),
