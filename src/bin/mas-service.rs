@@ -128,7 +128,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("mas-service: {}", error_text::with_causes(&error));
+            eprintln!("mas-service: {}", error_text::with_causes(&*error));
             ExitCode::from(FAILED)
         }
     }
@@ -222,7 +222,7 @@ fn run_cli(manifest: &Manifest, path: &Path, arguments: Vec<String>) -> Result<E
     let mut inner = inner(path, &["run", "--"]);
     inner.extend(arguments);
     let error = transient_unit::command(manifest, &inner, true)?.exec();
-    Err(error).context("systemd-run cannot be run")
+    Err(error).context("cannot run systemd-run")
 }
 
 fn run_register_user(
@@ -233,7 +233,9 @@ fn run_register_user(
     let attributes = &arguments.attributes;
     let password = match &arguments.password_file {
         _ if attributes.no_password => String::new(),
-        Some(file) => fs::read_to_string(file).with_context(|| format!("{}", file.display()))?,
+        Some(file) => {
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+        }
         None if io::stdin().is_terminal() => ask_password()?,
         None => bail!("give the password with `--password-file`, or run this in a terminal"),
     };
@@ -249,7 +251,7 @@ fn run_register_user(
     let mut child = transient_unit::command(manifest, &inner, false)?
         .stdin(Stdio::piped())
         .spawn()
-        .context("systemd-run cannot be run")?;
+        .context("cannot run systemd-run")?;
     if let Some(mut input) = child.stdin.take() {
         input.write_all(password.as_bytes())?;
     }

@@ -31,20 +31,20 @@ impl Addresses {
     ///
     /// If a configuration cannot be read, or has no usable URL.
     pub fn of(inputs: &Inputs) -> Result<Self, MigrateError> {
-        let missing = |reason: &str| MigrateError::Missing(reason.to_owned());
         let synapse = match &inputs.synapse_url {
             Some(url) => url.clone(),
-            None => inputs.synapse()?.url().ok_or_else(|| {
-                missing("Synapse has no listener for clients without TLS: give `--synapse-url`")
+            None => inputs.synapse()?.url().ok_or(MigrateError::Usage {
+                problem: "Synapse has no listener for clients without TLS",
+                fix: "pass `--synapse-url URL`",
             })?,
         };
         let overlay = inputs
             .overlay
             .as_ref()
-            .ok_or_else(|| missing("name the file that makes Synapse delegate: `--overlay`"))?;
-        let wrong = |reason: &str| MigrateError::file(&overlay.source, reason.to_owned());
+            .ok_or_else(MigrateError::no_overlay)?;
+        let wrong = |reason: &str| MigrateError::content(&overlay.source, reason);
         let content: Value = serde_yaml_ng::from_str(&overlay.content()?)
-            .map_err(|error| wrong(&error.to_string()))?;
+            .map_err(MigrateError::form(&overlay.source, "YAML"))?;
         let section = &content["matrix_authentication_service"];
         if section["enabled"] != true {
             return Err(wrong("it does not enable `matrix_authentication_service`"));
@@ -73,13 +73,13 @@ impl Addresses {
     /// If one of the answers is still wrong after 60 s.
     pub async fn delegated(&self, token: Option<&str>) -> Result<String, MigrateError> {
         let discovery = format!("{}/.well-known/openid-configuration", self.mas);
-        let issuer = wait(&discovery, None, |(status, body)| {
+        let issuer = wait(&discovery, None, "the issuer", |(status, body)| {
             let issuer = body["issuer"].as_str().filter(|_| *status == 200)?;
             Some(issuer.to_owned())
         })
         .await?;
         let metadata = format!("{}/_matrix/client/v1/auth_metadata", self.synapse);
-        wait(&metadata, None, |(status, body)| {
+        wait(&metadata, None, "MAS as the issuer", |(status, body)| {
             (*status == 200 && body["issuer"] == issuer.as_str()).then_some(())
         })
         .await?;
@@ -104,7 +104,8 @@ impl Addresses {
     }
 
     async fn knows(&self, token: &str) -> Result<(), MigrateError> {
-        wait(&self.whoami(), Some(token), |(status, _)| {
+        let owner = "the user of the token";
+        wait(&self.whoami(), Some(token), owner, |(status, _)| {
             (*status == 200).then_some(())
         })
         .await
@@ -121,7 +122,11 @@ impl Addresses {
         let (status, _) = ask(&url, self.secret.as_deref(), Some(body)).await?;
         match status {
             200..=299 | 404 => Ok(()),
-            _ => Err(MigrateError::Missing(format!("{url} answers {status}"))),
+            _ => Err(MigrateError::Answer {
+                url,
+                status,
+                expected: "the deletion of the device",
+            }),
         }
     }
 }
@@ -133,10 +138,12 @@ pub async fn synapse_version(url: &str) -> Option<String> {
     Some(body["server"]["version"].as_str()?.to_owned())
 }
 
-/// Repeats a GET request until `good` accepts the answer, for up to 60 s.
+/// Repeats a GET request until `good` accepts the answer, for up to 60 s. `expected` says what a good
+/// answer has, for the error.
 async fn wait<T>(
     url: &str,
     token: Option<&str>,
+    expected: &'static str,
     good: impl Fn(&Answer) -> Option<T>,
 ) -> Result<T, MigrateError> {
     let deadline = tokio::time::Instant::now() + TIMEOUT;
@@ -147,9 +154,11 @@ async fn wait<T>(
         }
         if tokio::time::Instant::now() > deadline {
             return Err(match answer {
-                Ok((status, _)) => MigrateError::Missing(format!(
-                    "{url} answers {status}, which is not what it should"
-                )),
+                Ok((status, _)) => MigrateError::Answer {
+                    url: url.to_owned(),
+                    status,
+                    expected,
+                },
                 Err(error) => error,
             });
         }
@@ -184,9 +193,12 @@ async fn ask(url: &str, token: Option<&str>, body: Option<Value>) -> Result<Answ
         let body = response.body_mut().read_json().unwrap_or(Value::Null);
         Ok::<Answer, ureq::Error>((status, body))
     });
-    let failed = |reason: String| MigrateError::Missing(format!("{url}: {reason}"));
-    asked
-        .await
-        .map_err(|error| failed(error.to_string()))?
-        .map_err(|error| failed(error.to_string()))
+    let failed = |source| MigrateError::Http {
+        url: url.to_owned(),
+        source,
+    };
+    match asked.await {
+        Ok(answer) => answer.map_err(|error| failed(error.into())),
+        Err(error) => Err(failed(error.into())),
+    }
 }

@@ -136,14 +136,12 @@ impl MasCli {
     /// If the check itself fails.
     pub async fn check(&self) -> Result<CheckReport, MigrateError> {
         let mut command = self.syn2mas("check");
-        let output = command
-            .output()
-            .await
-            .map_err(|error| command::not_run(&command, &error))?;
+        let output = command.output().await;
+        let output = output.map_err(command::not_run(&command))?;
         let said = String::from_utf8_lossy(&output.stderr);
         match output.status.code() {
             Some(0 | 10 | 11) => Ok(CheckReport::read(&said)),
-            _ => Err(command::failed(&command, &output.status.to_string(), &said)),
+            _ => Err(command::failed(&command, output.status, &said)),
         }
     }
 
@@ -161,19 +159,14 @@ impl MasCli {
     ) -> Result<(), MigrateError> {
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true).mode(0o600);
-        let opened = log.map(|log| {
-            let file = options.open(log);
-            file.map_err(|error| MigrateError::file(log, error.to_string()))
-        });
+        let opened = log.map(|log| options.open(log).map_err(MigrateError::io("open", log)));
         let log = opened.transpose()?;
         let mut command = self.syn2mas("migrate");
         if dry_run {
             command.arg("--dry-run");
         }
         command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .map_err(|error| command::not_run(&command, &error))?;
+        let mut child = command.spawn().map_err(command::not_run(&command))?;
         let mut said = String::new();
         let written = child.stderr.take().map(BufReader::new);
         if let Some(written) = written {
@@ -190,14 +183,11 @@ impl MasCli {
                 said.push('\n');
             }
         }
-        let status = child
-            .wait()
-            .await
-            .map_err(|error| command::not_run(&command, &error))?;
+        let status = child.wait().await.map_err(command::not_run(&command))?;
         if status.success() {
             return Ok(());
         }
-        Err(command::failed(&command, &status.to_string(), &said))
+        Err(command::failed(&command, status, &said))
     }
 }
 

@@ -116,7 +116,7 @@ pub fn is_in_use(directory: &Path) -> Result<bool, MigrateError> {
     let file = match fs::File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(MigrateError::file(&path, error.to_string())),
+        Err(error) => return Err(MigrateError::io("read", &path)(error)),
     };
     Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err())
 }
@@ -129,7 +129,7 @@ impl Journal {
     /// If the journal cannot be read or written, or another process holds its lock.
     pub fn open(directory: &Path) -> Result<Self, MigrateError> {
         let path = directory.join("journal");
-        let failed = |error: io::Error| MigrateError::file(&path, error.to_string());
+        let failed = &MigrateError::io("open", &path);
         // Synapse and the proxy read the cutover files in this directory, so others may traverse it.
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o711);
@@ -142,12 +142,8 @@ impl Journal {
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true).mode(0o600);
         let file = options.open(&path).map_err(failed)?;
-        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
-            MigrateError::Missing(format!(
-                "{}: another syn2mas is at work. Wait until it is done",
-                path.display()
-            ))
-        })?;
+        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map_err(|_| MigrateError::Locked(path.clone()))?;
         atomic_write::sync_directory(&path).map_err(failed)?;
         let lines = read(directory)?;
         let memory = remembered(&lines);
@@ -210,8 +206,7 @@ impl Journal {
             said: said.to_owned(),
             memory,
         };
-        let mut text = serde_json::to_string(&line)
-            .map_err(|error| MigrateError::file(&self.path, error.to_string()))?;
+        let mut text = serde_json::to_string(&line).map_err(MigrateError::json(&self.path))?;
         text.push('\n');
         self.append(text.as_bytes())
     }
@@ -221,7 +216,7 @@ impl Journal {
             .file
             .write_all(bytes)
             .and_then(|()| self.file.sync_data());
-        written.map_err(|error| MigrateError::file(&self.path, error.to_string()))
+        written.map_err(MigrateError::io("write", &self.path))
     }
 }
 
@@ -235,7 +230,7 @@ pub fn read(directory: &Path) -> Result<Vec<Line>, MigrateError> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(MigrateError::file(&path, error.to_string())),
+        Err(error) => return Err(MigrateError::io("read", &path)(error)),
     };
     // Skip lines that a loss of power has cut off: what they announce was never started.
     let lines = text

@@ -123,7 +123,7 @@ pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Event)) -> Result<Rehear
 fn delete(directory: &Path) -> Result<(), MigrateError> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(MigrateError::file(directory, error.to_string()))
+            Err(MigrateError::io("remove", directory)(error))
         }
         _ => Ok(()),
     }
@@ -206,9 +206,10 @@ async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), Mi
     if before == after {
         return Ok(());
     }
-    Err(MigrateError::Missing(format!(
-        "going back would not work: MAS's database is {before}, and {after} once its backup is restored"
-    )))
+    Err(MigrateError::Restore {
+        before: before.to_string(),
+        after: after.to_string(),
+    })
 }
 
 /// Runs `mas-cli syn2mas migrate --dry-run` on the real databases. MAS's is empty again afterwards.

@@ -113,7 +113,7 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
     };
     let mas_database = match inputs.mas_state().await {
         Ok(found) => found.to_string(),
-        Err(error) => error.to_string(),
+        Err(error) => error.with_causes(),
     };
     let synapse = match Addresses::of(inputs) {
         Ok(addresses) => health::synapse_version(&addresses.synapse).await,

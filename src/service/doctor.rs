@@ -27,10 +27,10 @@ pub fn run(manifest: &Manifest) -> Result<Vec<Finding>, ServiceError> {
     if output.status.success() {
         Ok(findings(&said))
     } else {
-        Err(ServiceError::Mas(format!(
-            "`mas-cli doctor` gave up:\n{}",
-            said.trim()
-        )))
+        Err(ServiceError::Doctor {
+            status: output.status,
+            output: said.trim().to_owned(),
+        })
     }
 }
 
@@ -39,10 +39,10 @@ fn secrets(directories: &Directories) -> Result<Vec<String>, ServiceError> {
     let Some(directory) = &directories.credentials else {
         return Ok(Vec::new());
     };
-    let failed = || ServiceError::file(directory, "cannot be read");
+    let failed = ServiceError::io("read", directory);
     let mut secrets = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failed())? {
-        let path = entry.map_err(failed())?.path();
+    for entry in fs::read_dir(directory).map_err(&failed)? {
+        let path = entry.map_err(&failed)?.path();
         if let Ok(content) = fs::read_to_string(&path) {
             secrets.push(secret_text(&content).to_owned());
         }

@@ -83,8 +83,8 @@ pub fn prepare(
     directories: &Directories,
     only: Option<&str>,
 ) -> Result<Vec<String>, ServiceError> {
-    let template = fs::read_to_string(&manifest.config)
-        .map_err(ServiceError::file(&manifest.config, "cannot be read"))?;
+    let template =
+        fs::read_to_string(&manifest.config).map_err(ServiceError::io("read", &manifest.config))?;
     let brought = brought(manifest);
     let template = if only.is_none() && brought.is_empty() {
         template
@@ -124,10 +124,7 @@ fn edited(
     change: impl FnOnce(&mut Value),
 ) -> Result<String, ServiceError> {
     let mut config: Value =
-        serde_yaml_ng::from_str(config).map_err(|error| ServiceError::Invalid {
-            path: manifest.config.clone(),
-            reason: error.to_string(),
-        })?;
+        serde_yaml_ng::from_str(config).map_err(ServiceError::form(&manifest.config, "YAML"))?;
     change(&mut config);
     Ok(yaml::document(&config))
 }
@@ -178,7 +175,7 @@ fn extra_config(
     file: PathBuf,
     directories: &Directories,
 ) -> Result<PathBuf, ServiceError> {
-    let content = fs::read_to_string(&file).map_err(ServiceError::file(&file, "cannot be read"))?;
+    let content = fs::read_to_string(&file).map_err(ServiceError::io("read", &file))?;
     let filled = directories.with_own_credentials(&content);
     if filled == content {
         return Ok(file);
@@ -193,8 +190,7 @@ fn make_copy(copy: &Copy, directories: &Directories) -> Result<(), ServiceError>
     let target = PathBuf::from(directories.fill(&copy.target));
     match copy.kind {
         CopyKind::Raw => {
-            let content = fs::read_to_string(&source)
-                .map_err(ServiceError::file(&source, "cannot be read"))?;
+            let content = fs::read_to_string(&source).map_err(ServiceError::io("read", &source))?;
             write_private(&target, secret_text(&content))
         }
         CopyKind::Directory => link_directory(&source, &target),
@@ -204,23 +200,23 @@ fn make_copy(copy: &Copy, directories: &Directories) -> Result<(), ServiceError>
 /// Recreates a directory credential: systemd loads it as files named after the credential, `_` and the
 /// original file name.
 fn link_directory(source: &Path, target: &Path) -> Result<(), ServiceError> {
-    let failed = |doing| ServiceError::file(target, doing);
+    let failed = |action| ServiceError::io(action, target);
     if target.exists() {
-        fs::remove_dir_all(target).map_err(failed("cannot be replaced"))?;
+        fs::remove_dir_all(target).map_err(failed("replace"))?;
     }
     let mut builder = fs::DirBuilder::new();
     builder.mode(0o700);
-    builder.create(target).map_err(failed("cannot be made"))?;
+    builder.create(target).map_err(failed("create"))?;
     let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else {
         return Ok(());
     };
     let prefix = format!("{}_", name.to_string_lossy());
-    let entries = fs::read_dir(parent).map_err(ServiceError::file(parent, "cannot be read"))?;
+    let entries = fs::read_dir(parent).map_err(ServiceError::io("read", parent))?;
     for entry in entries {
-        let entry = entry.map_err(ServiceError::file(parent, "cannot be read"))?;
+        let entry = entry.map_err(ServiceError::io("read", parent))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if let Some(key) = name.strip_prefix(&prefix) {
-            symlink(entry.path(), target.join(key)).map_err(failed("cannot be filled"))?;
+            symlink(entry.path(), target.join(key)).map_err(failed("fill"))?;
         }
     }
     Ok(())
@@ -228,8 +224,7 @@ fn link_directory(source: &Path, target: &Path) -> Result<(), ServiceError> {
 
 /// Writes a file with mode 0600.
 fn write_private(path: &Path, content: &str) -> Result<(), ServiceError> {
-    atomic_write::replace(path, content, 0o600)
-        .map_err(ServiceError::file(path, "cannot be written"))
+    atomic_write::replace(path, content, 0o600).map_err(ServiceError::io("write", path))
 }
 
 /// `mas-cli` with its configuration.
@@ -252,12 +247,9 @@ impl Mas {
             let status = check
                 .env("RUST_LOG", "warn")
                 .status()
-                .map_err(ServiceError::file(&mas.program, "cannot be run"))?;
+                .map_err(ServiceError::spawn(&mas.program))?;
             if !status.success() {
-                return Err(ServiceError::Mas(
-                    "MAS refuses its configuration, as said above. Correct the option it names"
-                        .into(),
-                ));
+                return Err(ServiceError::ConfigRefused);
             }
         }
         Ok(mas)
@@ -287,9 +279,7 @@ impl Mas {
     ///
     /// If the command cannot be started.
     pub fn output(&self, command: &mut Command) -> Result<Output, ServiceError> {
-        command
-            .output()
-            .map_err(ServiceError::file(&self.program, "cannot be run"))
+        command.output().map_err(ServiceError::spawn(&self.program))
     }
 }
 
@@ -304,7 +294,7 @@ pub fn run(manifest: &Manifest, only: Option<&str>, arguments: &[String]) -> Ser
     match mas {
         Ok(mas) => {
             let error = mas.command(&[]).args(arguments).exec();
-            ServiceError::file(&mas.program, "cannot be run")(error)
+            ServiceError::spawn(&mas.program)(error)
         }
         Err(error) => error,
     }

@@ -52,13 +52,13 @@ pub fn register(
         return outcome(name, &String::from_utf8_lossy(&said));
     };
     if password.contains(['\n', '\r']) {
-        return Err(ServiceError::Mas(format!(
-            "{name} was not registered: the password has several lines. Write it on one"
-        )));
+        return Err(ServiceError::PasswordLines {
+            user: name.to_owned(),
+        });
     }
-    let said = dialogue(command, password).map_err(|error| {
-        let error = redact(&error.to_string(), &[password.to_owned()]);
-        ServiceError::Mas(format!("registering {name}: {error}"))
+    let said = dialogue(command, password).map_err(|error| ServiceError::NotRegistered {
+        user: name.to_owned(),
+        reason: redact(&error.to_string(), &[password.to_owned()]),
     })?;
     outcome(name, &said)
 }
@@ -104,7 +104,8 @@ fn outcome(name: &str, said: &str) -> Result<Outcome, ServiceError> {
         .find_map(|line| line.trim().strip_prefix("Error: "))
         .or_else(|| said.lines().rfind(|line| line.contains("ERROR")))
         .unwrap_or("MAS did not say why");
-    Err(ServiceError::Mas(format!(
-        "{name} was not registered: {reason}"
-    )))
+    Err(ServiceError::NotRegistered {
+        user: name.to_owned(),
+        reason: reason.to_owned(),
+    })
 }

@@ -35,7 +35,7 @@ pub fn create(
     mut tell: impl FnMut(&str, Done),
 ) -> Result<(), ServiceError> {
     let remembered = state.join("users");
-    fs::create_dir_all(&remembered).map_err(ServiceError::file(&remembered, "cannot be made"))?;
+    fs::create_dir_all(&remembered).map_err(ServiceError::io("create", &remembered))?;
     let created = |name: &String| remembered.join(format!("{name}.created"));
     let promoted = |name: &String| remembered.join(format!("{name}.promoted"));
     let users = manifest.users.iter();
@@ -71,7 +71,7 @@ pub fn create(
 }
 
 fn password(path: &Path) -> Result<String, ServiceError> {
-    let content = fs::read_to_string(path).map_err(ServiceError::file(path, "cannot be read"))?;
+    let content = fs::read_to_string(path).map_err(ServiceError::io("read", path))?;
     Ok(secret_text(&content).to_owned())
 }
 
@@ -86,12 +86,12 @@ fn promote(mas: &Mas, name: &str) -> Result<bool, ServiceError> {
         return Ok(false);
     }
     let reason = said.lines().find(|line| !line.trim().is_empty());
-    Err(ServiceError::Mas(format!(
-        "{name} was not given administrators' rights: {}",
-        reason.unwrap_or("MAS did not say why")
-    )))
+    Err(ServiceError::NotPromoted {
+        user: name.to_owned(),
+        reason: reason.unwrap_or("MAS did not say why").to_owned(),
+    })
 }
 
 fn remember(seen: &Path) -> Result<(), ServiceError> {
-    fs::write(seen, "").map_err(ServiceError::file(seen, "cannot be made"))
+    fs::write(seen, "").map_err(ServiceError::io("create", seen))
 }

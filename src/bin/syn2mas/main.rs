@@ -1,5 +1,6 @@
 //! `syn2mas`: moves an existing homeserver to MAS, and proves that nothing was lost.
 
+mod exit;
 mod output;
 
 use std::{
@@ -9,20 +10,17 @@ use std::{
     process::ExitCode,
 };
 
+use self::exit::Ending;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mas2nix::{
     codegen,
     migrate::{
-        cutover::{Migration, Options, Outcome},
+        cutover::{Migration, Options},
         inputs::Inputs,
         journal,
         postgres::backup::BackupScope,
-        preflight::{
-            self,
-            finding::{Finding, Severity},
-            lockout,
-        },
+        preflight::{self, finding::Finding, lockout},
         rehearse, status,
         translate::{self, Translation},
         verify::{self, Report},
@@ -31,21 +29,15 @@ use mas2nix::{
 };
 use tracing_subscriber::filter::LevelFilter;
 
-/// Exit code when it cannot be told, or failed.
-const FAILED: u8 = 1;
-/// Exit code when something stands in the way.
-const BLOCKED: u8 = 10;
-/// Exit code when some users will notice something.
-const WARNINGS: u8 = 11;
-/// Exit code when the databases differ.
-const DIFFERENCES: u8 = 12;
+const EXAMPLE: &str = "Example: syn2mas verify \
+    --synapse-config /etc/matrix-synapse/homeserver.yaml --mas-config /etc/mas.yaml";
 
 /// Moves a homeserver from Synapse's own authentication to MAS.
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example: syn2mas verify --synapse-config /etc/matrix-synapse/homeserver.yaml \
-                  --mas-config /etc/mas.yaml"
+    after_help = EXAMPLE,
+    after_long_help = format!("{}\n\n{EXAMPLE}", exit::HELP)
 )]
 struct Cli {
     #[command(flatten)]
@@ -185,16 +177,17 @@ struct Migrate {
 #[tokio::main]
 async fn main() -> ExitCode {
     logging::begin(LevelFilter::ERROR);
-    match Box::pin(run(Cli::parse())).await {
-        Ok(code) => code,
+    let ending = match Box::pin(run(Cli::parse())).await {
+        Ok(ending) => ending,
         Err(error) => {
-            eprintln!("syn2mas: {}", error_text::with_causes(&error));
-            ExitCode::from(FAILED)
+            eprintln!("syn2mas: {}", error_text::with_causes(&*error));
+            Ending::Failed
         }
-    }
+    };
+    ending.exit_code()
 }
 
-async fn run(cli: Cli) -> Result<ExitCode> {
+async fn run(cli: Cli) -> Result<Ending> {
     if let Command::Guard { idle: true } = cli.command {
         return run_idle(&cli.inputs.state());
     }
@@ -228,7 +221,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
             let migration =
                 Migration::open(&inputs, Options::default(), |told| teller.tell(&told))?;
             migration.undo_interrupted().await?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Ending::Good)
         }
         Command::Rollback {
             accept_loss, json, ..
@@ -238,7 +231,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
     }
 }
 
-async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
+async fn run_inspect(inputs: &Inputs, json: bool) -> Result<Ending> {
     let findings = preflight::inspect(inputs, BackupScope::default()).await?;
     let mut out = io::stdout().lock();
     if json {
@@ -247,18 +240,11 @@ async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
     } else {
         output::findings(&mut out, &findings)?;
     }
-    Ok(
-        match findings.iter().map(|finding| finding.kind.severity).max() {
-            Some(Severity::Blocker) => ExitCode::from(BLOCKED),
-            Some(Severity::Warning) => ExitCode::from(WARNINGS),
-            Some(Severity::Note) | None => {
-                if !json {
-                    writeln!(out, "ready")?;
-                }
-                ExitCode::SUCCESS
-            }
-        },
-    )
+    let ending = Ending::from(&*findings);
+    if ending == Ending::Good && !json {
+        writeln!(out, "ready")?;
+    }
+    Ok(ending)
 }
 
 fn run_translate(
@@ -266,11 +252,11 @@ fn run_translate(
     format: Format,
     json: bool,
     written: bool,
-) -> Result<ExitCode> {
+) -> Result<Ending> {
     let mut out = io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(translation)?)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Ending::Good);
     }
     match format {
         Format::Nix => {
@@ -283,16 +269,16 @@ fn run_translate(
         Format::Json => writeln!(out, "{:#}", translation.settings)?,
     }
     output::translation(&mut io::stderr().lock(), translation, written)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Ending::Good)
 }
 
-async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
+async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<Ending> {
     let token = match &given.token_file {
         Some(file) => {
             let token = fs::read_to_string(file);
             Some(
                 token
-                    .with_context(|| file.display().to_string())?
+                    .with_context(|| format!("cannot read {}", file.display()))?
                     .trim()
                     .to_owned(),
             )
@@ -309,7 +295,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
         let findings = preflight::inspect(inputs, given.backup).await?;
         if !agreed(&findings, &migration.plan())? {
             eprintln!("nothing was done");
-            return Ok(ExitCode::from(FAILED));
+            return Ok(Ending::Failed);
         }
     }
     let outcome = migration.migrate().await?;
@@ -319,13 +305,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
     } else {
         output::outcome(&mut out, &outcome)?;
     }
-    Ok(match outcome {
-        Outcome::Migrated(_) | Outcome::Already { .. } | Outcome::RolledBack => ExitCode::SUCCESS,
-        Outcome::Blocked(_) => ExitCode::from(BLOCKED),
-        Outcome::FailedAndReverted { .. } | Outcome::RollbackIncomplete { .. } => {
-            ExitCode::from(FAILED)
-        }
-    })
+    Ok(Ending::from(&outcome))
 }
 
 /// Shows what is about to happen, and asks.
@@ -348,7 +328,7 @@ fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<ExitCode> {
+async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<Ending> {
     let mut teller = output::Reporter::new(json);
     let migration = Migration::open(inputs, Options::default(), |told| teller.tell(&told))?;
     let losses = migration.roll_back(accept_loss).await?;
@@ -360,40 +340,36 @@ async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<
     } else {
         output::losses(&mut out, &losses)?;
     }
-    Ok(if done {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(BLOCKED)
-    })
+    Ok(if done { Ending::Good } else { Ending::Blocked })
 }
 
-fn run_idle(state: &Path) -> Result<ExitCode> {
+fn run_idle(state: &Path) -> Result<Ending> {
     if !journal::is_in_use(state)? {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Ending::Good);
     }
     eprintln!(
         "syn2mas is at work in {}. Wait until it is done: `syn2mas status` says how far it is.",
         state.display()
     );
-    Ok(ExitCode::from(BLOCKED))
+    Ok(Ending::Blocked)
 }
 
-async fn run_guard(inputs: &Inputs) -> Result<ExitCode> {
+async fn run_guard(inputs: &Inputs) -> Result<Ending> {
     match lockout::locked_out(inputs).await {
-        Ok(None) => Ok(ExitCode::SUCCESS),
+        Ok(None) => Ok(Ending::Good),
         Ok(Some(reason)) => {
             eprintln!("{reason}.");
-            Ok(ExitCode::from(BLOCKED))
+            Ok(Ending::Blocked)
         }
         Err(error) => {
             // A homeserver that is not there yet has nobody to lock out.
-            eprintln!("syn2mas: {error}");
-            Ok(ExitCode::SUCCESS)
+            eprintln!("syn2mas: {}", error.with_causes());
+            Ok(Ending::Good)
         }
     }
 }
 
-async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
+async fn run_status(inputs: &Inputs, json: bool) -> Result<Ending> {
     let status = status::status(inputs).await?;
     let mut out = io::stdout().lock();
     if json {
@@ -401,10 +377,10 @@ async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
     } else {
         output::status(&mut out, &status)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Ending::Good)
 }
 
-async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<ExitCode> {
+async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Ending> {
     let mut teller = output::Reporter::new(json);
     let mut out = io::stdout().lock();
     if dry_run {
@@ -414,7 +390,7 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Exit
         } else {
             writeln!(out, "mas-cli would import everything.")?;
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Ending::Good);
     }
     let rehearsal = rehearse::rehearse(inputs, |told| teller.tell_rehearsal(&told)).await?;
     if json {
@@ -422,11 +398,7 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Exit
     } else {
         output::rehearsal(&mut out, &rehearsal)?;
     }
-    Ok(if rehearsal.identical {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(DIFFERENCES)
-    })
+    Ok(Ending::of_comparison(rehearsal.identical))
 }
 
 async fn run_verify(
@@ -434,7 +406,7 @@ async fn run_verify(
     backup: Option<PathBuf>,
     since: Option<String>,
     json: bool,
-) -> Result<ExitCode> {
+) -> Result<Ending> {
     let later = verify::PostCutoverVerification::of(inputs, backup, since)?;
     let mut out = io::stdout().lock();
     if !json {
@@ -462,9 +434,5 @@ async fn run_verify(
         };
         writeln!(out, "\n{verdict}")?;
     }
-    Ok(if identical {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(DIFFERENCES)
-    })
+    Ok(Ending::of_comparison(identical))
 }

@@ -193,7 +193,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
              its users by itself. Run this again to move the homeserver."
         ),
         Outcome::FailedAndReverted { step, error } => {
-            writeln!(out, "FAILED at {}: {error}\n", step.name())?;
+            writeln!(out, "FAILED at {}: {}\n", step.name(), error.with_causes())?;
             writeln!(
                 out,
                 "Everything is as it was: Synapse authenticates its users by itself. Correct what is \
@@ -201,7 +201,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
             )
         }
         Outcome::RollbackIncomplete { step, error, left } => {
-            writeln!(out, "FAILED at {}: {error}\n", step.name())?;
+            writeln!(out, "FAILED at {}: {}\n", step.name(), error.with_causes())?;
             for line in left {
                 writeln!(out, "{}", wrapped(line, "-> "))?;
             }
@@ -283,10 +283,10 @@ pub fn outcome_as_json(outcome: &Outcome) -> Value {
         Outcome::Blocked(findings) => json!({"result": "blocked", "findings": findings}),
         Outcome::RolledBack => json!({"result": "rolled-back"}),
         Outcome::FailedAndReverted { step, error } => {
-            json!({"result": "undone", "step": step, "error": error.to_string()})
+            json!({"result": "undone", "step": step, "error": error.with_causes()})
         }
         Outcome::RollbackIncomplete { step, error, left } => {
-            json!({"result": "stuck", "step": step, "error": error.to_string(), "left": left})
+            json!({"result": "stuck", "step": step, "error": error.with_causes(), "left": left})
         }
     }
 }

@@ -189,11 +189,10 @@ impl<'a> Migration<'a> {
         options: Options,
         tell: impl FnMut(Event) + 'a,
     ) -> Result<Self, MigrateError> {
-        let overlay = inputs.overlay.clone().ok_or_else(|| {
-            MigrateError::Missing(
-                "name the file that makes Synapse delegate with `--overlay FILE=SOURCE`".to_owned(),
-            )
-        })?;
+        let overlay = inputs
+            .overlay
+            .clone()
+            .ok_or_else(MigrateError::no_overlay)?;
         Ok(Migration {
             inputs,
             options,
@@ -292,8 +291,8 @@ impl<'a> Migration<'a> {
                 "an earlier run was interrupted: what it did is taken back first",
             ));
             let left = self.take_back().await;
-            if let Some(first) = left.into_iter().next() {
-                return Err(MigrateError::Missing(first));
+            if !left.is_empty() {
+                return Err(MigrateError::RollbackIncomplete(left));
             }
         }
         self.run(Step::ALL).await
@@ -337,15 +336,16 @@ impl<'a> Migration<'a> {
         // Starting the services again matters more than this line.
         let _ = self
             .journal
-            .add(step.name(), StepStatus::Failed, &error.to_string());
+            .add(step.name(), StepStatus::Failed, &error.with_causes());
         if let Err(reason) = self.make_sure_of_no_loss().await {
             let mut left = vec![format!(
-                "nothing was taken back: {reason}. Correct what is said above, then carry on with \
-                 `syn2mas migrate`; `syn2mas rollback` tells what going back would lose"
+                "nothing was taken back: {}. Correct what is said above, then carry on with \
+                 `syn2mas migrate`; `syn2mas rollback` tells what going back would lose",
+                reason.with_causes()
             )];
             for side in [Component::Mas, Component::Synapse] {
                 if let Err(error) = self.services.start_all(side).await {
-                    left.push(error.to_string());
+                    left.push(error.with_causes());
                 }
             }
             return Outcome::RollbackIncomplete { step, error, left };
@@ -367,10 +367,10 @@ impl<'a> Migration<'a> {
         self.services.stop(Component::Mas).await?;
         match self.losses().await?.first() {
             None => Ok(()),
-            Some(loss) => Err(MigrateError::Missing(format!(
-                "MAS has served users already ({} new {})",
-                loss.count, loss.what
-            ))),
+            Some(loss) => Err(MigrateError::Loss {
+                count: loss.count,
+                what: loss.what,
+            }),
         }
     }
 }

@@ -73,7 +73,7 @@ impl Migration<'_> {
             };
             match undone {
                 Err(error) if Instant::now() < deadline => {
-                    tracing::warn!("not yet: {error}");
+                    tracing::warn!("not yet: {}", error.with_causes());
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 undone => return undone,
@@ -96,7 +96,10 @@ impl Migration<'_> {
         }
         // Not fatal: without a reload the proxy sends logins to MAS, which is down, but Synapse works.
         if let Err(error) = systemd::reload(&self.inputs.proxy_unit).await {
-            self.note(&format!("the proxy does not reload: {error}"));
+            self.note(&format!(
+                "the proxy does not reload: {}",
+                error.with_causes()
+            ));
         }
         let synapse = self.services.units(Component::Synapse);
         let mut units = memory.stopped;
@@ -167,12 +170,10 @@ impl Migration<'_> {
             return Ok(Vec::new());
         }
         let Some(cut_over) = &self.journal.memory.cut_over else {
-            return Err(MigrateError::Missing(format!(
-                "{} is full, but the journal in {} does not say since when. If you know that nothing \
-                 would be lost, empty the file and restart Synapse",
-                self.overlay.file.display(),
-                self.inputs.state().display()
-            )));
+            return Err(MigrateError::CutoverUnknown {
+                overlay: self.overlay.file.clone(),
+                state: self.inputs.state(),
+            });
         };
         data_loss::since(&self.mas, cut_over).await
     }
@@ -187,11 +188,7 @@ impl Migration<'_> {
         const ROLL_BACK: &str = "roll-back";
         let delegated = self.inputs.synapse()?;
         if delegated.get("matrix_authentication_service.enabled") == Some(&true.into()) {
-            return Err(MigrateError::Missing(
-                "Synapse's own configuration delegates, so emptying a file does not take it back. Set \
-                 `migration.enable` again, or take `matrix_authentication_service` out of it, first"
-                    .to_owned(),
-            ));
+            return Err(MigrateError::DelegatesItself);
         }
         let losses = self.losses().await?;
         if !losses.is_empty() && !accept_loss {
@@ -201,12 +198,10 @@ impl Migration<'_> {
             && !self.overlay.is_on()?
             && !self.journal.memory.rolling_back
         {
-            return Err(MigrateError::Missing(format!(
-                "{} is empty, although the homeserver was moved: somebody emptied it by hand. Fill it \
-                 from {} again, restart Synapse, and run this again",
-                self.overlay.file.display(),
-                self.overlay.source.display()
-            )));
+            return Err(MigrateError::OverlayEmptied {
+                overlay: self.overlay.file.clone(),
+                content: self.overlay.source.clone(),
+            });
         }
         if self.overlay.is_on()? && !self.journal.memory.rolling_back {
             self.journal.add(ROLL_BACK, StepStatus::Begun, "")?;
@@ -252,9 +247,10 @@ impl Migration<'_> {
             return Err(error);
         }
         let left = self.take_back().await;
-        match left.into_iter().next() {
-            None => Ok(()),
-            Some(first) => Err(MigrateError::Missing(first)),
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(MigrateError::RollbackIncomplete(left))
         }
     }
 
@@ -293,7 +289,8 @@ impl Migration<'_> {
             Ok(0) => {}
             Ok(count) => self.note(&format!("{count} devices that came since are gone")),
             Err(error) => self.note(&format!(
-                "devices that came since stay in Synapse, where their users can remove them: {error}"
+                "devices that came since stay in Synapse, where their users can remove them: {}",
+                error.with_causes()
             )),
         }
     }
@@ -333,6 +330,7 @@ impl Undo {
 
     /// The message for a change that could not be reverted.
     fn left(self, error: &MigrateError) -> String {
+        let error = error.with_causes();
         match self {
             Undo::Stop => format!(
                 "Synapse may be down: {error}. Start it by hand, then run `syn2mas rollback`"

@@ -36,10 +36,10 @@ impl Migration<'_> {
                 if let Some(token) = &self.options.token
                     && !addresses.is_good(token).await?
                 {
-                    return Err(MigrateError::Missing(
-                        "the token of `--token-file` is not good now, so it would not be afterwards"
-                            .to_owned(),
-                    ));
+                    return Err(MigrateError::Usage {
+                        problem: "Synapse does not accept the token of `--token-file`",
+                        fix: "pass a token that is valid now",
+                    });
                 }
                 for switch in self.switches() {
                     switch.content()?;
@@ -85,11 +85,12 @@ impl Migration<'_> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         others.dedup();
-        Err(MigrateError::Missing(format!(
-            "somebody still uses Synapse's database: {}. If that is a worker, or a pooler such as \
-             PgBouncer, name its unit with `--synapse-unit`; end what else it is",
-            others.join(", ")
-        )))
+        Err(MigrateError::InUse {
+            which: self.synapse.which,
+            connections: others,
+            fix: "For a worker, or a pooler such as PgBouncer, pass its unit with `--synapse-unit`; end \
+                  what else it is",
+        })
     }
 
     async fn back_up(&mut self) -> Result<String, MigrateError> {
@@ -162,13 +163,13 @@ impl Migration<'_> {
             Some(entity) => {
                 let file = self.inputs.state().join("differences.json");
                 let text = serde_json::to_string_pretty(&self.summary.entities)
-                    .map_err(|error| MigrateError::file(&file, error.to_string()))?;
+                    .map_err(MigrateError::json(&file))?;
                 crate::util::atomic_write::replace(&file, &text, 0o600)
-                    .map_err(|error| MigrateError::file(&file, error.to_string()))?;
-                Err(MigrateError::Missing(format!(
-                    "{entity} did not arrive as they should. See {}",
-                    file.display()
-                )))
+                    .map_err(MigrateError::io("write", &file))?;
+                Err(MigrateError::Differences {
+                    entity,
+                    report: file,
+                })
             }
         }
     }
@@ -220,7 +221,10 @@ impl Migration<'_> {
             let mas_cli = MasCli::prepare(self.inputs, &self.synapse, None).await?;
             let patience = Duration::from_secs(30);
             let said = tokio::time::timeout(patience, mas_cli.doctor()).await;
-            said.unwrap_or_else(|_| Err(MigrateError::Missing("no answer within 30 s".to_owned())))
+            said.unwrap_or(Err(MigrateError::Timeout {
+                what: "mas-cli doctor",
+                limit: patience,
+            }))
         };
         let said = said.await;
         match said {
@@ -229,7 +233,7 @@ impl Migration<'_> {
                     self.note(&format!("the doctor says: {finding}"));
                 }
             }
-            Err(error) => self.note(&format!("the doctor cannot be asked: {error}")),
+            Err(error) => self.note(&format!("no result of the doctor: {}", error.with_causes())),
         }
     }
 

@@ -64,7 +64,7 @@ pub async fn make(
         .recursive(true)
         .mode(0o700)
         .create(directory)
-        .map_err(|error| MigrateError::file(directory, error.to_string()))?;
+        .map_err(MigrateError::io("create", directory))?;
     let tables: &[&str] = match extent {
         BackupScope::Tables => &TABLES,
         BackupScope::All => &[],
@@ -110,21 +110,21 @@ async fn pg_dump(programs: &Programs, database: &Database) -> Result<Program, Mi
 }
 
 async fn dump(mut program: Program, tables: &[&str], file: &Path) -> Result<(), MigrateError> {
-    let failed = |error: std::io::Error| MigrateError::file(file, error.to_string());
+    let failed = MigrateError::io("write", file);
     let new = file.with_extension("new");
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    let out = options.open(&new).map_err(failed)?;
+    let out = options.open(&new).map_err(&failed)?;
     let command = &mut program.command;
     // Compression would take longer than the rest of the dump, and Synapse is down meanwhile.
     command.args(["--format=custom", "--compress=0", "--lock-wait-timeout=30s"]);
     command.args(tables.iter().map(|table| format!("--table={table}")));
-    let dumped = command::output_to(command, out.try_clone().map_err(failed)?).await;
-    let lasting = dumped.and_then(|()| out.sync_all().map_err(failed));
+    let dumped = command::output_to(command, out.try_clone().map_err(&failed)?).await;
+    let lasting = dumped.and_then(|()| out.sync_all().map_err(&failed));
     let named = lasting.and_then(|()| {
         fs::rename(&new, file)
             .and_then(|()| atomic_write::sync_directory(file))
-            .map_err(failed)
+            .map_err(&failed)
     });
     if named.is_err() {
         let _ = fs::remove_file(&new);
@@ -138,7 +138,7 @@ async fn holds(programs: &Programs, file: &Path, tables: &[&str]) -> Result<(), 
     for table in tables {
         if !held.iter().any(|(_, held)| held == table) {
             let reason = format!("the backup lacks the table {table}");
-            return Err(MigrateError::file(file, reason));
+            return Err(MigrateError::content(file, reason));
         }
     }
     Ok(())
@@ -293,7 +293,7 @@ async fn restore(
         };
         let passed_on = pass_on(from, &mut to, before, &known).await;
         command::ended(&reading, reader.wait_with_output().await)?;
-        passed_on.map_err(|error| MigrateError::file(file, error.to_string()))?;
+        passed_on.map_err(MigrateError::io("restore", file))?;
         // If `psql` never receives this, the server rolls everything back.
         let _ = to.write_all(b"\nCOMMIT;\n").await;
         Ok(())

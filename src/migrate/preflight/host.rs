@@ -44,7 +44,7 @@ pub async fn versions(inputs: &Inputs, config: &synapse_config::Config) -> Vec<F
             let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
             older(last_word(&said), &OLDEST_MAS).then(|| catalogue::MAS_VERSION.because(said))
         }
-        Err(error) => Some(catalogue::MAS_CLI.because(error.to_string())),
+        Err(error) => Some(catalogue::MAS_CLI.because(error.with_causes())),
     });
     findings
 }
@@ -76,7 +76,7 @@ pub async fn postgresql_programs(inputs: &Inputs, servers: [i32; 2]) -> Vec<Find
         let mut command = command::command(&inputs.postgresql().path(name), None);
         match command::output(command.arg("--version")).await {
             Ok(output) => majors.push(major(&String::from_utf8_lossy(&output.stdout))),
-            Err(error) => missing.push(error.to_string()),
+            Err(error) => missing.push(error.with_causes()),
         }
     }
     if let Some(missing) = catalogue::POSTGRESQL_PROGRAMS.found_in(missing) {
@@ -124,8 +124,8 @@ fn major(said: &str) -> Option<i32> {
 pub async fn pooled(databases: [&Database; 2]) -> Option<Finding> {
     let mut said = Vec::new();
     for database in databases {
-        if let Err(MigrateError::Pooled { which, said: how }) = database.connect().await {
-            said.push(format!("{which}: {how}"));
+        if let Err(MigrateError::Pooled { which, sign }) = database.connect().await {
+            said.push(format!("{which}: {sign}"));
         }
     }
     catalogue::PGBOUNCER.found_in(said)
@@ -185,12 +185,11 @@ pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, Migra
 pub async fn make_sure_of_room(inputs: &Inputs, writes: Writes) -> Result<(), MigrateError> {
     match room(inputs, writes).await?.into_iter().next() {
         None => Ok(()),
-        Some(Finding { kind, samples, .. }) => Err(MigrateError::Missing(format!(
-            "{} {}. {}",
-            kind.meaning,
-            samples.concat(),
-            kind.fix
-        ))),
+        Some(Finding { kind, samples, .. }) => Err(MigrateError::Room {
+            meaning: kind.meaning,
+            details: samples.concat(),
+            fix: kind.fix,
+        }),
     }
 }
 
@@ -349,19 +348,19 @@ pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) ->
     };
     match said {
         Ok(said) => fold(&said, known),
-        Err(error) => vec![not_checked(inputs, &error.to_string())],
+        Err(error) => vec![not_checked(inputs, &error)],
     }
 }
 
 /// The finding for a `mas-cli syn2mas check` that could not check. If MAS's role is granted Synapse's
 /// temporarily for the import, it does not have it yet. Otherwise the import will fail in the same way.
-fn not_checked(inputs: &Inputs, error: &str) -> Finding {
-    // The program ran and exited with an error, instead of not starting at all.
-    let failed = error.contains("exit status");
+fn not_checked(inputs: &Inputs, error: &MigrateError) -> Finding {
+    // The program ran and exited with an error, instead of not starting at all or being killed.
+    let failed = matches!(error, MigrateError::Command { status, .. } if status.code().is_some());
     if failed && inputs.admin_database_uri.is_none() {
-        catalogue::MAS_CHECK_FAILED.because(error)
+        catalogue::MAS_CHECK_FAILED.because(error.with_causes())
     } else {
-        catalogue::MAS_CHECK_LEFT_OUT.because(error)
+        catalogue::MAS_CHECK_LEFT_OUT.because(error.with_causes())
     }
 }
 

@@ -31,7 +31,7 @@ pub async fn locked_out(inputs: &Inputs) -> Result<Option<String>, MigrateError>
     let known = match inputs.mas_state().await {
         Ok(MasState::Populated(_)) => return Ok(None),
         Ok(state) => format!("MAS's database is {state}"),
-        Err(error) => format!("unknown whether MAS has them: {error}"),
+        Err(error) => format!("unknown whether MAS has them: {}", error.with_causes()),
     };
     Ok(Some(format!(
         "Synapse has {sessions} sessions, and {known}. If MAS authenticated its users now, everybody \
