@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{config::load::LoadError, service::ServiceError, util::error_text};
+use crate::{
+    config::load::LoadError,
+    service::ServiceError,
+    util::{error_text, secret::SecretError},
+};
 
 /// An error of another library.
 type Source = Box<dyn Error + Send + Sync>;
@@ -109,6 +113,9 @@ pub enum MigrateError {
     /// MAS's configuration cannot be put together as `mas-service` does.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A database cannot be reached, or a query failed.
     #[error("{which}: {doing}")]
     Database {
@@ -353,5 +360,44 @@ impl MigrateError {
     #[must_use]
     pub fn with_causes(&self) -> String {
         error_text::with_causes(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_shown_once() {
+        let cause = || io::Error::other("no luck");
+        let path = Path::new("/a");
+        let errors = [
+            MigrateError::Signals(cause()),
+            MigrateError::io("read", path)(cause()),
+            MigrateError::form(path, "YAML")(cause()),
+            MigrateError::from(LoadError::Unreadable {
+                file: path.to_owned(),
+                source: cause(),
+            }),
+            MigrateError::from(ServiceError::Executable(cause())),
+            MigrateError::Database {
+                which: "the database",
+                doing: "cannot connect".to_owned(),
+                source: sqlx::Error::Io(cause()),
+            },
+            MigrateError::Spawn {
+                command: "mas-cli doctor".to_owned(),
+                source: cause(),
+            },
+            MigrateError::Http {
+                url: "http://localhost".to_owned(),
+                source: ureq::Error::Io(cause()).into(),
+            },
+        ];
+        for error in errors {
+            let text = error.with_causes();
+            assert_eq!(text.matches("no luck").count(), 1, "{text}");
+            assert!(!error.to_string().contains("no luck"), "{error}");
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Checks over HTTP that MAS and Synapse answer as they should.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::migrate::{MigrateError, inputs::Inputs};
+use crate::util::secret::Secret;
 
 /// How long to wait for a good answer after the start of the services.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -17,8 +18,9 @@ pub struct Addresses {
     pub synapse: String,
     /// MAS, as Synapse reaches it (`endpoint` in the overlay), without trailing slash.
     pub mas: String,
-    /// The secret that Synapse and MAS share.
-    secret: Option<String>,
+    /// The secret that Synapse and MAS share. It is read when it is needed: where it is a credential of
+    /// Synapse's unit, its file is there only while Synapse runs.
+    secret: Option<Secret>,
 }
 
 /// The status and the JSON body of a response; null if the body is not JSON.
@@ -50,18 +52,12 @@ impl Addresses {
             return Err(wrong("it does not enable `matrix_authentication_service`"));
         }
         let endpoint = section["endpoint"].as_str();
-        let mas = endpoint.ok_or_else(|| wrong("`endpoint` is missing"))?;
-        let secret = match (section["secret"].as_str(), section["secret_path"].as_str()) {
-            (Some(secret), _) => Some(secret.to_owned()),
-            (None, Some(file)) => std::fs::read_to_string(Path::new(file))
-                .ok()
-                .map(|secret| secret.trim().to_owned()),
-            (None, None) => None,
-        };
+        let mas =
+            endpoint.ok_or_else(|| wrong("`matrix_authentication_service.endpoint` is missing"))?;
         Ok(Addresses {
             synapse: synapse.trim_end_matches('/').to_owned(),
             mas: mas.trim_end_matches('/').to_owned(),
-            secret,
+            secret: Secret::of(section, "secret", "secret_path"),
         })
     }
 
@@ -115,11 +111,12 @@ impl Addresses {
     ///
     /// # Errors
     ///
-    /// If Synapse refuses. A device that does not exist is no error.
+    /// If the shared secret cannot be read, or Synapse refuses. A device that does not exist is no error.
     pub async fn delete_device(&self, localpart: &str, device: &str) -> Result<(), MigrateError> {
         let url = format!("{}/_synapse/mas/delete_device", self.synapse);
         let body = serde_json::json!({"localpart": localpart, "device_id": device});
-        let (status, _) = ask(&url, self.secret.as_deref(), Some(body)).await?;
+        let secret = self.secret.as_ref().map(Secret::read).transpose()?;
+        let (status, _) = ask(&url, secret.as_deref(), Some(body)).await?;
         match status {
             200..=299 | 404 => Ok(()),
             _ => Err(MigrateError::Answer {
@@ -182,12 +179,18 @@ async fn ask(url: &str, token: Option<&str>, body: Option<Value>) -> Result<Answ
             .build()
             .new_agent();
         let bearer = token.map(|token| format!("Bearer {token}"));
-        let bearer = bearer.unwrap_or_default();
         let mut response = if let Some(body) = body {
-            let request = agent.post(&address);
-            request.header("Authorization", bearer).send_json(&body)?
+            let mut request = agent.post(&address);
+            if let Some(bearer) = bearer {
+                request = request.header("Authorization", bearer);
+            }
+            request.send_json(&body)?
         } else {
-            agent.get(&address).header("Authorization", bearer).call()?
+            let mut request = agent.get(&address);
+            if let Some(bearer) = bearer {
+                request = request.header("Authorization", bearer);
+            }
+            request.call()?
         };
         let status = response.status().as_u16();
         let body = response.body_mut().read_json().unwrap_or(Value::Null);

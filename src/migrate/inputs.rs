@@ -29,6 +29,7 @@ use crate::migrate::{
     system::systemd::Services,
     system::{private_dir::PrivateDir, run_as::Account},
 };
+use crate::util::secret::Secret;
 
 /// The manifest that is read without `--manifest`, if it exists.
 pub const MANIFEST: &str = "/etc/matrix-authentication-service/syn2mas.yaml";
@@ -167,22 +168,21 @@ impl Inputs {
     }
 
     fn merge_over_manifest(self, file: &Path) -> Result<Self, MigrateError> {
-        const MANIFEST: &str = "a manifest of syn2mas";
+        const FORM: &str = "a manifest of syn2mas";
         let text = fs::read_to_string(file).map_err(MigrateError::io("read", file))?;
         // Parsed as `Inputs` first, only because this error has a line number.
-        let _: Inputs =
-            serde_yaml_ng::from_str(&text).map_err(MigrateError::form(file, MANIFEST))?;
+        let _: Inputs = serde_yaml_ng::from_str(&text).map_err(MigrateError::form(file, FORM))?;
         let mut entries: Value =
-            serde_yaml_ng::from_str(&text).map_err(MigrateError::form(file, MANIFEST))?;
+            serde_yaml_ng::from_str(&text).map_err(MigrateError::form(file, FORM))?;
         if entries.is_null() {
             entries = Value::Object(serde_json::Map::new());
         }
-        let given = serde_json::to_value(&self).map_err(MigrateError::form(file, MANIFEST))?;
+        let given = serde_json::to_value(&self).map_err(MigrateError::form(file, FORM))?;
         for (name, value) in given.as_object().into_iter().flatten() {
             entries[name] = value.clone();
         }
         let inputs: Inputs =
-            serde_json::from_value(entries).map_err(MigrateError::form(file, MANIFEST))?;
+            serde_json::from_value(entries).map_err(MigrateError::form(file, FORM))?;
         Ok(Inputs {
             manifest: Some(file.to_owned()),
             ..inputs
@@ -411,18 +411,8 @@ fn mas_database(config: &Value) -> Result<Address, MigrateError> {
 /// Reads `database` in MAS's configuration without a `uri`, as parameters for [`connection::uri`].
 fn of_mas(database: &Value) -> Result<Vec<(&'static str, String)>, MigrateError> {
     let text = |key: &str| database[key].as_str().map(str::to_owned);
-    let password = match text("password_file") {
-        Some(file) => {
-            let password =
-                fs::read_to_string(&file).map_err(|source| MigrateError::SettingFile {
-                    place: "`database.password_file` in MAS's configuration".to_owned(),
-                    path: file.into(),
-                    source,
-                })?;
-            Some(password.trim().to_owned())
-        }
-        None => text("password"),
-    };
+    let password = Secret::of(database, "password", "password_file");
+    let password = password.as_ref().map(Secret::read).transpose()?;
     let given = [
         ("host", text("socket").or(text("host"))),
         (
