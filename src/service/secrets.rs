@@ -14,7 +14,7 @@ use rand::{RngCore, rngs::OsRng};
 
 use super::ServiceError;
 use crate::deploy::manifests::{Manifest, Secrets};
-use crate::util::secret::secret_text;
+use crate::util::{atomic_write, secret::secret_text};
 
 /// The length of the RSA key in bits.
 const RSA_BITS: usize = 3072;
@@ -70,7 +70,7 @@ fn make_file(path: &Path, content: &str) -> Result<bool, ServiceError> {
         .map_err(failed("write"))?;
     match new.persist_noclobber(path) {
         Ok(_) => {
-            sync(directory).map_err(failed("create"))?;
+            atomic_write::sync_directory(path).map_err(failed("create"))?;
             Ok(true)
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -87,7 +87,6 @@ fn make_keys(path: &Path) -> Result<bool, ServiceError> {
             return Ok(false);
         }
     }
-    let directory = path.parent().unwrap_or(path);
     let mut builder = fs::DirBuilder::new();
     builder.mode(0o700);
     let new = path.with_extension("new");
@@ -103,7 +102,7 @@ fn make_keys(path: &Path) -> Result<bool, ServiceError> {
         make_file(&new.join(name), &key)?;
     }
     fs::rename(&new, path)
-        .and_then(|()| sync(directory))
+        .and_then(|()| atomic_write::sync_directory(path))
         .map_err(failed("create"))?;
     Ok(true)
 }
@@ -134,10 +133,6 @@ fn share(path: &Path, group: &str) -> Result<(), ServiceError> {
         chown(path, None, Some(found.gid.as_raw())).map_err(failed("share"))?;
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o440)).map_err(failed("share"))
-}
-
-fn sync(directory: &Path) -> io::Result<()> {
-    fs::File::open(directory)?.sync_all()
 }
 
 /// The problems with the files that the settings name, one sentence each.
