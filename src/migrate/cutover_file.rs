@@ -57,7 +57,7 @@ impl CutoverFile {
         let content =
             fs::read_to_string(&self.source).map_err(MigrateError::io("read", &self.source))?;
         if content.is_empty() {
-            let reason = "it is empty, so the file that it is for would never be on";
+            let reason = "empty, so there is nothing to fill the cutover file with";
             return Err(MigrateError::content(&self.source, reason));
         }
         Ok(content)

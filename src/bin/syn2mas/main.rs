@@ -348,7 +348,8 @@ fn run_idle(state: &Path) -> Result<Ending> {
         return Ok(Ending::Good);
     }
     eprintln!(
-        "syn2mas is at work in {}. Wait until it is done: `syn2mas status` says how far it is.",
+        "another syn2mas is running, and has locked the journal in {}. Wait until it is done: \
+         `syn2mas status` says how far it is.",
         state.display()
     );
     Ok(Ending::Blocked)

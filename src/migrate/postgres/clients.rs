@@ -38,7 +38,7 @@ pub async fn other_connections_than(
     sqlx::query_scalar(&format!("SELECT {CLIENT} {CLIENTS} ORDER BY 1"))
         .fetch_all(connection)
         .await
-        .map_err(database.failed("cannot tell who is connected"))
+        .map_err(database.failed("cannot list its connections"))
 }
 
 /// Terminates the other connections to a database that its role is allowed to terminate, for example
@@ -75,6 +75,6 @@ pub async fn terminate_other_connections(database: &Database) -> Result<(), Migr
     Err(MigrateError::InUse {
         which: database.which,
         connections: left,
-        fix: "They do not end, or this role may not end them: end them",
+        fix: "This role may not end them, or they do not end: end them by hand",
     })
 }
