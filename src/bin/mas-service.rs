@@ -15,8 +15,7 @@ use mas2nix::{
     mas_cli::doctor::Level,
     schema::module::User,
     service::{
-        self, doctor,
-        prepare::{self, Mas},
+        self, doctor, prepare,
         register::{Outcome, register},
         secrets, transient_unit,
         users::{self, Done},
@@ -138,7 +137,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let manifest = service::manifest(&cli.manifest)?;
     match cli.command {
         Command::Prepare => {
-            Mas::ready(&manifest)?;
+            prepare::ready(&manifest)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run { only, arguments } => {
@@ -289,7 +288,7 @@ fn run_register(manifest: &Manifest, attributes: &Attributes) -> Result<ExitCode
     };
     let password = Some(password).filter(|_| !attributes.no_password);
     let name = &attributes.name;
-    match register(&Mas::ready(manifest)?, name, &user, password)? {
+    match register(&prepare::ready(manifest)?, name, &user, password)? {
         Outcome::Registered => println!("{name} is registered"),
         Outcome::Exists => bail!("{name} exists already"),
     }

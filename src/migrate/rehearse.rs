@@ -8,9 +8,10 @@ use std::{
 
 use serde::Serialize;
 
+use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
     MigrateError,
-    import::{MasCli, Progress},
+    import::PreparedMasCli,
     inputs::Inputs,
     journal::Journal,
     postgres::{
@@ -159,7 +160,7 @@ async fn on_scratch(
     done(Stage::Copy, &mut tell);
 
     tell(Event::Begun(Stage::Import));
-    let mas_cli = MasCli::prepare(inputs, synapse, Some(mas)).await?;
+    let mas_cli = PreparedMasCli::prepare(inputs, synapse, Some(mas)).await?;
     wait_for_table_locks(synapse).await?;
     mas_cli
         .migrate(false, None, |progress| tell(Event::Importing(progress)))
@@ -222,24 +223,31 @@ pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(),
     let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
     let mut signals = Signals::listen()?;
     let mut journal = Journal::open(&inputs.state())?;
-    let lent = match inputs.admin_database()? {
+    let through = inputs.synapse_database_for_import()?;
+    let work = async {
+        let mas_cli = PreparedMasCli::prepare(inputs, &through, None).await?;
+        mas_cli.migrate(true, None, tell).await
+    };
+    let grant = match inputs.admin_database()? {
         Some(admin) => {
             let grant = Grant::between(&synapse, &mas).await?;
             let needed = grant.is_needed(&admin).await?;
-            if needed {
-                journal.remember(DRY_RUN, |memory| memory.granted = true)?;
-                grant.give(&admin).await?;
-            }
             needed.then_some((grant, admin))
         }
         None => None,
     };
-    let through = inputs.synapse_database_for_import()?;
-    let mas_cli = MasCli::prepare(inputs, &through, None).await?;
-    let done = signals.run(mas_cli.migrate(true, None, tell)).await;
-    if let Some((grant, admin)) = lent {
-        grant.revoke(&admin).await?;
-        journal.remember(DRY_RUN, |memory| memory.granted = false)?;
-    }
+    let Some((grant, admin)) = grant else {
+        return signals.run(work).await;
+    };
+    journal.remember(DRY_RUN, |memory| memory.granted = true)?;
+    let done = signals
+        .run(async {
+            grant.give(&admin).await?;
+            work.await
+        })
+        .await;
+    // Whatever happened meanwhile: revoking a grant that was not made only warns.
+    grant.revoke(&admin).await?;
+    journal.remember(DRY_RUN, |memory| memory.granted = false)?;
     done
 }

@@ -14,7 +14,7 @@ use std::{
     process::ExitStatus,
 };
 
-use crate::deploy::manifests::Manifest;
+use crate::{config::load::LoadError, deploy::manifests::Manifest};
 
 /// Why a command of `mas-service` failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,9 @@ pub enum ServiceError {
         /// The error of the parser.
         source: serde_yaml_ng::Error,
     },
+    /// The configuration that was put together cannot be loaded.
+    #[error(transparent)]
+    Config(#[from] LoadError),
     /// A key cannot be generated.
     #[error("cannot generate the key {path}")]
     Key {

@@ -13,10 +13,10 @@ use std::{
 use serde_json::Value;
 
 use super::ServiceError;
-use crate::util::secret::secret_text;
 use crate::{
     deploy::manifests::{Copy, CopyKind, Manifest},
-    util::{atomic_write, yaml},
+    mas_cli::MasCli,
+    util::{atomic_write, secret::secret_text, yaml},
 };
 
 /// The credentials directory of MAS's own unit. Settings may name it, and other units read them too;
@@ -51,14 +51,9 @@ impl Directories {
     /// replaces the credentials directory of MAS's own unit with this unit's.
     #[must_use]
     pub fn fill(&self, text: &str) -> String {
-        let fill = |text: String, name: &str, directory: &Path| {
-            let directory = directory.to_string_lossy();
-            text.replace(&format!("${{{name}}}"), &directory)
-                .replace(&format!("${name}"), &directory)
-        };
-        let text = fill(text.to_owned(), "RUNTIME_DIRECTORY", &self.runtime);
+        let text = expand(text, "RUNTIME_DIRECTORY", &self.runtime);
         let text = match &self.credentials {
-            Some(credentials) => fill(text, "CREDENTIALS_DIRECTORY", credentials),
+            Some(credentials) => expand(&text, "CREDENTIALS_DIRECTORY", credentials),
             None => text,
         };
         self.with_own_credentials(&text)
@@ -72,8 +67,23 @@ impl Directories {
     }
 }
 
+/// Replaces `$NAME`, unless it is the beginning of a longer name, and `${NAME}`.
+fn expand(text: &str, name: &str, directory: &Path) -> String {
+    let directory = directory.to_string_lossy();
+    let text = text.replace(&format!("${{{name}}}"), &directory);
+    let variable = format!("${name}");
+    let mut parts = text.split(&variable);
+    let mut expanded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let longer = part.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+        expanded.push_str(if longer { &variable } else { &directory });
+        expanded.push_str(part);
+    }
+    expanded
+}
+
 /// Writes MAS's configuration, or `only` one section of it, and the file copies that it names. Returns the
-/// `--config` arguments for MAS.
+/// configuration files, in the order in which MAS merges them.
 ///
 /// # Errors
 ///
@@ -82,7 +92,7 @@ pub fn prepare(
     manifest: &Manifest,
     directories: &Directories,
     only: Option<&str>,
-) -> Result<Vec<String>, ServiceError> {
+) -> Result<Vec<PathBuf>, ServiceError> {
     let template =
         fs::read_to_string(&manifest.config).map_err(ServiceError::io("read", &manifest.config))?;
     let brought = brought(manifest);
@@ -110,11 +120,7 @@ pub fn prepare(
             files.push(extra_config(i, file, directories)?);
         }
     }
-    let arguments = files.into_iter().flat_map(|file| {
-        let file = file.display().to_string();
-        ["--config".to_owned(), file]
-    });
-    Ok(arguments.collect())
+    Ok(files)
 }
 
 /// Parses the configuration, changes it, and prints it as YAML.
@@ -227,75 +233,83 @@ fn write_private(path: &Path, content: &str) -> Result<(), ServiceError> {
     atomic_write::replace(path, content, 0o600).map_err(ServiceError::io("write", path))
 }
 
-/// `mas-cli` with its configuration.
-#[derive(Clone, Debug)]
-pub struct Mas {
-    program: PathBuf,
-    arguments: Vec<String>,
+/// Assembles the configuration for `mas-cli`, and has it checked if the manifest says so.
+///
+/// # Errors
+///
+/// If the configuration cannot be assembled, or MAS rejects it.
+pub fn ready(manifest: &Manifest) -> Result<MasCli, ServiceError> {
+    let mas_cli = with_section(manifest, None)?;
+    if manifest.check_config {
+        let mut check = mas_cli.command(&["config", "check"]);
+        let status = check
+            .env("RUST_LOG", "warn")
+            .status()
+            .map_err(ServiceError::spawn(&mas_cli.program))?;
+        if !status.success() {
+            return Err(ServiceError::ConfigRefused);
+        }
+    }
+    Ok(mas_cli)
 }
 
-impl Mas {
-    /// Assembles the configuration, and has `mas-cli` check it if the manifest says so.
-    ///
-    /// # Errors
-    ///
-    /// If the configuration cannot be assembled, or MAS rejects it.
-    pub fn ready(manifest: &Manifest) -> Result<Self, ServiceError> {
-        let mas = Mas::with_section(manifest, None)?;
-        if manifest.check_config {
-            let mut check = mas.command(&["config", "check"]);
-            let status = check
-                .env("RUST_LOG", "warn")
-                .status()
-                .map_err(ServiceError::spawn(&mas.program))?;
-            if !status.success() {
-                return Err(ServiceError::ConfigRefused);
-            }
-        }
-        Ok(mas)
-    }
+/// Assembles the whole configuration or one section, without a check: MAS rejects a single section as
+/// incomplete.
+fn with_section(manifest: &Manifest, only: Option<&str>) -> Result<MasCli, ServiceError> {
+    Ok(MasCli {
+        program: manifest.mas_cli.clone(),
+        config: prepare(manifest, &Directories::of_this_unit()?, only)?,
+    })
+}
 
-    /// Assembles the whole configuration or one section, without a check: MAS rejects a single section as
-    /// incomplete.
-    fn with_section(manifest: &Manifest, only: Option<&str>) -> Result<Self, ServiceError> {
-        Ok(Mas {
-            program: manifest.mas_cli.clone(),
-            arguments: prepare(manifest, &Directories::of_this_unit()?, only)?,
-        })
-    }
-
-    /// A command that runs `mas-cli` with a subcommand. It inherits the unit's environment, in which `MAS_*`
-    /// variables are settings that no file contains.
-    #[must_use]
-    pub fn command(&self, subcommand: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).args(subcommand);
-        command
-    }
-
-    /// Runs a command and waits until it exits.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be started.
-    pub fn output(&self, command: &mut Command) -> Result<Output, ServiceError> {
-        command.output().map_err(ServiceError::spawn(&self.program))
-    }
+/// Runs a command line of `mas-cli` to its end.
+///
+/// # Errors
+///
+/// If it cannot be started.
+pub fn output(command: &mut Command) -> Result<Output, ServiceError> {
+    let program = PathBuf::from(command.get_program());
+    command.output().map_err(ServiceError::spawn(&program))
 }
 
 /// Replaces this process with `mas-cli` (exec), with the whole configuration or `only` one section.
 /// Returns only if that fails.
 #[must_use]
 pub fn run(manifest: &Manifest, only: Option<&str>, arguments: &[String]) -> ServiceError {
-    let mas = match only {
-        Some(_) => Mas::with_section(manifest, only),
-        None => Mas::ready(manifest),
+    let mas_cli = match only {
+        Some(_) => with_section(manifest, only),
+        None => ready(manifest),
     };
-    match mas {
-        Ok(mas) => {
-            let error = mas.command(&[]).args(arguments).exec();
-            ServiceError::spawn(&mas.program)(error)
+    match mas_cli {
+        Ok(mas_cli) => {
+            let error = mas_cli.command(&[]).args(arguments).exec();
+            ServiceError::spawn(&mas_cli.program)(error)
         }
         Err(error) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_names_of_variables_are_expanded() {
+        let directories = Directories {
+            credentials: Some("/c".into()),
+            runtime: "/r".into(),
+        };
+        for (text, expected) in [
+            ("$RUNTIME_DIRECTORY/a", "/r/a"),
+            ("${RUNTIME_DIRECTORY}_a", "/r_a"),
+            ("$RUNTIME_DIRECTORY_OTHER", "$RUNTIME_DIRECTORY_OTHER"),
+            (
+                "$CREDENTIALS_DIRECTORY2 $CREDENTIALS_DIRECTORY",
+                "$CREDENTIALS_DIRECTORY2 /c",
+            ),
+            ("$OTHER", "$OTHER"),
+        ] {
+            assert_eq!(directories.fill(text), expected);
+        }
     }
 }

@@ -4,10 +4,11 @@ use std::{fs, path::Path};
 
 use super::{
     ServiceError,
-    prepare::{Directories, Mas},
+    prepare::{self, Directories},
     register::{Outcome, register},
 };
 use crate::deploy::manifests::Manifest;
+use crate::mas_cli::MasCli;
 use crate::util::secret::secret_text;
 
 /// What was done for a user.
@@ -45,14 +46,14 @@ pub fn create(
     if users.is_empty() && admins.is_empty() {
         return Ok(());
     }
-    let mas = Mas::ready(manifest)?;
+    let mas_cli = prepare::ready(manifest)?;
     let credentials = Directories::of_this_unit()?.credentials.unwrap_or_default();
     for (name, user) in users {
         let password = match &user.password_file {
             Some(_) => Some(password(&credentials.join(format!("user-{name}")))?),
             None => None,
         };
-        let done = match register(&mas, name, user, password.as_deref())? {
+        let done = match register(&mas_cli, name, user, password.as_deref())? {
             Outcome::Registered => Done::Created,
             Outcome::Exists => Done::Found,
         };
@@ -60,7 +61,7 @@ pub fn create(
         tell(name, done);
     }
     for name in admins {
-        if promote(&mas, name)? {
+        if promote(&mas_cli, name)? {
             remember(&promoted(name))?;
             tell(name, Done::Promoted);
         } else {
@@ -76,8 +77,8 @@ fn password(path: &Path) -> Result<String, ServiceError> {
 }
 
 /// Makes a user an administrator. Returns false if the user does not exist.
-fn promote(mas: &Mas, name: &str) -> Result<bool, ServiceError> {
-    let output = mas.output(&mut mas.command(&["manage", "promote-admin", name]))?;
+fn promote(mas_cli: &MasCli, name: &str) -> Result<bool, ServiceError> {
+    let output = prepare::output(&mut mas_cli.parsable(&["manage", "promote-admin", name]))?;
     if output.status.success() {
         return Ok(true);
     }

@@ -6,9 +6,9 @@ use std::{
 };
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use mas2nix::mas_cli::syn2mas::Progress;
 use mas2nix::migrate::{
     cutover::{Event, Outcome, Step, Summary, data_loss::Loss},
-    import::Progress,
     preflight::finding::{Finding, Severity},
     rehearse::{self, Rehearsal, Stage},
     status::Status,

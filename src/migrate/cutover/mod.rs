@@ -14,10 +14,10 @@ use std::{
 
 use serde::Serialize;
 
+use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
     MigrateError,
     cutover_file::CutoverFile,
-    import::Progress,
     inputs::Inputs,
     journal::{Journal, StepStatus},
     postgres::{backup::BackupScope, connection::Database},

@@ -9,7 +9,7 @@ use crate::migrate::{
     MigrateError,
     cutover::{Event, Migration, Step, StepOutcome},
     health::Addresses,
-    import::MasCli,
+    import::PreparedMasCli,
     journal,
     postgres::{
         backup, clients::other_connections, role_grant::Grant, tables::wait_for_table_locks,
@@ -133,7 +133,7 @@ impl Migration<'_> {
         self.journal
             .remember(Step::Import.name(), |memory| memory.imported = true)?;
         let through = self.inputs.synapse_database_for_import()?;
-        let mas_cli = MasCli::prepare(self.inputs, &through, None).await?;
+        let mas_cli = PreparedMasCli::prepare(self.inputs, &through, None).await?;
         wait_for_table_locks(&through).await?;
         let log = self.directory().join("import.log");
         let tell = &mut self.tell;
@@ -218,7 +218,7 @@ impl Migration<'_> {
     /// for a rollback.
     async fn consult_doctor(&mut self) {
         let said = async {
-            let mas_cli = MasCli::prepare(self.inputs, &self.synapse, None).await?;
+            let mas_cli = PreparedMasCli::prepare(self.inputs, &self.synapse, None).await?;
             let patience = Duration::from_secs(30);
             let said = tokio::time::timeout(patience, mas_cli.doctor()).await;
             said.unwrap_or(Err(MigrateError::Timeout {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::migrate::{
     MigrateError, health,
-    import::{CheckReport, MasCli},
+    import::PreparedMasCli,
     inputs::Inputs,
     postgres::{backup::BackupScope, connection::Database, tables::TABLES},
     preflight::{
@@ -22,7 +22,10 @@ use crate::migrate::{
     synapse_config,
     system::{command, private_dir::PrivateDir},
 };
-use crate::util::yaml;
+use crate::{
+    mas_cli::{MasCli, syn2mas::CheckReport},
+    util::yaml,
+};
 
 /// The first version of Synapse with the option `matrix_authentication_service`.
 const OLDEST_SYNAPSE: Version = Version::new(1, 136, 0);
@@ -38,8 +41,12 @@ pub async fn versions(inputs: &Inputs, config: &synapse_config::Config) -> Vec<F
         let old = running.filter(|version| older(version, &OLDEST_SYNAPSE));
         findings.extend(old.map(|version| catalogue::SYNAPSE_VERSION.because(version)));
     }
-    let mut command = command::command(&inputs.mas_cli(), None);
-    findings.extend(match command::output(command.arg("--version")).await {
+    let mas_cli = MasCli {
+        program: inputs.mas_cli(),
+        config: Vec::new(),
+    };
+    let mut command = command::isolated(mas_cli.command(&["--version"]), None);
+    findings.extend(match command::output(&mut command).await {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
             older(last_word(&said), &OLDEST_MAS).then(|| catalogue::MAS_VERSION.because(said))
@@ -227,7 +234,7 @@ async fn bytes(database: &Database, query: &str) -> Result<u64, MigrateError> {
     let size: i64 = sqlx::query_scalar(query)
         .fetch_one(&mut connection)
         .await
-        .map_err(database.failed("cannot tell its size"))?;
+        .map_err(database.failed("cannot read its size"))?;
     Ok(size.try_into().unwrap_or_default())
 }
 
@@ -263,7 +270,7 @@ async fn data_directory(inputs: &Inputs) -> Result<Option<PathBuf>, MigrateError
     )
     .fetch_one(&mut connection)
     .await
-    .map_err(admin.failed("cannot tell where it keeps its databases"))?;
+    .map_err(admin.failed("cannot read its data directory"))?;
     Ok(directory
         .map(PathBuf::from)
         .filter(|directory| directory.exists()))
@@ -283,7 +290,7 @@ pub async fn superuser(inputs: &Inputs) -> Result<Option<Finding>, MigrateError>
     let is: bool = sqlx::query_scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         .fetch_one(&mut connection)
         .await
-        .map_err(admin.failed("cannot tell its role"))?;
+        .map_err(admin.failed("cannot read its role"))?;
     Ok(catalogue::NO_SUPERUSER.found_if(!is))
 }
 
@@ -325,13 +332,13 @@ pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError
     let private_dir = PrivateDir::new(account.as_ref())?;
     let config = yaml::document(&inputs.mas()?);
     let config = private_dir.write("mas.yaml", &config, account.as_ref())?;
-    let mut command = command::command(&inputs.mas_cli(), account.as_ref());
-    command
-        .arg("--config")
-        .arg(config)
-        .args(["config", "check"])
-        .env("NO_COLOR", "1");
-    let refused = command.output().await.ok();
+    let mas_cli = MasCli {
+        program: inputs.mas_cli(),
+        config: vec![config],
+    };
+    let check = mas_cli.parsable(&["config", "check"]);
+    let refused = command::isolated(check, account.as_ref()).output();
+    let refused = refused.await.ok();
     let refused = refused.filter(|output| !output.status.success());
     Ok(refused.map(|output| {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -342,7 +349,7 @@ pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError
 
 /// What `mas-cli syn2mas check` reports, except for the findings that are known already.
 pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) -> Vec<Finding> {
-    let said = match MasCli::prepare(inputs, synapse, None).await {
+    let said = match PreparedMasCli::prepare(inputs, synapse, None).await {
         Ok(mas_cli) => mas_cli.check().await,
         Err(error) => Err(error),
     };

@@ -6,7 +6,7 @@ use std::{
     fs::File,
     io,
     path::Path,
-    process::{ExitStatus, Output, Stdio},
+    process::{self, ExitStatus, Output, Stdio},
 };
 
 use tokio::process::{Child, Command};
@@ -18,7 +18,13 @@ use crate::migrate::{MigrateError, system::run_as::Account};
 /// removed from its environment, because MAS would read them as settings.
 #[must_use]
 pub fn command(path: &Path, account: Option<&Account>) -> Command {
-    let mut command = Command::new(path);
+    isolated(process::Command::new(path), account)
+}
+
+/// The same for a command line that already has arguments.
+#[must_use]
+pub fn isolated(command: process::Command, account: Option<&Account>) -> Command {
+    let mut command = Command::from(command);
     command
         .stdin(Stdio::null())
         .kill_on_drop(true)

@@ -66,9 +66,7 @@ impl PrivateDir {
         for (name, file) in &manifest.credentials {
             private_dir.take(name, file)?;
         }
-        let arguments = prepare(&manifest, &directories, None)?;
-        let files = arguments.iter().filter(|argument| *argument != "--config");
-        private_dir.files = files.map(PathBuf::from).collect();
+        private_dir.files = prepare(&manifest, &directories, None)?;
         if let Some(account) = account {
             chown_recursive(private_dir.directory.path(), account)?;
         }
