@@ -288,8 +288,12 @@ fn tls_is_taken_from_everywhere() -> TestResult {
     let (code, _, said) = run(command.env("SSL_CERT_FILE", path("ca.pem")));
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("cannot read /nonexistent: "), "{said}");
-    let granted = "SELECT pg_has_role('of_mas', 'of_synapse', 'USAGE')";
-    assert_eq!(server.sql("postgres", granted).trim(), "f");
+    let mut granted = server.psql("postgres");
+    granted
+        .args(["--port", &encrypted.port.to_string(), "--command"])
+        .arg("SELECT pg_has_role('of_mas', 'of_synapse', 'USAGE')");
+    let granted = granted.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&granted.stdout).trim(), "f");
     // A key that libpq would refuse, because everybody may read it.
     let key = encrypted.certificates.path("of_synapse.key");
     fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
