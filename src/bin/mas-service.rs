@@ -15,8 +15,7 @@ use mas2nix::{
     mas_cli::doctor::Level,
     schema::module::User,
     service::{
-        self, doctor,
-        prepare::{self, Mas},
+        self, doctor, prepare,
         register::{Outcome, register},
         secrets, transient_unit,
         users::{self, Done},
@@ -128,7 +127,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("mas-service: {}", error_text::with_causes(&error));
+            eprintln!("mas-service: {}", error_text::with_causes(&*error));
             ExitCode::from(FAILED)
         }
     }
@@ -138,7 +137,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let manifest = service::manifest(&cli.manifest)?;
     match cli.command {
         Command::Prepare => {
-            Mas::ready(&manifest)?;
+            prepare::ready(&manifest)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run { only, arguments } => {
@@ -222,7 +221,7 @@ fn run_cli(manifest: &Manifest, path: &Path, arguments: Vec<String>) -> Result<E
     let mut inner = inner(path, &["run", "--"]);
     inner.extend(arguments);
     let error = transient_unit::command(manifest, &inner, true)?.exec();
-    Err(error).context("systemd-run cannot be run")
+    Err(error).context("cannot run systemd-run")
 }
 
 fn run_register_user(
@@ -233,7 +232,9 @@ fn run_register_user(
     let attributes = &arguments.attributes;
     let password = match &arguments.password_file {
         _ if attributes.no_password => String::new(),
-        Some(file) => fs::read_to_string(file).with_context(|| format!("{}", file.display()))?,
+        Some(file) => {
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+        }
         None if io::stdin().is_terminal() => ask_password()?,
         None => bail!("give the password with `--password-file`, or run this in a terminal"),
     };
@@ -249,7 +250,7 @@ fn run_register_user(
     let mut child = transient_unit::command(manifest, &inner, false)?
         .stdin(Stdio::piped())
         .spawn()
-        .context("systemd-run cannot be run")?;
+        .context("cannot run systemd-run")?;
     if let Some(mut input) = child.stdin.take() {
         input.write_all(password.as_bytes())?;
     }
@@ -287,7 +288,7 @@ fn run_register(manifest: &Manifest, attributes: &Attributes) -> Result<ExitCode
     };
     let password = Some(password).filter(|_| !attributes.no_password);
     let name = &attributes.name;
-    match register(&Mas::ready(manifest)?, name, &user, password)? {
+    match register(&prepare::ready(manifest)?, name, &user, password)? {
         Outcome::Registered => println!("{name} is registered"),
         Outcome::Exists => bail!("{name} exists already"),
     }

@@ -154,7 +154,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mas2nix: {}", error_text::with_causes(&error));
+            eprintln!("mas2nix: {}", error_text::with_causes(&*error));
             ExitCode::from(USAGE)
         }
     }
@@ -233,17 +233,17 @@ fn run_check(arguments: &Check) -> Result<ExitCode> {
 
 /// The files' content, or what is wrong with their form.
 fn load(files: &[PathBuf]) -> Result<Result<MergedConfig, Problem>> {
-    match MergedConfig::files(files) {
-        Ok(loaded) => Ok(Ok(loaded)),
-        Err(error @ LoadError::Unreadable { .. }) => Err(error.into()),
-        Err(LoadError::Invalid { file, reason }) => {
-            let fix = "Correct the file.".to_owned();
-            Ok(Err(Problem {
-                file: Some(file.into()),
-                ..Problem::new("not-a-configuration", String::new(), reason, fix)
-            }))
-        }
-    }
+    let (file, reason) = match MergedConfig::files(files) {
+        Ok(loaded) => return Ok(Ok(loaded)),
+        Err(error @ LoadError::Unreadable { .. }) => return Err(error.into()),
+        Err(LoadError::NotYaml { file, source }) => (file, format!("not YAML: {source}")),
+        Err(LoadError::Invalid { file, reason }) => (file, reason),
+    };
+    let fix = "Correct the file.".to_owned();
+    Ok(Err(Problem {
+        file: Some(file),
+        ..Problem::new("not-a-configuration", String::new(), reason, fix)
+    }))
 }
 
 fn verdict(good: bool) -> ExitCode {
@@ -417,10 +417,11 @@ fn run_options(json: bool) -> Result<ExitCode> {
 
 fn run_diff(arguments: &Diff) -> Result<ExitCode> {
     let file = arguments.upstream.display();
-    let text = fs::read_to_string(&arguments.upstream).with_context(|| format!("{file}"))?;
-    let schema = serde_json::from_str(&text).with_context(|| format!("{file}: not JSON"))?;
+    let text =
+        fs::read_to_string(&arguments.upstream).with_context(|| format!("cannot read {file}"))?;
+    let schema = serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
     let upstream =
-        tree::read(&schema).with_context(|| format!("{file}: not a schema we can read"))?;
+        tree::read(&schema).with_context(|| format!("{file} is not a schema that we can read"))?;
     let differences = diff::compare(&tree::settings(), &upstream, &arguments.from_version);
     let mut out = io::stdout().lock();
     if arguments.json {

@@ -52,16 +52,30 @@ pub enum CompileError {
         reason: String,
     },
     /// A template failed, which is a bug.
-    #[error("a documentation template failed: {0}")]
+    #[error("a documentation template failed")]
     Template(#[from] minijinja::Error),
-    /// Reading or writing a file failed.
-    #[error("{path}: {source}")]
-    File {
+    /// A file cannot be read, written or removed.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// A verb, for example `read`.
+        action: &'static str,
         /// The path of the file.
         path: PathBuf,
         /// The error from the operating system.
         source: io::Error,
     },
+}
+
+impl CompileError {
+    /// For `map_err`: constructs [`CompileError::Io`] from a verb, for example `read`, and a path.
+    fn io(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| CompileError::Io {
+            action,
+            path: path.clone(),
+            source,
+        }
+    }
 }
 
 /// All generated files.
@@ -127,14 +141,11 @@ pub fn write(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Compile
         let found = artifacts
             .iter()
             .find(|artifact| artifact.path == stale.path);
-        let done = match found {
-            Some(artifact) => atomic_write::replace(&path, &artifact.content, 0o644),
-            None => fs::remove_file(&path),
-        };
-        done.map_err(|source| CompileError::File {
-            path: path.clone(),
-            source,
-        })?;
+        match found {
+            Some(artifact) => atomic_write::replace(&path, &artifact.content, 0o644)
+                .map_err(CompileError::io("write", &path))?,
+            None => fs::remove_file(&path).map_err(CompileError::io("remove", &path))?,
+        }
         tracing::debug!(file = %path.display(), "replaced");
         changed.push(stale.path);
     }
@@ -160,10 +171,7 @@ pub fn write_all(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Com
             &artifact.content,
             if program { 0o755 } else { 0o644 },
         )
-        .map_err(|source| CompileError::File {
-            path: path.clone(),
-            source,
-        })?;
+        .map_err(CompileError::io("write", &path))?;
         changed.push(artifact.path.clone());
     }
     Ok(changed)
@@ -205,19 +213,13 @@ fn read(path: &Path) -> Result<Option<String>, CompileError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(CompileError::File {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(error) => Err(CompileError::io("read", path)(error)),
     }
 }
 
 /// All files below a directory, with paths relative to `root`.
 fn present(root: &Path, directory: &Path) -> Result<Vec<PathBuf>, CompileError> {
-    let failed = |source| CompileError::File {
-        path: root.join(directory),
-        source,
-    };
+    let failed = &CompileError::io("read", &root.join(directory));
     let mut files = Vec::new();
     let entries = match fs::read_dir(root.join(directory)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),

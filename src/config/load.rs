@@ -24,18 +24,26 @@ pub struct MergedConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// Reading the file failed.
-    #[error("{file}: cannot be read: {source}")]
+    #[error("cannot read {file}")]
     Unreadable {
         /// The path of the file.
-        file: String,
+        file: PathBuf,
         /// The error from the operating system.
         source: std::io::Error,
     },
-    /// The file is not YAML, or has content that no configuration can have.
+    /// The file is not YAML.
+    #[error("{file} is not YAML")]
+    NotYaml {
+        /// The path of the file.
+        file: PathBuf,
+        /// The error of the parser.
+        source: serde_yaml_ng::Error,
+    },
+    /// The file has content that no configuration can have.
     #[error("{file}: {reason}")]
     Invalid {
         /// The path of the file.
-        file: String,
+        file: PathBuf,
         /// What is wrong, in words.
         reason: String,
     },
@@ -76,17 +84,18 @@ impl MergedConfig {
 }
 
 fn read(file: &Path) -> Result<Value, LoadError> {
-    let name = || file.display().to_string();
     let invalid = |reason: String| LoadError::Invalid {
-        file: name(),
+        file: file.to_owned(),
         reason,
     };
     let text = std::fs::read_to_string(file).map_err(|source| LoadError::Unreadable {
-        file: name(),
+        file: file.to_owned(),
         source,
     })?;
-    let yaml: Yaml =
-        serde_yaml_ng::from_str(&text).map_err(|error| invalid(format!("not YAML: {error}")))?;
+    let yaml: Yaml = serde_yaml_ng::from_str(&text).map_err(|source| LoadError::NotYaml {
+        file: file.to_owned(),
+        source,
+    })?;
     match json(yaml, "").map_err(invalid)? {
         Value::Null => Ok(Value::Object(Map::new())),
         value @ Value::Object(_) => Ok(value),

@@ -1,6 +1,8 @@
 //! Turns the output of `mas-cli doctor` into findings without secrets. Its exit code does not report
 //! problems, and its messages may contain the shared secret.
 
+use std::process::Output;
+
 use serde::Serialize;
 
 /// How serious a finding is.
@@ -22,6 +24,13 @@ pub struct Finding {
     pub level: Level,
     /// The message, on one or more lines.
     pub text: String,
+}
+
+/// What `mas-cli doctor` wrote, on both of its outputs, without these secrets.
+#[must_use]
+pub fn redacted(output: &Output, secrets: &[String]) -> String {
+    let written = [&*output.stdout, &*output.stderr].concat();
+    redact(&String::from_utf8_lossy(&written), secrets)
 }
 
 /// Replaces every secret of at least 4 bytes with `[secret]`.

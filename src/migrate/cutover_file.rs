@@ -58,7 +58,7 @@ impl CutoverFile {
         match fs::read(&self.file) {
             Ok(content) => Ok(!content.trim_ascii().is_empty()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(MigrateError::file(&self.file, error.to_string())),
+            Err(error) => Err(MigrateError::io("read", &self.file)(error)),
         }
     }
 
@@ -68,11 +68,11 @@ impl CutoverFile {
     ///
     /// If the source cannot be read, or is empty.
     pub fn content(&self) -> Result<String, MigrateError> {
-        let content = fs::read_to_string(&self.source)
-            .map_err(|error| MigrateError::file(&self.source, error.to_string()))?;
+        let content =
+            fs::read_to_string(&self.source).map_err(MigrateError::io("read", &self.source))?;
         if content.is_empty() {
-            let reason = "it is empty, so the file that it is for would never be on";
-            return Err(MigrateError::file(&self.source, reason.to_owned()));
+            let reason = "empty, so there is nothing to fill the cutover file with";
+            return Err(MigrateError::content(&self.source, reason));
         }
         Ok(content)
     }
@@ -104,7 +104,7 @@ impl CutoverFile {
         let content = match fs::read_to_string(&self.file) {
             Ok(content) => content,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Overlay::Empty),
-            Err(error) => return Err(MigrateError::file(&self.file, error.to_string())),
+            Err(error) => return Err(MigrateError::io("read", &self.file)(error)),
         };
         let first = content.lines().next().unwrap_or_default();
         Ok(match first.strip_prefix(OURS) {
@@ -135,6 +135,6 @@ impl CutoverFile {
     fn write(&self, content: &str) -> Result<(), MigrateError> {
         // World-readable: Synapse and the proxy run as other users, and the content is not secret.
         atomic_write::replace(&self.file, content, 0o644)
-            .map_err(|error| MigrateError::file(&self.file, error.to_string()))
+            .map_err(MigrateError::io("write", &self.file))
     }
 }

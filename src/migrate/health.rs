@@ -1,11 +1,12 @@
 //! Checks over HTTP that MAS and Synapse answer as they should.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::migrate::{MigrateError, inputs::Inputs};
+use crate::util::secret::Secret;
 
 /// How long to wait for a good answer after the start of the services.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -17,8 +18,9 @@ pub struct Addresses {
     pub synapse: String,
     /// MAS, as Synapse reaches it (`endpoint` in the overlay), without trailing slash.
     pub mas: String,
-    /// The secret that Synapse and MAS share.
-    secret: Option<String>,
+    /// The secret that Synapse and MAS share. It is read when it is needed: where it is a credential of
+    /// Synapse's unit, its file is there only while Synapse runs.
+    secret: Option<Secret>,
 }
 
 /// The status and the JSON body of a response; null if the body is not JSON.
@@ -31,37 +33,31 @@ impl Addresses {
     ///
     /// If a configuration cannot be read, or has no usable URL.
     pub fn of(inputs: &Inputs) -> Result<Self, MigrateError> {
-        let missing = |reason: &str| MigrateError::Missing(reason.to_owned());
         let synapse = match &inputs.synapse_url {
             Some(url) => url.clone(),
-            None => inputs.synapse()?.url().ok_or_else(|| {
-                missing("Synapse has no listener for clients without TLS: give `--synapse-url`")
+            None => inputs.synapse()?.url().ok_or(MigrateError::Usage {
+                problem: "Synapse has no listener for clients without TLS",
+                fix: "pass `--synapse-url URL`",
             })?,
         };
         let overlay = inputs
             .overlay
             .as_ref()
-            .ok_or_else(|| missing("name the file that makes Synapse delegate: `--overlay`"))?;
-        let wrong = |reason: &str| MigrateError::file(&overlay.source, reason.to_owned());
+            .ok_or_else(MigrateError::no_overlay)?;
+        let wrong = |reason: &str| MigrateError::content(&overlay.source, reason);
         let content: Value = serde_yaml_ng::from_str(&overlay.content()?)
-            .map_err(|error| wrong(&error.to_string()))?;
+            .map_err(MigrateError::form(&overlay.source, "YAML"))?;
         let section = &content["matrix_authentication_service"];
         if section["enabled"] != true {
             return Err(wrong("it does not enable `matrix_authentication_service`"));
         }
         let endpoint = section["endpoint"].as_str();
-        let mas = endpoint.ok_or_else(|| wrong("`endpoint` is missing"))?;
-        let secret = match (section["secret"].as_str(), section["secret_path"].as_str()) {
-            (Some(secret), _) => Some(secret.to_owned()),
-            (None, Some(file)) => std::fs::read_to_string(Path::new(file))
-                .ok()
-                .map(|secret| secret.trim().to_owned()),
-            (None, None) => None,
-        };
+        let mas =
+            endpoint.ok_or_else(|| wrong("`matrix_authentication_service.endpoint` is missing"))?;
         Ok(Addresses {
             synapse: synapse.trim_end_matches('/').to_owned(),
             mas: mas.trim_end_matches('/').to_owned(),
-            secret,
+            secret: Secret::of(section, "secret", "secret_path"),
         })
     }
 
@@ -73,13 +69,13 @@ impl Addresses {
     /// If one of the answers is still wrong after 60 s.
     pub async fn delegated(&self, token: Option<&str>) -> Result<String, MigrateError> {
         let discovery = format!("{}/.well-known/openid-configuration", self.mas);
-        let issuer = wait(&discovery, None, |(status, body)| {
+        let issuer = wait(&discovery, None, "the issuer", |(status, body)| {
             let issuer = body["issuer"].as_str().filter(|_| *status == 200)?;
             Some(issuer.to_owned())
         })
         .await?;
         let metadata = format!("{}/_matrix/client/v1/auth_metadata", self.synapse);
-        wait(&metadata, None, |(status, body)| {
+        wait(&metadata, None, "MAS as the issuer", |(status, body)| {
             (*status == 200 && body["issuer"] == issuer.as_str()).then_some(())
         })
         .await?;
@@ -96,7 +92,10 @@ impl Addresses {
     /// If it does not after 60 s.
     pub async fn legacy(&self) -> Result<(), MigrateError> {
         let metadata = format!("{}/_matrix/client/v1/auth_metadata", self.synapse);
-        wait(&metadata, None, |(status, _)| (*status == 404).then_some(())).await
+        wait(&metadata, None, "no issuer", |(status, _)| {
+            (*status == 404).then_some(())
+        })
+        .await
     }
 
     /// Whether Synapse accepts an access token now.
@@ -114,7 +113,8 @@ impl Addresses {
     }
 
     async fn knows(&self, token: &str) -> Result<(), MigrateError> {
-        wait(&self.whoami(), Some(token), |(status, _)| {
+        let owner = "the user of the token";
+        wait(&self.whoami(), Some(token), owner, |(status, _)| {
             (*status == 200).then_some(())
         })
         .await
@@ -124,14 +124,19 @@ impl Addresses {
     ///
     /// # Errors
     ///
-    /// If Synapse refuses. A device that does not exist is no error.
+    /// If the shared secret cannot be read, or Synapse refuses. A device that does not exist is no error.
     pub async fn delete_device(&self, localpart: &str, device: &str) -> Result<(), MigrateError> {
         let url = format!("{}/_synapse/mas/delete_device", self.synapse);
         let body = serde_json::json!({"localpart": localpart, "device_id": device});
-        let (status, _) = ask(&url, self.secret.as_deref(), Some(body)).await?;
+        let secret = self.secret.as_ref().map(Secret::read).transpose()?;
+        let (status, _) = ask(&url, secret.as_deref(), Some(body)).await?;
         match status {
             200..=299 | 404 => Ok(()),
-            _ => Err(MigrateError::Missing(format!("{url} answers {status}"))),
+            _ => Err(MigrateError::Answer {
+                url,
+                status,
+                expected: "the deletion of the device",
+            }),
         }
     }
 }
@@ -143,10 +148,12 @@ pub async fn synapse_version(url: &str) -> Option<String> {
     Some(body["server"]["version"].as_str()?.to_owned())
 }
 
-/// Repeats a GET request until `good` accepts the answer, for up to 60 s.
+/// Repeats a GET request until `good` accepts the answer, for up to 60 s. `expected` says what a good
+/// answer has, for the error.
 async fn wait<T>(
     url: &str,
     token: Option<&str>,
+    expected: &'static str,
     good: impl Fn(&Answer) -> Option<T>,
 ) -> Result<T, MigrateError> {
     let deadline = tokio::time::Instant::now() + TIMEOUT;
@@ -157,9 +164,11 @@ async fn wait<T>(
         }
         if tokio::time::Instant::now() > deadline {
             return Err(match answer {
-                Ok((status, _)) => MigrateError::Missing(format!(
-                    "{url} answers {status}, which is not what it should"
-                )),
+                Ok((status, _)) => MigrateError::Answer {
+                    url: url.to_owned(),
+                    status,
+                    expected,
+                },
                 Err(error) => error,
             });
         }
@@ -183,20 +192,29 @@ async fn ask(url: &str, token: Option<&str>, body: Option<Value>) -> Result<Answ
             .build()
             .new_agent();
         let bearer = token.map(|token| format!("Bearer {token}"));
-        let bearer = bearer.unwrap_or_default();
         let mut response = if let Some(body) = body {
-            let request = agent.post(&address);
-            request.header("Authorization", bearer).send_json(&body)?
+            let mut request = agent.post(&address);
+            if let Some(bearer) = bearer {
+                request = request.header("Authorization", bearer);
+            }
+            request.send_json(&body)?
         } else {
-            agent.get(&address).header("Authorization", bearer).call()?
+            let mut request = agent.get(&address);
+            if let Some(bearer) = bearer {
+                request = request.header("Authorization", bearer);
+            }
+            request.call()?
         };
         let status = response.status().as_u16();
         let body = response.body_mut().read_json().unwrap_or(Value::Null);
         Ok::<Answer, ureq::Error>((status, body))
     });
-    let failed = |reason: String| MigrateError::Missing(format!("{url}: {reason}"));
-    asked
-        .await
-        .map_err(|error| failed(error.to_string()))?
-        .map_err(|error| failed(error.to_string()))
+    let failed = |source| MigrateError::Http {
+        url: url.to_owned(),
+        source,
+    };
+    match asked.await {
+        Ok(answer) => answer.map_err(|error| failed(error.into())),
+        Err(error) => Err(failed(error.into())),
+    }
 }

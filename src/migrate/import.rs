@@ -1,18 +1,16 @@
-//! Runs `mas-cli`: for the import itself (`mas-cli syn2mas migrate`), its check, and the doctor.
+//! Runs `mas-cli` on the inputs of a migration: for the import itself (`mas-cli syn2mas migrate`), its check,
+//! and the doctor.
 
 use std::{
     env, fs,
     io::Write,
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-    process::Stdio,
+    path::Path,
+    process::{self, Stdio},
 };
 
 use serde_json::{Map, Value, json};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::Command,
-};
+use tokio::process::Command;
 
 use crate::migrate::{
     MigrateError,
@@ -21,23 +19,27 @@ use crate::migrate::{
     synapse_config,
     system::{command, private_dir::PrivateDir, run_as::Account},
 };
-use crate::{mas_cli::doctor, util::yaml};
+use crate::{
+    mas_cli::{
+        MasCli, doctor,
+        syn2mas::{self, CheckReport, Progress, Synapse},
+    },
+    util::{secret::Secret, yaml},
+};
 
-/// `mas-cli` with temporary copies of both configurations.
+/// `mas-cli` with temporary copies of both configurations, to run as MAS's user.
 #[derive(Debug)]
-pub struct MasCli {
-    program: PathBuf,
+pub struct PreparedMasCli {
+    mas_cli: MasCli,
     account: Option<Account>,
-    mas: PathBuf,
-    synapse: PathBuf,
-    synapse_uri: String,
+    synapse: Synapse,
     synapse_password: Option<String>,
-    shared_secret: Option<String>,
+    shared_secret: Option<Secret>,
     // Dropping it deletes the copies.
     _handover: PrivateDir,
 }
 
-impl MasCli {
+impl PreparedMasCli {
     /// Writes both configurations for `mas-cli`, which runs as MAS's user and connects to `synapse` and to
     /// `mas`, by default MAS's own database.
     ///
@@ -54,47 +56,38 @@ impl MasCli {
         let private_dir = PrivateDir::new(account_ref)?;
         let mas = mas.cloned().map_or_else(|| inputs.mas_database(), Ok)?;
         let mut config = inputs.mas()?;
-        let matrix = &config["matrix"];
-        let shared_secret = match (matrix["secret"].as_str(), matrix["secret_file"].as_str()) {
-            (Some(secret), _) => Some(secret.to_owned()),
-            (None, Some(file)) => fs::read_to_string(file).ok(),
-            (None, None) => None,
-        };
+        let shared_secret = Secret::of(&config["matrix"], "secret", "secret_file");
         let uri = mas.uri(&private_dir, "mas", account_ref).await?;
         config["database"] = json!({"uri": mas.with_password(uri)});
         let of_mas = private_dir.write("mas.yaml", &yaml::document(&config), account_ref)?;
         let of_synapse = yaml::document(&as_read(&inputs.synapse()?)?);
         let of_synapse = private_dir.write("homeserver.yaml", &of_synapse, account_ref)?;
-        // `mas-cli` does not read TLS settings from Synapse's configuration, so it gets a URI as an
-        // argument. Every user of this host can see arguments, so the password is not in it.
-        Ok(MasCli {
-            program: inputs.mas_cli(),
-            shared_secret: shared_secret.map(|secret| secret.trim().to_owned()),
-            account: account.clone(),
-            mas: of_mas,
-            synapse: of_synapse,
-            synapse_uri: synapse.uri(&private_dir, "synapse", account_ref).await?,
+        Ok(PreparedMasCli {
+            mas_cli: MasCli {
+                program: inputs.mas_cli(),
+                config: vec![of_mas],
+            },
+            // `mas-cli` does not read TLS settings from Synapse's configuration, so it gets a URI.
+            synapse: Synapse {
+                config: of_synapse,
+                database_uri: synapse.uri(&private_dir, "synapse", account_ref).await?,
+            },
             synapse_password: synapse.password(),
+            shared_secret,
+            account: account.clone(),
             _handover: private_dir,
         })
     }
 
-    /// Prepares a run of a subcommand.
-    #[must_use]
-    pub fn command(&self, subcommand: &[&str]) -> Command {
-        let mut command = command::command(&self.program, self.account.as_ref());
+    /// Prepares a run as MAS's user.
+    fn run(&self, command: process::Command) -> Command {
+        let mut command = command::isolated(command, self.account.as_ref());
         // Variables such as `PGHOST` would apply to both databases.
         for (name, _) in env::vars_os() {
             if name.to_string_lossy().starts_with("PG") {
                 command.env_remove(name);
             }
         }
-        command
-            .arg("--config")
-            .arg(&self.mas)
-            .args(subcommand)
-            .env("NO_COLOR", "1")
-            .env("RUST_LOG", "info");
         // This is for Synapse's database. MAS's password is in its configuration, which takes precedence.
         if let Some(password) = &self.synapse_password {
             command.env("PGPASSWORD", password);
@@ -106,26 +99,15 @@ impl MasCli {
     ///
     /// # Errors
     ///
-    /// If `mas-cli doctor` fails.
+    /// If `mas-cli doctor` fails, or the secret cannot be read.
     pub async fn doctor(&self) -> Result<Vec<String>, MigrateError> {
-        let mut command = self.command(&["doctor"]);
+        let secret = self.shared_secret.as_ref().map(Secret::read).transpose()?;
+        let mut command = self.run(self.mas_cli.parsable(&["doctor"]));
         let output = command::output(&mut command).await?;
-        let said = [output.stdout, output.stderr].concat();
-        let secrets = self.shared_secret.as_slice();
-        let said = doctor::redact(&String::from_utf8_lossy(&said), secrets);
+        let said = doctor::redacted(&output, secret.as_slice());
         let findings = doctor::findings(&said).into_iter();
         let wrong = findings.filter(|finding| finding.level != doctor::Level::Good);
         Ok(wrong.map(|finding| finding.text).collect())
-    }
-
-    /// Prepares a run of `mas-cli syn2mas`.
-    fn syn2mas(&self, subcommand: &str) -> Command {
-        let mut command = self.command(&["syn2mas", subcommand]);
-        command
-            .arg("--synapse-config")
-            .arg(&self.synapse)
-            .args(["--synapse-database-uri", &self.synapse_uri]);
-        command
     }
 
     /// The errors and warnings of `mas-cli syn2mas check`. As a side effect, it migrates the schema of MAS's
@@ -135,16 +117,13 @@ impl MasCli {
     ///
     /// If the check itself fails.
     pub async fn check(&self) -> Result<CheckReport, MigrateError> {
-        let mut command = self.syn2mas("check");
-        let output = command
-            .output()
-            .await
-            .map_err(|error| command::not_run(&command, &error))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        match output.status.code() {
-            Some(0 | 10 | 11) => Ok(CheckReport::read(&said)),
-            _ => Err(command::failed(&command, &output.status.to_string(), &said)),
-        }
+        let mut command = self.run(self.mas_cli.syn2mas("check", &self.synapse));
+        let output = command.output().await;
+        let output = output.map_err(command::not_run(&command))?;
+        CheckReport::of(&output).ok_or_else(|| {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            command::failed(&command, output.status, &stderr)
+        })
     }
 
     /// Runs `mas-cli syn2mas migrate`, with `--dry-run` if so wanted. Its output is appended to `log`, and
@@ -161,105 +140,32 @@ impl MasCli {
     ) -> Result<(), MigrateError> {
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true).mode(0o600);
-        let opened = log.map(|log| {
-            let file = options.open(log);
-            file.map_err(|error| MigrateError::file(log, error.to_string()))
-        });
+        let opened = log.map(|log| options.open(log).map_err(MigrateError::io("open", log)));
         let log = opened.transpose()?;
-        let mut command = self.syn2mas("migrate");
+        let mut command = self.run(self.mas_cli.syn2mas("migrate", &self.synapse));
         if dry_run {
             command.arg("--dry-run");
         }
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .map_err(|error| command::not_run(&command, &error))?;
-        let mut said = String::new();
-        let written = child.stderr.take().map(BufReader::new);
-        if let Some(written) = written {
-            let mut lines = written.lines();
-            while let Ok(Some(line)) = lines.next_line().await {
+        let mut child = command::spawn(command.stdout(Stdio::null()))?;
+        let written = match child.stderr.take() {
+            Some(stderr) => syn2mas::follow(stderr, |line| {
                 if let Some(mut log) = log.as_ref() {
                     // The log is a convenience, so an error is ignored.
                     let _ = writeln!(log, "{line}");
                 }
-                if let Some(progress) = Progress::read(&line) {
+                if let Some(progress) = Progress::read(line) {
                     tell(&progress);
                 }
-                said.push_str(&line);
-                said.push('\n');
-            }
-        }
-        let status = child
-            .wait()
+            })
             .await
-            .map_err(|error| command::not_run(&command, &error))?;
+            .map_err(command::not_run(&command))?,
+            None => String::new(),
+        };
+        let status = child.wait().await.map_err(command::not_run(&command))?;
         if status.success() {
             return Ok(());
         }
-        Err(command::failed(&command, &status.to_string(), &said))
-    }
-}
-
-/// The output of `mas-cli syn2mas check`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckReport {
-    /// Problems that block the migration.
-    pub errors: Vec<String>,
-    /// Other problems.
-    pub warnings: Vec<String>,
-}
-
-impl CheckReport {
-    /// Parses the bullets below `===== Errors =====` and `===== Warnings =====`.
-    #[must_use]
-    pub fn read(text: &str) -> Self {
-        let mut said = CheckReport::default();
-        let mut bullets: Option<&mut Vec<String>> = None;
-        for line in text.lines().map(str::trim) {
-            match (line, &mut bullets) {
-                ("===== Errors =====", _) => bullets = Some(&mut said.errors),
-                ("===== Warnings =====", _) => bullets = Some(&mut said.warnings),
-                (_, Some(found)) => match (line.strip_prefix("• "), found.last_mut()) {
-                    (Some(begun), _) => found.push(begun.to_owned()),
-                    (None, Some(last)) if !line.is_empty() => {
-                        last.push(' ');
-                        last.push_str(line);
-                    }
-                    _ => {}
-                },
-                _ => {}
-            }
-        }
-        said
-    }
-}
-
-/// Progress of an import.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// What is being imported, in the words of `mas-cli`, for example `users`.
-    pub entity: String,
-    /// Rows imported or skipped.
-    pub done: u64,
-    /// Approximate number of all rows.
-    pub total: u64,
-}
-
-impl Progress {
-    /// Parses a line such as `migrating users: 4096 (0 skipped) /~200000 (~2.0%)`.
-    #[must_use]
-    pub fn read(line: &str) -> Option<Self> {
-        let (entity, numbers) = line.split_once("migrating ")?.1.split_once(": ")?;
-        let mut numbers = numbers
-            .split(|character: char| !character.is_ascii_digit())
-            .filter_map(|number| number.parse::<u64>().ok());
-        let (done, skipped, total) = (numbers.next()?, numbers.next()?, numbers.next()?);
-        Some(Progress {
-            entity: entity.to_owned(),
-            done: done + skipped,
-            total,
-        })
+        Err(command::failed(&command, status, &written))
     }
 }
 
@@ -317,26 +223,4 @@ fn as_read(config: &synapse_config::Config) -> Result<Value, MigrateError> {
     read.insert("oidc_providers".to_owned(), providers.collect());
     read.insert("database".to_owned(), json!({"name": "psycopg2"}));
     Ok(Value::Object(read))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn progress_and_findings_are_read_from_what_mas_writes() {
-        let line = "INFO progress migrating users: 4096 (3 skipped) /~200000 (~2.0%)";
-        let expected = Progress {
-            entity: "users".into(),
-            done: 4099,
-            total: 200_000,
-        };
-        assert_eq!(Progress::read(line), Some(expected));
-        let said = CheckReport::read(
-            "noise\n\n===== Errors =====\nThese:\n\n• one\n  more\n\n• two\n\n\
-             ===== Warnings =====\n\n• three\n",
-        );
-        assert_eq!(said.errors, ["one more", "two"]);
-        assert_eq!(said.warnings, ["three"]);
-    }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use ulid::Ulid;
 
-use crate::config::load::{LoadError, MergedConfig};
+use crate::config::load::MergedConfig;
 use crate::migrate::{
     MigrateError,
     cutover_file::CutoverFile,
@@ -29,6 +29,7 @@ use crate::migrate::{
     system::systemd::Services,
     system::{private_dir::PrivateDir, run_as::Account},
 };
+use crate::util::secret::Secret;
 
 /// The manifest that is read without `--manifest`, if it exists.
 pub const MANIFEST: &str = "/etc/matrix-authentication-service/syn2mas.yaml";
@@ -167,21 +168,21 @@ impl Inputs {
     }
 
     fn merge_over_manifest(self, file: &Path) -> Result<Self, MigrateError> {
-        let wrong = |reason: String| MigrateError::file(file, reason);
-        let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+        const FORM: &str = "a manifest of syn2mas";
+        let text = fs::read_to_string(file).map_err(MigrateError::io("read", file))?;
         // Parsed as `Inputs` first, only because this error has a line number.
-        let _: Inputs = serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let _: Inputs = serde_yaml_ng::from_str(&text).map_err(MigrateError::form(file, FORM))?;
         let mut entries: Value =
-            serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+            serde_yaml_ng::from_str(&text).map_err(MigrateError::form(file, FORM))?;
         if entries.is_null() {
             entries = Value::Object(serde_json::Map::new());
         }
-        let given = serde_json::to_value(&self).map_err(|error| wrong(error.to_string()))?;
+        let given = serde_json::to_value(&self).map_err(MigrateError::form(file, FORM))?;
         for (name, value) in given.as_object().into_iter().flatten() {
             entries[name] = value.clone();
         }
         let inputs: Inputs =
-            serde_json::from_value(entries).map_err(|error| wrong(error.to_string()))?;
+            serde_json::from_value(entries).map_err(MigrateError::form(file, FORM))?;
         Ok(Inputs {
             manifest: Some(file.to_owned()),
             ..inputs
@@ -195,9 +196,10 @@ impl Inputs {
     /// If none is given, or it cannot be read.
     pub fn synapse(&self) -> Result<synapse_config::Config, MigrateError> {
         if self.synapse_config.is_empty() {
-            return Err(MigrateError::Missing(
-                "No Synapse configuration: pass `--synapse-config FILE`".to_owned(),
-            ));
+            return Err(MigrateError::Usage {
+                problem: "no Synapse configuration",
+                fix: "pass `--synapse-config FILE`",
+            });
         }
         // The overlay is not part of the configuration from before the cutover.
         let overlay = self.overlay.as_ref().map(|overlay| overlay.file.as_path());
@@ -216,17 +218,12 @@ impl Inputs {
     /// If none is given, or it cannot be read.
     pub fn mas(&self) -> Result<Value, MigrateError> {
         if self.mas_config.is_empty() {
-            return Err(MigrateError::Missing(
-                "No MAS configuration: pass `--mas-config FILE`".to_owned(),
-            ));
+            return Err(MigrateError::Usage {
+                problem: "no MAS configuration",
+                fix: "pass `--mas-config FILE`",
+            });
         }
-        let loaded = MergedConfig::files(&self.mas_config).map_err(|error| match error {
-            LoadError::Unreadable { file, source } => {
-                MigrateError::file(Path::new(&file), source.to_string())
-            }
-            LoadError::Invalid { file, reason } => MigrateError::file(Path::new(&file), reason),
-        })?;
-        Ok(loaded.value)
+        Ok(MergedConfig::files(&self.mas_config)?.value)
     }
 
     /// Synapse's database, as `--synapse-database-uri` or else Synapse's configuration says.
@@ -383,7 +380,7 @@ fn account(name: Option<&String>) -> Result<Option<Account>, MigrateError> {
 }
 
 fn absolute(file: &Path) -> Result<PathBuf, MigrateError> {
-    std::path::absolute(file).map_err(|error| MigrateError::file(file, error.to_string()))
+    std::path::absolute(file).map_err(MigrateError::io("find", file))
 }
 
 /// Reads `database` in MAS's configuration as MAS does (`database_connect_options_from_config` in MAS's
@@ -414,18 +411,8 @@ fn mas_database(config: &Value) -> Result<Address, MigrateError> {
 /// Reads `database` in MAS's configuration without a `uri`, as parameters for [`connection::uri`].
 fn of_mas(database: &Value) -> Result<Vec<(&'static str, String)>, MigrateError> {
     let text = |key: &str| database[key].as_str().map(str::to_owned);
-    let password = match text("password_file") {
-        Some(file) => {
-            let password = fs::read_to_string(&file).map_err(|error| {
-                MigrateError::file(
-                    Path::new(&file),
-                    format!("the password of MAS's database cannot be read: {error}"),
-                )
-            })?;
-            Some(password.trim().to_owned())
-        }
-        None => text("password"),
-    };
+    let password = Secret::of(database, "password", "password_file");
+    let password = password.as_ref().map(Secret::read).transpose()?;
     let given = [
         ("host", text("socket").or(text("host"))),
         (

@@ -46,9 +46,17 @@ impl Target {
                 found.push(format!("{what} was {then}, and is {now} now"));
             }
         };
-        compare("Synapse's database", self.synapse.to_string(), now.synapse.to_string());
+        compare(
+            "Synapse's database",
+            self.synapse.to_string(),
+            now.synapse.to_string(),
+        );
         compare("MAS's database", self.mas.to_string(), now.mas.to_string());
-        compare("the server name", self.server_name.clone(), now.server_name.clone());
+        compare(
+            "the server name",
+            self.server_name.clone(),
+            now.server_name.clone(),
+        );
         let path = |path: &Path| path.display().to_string();
         compare("the overlay", path(&self.overlay), path(&now.overlay));
         if !is_complete {
@@ -56,10 +64,22 @@ impl Target {
                 let paths: Vec<String> = paths.iter().map(|one| path(one)).collect();
                 format!("`{}`", paths.join(", "))
             };
-            compare("the list of includes", paths(&self.includes), paths(&now.includes));
+            compare(
+                "the list of includes",
+                paths(&self.includes),
+                paths(&now.includes),
+            );
             let units = |units: &[String]| format!("`{}`", units.join(", "));
-            compare("the list of Synapse's units", units(&self.synapse_services), units(&now.synapse_services));
-            compare("the list of MAS's units", units(&self.mas_units), units(&now.mas_units));
+            compare(
+                "the list of Synapse's units",
+                units(&self.synapse_services),
+                units(&now.synapse_services),
+            );
+            compare(
+                "the list of MAS's units",
+                units(&self.mas_units),
+                units(&now.mas_units),
+            );
         }
         found
     }
@@ -175,7 +195,7 @@ pub fn is_in_use(directory: &Path) -> Result<bool, MigrateError> {
     let file = match fs::File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(MigrateError::file(&path, error.to_string())),
+        Err(error) => return Err(MigrateError::io("read", &path)(error)),
     };
     Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err())
 }
@@ -188,7 +208,7 @@ impl Journal {
     /// If the journal cannot be read or written, or another process holds its lock.
     pub fn open(directory: &Path) -> Result<Self, MigrateError> {
         let path = directory.join("journal");
-        let failed = |error: io::Error| MigrateError::file(&path, error.to_string());
+        let failed = &MigrateError::io("open", &path);
         // Synapse and the proxy read the cutover files in this directory, so others may traverse it.
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o711);
@@ -201,12 +221,8 @@ impl Journal {
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true).mode(0o600);
         let file = options.open(&path).map_err(failed)?;
-        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
-            MigrateError::Missing(format!(
-                "{}: another syn2mas is at work. Wait until it is done",
-                path.display()
-            ))
-        })?;
+        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map_err(|_| MigrateError::Locked(path.clone()))?;
         atomic_write::sync_directory(&path).map_err(failed)?;
         let lines = read(directory)?;
         let state = last_state(&lines);
@@ -229,7 +245,12 @@ impl Journal {
     /// # Errors
     ///
     /// If the line cannot be written.
-    pub fn log(&mut self, step: &str, status: StepStatus, message: &str) -> Result<(), MigrateError> {
+    pub fn log(
+        &mut self,
+        step: &str,
+        status: StepStatus,
+        message: &str,
+    ) -> Result<(), MigrateError> {
         self.line(step, status, message, None)
     }
 
@@ -263,8 +284,7 @@ impl Journal {
             message: message.to_owned(),
             state,
         };
-        let mut text = serde_json::to_string(&line)
-            .map_err(|error| MigrateError::file(&self.path, error.to_string()))?;
+        let mut text = serde_json::to_string(&line).map_err(MigrateError::json(&self.path))?;
         text.push('\n');
         self.append(text.as_bytes())
     }
@@ -274,7 +294,7 @@ impl Journal {
             .file
             .write_all(bytes)
             .and_then(|()| self.file.sync_data());
-        written.map_err(|error| MigrateError::file(&self.path, error.to_string()))
+        written.map_err(MigrateError::io("write", &self.path))
     }
 }
 
@@ -288,7 +308,7 @@ pub fn read(directory: &Path) -> Result<Vec<Line>, MigrateError> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(MigrateError::file(&path, error.to_string())),
+        Err(error) => return Err(MigrateError::io("read", &path)(error)),
     };
     let mut lines = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -302,7 +322,7 @@ pub fn read(directory: &Path) -> Result<Vec<Line>, MigrateError> {
                     "line {}: {error}. It was written by another version of syn2mas, or changed",
                     number + 1
                 );
-                return Err(MigrateError::file(&path, reason));
+                return Err(MigrateError::content(&path, reason));
             }
         }
     }

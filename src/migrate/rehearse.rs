@@ -8,9 +8,10 @@ use std::{
 
 use serde::Serialize;
 
+use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
     MigrateError,
-    import::{MasCli, Progress},
+    import::PreparedMasCli,
     inputs::Inputs,
     journal::{Journal, State},
     postgres::{
@@ -123,7 +124,7 @@ pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Event)) -> Result<Rehear
 fn delete(directory: &Path) -> Result<(), MigrateError> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(MigrateError::file(directory, error.to_string()))
+            Err(MigrateError::io("remove", directory)(error))
         }
         _ => Ok(()),
     }
@@ -159,7 +160,7 @@ async fn on_scratch(
     done(Stage::Copy, &mut tell);
 
     tell(Event::Begun(Stage::Import));
-    let mas_cli = MasCli::prepare(inputs, synapse, Some(mas)).await?;
+    let mas_cli = PreparedMasCli::prepare(inputs, synapse, Some(mas)).await?;
     wait_for_table_locks(synapse).await?;
     mas_cli
         .migrate(false, None, |progress| tell(Event::Importing(progress)))
@@ -206,9 +207,10 @@ async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), Mi
     if before == after {
         return Ok(());
     }
-    Err(MigrateError::Missing(format!(
-        "going back would not work: MAS's database is {before}, and {after} once its backup is restored"
-    )))
+    Err(MigrateError::Restore {
+        before: before.to_string(),
+        after: after.to_string(),
+    })
 }
 
 /// Runs `mas-cli syn2mas migrate --dry-run` on the real databases. MAS's is empty again afterwards.
@@ -217,36 +219,43 @@ async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), Mi
 ///
 /// If the dry run fails, or Synapse's role cannot be granted to MAS's or revoked.
 pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(), MigrateError> {
-    const DRY_RUN: &str = "dry-run";
     let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
     let mut signals = Signals::listen()?;
     let mut journal = Journal::open(&inputs.state())?;
-    let lent = match inputs.admin_database()? {
+    let through = inputs.synapse_database_for_import()?;
+    let work = async {
+        let mas_cli = PreparedMasCli::prepare(inputs, &through, None).await?;
+        mas_cli.migrate(true, None, tell).await
+    };
+    let grant = match inputs.admin_database()? {
         Some(admin) => {
             let grant = Grant::between(&synapse, &mas).await?;
             let needed = grant.is_needed(&admin).await?;
-            if needed {
-                let granted = State {
-                    granted: true,
-                    ..journal.state.clone()
-                };
-                journal.record(DRY_RUN, &granted)?;
-                grant.give(&admin).await?;
-            }
             needed.then_some((grant, admin))
         }
         None => None,
     };
-    let through = inputs.synapse_database_for_import()?;
-    let mas_cli = MasCli::prepare(inputs, &through, None).await?;
-    let done = signals.run(mas_cli.migrate(true, None, tell)).await;
-    if let Some((grant, admin)) = lent {
-        grant.revoke(&admin).await?;
-        let revoked = State {
-            granted: false,
-            ..journal.state.clone()
-        };
-        journal.record(DRY_RUN, &revoked)?;
-    }
+    let Some((grant, admin)) = grant else {
+        return signals.run(work).await;
+    };
+    record_grant(&mut journal, true)?;
+    let done = signals
+        .run(async {
+            grant.give(&admin).await?;
+            work.await
+        })
+        .await;
+    // Whatever happened meanwhile: revoking a grant that was not made only warns.
+    grant.revoke(&admin).await?;
+    record_grant(&mut journal, false)?;
     done
+}
+
+/// Records whether MAS's role is granted Synapse's, so that `rollback` revokes it if this run is killed.
+fn record_grant(journal: &mut Journal, granted: bool) -> Result<(), MigrateError> {
+    let state = State {
+        granted,
+        ..journal.state.clone()
+    };
+    journal.record("dry-run", &state)
 }

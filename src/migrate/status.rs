@@ -73,7 +73,10 @@ fn summary(stage: Stage) -> (&'static str, Option<&'static str>) {
 }
 
 /// The stage, or why it is unknown; what that means; and the next command.
-fn verdict(state: &State, seen: Result<&Observed, String>) -> (Option<Stage>, String, Option<String>) {
+fn verdict(
+    state: &State,
+    seen: Result<&Observed, String>,
+) -> (Option<Stage>, String, Option<String>) {
     let found = match seen {
         Ok(seen) => decide::stage(state, seen),
         Err(reason) => Err(Refusal::Unknown(reason)),
@@ -102,7 +105,7 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         .map(|file| (file.file.display().to_string(), file.is_on().ok()))
         .collect();
     let seen = real_host::observe(inputs, &state).await;
-    let seen = seen.as_ref().map_err(ToString::to_string);
+    let seen = seen.as_ref().map_err(MigrateError::with_causes);
     let (mut stage, mut summary, mut next) = verdict(&state, seen);
     if at_work {
         let step = lines.last().map_or("", |line| line.step.as_str());
@@ -119,7 +122,7 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
     };
     let mas_database = match inputs.mas_state().await {
         Ok(found) => found.to_string(),
-        Err(error) => error.to_string(),
+        Err(error) => error.with_causes(),
     };
     let synapse = match Addresses::of(inputs) {
         Ok(addresses) => health::synapse_version(&addresses.synapse).await,

@@ -13,10 +13,10 @@ use std::{
 use serde_json::Value;
 
 use super::ServiceError;
-use crate::util::secret::secret_text;
 use crate::{
     deploy::manifests::{Copy, CopyKind, Manifest},
-    util::{atomic_write, yaml},
+    mas_cli::MasCli,
+    util::{atomic_write, secret::secret_text, yaml},
 };
 
 /// The credentials directory of MAS's own unit. Settings may name it, and other units read them too;
@@ -51,14 +51,9 @@ impl Directories {
     /// replaces the credentials directory of MAS's own unit with this unit's.
     #[must_use]
     pub fn fill(&self, text: &str) -> String {
-        let fill = |text: String, name: &str, directory: &Path| {
-            let directory = directory.to_string_lossy();
-            text.replace(&format!("${{{name}}}"), &directory)
-                .replace(&format!("${name}"), &directory)
-        };
-        let text = fill(text.to_owned(), "RUNTIME_DIRECTORY", &self.runtime);
+        let text = expand(text, "RUNTIME_DIRECTORY", &self.runtime);
         let text = match &self.credentials {
-            Some(credentials) => fill(text, "CREDENTIALS_DIRECTORY", credentials),
+            Some(credentials) => expand(&text, "CREDENTIALS_DIRECTORY", credentials),
             None => text,
         };
         self.with_own_credentials(&text)
@@ -72,8 +67,23 @@ impl Directories {
     }
 }
 
+/// Replaces `$NAME`, unless it is the beginning of a longer name, and `${NAME}`.
+fn expand(text: &str, name: &str, directory: &Path) -> String {
+    let directory = directory.to_string_lossy();
+    let text = text.replace(&format!("${{{name}}}"), &directory);
+    let variable = format!("${name}");
+    let mut parts = text.split(&variable);
+    let mut expanded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let longer = part.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+        expanded.push_str(if longer { &variable } else { &directory });
+        expanded.push_str(part);
+    }
+    expanded
+}
+
 /// Writes MAS's configuration, or `only` one section of it, and the file copies that it names. Returns the
-/// `--config` arguments for MAS.
+/// configuration files, in the order in which MAS merges them.
 ///
 /// # Errors
 ///
@@ -82,9 +92,9 @@ pub fn prepare(
     manifest: &Manifest,
     directories: &Directories,
     only: Option<&str>,
-) -> Result<Vec<String>, ServiceError> {
-    let template = fs::read_to_string(&manifest.config)
-        .map_err(ServiceError::file(&manifest.config, "cannot be read"))?;
+) -> Result<Vec<PathBuf>, ServiceError> {
+    let template =
+        fs::read_to_string(&manifest.config).map_err(ServiceError::io("read", &manifest.config))?;
     let brought = brought(manifest);
     let template = if only.is_none() && brought.is_empty() {
         template
@@ -110,11 +120,7 @@ pub fn prepare(
             files.push(extra_config(i, file, directories)?);
         }
     }
-    let arguments = files.into_iter().flat_map(|file| {
-        let file = file.display().to_string();
-        ["--config".to_owned(), file]
-    });
-    Ok(arguments.collect())
+    Ok(files)
 }
 
 /// Parses the configuration, changes it, and prints it as YAML.
@@ -124,10 +130,7 @@ fn edited(
     change: impl FnOnce(&mut Value),
 ) -> Result<String, ServiceError> {
     let mut config: Value =
-        serde_yaml_ng::from_str(config).map_err(|error| ServiceError::Invalid {
-            path: manifest.config.clone(),
-            reason: error.to_string(),
-        })?;
+        serde_yaml_ng::from_str(config).map_err(ServiceError::form(&manifest.config, "YAML"))?;
     change(&mut config);
     Ok(yaml::document(&config))
 }
@@ -178,7 +181,7 @@ fn extra_config(
     file: PathBuf,
     directories: &Directories,
 ) -> Result<PathBuf, ServiceError> {
-    let content = fs::read_to_string(&file).map_err(ServiceError::file(&file, "cannot be read"))?;
+    let content = fs::read_to_string(&file).map_err(ServiceError::io("read", &file))?;
     let filled = directories.with_own_credentials(&content);
     if filled == content {
         return Ok(file);
@@ -193,8 +196,7 @@ fn make_copy(copy: &Copy, directories: &Directories) -> Result<(), ServiceError>
     let target = PathBuf::from(directories.fill(&copy.target));
     match copy.kind {
         CopyKind::Raw => {
-            let content = fs::read_to_string(&source)
-                .map_err(ServiceError::file(&source, "cannot be read"))?;
+            let content = fs::read_to_string(&source).map_err(ServiceError::io("read", &source))?;
             write_private(&target, secret_text(&content))
         }
         CopyKind::Directory => link_directory(&source, &target),
@@ -204,23 +206,23 @@ fn make_copy(copy: &Copy, directories: &Directories) -> Result<(), ServiceError>
 /// Recreates a directory credential: systemd loads it as files named after the credential, `_` and the
 /// original file name.
 fn link_directory(source: &Path, target: &Path) -> Result<(), ServiceError> {
-    let failed = |doing| ServiceError::file(target, doing);
+    let failed = |action| ServiceError::io(action, target);
     if target.exists() {
-        fs::remove_dir_all(target).map_err(failed("cannot be replaced"))?;
+        fs::remove_dir_all(target).map_err(failed("replace"))?;
     }
     let mut builder = fs::DirBuilder::new();
     builder.mode(0o700);
-    builder.create(target).map_err(failed("cannot be made"))?;
+    builder.create(target).map_err(failed("create"))?;
     let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else {
         return Ok(());
     };
     let prefix = format!("{}_", name.to_string_lossy());
-    let entries = fs::read_dir(parent).map_err(ServiceError::file(parent, "cannot be read"))?;
+    let entries = fs::read_dir(parent).map_err(ServiceError::io("read", parent))?;
     for entry in entries {
-        let entry = entry.map_err(ServiceError::file(parent, "cannot be read"))?;
+        let entry = entry.map_err(ServiceError::io("read", parent))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if let Some(key) = name.strip_prefix(&prefix) {
-            symlink(entry.path(), target.join(key)).map_err(failed("cannot be filled"))?;
+            symlink(entry.path(), target.join(key)).map_err(failed("fill"))?;
         }
     }
     Ok(())
@@ -228,84 +230,86 @@ fn link_directory(source: &Path, target: &Path) -> Result<(), ServiceError> {
 
 /// Writes a file with mode 0600.
 fn write_private(path: &Path, content: &str) -> Result<(), ServiceError> {
-    atomic_write::replace(path, content, 0o600)
-        .map_err(ServiceError::file(path, "cannot be written"))
+    atomic_write::replace(path, content, 0o600).map_err(ServiceError::io("write", path))
 }
 
-/// `mas-cli` with its configuration.
-#[derive(Clone, Debug)]
-pub struct Mas {
-    program: PathBuf,
-    arguments: Vec<String>,
-}
-
-impl Mas {
-    /// Assembles the configuration, and has `mas-cli` check it if the manifest says so.
-    ///
-    /// # Errors
-    ///
-    /// If the configuration cannot be assembled, or MAS rejects it.
-    pub fn ready(manifest: &Manifest) -> Result<Self, ServiceError> {
-        let mas = Mas::with_section(manifest, None)?;
-        if manifest.check_config {
-            let mut check = mas.command(&["config", "check"]);
-            let status = check
-                .env("RUST_LOG", "warn")
-                .status()
-                .map_err(ServiceError::file(&mas.program, "cannot be run"))?;
-            if !status.success() {
-                return Err(ServiceError::Mas(
-                    "MAS refuses its configuration, as said above. Correct the option it names"
-                        .into(),
-                ));
-            }
+/// Assembles the configuration for `mas-cli`, and has it checked if the manifest says so.
+///
+/// # Errors
+///
+/// If the configuration cannot be assembled, or MAS rejects it.
+pub fn ready(manifest: &Manifest) -> Result<MasCli, ServiceError> {
+    let mas_cli = with_section(manifest, None)?;
+    if manifest.check_config {
+        let mut check = mas_cli.command(&["config", "check"]);
+        let status = check
+            .env("RUST_LOG", "warn")
+            .status()
+            .map_err(ServiceError::spawn(&mas_cli.program))?;
+        if !status.success() {
+            return Err(ServiceError::ConfigRefused);
         }
-        Ok(mas)
     }
+    Ok(mas_cli)
+}
 
-    /// Assembles the whole configuration or one section, without a check: MAS rejects a single section as
-    /// incomplete.
-    fn with_section(manifest: &Manifest, only: Option<&str>) -> Result<Self, ServiceError> {
-        Ok(Mas {
-            program: manifest.mas_cli.clone(),
-            arguments: prepare(manifest, &Directories::of_this_unit()?, only)?,
-        })
-    }
+/// Assembles the whole configuration or one section, without a check: MAS rejects a single section as
+/// incomplete.
+fn with_section(manifest: &Manifest, only: Option<&str>) -> Result<MasCli, ServiceError> {
+    Ok(MasCli {
+        program: manifest.mas_cli.clone(),
+        config: prepare(manifest, &Directories::of_this_unit()?, only)?,
+    })
+}
 
-    /// A command that runs `mas-cli` with a subcommand. It inherits the unit's environment, in which `MAS_*`
-    /// variables are settings that no file contains.
-    #[must_use]
-    pub fn command(&self, subcommand: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).args(subcommand);
-        command
-    }
-
-    /// Runs a command and waits until it exits.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be started.
-    pub fn output(&self, command: &mut Command) -> Result<Output, ServiceError> {
-        command
-            .output()
-            .map_err(ServiceError::file(&self.program, "cannot be run"))
-    }
+/// Runs a command line of `mas-cli` to its end.
+///
+/// # Errors
+///
+/// If it cannot be started.
+pub fn output(command: &mut Command) -> Result<Output, ServiceError> {
+    let program = PathBuf::from(command.get_program());
+    command.output().map_err(ServiceError::spawn(&program))
 }
 
 /// Replaces this process with `mas-cli` (exec), with the whole configuration or `only` one section.
 /// Returns only if that fails.
 #[must_use]
 pub fn run(manifest: &Manifest, only: Option<&str>, arguments: &[String]) -> ServiceError {
-    let mas = match only {
-        Some(_) => Mas::with_section(manifest, only),
-        None => Mas::ready(manifest),
+    let mas_cli = match only {
+        Some(_) => with_section(manifest, only),
+        None => ready(manifest),
     };
-    match mas {
-        Ok(mas) => {
-            let error = mas.command(&[]).args(arguments).exec();
-            ServiceError::file(&mas.program, "cannot be run")(error)
+    match mas_cli {
+        Ok(mas_cli) => {
+            let error = mas_cli.command(&[]).args(arguments).exec();
+            ServiceError::spawn(&mas_cli.program)(error)
         }
         Err(error) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_names_of_variables_are_expanded() {
+        let directories = Directories {
+            credentials: Some("/c".into()),
+            runtime: "/r".into(),
+        };
+        for (text, expected) in [
+            ("$RUNTIME_DIRECTORY/a", "/r/a"),
+            ("${RUNTIME_DIRECTORY}_a", "/r_a"),
+            ("$RUNTIME_DIRECTORY_OTHER", "$RUNTIME_DIRECTORY_OTHER"),
+            (
+                "$CREDENTIALS_DIRECTORY2 $CREDENTIALS_DIRECTORY",
+                "$CREDENTIALS_DIRECTORY2 /c",
+            ),
+            ("$OTHER", "$OTHER"),
+        ] {
+            assert_eq!(directories.fill(text), expected);
+        }
     }
 }

@@ -7,8 +7,8 @@ use rexpect::session::{PtySession, spawn_command};
 
 use crate::schema::module::User;
 use crate::{
-    mas_cli::doctor::redact,
-    service::{ServiceError, prepare::Mas},
+    mas_cli::{MasCli, doctor::redact},
+    service::{ServiceError, prepare::output},
 };
 
 /// How long to wait for each answer of the dialogue, in milliseconds. Hashing a password is slow.
@@ -30,13 +30,13 @@ pub enum Outcome {
 /// If MAS refuses, for instance because the name is unavailable, the password is too weak, or the
 /// database is unreachable.
 pub fn register(
-    mas: &Mas,
+    mas_cli: &MasCli,
     name: &str,
     user: &User,
     password: Option<&str>,
 ) -> Result<Outcome, ServiceError> {
-    let mut command = mas.command(&["manage", "register-user", name]);
-    command.env("RUST_LOG", "mas_cli=info").env("NO_COLOR", "1");
+    let mut command = mas_cli.parsable(&["manage", "register-user", name]);
+    command.env("RUST_LOG", "mas_cli=info");
     if let Some(email) = &user.email {
         command.args(["--email", email]);
     }
@@ -47,18 +47,18 @@ pub fn register(
         command.arg("--admin");
     }
     let Some(password) = password else {
-        let output = mas.output(command.arg("--yes"))?;
+        let output = output(command.arg("--yes"))?;
         let said = [output.stdout, output.stderr].concat();
         return outcome(name, &String::from_utf8_lossy(&said));
     };
     if password.contains(['\n', '\r']) {
-        return Err(ServiceError::Mas(format!(
-            "{name} was not registered: the password has several lines. Write it on one"
-        )));
+        return Err(ServiceError::PasswordLines {
+            user: name.to_owned(),
+        });
     }
-    let said = dialogue(command, password).map_err(|error| {
-        let error = redact(&error.to_string(), &[password.to_owned()]);
-        ServiceError::Mas(format!("registering {name}: {error}"))
+    let said = dialogue(command, password).map_err(|error| ServiceError::NotRegistered {
+        user: name.to_owned(),
+        reason: redact(&error.to_string(), &[password.to_owned()]),
     })?;
     outcome(name, &said)
 }
@@ -104,7 +104,8 @@ fn outcome(name: &str, said: &str) -> Result<Outcome, ServiceError> {
         .find_map(|line| line.trim().strip_prefix("Error: "))
         .or_else(|| said.lines().rfind(|line| line.contains("ERROR")))
         .unwrap_or("MAS did not say why");
-    Err(ServiceError::Mas(format!(
-        "{name} was not registered: {reason}"
-    )))
+    Err(ServiceError::NotRegistered {
+        user: name.to_owned(),
+        reason: reason.to_owned(),
+    })
 }

@@ -1,6 +1,7 @@
 //! Generates secrets on the host. An existing secret is never overwritten.
 
 use std::{
+    error::Error,
     fs,
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, chown},
@@ -13,7 +14,7 @@ use rand::{RngCore, rngs::OsRng};
 
 use super::ServiceError;
 use crate::deploy::manifests::{Manifest, Secrets};
-use crate::util::secret::secret_text;
+use crate::util::{atomic_write, secret::secret_text};
 
 /// The length of the RSA key in bits.
 const RSA_BITS: usize = 3072;
@@ -57,86 +58,81 @@ fn random_hex() -> String {
 
 /// Creates a file that only its owner may read, atomically. Returns false if it already exists.
 fn make_file(path: &Path, content: &str) -> Result<bool, ServiceError> {
-    let failed = |doing| ServiceError::file(path, doing);
+    let failed = |action| ServiceError::io(action, path);
     let directory = path.parent().unwrap_or(path);
-    let mut new = tempfile::NamedTempFile::new_in(directory).map_err(failed("cannot be made"))?;
+    let mut new = tempfile::NamedTempFile::new_in(directory).map_err(failed("create"))?;
     new.write_all(content.as_bytes())
         .and_then(|()| {
             new.as_file()
                 .set_permissions(fs::Permissions::from_mode(0o400))
         })
         .and_then(|()| new.as_file().sync_all())
-        .map_err(failed("cannot be written"))?;
+        .map_err(failed("write"))?;
     match new.persist_noclobber(path) {
         Ok(_) => {
-            sync(directory).map_err(failed("cannot be made"))?;
+            atomic_write::sync_directory(path).map_err(failed("create"))?;
             Ok(true)
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(failed("cannot be made")(error.error)),
+        Err(error) => Err(failed("create")(error.error)),
     }
 }
 
 /// Creates a directory with an RSA key and a P-256 key. Returns false if one with any file exists.
 fn make_keys(path: &Path) -> Result<bool, ServiceError> {
-    let failed = |doing| ServiceError::file(path, doing);
+    let failed = |action| ServiceError::io(action, path);
     if path.exists() {
-        let mut entries = fs::read_dir(path).map_err(failed("cannot be read"))?;
+        let mut entries = fs::read_dir(path).map_err(failed("read"))?;
         if entries.next().is_some() {
             return Ok(false);
         }
     }
-    let directory = path.parent().unwrap_or(path);
     let mut builder = fs::DirBuilder::new();
     builder.mode(0o700);
     let new = path.with_extension("new");
     if new.exists() {
-        fs::remove_dir_all(&new).map_err(failed("cannot be made anew"))?;
+        fs::remove_dir_all(&new).map_err(failed("remove"))?;
     }
-    builder.create(&new).map_err(failed("cannot be made"))?;
+    builder.create(&new).map_err(failed("create"))?;
     for (name, key) in [("rsa.pem", rsa_key()), ("p256.pem", p256_key())] {
-        let key = key.map_err(|error| ServiceError::Invalid {
+        let key = key.map_err(|source| ServiceError::Key {
             path: path.join(name),
-            reason: format!("no key could be made: {error}"),
+            source,
         })?;
         make_file(&new.join(name), &key)?;
     }
     fs::rename(&new, path)
-        .and_then(|()| sync(directory))
-        .map_err(failed("cannot be made"))?;
+        .and_then(|()| atomic_write::sync_directory(path))
+        .map_err(failed("create"))?;
     Ok(true)
 }
 
-fn rsa_key() -> Result<String, Box<dyn std::error::Error>> {
+fn rsa_key() -> Result<String, Box<dyn Error + Send + Sync>> {
     let key = rsa::RsaPrivateKey::new(&mut OsRng, RSA_BITS)?;
     Ok(key.to_pkcs8_pem(LineEnding::LF)?.to_string())
 }
 
-fn p256_key() -> Result<String, Box<dyn std::error::Error>> {
+fn p256_key() -> Result<String, Box<dyn Error + Send + Sync>> {
     let key = p256::SecretKey::random(&mut OsRng);
     Ok(key.to_pkcs8_pem(LineEnding::LF)?.to_string())
 }
 
 /// Lets a group read a file: sets its group, and mode 0440.
 fn share(path: &Path, group: &str) -> Result<(), ServiceError> {
-    let failed = |doing| ServiceError::file(path, doing);
-    let found = Group::from_name(group).map_err(|error| failed("no groups")(error.into()))?;
-    let found = found.ok_or_else(|| ServiceError::Invalid {
-        path: path.to_owned(),
-        reason: format!(
-            "Synapse is to read it, but there is no group {group}. Name Synapse's group in \
-             `synapse.group`"
-        ),
+    let failed = |action| ServiceError::io(action, path);
+    let found = Group::from_name(group).map_err(|source| ServiceError::Group {
+        group: group.to_owned(),
+        source,
     })?;
-    let metadata = fs::metadata(path).map_err(failed("cannot be read"))?;
+    let found = found.ok_or_else(|| ServiceError::NoGroup {
+        path: path.to_owned(),
+        group: group.to_owned(),
+    })?;
+    let metadata = fs::metadata(path).map_err(failed("read"))?;
     if metadata.gid() != found.gid.as_raw() {
-        chown(path, None, Some(found.gid.as_raw())).map_err(failed("cannot be shared"))?;
+        chown(path, None, Some(found.gid.as_raw())).map_err(failed("share"))?;
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o440)).map_err(failed("cannot be shared"))
-}
-
-fn sync(directory: &Path) -> io::Result<()> {
-    fs::File::open(directory)?.sync_all()
+    fs::set_permissions(path, fs::Permissions::from_mode(0o440)).map_err(failed("share"))
 }
 
 /// The problems with the files that the settings name, one sentence each.

@@ -20,12 +20,9 @@ pub fn command(
     interactive: bool,
 ) -> Result<Command, ServiceError> {
     if !nix::unistd::Uid::effective().is_root() {
-        return Err(ServiceError::Mas(
-            "only root may act for MAS. Put `sudo` before the command".to_owned(),
-        ));
+        return Err(ServiceError::NotRoot);
     }
-    let program = env::current_exe()
-        .map_err(|error| ServiceError::Mas(format!("this program is not found: {error}")))?;
+    let program = env::current_exe().map_err(ServiceError::Executable)?;
     let terminal = interactive && io::stdin().is_terminal() && io::stdout().is_terminal();
     let mut command = Command::new("systemd-run");
     command.args(["--quiet", "--collect", "--wait", "--service-type=exec"]);

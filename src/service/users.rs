@@ -4,10 +4,11 @@ use std::{fs, path::Path};
 
 use super::{
     ServiceError,
-    prepare::{Directories, Mas},
+    prepare::{self, Directories},
     register::{Outcome, register},
 };
 use crate::deploy::manifests::Manifest;
+use crate::mas_cli::MasCli;
 use crate::util::secret::secret_text;
 
 /// What was done for a user.
@@ -35,7 +36,7 @@ pub fn create(
     mut tell: impl FnMut(&str, Done),
 ) -> Result<(), ServiceError> {
     let remembered = state.join("users");
-    fs::create_dir_all(&remembered).map_err(ServiceError::file(&remembered, "cannot be made"))?;
+    fs::create_dir_all(&remembered).map_err(ServiceError::io("create", &remembered))?;
     let created = |name: &String| remembered.join(format!("{name}.created"));
     let promoted = |name: &String| remembered.join(format!("{name}.promoted"));
     let users = manifest.users.iter();
@@ -45,14 +46,14 @@ pub fn create(
     if users.is_empty() && admins.is_empty() {
         return Ok(());
     }
-    let mas = Mas::ready(manifest)?;
+    let mas_cli = prepare::ready(manifest)?;
     let credentials = Directories::of_this_unit()?.credentials.unwrap_or_default();
     for (name, user) in users {
         let password = match &user.password_file {
             Some(_) => Some(password(&credentials.join(format!("user-{name}")))?),
             None => None,
         };
-        let done = match register(&mas, name, user, password.as_deref())? {
+        let done = match register(&mas_cli, name, user, password.as_deref())? {
             Outcome::Registered => Done::Created,
             Outcome::Exists => Done::Found,
         };
@@ -60,7 +61,7 @@ pub fn create(
         tell(name, done);
     }
     for name in admins {
-        if promote(&mas, name)? {
+        if promote(&mas_cli, name)? {
             remember(&promoted(name))?;
             tell(name, Done::Promoted);
         } else {
@@ -71,13 +72,13 @@ pub fn create(
 }
 
 fn password(path: &Path) -> Result<String, ServiceError> {
-    let content = fs::read_to_string(path).map_err(ServiceError::file(path, "cannot be read"))?;
+    let content = fs::read_to_string(path).map_err(ServiceError::io("read", path))?;
     Ok(secret_text(&content).to_owned())
 }
 
 /// Makes a user an administrator. Returns false if the user does not exist.
-fn promote(mas: &Mas, name: &str) -> Result<bool, ServiceError> {
-    let output = mas.output(&mut mas.command(&["manage", "promote-admin", name]))?;
+fn promote(mas_cli: &MasCli, name: &str) -> Result<bool, ServiceError> {
+    let output = prepare::output(&mut mas_cli.parsable(&["manage", "promote-admin", name]))?;
     if output.status.success() {
         return Ok(true);
     }
@@ -86,12 +87,12 @@ fn promote(mas: &Mas, name: &str) -> Result<bool, ServiceError> {
         return Ok(false);
     }
     let reason = said.lines().find(|line| !line.trim().is_empty());
-    Err(ServiceError::Mas(format!(
-        "{name} was not given administrators' rights: {}",
-        reason.unwrap_or("MAS did not say why")
-    )))
+    Err(ServiceError::NotPromoted {
+        user: name.to_owned(),
+        reason: reason.unwrap_or("MAS did not say why").to_owned(),
+    })
 }
 
 fn remember(seen: &Path) -> Result<(), ServiceError> {
-    fs::write(seen, "").map_err(ServiceError::file(seen, "cannot be made"))
+    fs::write(seen, "").map_err(ServiceError::io("create", seen))
 }

@@ -331,7 +331,7 @@ fn diff_sees_what_upstream_changed() {
     let output = mas2nix(directory.path(), &["diff", "--upstream", "no.json"]);
     assert_eq!(code(&output), 2);
     assert!(
-        err(&output).contains("no.json: not JSON"),
+        err(&output).contains("no.json is not JSON"),
         "{}",
         err(&output)
     );
@@ -342,6 +342,31 @@ fn every_command_helps_with_an_example() {
         let output = mas2nix(root(), &[command, "--help"]);
         assert!(out(&output).contains("Example"), "{command}");
     }
+}
+
+/// The table of exit codes stands in the help and in the documentation.
+fn exit_codes_are_described_alike_everywhere() {
+    let output = Command::new(env!("CARGO_BIN_EXE_syn2mas"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = out(&output);
+    let (_, table) = help.split_once("Exit codes:\n").unwrap();
+    let rows = table.lines().take_while(|line| !line.trim().is_empty());
+    let docs = fs::read_to_string(root().join("docs/migration.md")).unwrap();
+    let mut codes = Vec::new();
+    for row in rows {
+        let (code, meaning) = row.trim().split_once(' ').unwrap();
+        codes.push(code);
+        let row = format!("| {code} | {} |", meaning.trim());
+        assert!(docs.contains(&row), "{row}");
+    }
+    assert_eq!(codes, ["0", "1", "2", "10", "11", "12"]);
+    let output = Command::new(env!("CARGO_BIN_EXE_syn2mas"))
+        .arg("unknown")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 2);
 }
 
 fn render_writes_everything_or_nothing() {
@@ -411,5 +436,6 @@ crate::support::harness::tests![
     options_lists_all,
     diff_sees_what_upstream_changed,
     every_command_helps_with_an_example,
+    exit_codes_are_described_alike_everywhere,
     render_writes_everything_or_nothing,
 ];

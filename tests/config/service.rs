@@ -257,7 +257,7 @@ fn outside_a_unit_it_says_so() -> TestResult {
         .args(["--manifest", "/nonexistent", "secrets"])
         .output()
         .unwrap();
-    assert!(text(&output.stderr).contains("/nonexistent: cannot be read"));
+    assert!(text(&output.stderr).contains("cannot read /nonexistent: No such file"));
     Ok(())
 }
 

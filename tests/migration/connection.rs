@@ -278,6 +278,22 @@ fn tls_is_taken_from_everywhere() -> TestResult {
         command.args(["--admin-database-uri", &admin]);
         succeeds(command.env("SSL_CERT_FILE", path("ca.pem")));
     }
+    // The role is revoked even if the dry run cannot be prepared.
+    let mut command = encrypted.syn2mas("rehearse");
+    by_address(
+        command.args(["--dry-run", "--mas-config", "/nonexistent"]),
+        &[],
+    );
+    command.args(["--admin-database-uri", &admin]);
+    let (code, _, said) = run(command.env("SSL_CERT_FILE", path("ca.pem")));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("cannot read /nonexistent: "), "{said}");
+    let mut granted = server.psql("postgres");
+    granted
+        .args(["--port", &encrypted.port.to_string(), "--command"])
+        .arg("SELECT pg_has_role('of_mas', 'of_synapse', 'USAGE')");
+    let granted = granted.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&granted.stdout).trim(), "f");
     // A key that libpq would refuse, because everybody may read it.
     let key = encrypted.certificates.path("of_synapse.key");
     fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
@@ -529,7 +545,7 @@ fn back_up_import_and_go_back(inputs: &Inputs, verify: impl FnOnce()) {
         )
         .await
         .unwrap();
-        let mas_cli = import::MasCli::prepare(inputs, &synapse, None)
+        let mas_cli = import::PreparedMasCli::prepare(inputs, &synapse, None)
             .await
             .unwrap();
         mas_cli.migrate(false, None, |_| {}).await.unwrap();

@@ -299,8 +299,8 @@ fn try_fault(
     let first = run_into(&homeserver, server, fault);
     let status = homeserver.json(&["status"]).1;
     // Whoever gives up by itself leaves things as they were.
-    let mut wrong = (!was_injected(fault, &first))
-        .then(|| format!("the fault did not happen: {first}"));
+    let mut wrong =
+        (!was_injected(fault, &first)).then(|| format!("the fault did not happen: {first}"));
     let after_first = match &*first {
         "exit 1" => look(&homeserver, false)
             .err()

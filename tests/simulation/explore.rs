@@ -254,7 +254,11 @@ fn all_that_may_happen(
         let mut count = 0;
         let mut number = None;
         loop {
-            let kinds: &[Fault] = if number.is_some() { faults } else { &faults[..1] };
+            let kinds: &[Fault] = if number.is_some() {
+                faults
+            } else {
+                &faults[..1]
+            };
             for kind in kinds {
                 let at = number.map(|number: u32| (number, *kind));
                 let mut history = History::new(world.clone(), people, visited);
@@ -295,7 +299,10 @@ fn exhaust(start: World, people: People, acts: &[Act], faults: &[Fault], depth: 
                     let mut known = HashSet::new();
                     while let Some(world) = { queue.lock().unwrap().next() } {
                         let then = all_that_may_happen(&world, people, acts, faults, &mut visited);
-                        found.extend(then.into_iter().filter(|(world, _)| known.insert(hash(world))));
+                        found.extend(
+                            then.into_iter()
+                                .filter(|(world, _)| known.insert(hash(world))),
+                        );
                     }
                     results.lock().unwrap().push((visited, found));
                 });
@@ -306,7 +313,11 @@ fn exhaust(start: World, people: People, acts: &[Act], faults: &[Fault], depth: 
             all.histories += visited.histories;
             all.effects += visited.effects;
             all.states.extend(visited.states);
-            frontier.extend(found.into_iter().filter(|(world, _)| seen.insert(hash(world))));
+            frontier.extend(
+                found
+                    .into_iter()
+                    .filter(|(world, _)| seen.insert(hash(world))),
+            );
         }
     }
     all
@@ -334,7 +345,11 @@ fn a_fault_at_every_effect_of_every_two_commands() {
         for people in [People::Sleep, People::LogIn, People::LogInAndOut] {
             let begun = Instant::now();
             let visited = exhaust(World::new(by_command), people, COMMANDS, &Fault::ALL, 2);
-            report(&format!("{people:?}, by command: {by_command}"), &visited, begun);
+            report(
+                &format!("{people:?}, by command: {by_command}"),
+                &visited,
+                begun,
+            );
         }
     }
 }

@@ -6,15 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mas2nix::migrate::{
-    MigrateError,
-    cutover::{data_loss::Loss, decide::Observed, host::Host},
-    import::Progress,
-    journal::{State, StepStatus},
-    postgres::marker::{self, Marker},
-    preflight::finding::Finding,
-    system::systemd::Component,
-    verify::Report,
+use mas2nix::{
+    mas_cli::syn2mas::Progress,
+    migrate::{
+        MigrateError,
+        cutover::{data_loss::Loss, decide::Observed, host::Host},
+        journal::{State, StepStatus},
+        postgres::marker::{self, Marker},
+        preflight::finding::Finding,
+        system::systemd::Component,
+        verify::Report,
+    },
 };
 
 use crate::world::{MasDatabase, OverlayFile, World};
@@ -104,7 +106,10 @@ impl<'a> Run<'a> {
     }
 
     fn fails(reason: &str) -> MigrateError {
-        MigrateError::Missing(reason.to_owned())
+        MigrateError::Marker {
+            which: "the simulation",
+            problem: reason.to_owned(),
+        }
     }
 
     /// Does something to the world, or lets it go wrong.
@@ -398,10 +403,7 @@ impl Host for Run<'_> {
         })
     }
 
-    async fn import(
-        &mut self,
-        _: &mut dyn FnMut(&Progress),
-    ) -> Result<String, MigrateError> {
+    async fn import(&mut self, _: &mut dyn FnMut(&Progress)) -> Result<String, MigrateError> {
         if !self.is_target() {
             return Err(Run::fails("another database"));
         }
@@ -428,6 +430,10 @@ impl Host for Run<'_> {
                 ..Report::default()
             }])
         })
+    }
+
+    fn differences(&self) -> PathBuf {
+        "differences.json".into()
     }
 
     async fn fill_overlay(&mut self, migration: &str) -> Result<(), MigrateError> {

@@ -1,5 +1,6 @@
 //! `syn2mas`: moves an existing homeserver to MAS, and proves that nothing was lost.
 
+mod exit;
 mod output;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
     process::ExitCode,
 };
 
+use self::exit::Ending;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mas2nix::{
@@ -16,17 +18,13 @@ use mas2nix::{
     migrate::{
         cutover::{
             Migration, Outcome,
-            decide::{Decision, Refusal},
+            decide::Decision,
             real_host::{Options, RealHost},
         },
         inputs::Inputs,
         journal,
         postgres::backup::BackupScope,
-        preflight::{
-            self,
-            finding::{Finding, Severity},
-            lockout,
-        },
+        preflight::{self, finding::Finding, lockout},
         rehearse, status,
         system::signals::Signals,
         translate::{self, Translation},
@@ -36,21 +34,15 @@ use mas2nix::{
 };
 use tracing_subscriber::filter::LevelFilter;
 
-/// Exit code when it cannot be told, or failed.
-const FAILED: u8 = 1;
-/// Exit code when something stands in the way.
-const BLOCKED: u8 = 10;
-/// Exit code when some users will notice something.
-const WARNINGS: u8 = 11;
-/// Exit code when the databases differ.
-const DIFFERENCES: u8 = 12;
+const EXAMPLE: &str = "Example: syn2mas verify \
+    --synapse-config /etc/matrix-synapse/homeserver.yaml --mas-config /etc/mas.yaml";
 
 /// Moves a homeserver from Synapse's own authentication to MAS.
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example: syn2mas verify --synapse-config /etc/matrix-synapse/homeserver.yaml \
-                  --mas-config /etc/mas.yaml"
+    after_help = EXAMPLE,
+    after_long_help = format!("{}\n\n{EXAMPLE}", exit::HELP)
 )]
 struct Cli {
     #[command(flatten)]
@@ -193,16 +185,17 @@ struct Migrate {
 #[tokio::main]
 async fn main() -> ExitCode {
     logging::begin(LevelFilter::ERROR);
-    match Box::pin(run(Cli::parse())).await {
-        Ok(code) => code,
+    let ending = match Box::pin(run(Cli::parse())).await {
+        Ok(ending) => ending,
         Err(error) => {
-            eprintln!("syn2mas: {}", error_text::with_causes(&error));
-            ExitCode::from(FAILED)
+            eprintln!("syn2mas: {}", error_text::with_causes(&*error));
+            Ending::Failed
         }
-    }
+    };
+    ending.exit_code()
 }
 
-async fn run(cli: Cli) -> Result<ExitCode> {
+async fn run(cli: Cli) -> Result<Ending> {
     if let Command::Guard { idle: true } = cli.command {
         return run_idle(&cli.inputs.state());
     }
@@ -251,7 +244,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
     }
 }
 
-async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
+async fn run_inspect(inputs: &Inputs, json: bool) -> Result<Ending> {
     let findings = preflight::inspect(inputs, BackupScope::default()).await?;
     let mut out = io::stdout().lock();
     if json {
@@ -260,18 +253,11 @@ async fn run_inspect(inputs: &Inputs, json: bool) -> Result<ExitCode> {
     } else {
         output::findings(&mut out, &findings)?;
     }
-    Ok(
-        match findings.iter().map(|finding| finding.kind.severity).max() {
-            Some(Severity::Blocker) => ExitCode::from(BLOCKED),
-            Some(Severity::Warning) => ExitCode::from(WARNINGS),
-            Some(Severity::Note) | None => {
-                if !json {
-                    writeln!(out, "ready")?;
-                }
-                ExitCode::SUCCESS
-            }
-        },
-    )
+    let ending = Ending::from(&*findings);
+    if ending == Ending::Good && !json {
+        writeln!(out, "ready")?;
+    }
+    Ok(ending)
 }
 
 fn run_translate(
@@ -279,11 +265,11 @@ fn run_translate(
     format: Format,
     json: bool,
     written: bool,
-) -> Result<ExitCode> {
+) -> Result<Ending> {
     let mut out = io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(translation)?)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Ending::Good);
     }
     match format {
         Format::Nix => {
@@ -296,16 +282,16 @@ fn run_translate(
         Format::Json => writeln!(out, "{:#}", translation.settings)?,
     }
     output::translation(&mut io::stderr().lock(), translation, written)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Ending::Good)
 }
 
-async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
+async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<Ending> {
     let token = match &given.token_file {
         Some(file) => {
             let token = fs::read_to_string(file);
             Some(
                 token
-                    .with_context(|| file.display().to_string())?
+                    .with_context(|| format!("cannot read {}", file.display()))?
                     .trim()
                     .to_owned(),
             )
@@ -325,7 +311,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
         let findings = preflight::inspect(inputs, given.backup).await?;
         if !agreed(&findings, &plan)? {
             eprintln!("nothing was done");
-            return Ok(ExitCode::from(FAILED));
+            return Ok(Ending::Failed);
         }
     }
     let outcome = migration.migrate().await?;
@@ -335,13 +321,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
     } else {
         output::outcome(&mut out, &outcome)?;
     }
-    Ok(match outcome {
-        Outcome::Migrated(_) | Outcome::Already { .. } | Outcome::RolledBack => ExitCode::SUCCESS,
-        Outcome::Blocked(_) | Outcome::Refused(_) => ExitCode::from(BLOCKED),
-        Outcome::FailedAndReverted { .. } | Outcome::RollbackIncomplete { .. } => {
-            ExitCode::from(FAILED)
-        }
-    })
+    Ok(Ending::from(&outcome))
 }
 
 /// Shows what is about to happen, and asks.
@@ -364,47 +344,44 @@ fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn report_rollback(outcome: &Outcome, json: bool) -> Result<ExitCode> {
+fn report_rollback(outcome: &Outcome, json: bool) -> Result<Ending> {
     let mut out = io::stdout().lock();
     if json {
         writeln!(out, "{:#}", output::rollback_as_json(outcome))?;
     } else {
         output::rollback(&mut out, outcome)?;
     }
-    Ok(match outcome {
-        Outcome::RolledBack | Outcome::Already { .. } | Outcome::Migrated(_) => ExitCode::SUCCESS,
-        Outcome::Refused(Refusal::Losses(_)) => ExitCode::from(BLOCKED),
-        _ => ExitCode::from(FAILED),
-    })
+    Ok(Ending::from(outcome))
 }
 
-fn run_idle(state: &Path) -> Result<ExitCode> {
+fn run_idle(state: &Path) -> Result<Ending> {
     if !journal::is_in_use(state)? {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Ending::Good);
     }
     eprintln!(
-        "syn2mas is at work in {}. Wait until it is done: `syn2mas status` says how far it is.",
+        "another syn2mas is running, and has locked the journal in {}. Wait until it is done: \
+         `syn2mas status` says how far it is.",
         state.display()
     );
-    Ok(ExitCode::from(BLOCKED))
+    Ok(Ending::Blocked)
 }
 
-async fn run_guard(inputs: &Inputs) -> Result<ExitCode> {
+async fn run_guard(inputs: &Inputs) -> Result<Ending> {
     match lockout::locked_out(inputs).await {
-        Ok(None) => Ok(ExitCode::SUCCESS),
+        Ok(None) => Ok(Ending::Good),
         Ok(Some(reason)) => {
             eprintln!("{reason}.");
-            Ok(ExitCode::from(BLOCKED))
+            Ok(Ending::Blocked)
         }
         Err(error) => {
             // A homeserver that is not there yet has nobody to lock out.
-            eprintln!("syn2mas: {error}");
-            Ok(ExitCode::SUCCESS)
+            eprintln!("syn2mas: {}", error.with_causes());
+            Ok(Ending::Good)
         }
     }
 }
 
-async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
+async fn run_status(inputs: &Inputs, json: bool) -> Result<Ending> {
     let status = status::status(inputs).await?;
     let mut out = io::stdout().lock();
     if json {
@@ -412,10 +389,10 @@ async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
     } else {
         output::status(&mut out, &status)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Ending::Good)
 }
 
-async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<ExitCode> {
+async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Ending> {
     let mut reporter = output::Reporter::new(json);
     let mut out = io::stdout().lock();
     if dry_run {
@@ -425,7 +402,7 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Exit
         } else {
             writeln!(out, "mas-cli would import everything.")?;
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Ending::Good);
     }
     let rehearsal = rehearse::rehearse(inputs, |event| reporter.report_rehearsal(&event)).await?;
     if json {
@@ -433,11 +410,7 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Exit
     } else {
         output::rehearsal(&mut out, &rehearsal)?;
     }
-    Ok(if rehearsal.identical {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(DIFFERENCES)
-    })
+    Ok(Ending::of_comparison(rehearsal.identical))
 }
 
 async fn run_verify(
@@ -445,7 +418,7 @@ async fn run_verify(
     backup: Option<PathBuf>,
     since: Option<String>,
     json: bool,
-) -> Result<ExitCode> {
+) -> Result<Ending> {
     let later = verify::PostCutoverVerification::of(inputs, backup, since)?;
     let mut out = io::stdout().lock();
     if !json {
@@ -473,9 +446,5 @@ async fn run_verify(
         };
         writeln!(out, "\n{verdict}")?;
     }
-    Ok(if identical {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(DIFFERENCES)
-    })
+    Ok(Ending::of_comparison(identical))
 }

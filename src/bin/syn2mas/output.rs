@@ -6,6 +6,7 @@ use std::{
 };
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use mas2nix::mas_cli::syn2mas::Progress;
 use mas2nix::migrate::{
     cutover::{Event, Outcome, Step, Summary, data_loss::Loss, decide::Refusal},
     import::Progress,
@@ -211,7 +212,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
              its users by itself. Run this again to move the homeserver."
         ),
         Outcome::FailedAndReverted { step, error } => {
-            writeln!(out, "FAILED at {}: {error}\n", step.name())?;
+            writeln!(out, "FAILED at {}: {}\n", step.name(), error.with_causes())?;
             writeln!(
                 out,
                 "Everything is as it was: Synapse authenticates its users by itself. Correct what is \
@@ -219,7 +220,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
             )
         }
         Outcome::RollbackIncomplete { step, error, left } => {
-            writeln!(out, "FAILED at {}: {error}\n", step.name())?;
+            writeln!(out, "FAILED at {}: {}\n", step.name(), error.with_causes())?;
             for line in left {
                 writeln!(out, "{}", wrapped(line, "-> "))?;
             }

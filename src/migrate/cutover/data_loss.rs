@@ -163,7 +163,11 @@ pub async fn tokens_ended_since(
 /// # Errors
 ///
 /// If a database cannot be read or written.
-pub async fn repair(synapse: &Database, mas: &Database, cut_over: &str) -> Result<(), MigrateError> {
+pub async fn repair(
+    synapse: &Database,
+    mas: &Database,
+    cut_over: &str,
+) -> Result<(), MigrateError> {
     let ended = tokens_ended_since(mas, cut_over).await?;
     let failed = || synapse.failed("cannot repair its tables");
     let mut connection = synapse.connect().await?;

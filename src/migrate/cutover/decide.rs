@@ -293,7 +293,10 @@ impl fmt::Display for Refusal {
                  Synapse reads, and empty the overlay"
             ),
             Refusal::JournalLost { migration, marker } => {
-                write!(out, "the migration {migration} has begun, but is not in this journal. ")?;
+                write!(
+                    out,
+                    "the migration {migration} has begun, but is not in this journal. "
+                )?;
                 if let Some(marker) = marker {
                     write!(
                         out,
@@ -305,7 +308,10 @@ impl fmt::Display for Refusal {
                 }
                 write!(out, "Name its directory with `--state-dir`. ")?;
                 if marker.is_some() {
-                    write!(out, "If it is lost, `syn2mas rollback --lost-journal` goes back")
+                    write!(
+                        out,
+                        "If it is lost, `syn2mas rollback --lost-journal` goes back"
+                    )
                 } else {
                     write!(
                         out,
@@ -410,9 +416,7 @@ pub fn stage(state: &State, seen: &Observed) -> Result<Stage, Refusal> {
         };
         return match found {
             // They are kept down by a migration of which there is no journal here.
-            None if !seen.inhibited.is_empty() => {
-                Err(Refusal::Inhibited(seen.inhibited.clone()))
-            }
+            None if !seen.inhibited.is_empty() => Err(Refusal::Inhibited(seen.inhibited.clone())),
             None => Ok(Stage::NotBegun),
             Some(found) => Err(Refusal::JournalLost {
                 migration: found.clone(),
@@ -430,14 +434,19 @@ pub fn stage(state: &State, seen: &Observed) -> Result<Stage, Refusal> {
         Overlay::Ours(found) => Some(found),
         _ => None,
     };
-    let others = of_overlay.into_iter().chain(marker.map(|marker| &marker.migration));
+    let others = of_overlay
+        .into_iter()
+        .chain(marker.map(|marker| &marker.migration));
     if let Some(found) = others.into_iter().find(|found| *found != ours) {
         return Err(Refusal::OtherMigration {
             ours: ours.clone(),
             found: found.clone(),
         });
     }
-    let undelegated = state.going_back.as_ref().is_some_and(|back| back.undelegated);
+    let undelegated = state
+        .going_back
+        .as_ref()
+        .is_some_and(|back| back.undelegated);
     Ok(match (of_overlay.is_some(), state.finished) {
         (true, _) if state.going_back.is_some() => Stage::Leaving,
         (true, true) => Stage::Migrated,

@@ -5,10 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
     MigrateError,
     cutover::{data_loss::Loss, decide::Observed},
-    import::Progress,
     journal::{State, StepStatus},
     postgres::marker::{self, Marker},
     preflight::finding::Finding,
@@ -30,8 +30,12 @@ pub trait Host {
     /// # Errors
     ///
     /// If it cannot be written.
-    async fn log(&mut self, step: &str, status: StepStatus, message: &str)
-    -> Result<(), MigrateError>;
+    async fn log(
+        &mut self,
+        step: &str,
+        status: StepStatus,
+        message: &str,
+    ) -> Result<(), MigrateError>;
 
     /// Records a new state in the journal.
     ///
@@ -184,6 +188,9 @@ pub trait Host {
     ///
     /// If they cannot be compared.
     async fn verify(&mut self) -> Result<Vec<Report>, MigrateError>;
+
+    /// The file in which a comparison leaves the rows that differ.
+    fn differences(&self) -> PathBuf;
 
     /// Fills the overlay. Its first line names the migration.
     ///

@@ -16,6 +16,7 @@ use std::{
 
 use serde::Serialize;
 
+use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
     MigrateError,
     cutover::{
@@ -24,7 +25,6 @@ use crate::migrate::{
         host::Host,
     },
     cutover_file::Overlay,
-    import::Progress,
     journal::{State, StepStatus, Target},
     postgres::marker::{self, Marker},
     preflight::finding::{Finding, Severity},
@@ -126,7 +126,11 @@ pub struct Migration<'a, H> {
 
 impl<'a, H: Host> Migration<'a, H> {
     /// A migration on this host. SIGINT and SIGTERM interrupt it if `signals` are listened to.
-    pub fn new(host: &'a mut H, signals: Option<Signals>, on_event: impl FnMut(Event) + 'a) -> Self {
+    pub fn new(
+        host: &'a mut H,
+        signals: Option<Signals>,
+        on_event: impl FnMut(Event) + 'a,
+    ) -> Self {
         Migration {
             host,
             signals,
@@ -153,7 +157,7 @@ impl<'a, H: Host> Migration<'a, H> {
             let cut_over = state.cut_over.unwrap_or_default();
             seen.losses = match self.host.losses(&cut_over).await {
                 Ok(losses) => Seen::Known(losses),
-                Err(error) => Seen::Unknown(error.to_string()),
+                Err(error) => Seen::Unknown(error.with_causes()),
             };
         }
         self.target = seen.target.known().cloned();
@@ -211,9 +215,7 @@ impl<'a, H: Host> Migration<'a, H> {
     ) -> Result<Outcome, MigrateError> {
         if lost_journal {
             let seen = self.host.observe().await;
-            if let (None, Some(state)) =
-                (&self.host.state().migration, decide::recover(&seen))
-            {
+            if let (None, Some(state)) = (&self.host.state().migration, decide::recover(&seen)) {
                 self.host.record("recover", &state).await?;
             }
         }
@@ -265,7 +267,7 @@ impl<'a, H: Host> Migration<'a, H> {
         // Starting the services again matters more than this line.
         let _ = self
             .host
-            .log(step.name(), StepStatus::Failed, &error.to_string())
+            .log(step.name(), StepStatus::Failed, &error.with_causes())
             .await;
         let seen = self.observe(Goal::Revert).await;
         let left = match decide::decide(Goal::Revert, self.host.state(), &seen) {
@@ -326,7 +328,7 @@ impl<'a, H: Host> Migration<'a, H> {
                 Err(error) => {
                     let _ = self
                         .host
-                        .log(step.name(), StepStatus::Failed, &error.to_string())
+                        .log(step.name(), StepStatus::Failed, &error.with_causes())
                         .await;
                     failures.push(Failure { step: *step, error });
                     let seen = self.host.observe().await;
@@ -357,11 +359,14 @@ impl<'a, H: Host> Migration<'a, H> {
         };
         // As long as the services do not run, the journal says that a rollback has stopped them.
         let recorded = match started {
-            Ok(()) => self.update(Step::Start, |state| state.going_back = None).await,
+            Ok(()) => {
+                self.update(Step::Start, |state| state.going_back = None)
+                    .await
+            }
             Err(error) => Err(error),
         };
         errors.extend(recorded.err());
-        errors.iter().map(ToString::to_string).collect()
+        errors.iter().map(MigrateError::with_causes).collect()
     }
 
     /// Performs a step. A signal interrupts it.
@@ -385,7 +390,7 @@ impl<'a, H: Host> Migration<'a, H> {
                     if !self.host.wait(tries).await {
                         return Err(error);
                     }
-                    tracing::warn!("{}: {error}; trying again", step.name());
+                    tracing::warn!("{}: {}; trying again", step.name(), error.with_causes());
                     tries += 1;
                 }
                 done => return done,
@@ -425,8 +430,7 @@ impl<'a, H: Host> Migration<'a, H> {
         let message = match step {
             Step::Inspect => {
                 let findings = self.host.inspect().await?;
-                let is_blocker =
-                    |finding: &Finding| finding.kind.severity == Severity::Blocker;
+                let is_blocker = |finding: &Finding| finding.kind.severity == Severity::Blocker;
                 if findings.iter().any(is_blocker) {
                     return Ok(StepOutcome::Blocked(findings));
                 }
@@ -586,7 +590,8 @@ impl<'a, H: Host> Migration<'a, H> {
 
     async fn import(&mut self) -> Result<String, MigrateError> {
         // Recorded first, so that MAS's database is restored even if the import is interrupted.
-        self.update(Step::Import, |state| state.imported = true).await?;
+        self.update(Step::Import, |state| state.imported = true)
+            .await?;
         let marker = self.marker(marker::Progress::Importing);
         self.host.mark_import(&marker).await?;
         let on_event = &mut self.on_event;
@@ -619,9 +624,10 @@ impl<'a, H: Host> Migration<'a, H> {
         let differing = differing.map(|report| report.entity);
         self.summary.entities = reports;
         if let Some(entity) = differing {
-            return Err(MigrateError::Missing(format!(
-                "{entity} did not arrive as they should: see `differences.json` in the state directory"
-            )));
+            return Err(MigrateError::Differences {
+                entity,
+                report: self.host.differences(),
+            });
         }
         let from = [marker::Progress::Importing, marker::Progress::Verified];
         self.host.mark(&from, marker::Progress::Verified).await?;
@@ -700,7 +706,10 @@ impl<'a, H: Host> Migration<'a, H> {
     async fn keep(&mut self) -> Result<String, MigrateError> {
         let back = self.host.state().going_back.clone().unwrap_or_default();
         // Nobody has used MAS since Synapse has stopped to delegate.
-        if let Some(kept) = back.kept.filter(|kept| back.undelegated && self.host.has_dump(kept)) {
+        if let Some(kept) = back
+            .kept
+            .filter(|kept| back.undelegated && self.host.has_dump(kept))
+        {
             return Ok(kept.display().to_string());
         }
         let kept = self.host.keep_mas(&self.migration()).await?;
@@ -758,7 +767,12 @@ fn prerequisites(step: Step) -> &'static [Step] {
         Step::StartSynapse => &[Step::Undelegate],
         Step::ProbeSynapse => &[Step::StartSynapse],
         // The database is all there is until Synapse is known to serve again.
-        Step::Restore => &[Step::Keep, Step::Repair, Step::StartSynapse, Step::ProbeSynapse],
+        Step::Restore => &[
+            Step::Keep,
+            Step::Repair,
+            Step::StartSynapse,
+            Step::ProbeSynapse,
+        ],
         Step::LogOut => &[Step::StartSynapse, Step::Repair, Step::Restore],
         Step::Finish => &[
             Step::Undelegate,
@@ -783,6 +797,7 @@ fn failed(mut failures: Vec<Failure>, left: Vec<String>) -> Option<Outcome> {
 
 /// What a failed step back means, and what to do about it.
 fn advice(Failure { step, error }: &Failure) -> String {
+    let error = error.with_causes();
     let again = "Correct that, then run `syn2mas rollback` again";
     match step {
         Step::Undelegate | Step::StartSynapse => {
@@ -791,9 +806,9 @@ fn advice(Failure { step, error }: &Failure) -> String {
         Step::ProbeSynapse => {
             format!("Synapse does not authenticate its users as before: {error}. {again}")
         }
-        Step::Repair => format!(
-            "sessions that were ended in MAS are not ended in Synapse: {error}. {again}"
-        ),
+        Step::Repair => {
+            format!("sessions that were ended in MAS are not ended in Synapse: {error}. {again}")
+        }
         Step::Restore => format!("MAS's database still has the import: {error}. {again}"),
         Step::Revoke => format!("MAS's role still has Synapse's: {error}. {again}"),
         Step::LogOut => {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    mas_cli::syn2mas::Progress,
     migrate::{
         MigrateError,
         cutover::{
@@ -15,7 +16,7 @@ use crate::{
         },
         cutover_file::CutoverFile,
         health::Addresses,
-        import::{MasCli, Progress},
+        import::PreparedMasCli,
         inputs::Inputs,
         journal::{self, Journal, State, StepStatus, Target},
         postgres::{
@@ -134,10 +135,11 @@ impl<'a> RealHost<'a> {
         if *then == now {
             return Ok(());
         }
-        Err(MigrateError::Missing(format!(
-            "{} is {now}, and the migration is about {then}: it is not touched",
-            database.which
-        )))
+        Err(MigrateError::OtherDatabase {
+            which: database.which,
+            now: now.to_string(),
+            then: then.to_string(),
+        })
     }
 
     /// The directory for everything of a migration that must outlast it.
@@ -152,11 +154,7 @@ impl<'a> RealHost<'a> {
 ///
 /// If it is not given.
 pub fn overlay(inputs: &Inputs) -> Result<CutoverFile, MigrateError> {
-    inputs.overlay.clone().ok_or_else(|| {
-        MigrateError::Missing(
-            "name the file that makes Synapse delegate with `--overlay FILE=SOURCE`".to_owned(),
-        )
-    })
+    inputs.overlay.clone().ok_or_else(MigrateError::no_overlay)
 }
 
 async fn target(
@@ -227,7 +225,7 @@ async fn observe_these(
 fn seen<T>(result: Result<T, MigrateError>) -> Seen<T> {
     match result {
         Ok(value) => Seen::Known(value),
-        Err(error) => Seen::Unknown(error.to_string()),
+        Err(error) => Seen::Unknown(error.with_causes()),
     }
 }
 
@@ -288,10 +286,10 @@ impl Host for RealHost<'_> {
         if let Some(token) = &self.options.token
             && !addresses.is_good(token).await?
         {
-            return Err(MigrateError::Missing(
-                "the token of `--token-file` is not valid now, so it would not be afterwards"
-                    .to_owned(),
-            ));
+            return Err(MigrateError::Usage {
+                problem: "Synapse does not accept the token of `--token-file`",
+                fix: "pass a token that is valid now",
+            });
         }
         self.overlay.content()?;
         for include in &self.inputs.include {
@@ -334,11 +332,12 @@ impl Host for RealHost<'_> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         others.dedup();
-        Err(MigrateError::Missing(format!(
-            "somebody still uses Synapse's database: {}. If that is a worker, or a pooler such as \
-             PgBouncer, name its unit with `--synapse-unit`; end what else it is",
-            others.join(", ")
-        )))
+        Err(MigrateError::InUse {
+            which: self.synapse.which,
+            connections: others,
+            fix: "For a worker, or a pooler such as PgBouncer, pass its unit with `--synapse-unit`; end \
+                  what else it is",
+        })
     }
 
     async fn back_up(&mut self, migration: &str) -> Result<(PathBuf, String), MigrateError> {
@@ -354,7 +353,8 @@ impl Host for RealHost<'_> {
     }
 
     async fn keep_mas(&mut self, migration: &str) -> Result<PathBuf, MigrateError> {
-        self.make_sure_it_is(&self.mas, |target| &target.mas).await?;
+        self.make_sure_it_is(&self.mas, |target| &target.mas)
+            .await?;
         let directory = self.directory(migration);
         backup::keep_mas(&self.inputs.postgresql(), &self.mas, &directory).await
     }
@@ -392,7 +392,8 @@ impl Host for RealHost<'_> {
     }
 
     async fn mark_import(&mut self, marker: &Marker) -> Result<(), MigrateError> {
-        self.make_sure_it_is(&self.mas, |target| &target.mas).await?;
+        self.make_sure_it_is(&self.mas, |target| &target.mas)
+            .await?;
         marker::begin(&self.mas, &self.named(marker)).await
     }
 
@@ -404,9 +405,10 @@ impl Host for RealHost<'_> {
         let (Some(migration), Some(target)) =
             (&self.journal.state.migration, &self.journal.state.target)
         else {
-            return Err(MigrateError::Missing(
-                "the journal does not say which migration this is".to_owned(),
-            ));
+            return Err(MigrateError::Marker {
+                which: self.mas.which,
+                problem: "the journal does not say which migration this is".to_owned(),
+            });
         };
         marker::advance(&self.mas, migration, &target.synapse, from, to).await
     }
@@ -415,9 +417,10 @@ impl Host for RealHost<'_> {
         &mut self,
         on_progress: &mut dyn FnMut(&Progress),
     ) -> Result<String, MigrateError> {
-        self.make_sure_it_is(&self.mas, |target| &target.mas).await?;
+        self.make_sure_it_is(&self.mas, |target| &target.mas)
+            .await?;
         let through = self.inputs.synapse_database_for_import()?;
-        let mas_cli = MasCli::prepare(self.inputs, &through, None).await?;
+        let mas_cli = PreparedMasCli::prepare(self.inputs, &through, None).await?;
         wait_for_table_locks(&through).await?;
         let directory = self.journal.state.backup.clone();
         let directory = directory.unwrap_or_else(|| self.inputs.state());
@@ -430,13 +433,15 @@ impl Host for RealHost<'_> {
         let comparison = Comparison::of(self.inputs)?;
         let reports = comparison.run(&self.synapse, &self.mas, |_| {}).await?;
         if !reports.iter().all(Report::is_identical) {
-            let file = self.inputs.state().join("differences.json");
-            let text = serde_json::to_string_pretty(&reports)
-                .map_err(|error| MigrateError::file(&file, error.to_string()))?;
-            atomic_write::replace(&file, &text, 0o600)
-                .map_err(|error| MigrateError::file(&file, error.to_string()))?;
+            let file = self.differences();
+            let text = serde_json::to_string_pretty(&reports).map_err(MigrateError::json(&file))?;
+            atomic_write::replace(&file, &text, 0o600).map_err(MigrateError::io("write", &file))?;
         }
         Ok(reports)
+    }
+
+    fn differences(&self) -> PathBuf {
+        self.inputs.state().join("differences.json")
     }
 
     async fn fill_overlay(&mut self, migration: &str) -> Result<(), MigrateError> {
@@ -464,7 +469,7 @@ impl Host for RealHost<'_> {
         let reloaded = systemd::reload(&self.inputs.proxy_unit).await;
         Ok(reloaded
             .err()
-            .map(|error| format!("the proxy does not reload: {error}")))
+            .map(|error| format!("the proxy does not reload: {}", error.with_causes())))
     }
 
     async fn probe_delegation(&mut self) -> Result<String, MigrateError> {
@@ -479,18 +484,20 @@ impl Host for RealHost<'_> {
     /// The doctor's findings concern the environment, which is no reason for a rollback.
     async fn doctor(&mut self) -> Vec<String> {
         let asked = async {
-            let mas_cli = MasCli::prepare(self.inputs, &self.synapse, None).await?;
+            let mas_cli = PreparedMasCli::prepare(self.inputs, &self.synapse, None).await?;
             let timeout = Duration::from_secs(30);
             let answer = tokio::time::timeout(timeout, mas_cli.doctor()).await;
-            answer
-                .unwrap_or_else(|_| Err(MigrateError::Missing("no answer within 30 s".to_owned())))
+            answer.unwrap_or(Err(MigrateError::Timeout {
+                what: "mas-cli doctor",
+                limit: timeout,
+            }))
         };
         match asked.await {
             Ok(findings) => findings
                 .iter()
                 .map(|finding| format!("the doctor says: {finding}"))
                 .collect(),
-            Err(error) => vec![format!("the doctor cannot be asked: {error}")],
+            Err(error) => vec![format!("no result of the doctor: {}", error.with_causes())],
         }
     }
 
@@ -499,7 +506,8 @@ impl Host for RealHost<'_> {
         backup: Option<&Path>,
         marker: Option<&Marker>,
     ) -> Result<(), MigrateError> {
-        self.make_sure_it_is(&self.mas, |target| &target.mas).await?;
+        self.make_sure_it_is(&self.mas, |target| &target.mas)
+            .await?;
         let after = marker.map_or(String::new(), |marker| marker::replace(&self.named(marker)));
         backup::restore_mas(&self.inputs.postgresql(), backup, &after, &self.mas).await
     }
@@ -507,7 +515,8 @@ impl Host for RealHost<'_> {
     async fn repair(&mut self, cut_over: &str) -> Result<(), MigrateError> {
         self.make_sure_it_is(&self.synapse, |target| &target.synapse)
             .await?;
-        self.make_sure_it_is(&self.mas, |target| &target.mas).await?;
+        self.make_sure_it_is(&self.mas, |target| &target.mas)
+            .await?;
         data_loss::repair(&self.synapse, &self.mas, cut_over).await
     }
 

@@ -8,9 +8,10 @@ use std::{
     process::Stdio,
 };
 
+use tempfile::TempPath;
 use tokio::{
     io::{self, AsyncBufReadExt, AsyncWriteExt, BufReader},
-    process::{ChildStdin, ChildStdout},
+    process::{ChildStdin, ChildStdout, Command},
 };
 
 use crate::migrate::{
@@ -52,7 +53,8 @@ pub fn of_mas(directory: &Path) -> PathBuf {
 ///
 /// # Errors
 ///
-/// If a dump fails, in which case its file is not created, or if a table is missing from one.
+/// If a dump fails, or a table is missing from one. Then the files are deleted, as they are if this future is
+/// dropped: they hold password hashes and tokens.
 pub async fn make(
     programs: &Programs,
     [synapse, mas]: [&Database; 2],
@@ -60,6 +62,7 @@ pub async fn make(
     extent: BackupScope,
 ) -> Result<u64, MigrateError> {
     make_directory(directory)?;
+    let unfinished = Unfinished(Some(directory));
     let tables: &[&str] = match extent {
         BackupScope::Tables => &TABLES,
         BackupScope::All => &[],
@@ -74,6 +77,7 @@ pub async fn make(
     )?;
     holds(programs, &of_synapse, &TABLES).await?;
     holds(programs, &of_mas, &[]).await?;
+    unfinished.keep();
     let size = |file: &Path| fs::metadata(file).map_or(0, |found| found.len());
     Ok(size(&of_synapse) + size(&of_mas))
 }
@@ -81,7 +85,24 @@ pub async fn make(
 fn make_directory(directory: &Path) -> Result<(), MigrateError> {
     let mut builder = fs::DirBuilder::new();
     let made = builder.recursive(true).mode(0o700).create(directory);
-    made.map_err(|error| MigrateError::file(directory, error.to_string()))
+    made.map_err(MigrateError::io("create", directory))
+}
+
+/// Deletes the backups in a directory when it is dropped.
+struct Unfinished<'a>(Option<&'a Path>);
+
+impl Unfinished<'_> {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(directory) = self.0 {
+            delete(directory);
+        }
+    }
 }
 
 /// The beginning of the names of dumps that [`keep_mas`] makes.
@@ -113,26 +134,30 @@ async fn pg_dump(programs: &Programs, database: &Database) -> Result<Program, Mi
 }
 
 async fn dump(mut program: Program, tables: &[&str], file: &Path) -> Result<(), MigrateError> {
-    let failed = |error: std::io::Error| MigrateError::file(file, error.to_string());
+    write_dump(&mut program.command, tables, file).await
+}
+
+/// Runs `pg_dump` with its output in a file, which has the name `file` only if the dump is complete. If it
+/// fails, or this future is dropped, nothing is left.
+async fn write_dump(
+    command: &mut Command,
+    tables: &[&str],
+    file: &Path,
+) -> Result<(), MigrateError> {
+    let failed = MigrateError::io("write", file);
     let new = file.with_extension("new");
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    let out = options.open(&new).map_err(failed)?;
-    let command = &mut program.command;
+    let out = options.open(&new).map_err(&failed)?;
+    // Dropping it deletes the file.
+    let new = TempPath::try_from_path(new).map_err(&failed)?;
     // Compression would take longer than the rest of the dump, and Synapse is down meanwhile.
     command.args(["--format=custom", "--compress=0", "--lock-wait-timeout=30s"]);
     command.args(tables.iter().map(|table| format!("--table={table}")));
-    let dumped = command::output_to(command, out.try_clone().map_err(failed)?).await;
-    let lasting = dumped.and_then(|()| out.sync_all().map_err(failed));
-    let named = lasting.and_then(|()| {
-        fs::rename(&new, file)
-            .and_then(|()| atomic_write::sync_directory(file))
-            .map_err(failed)
-    });
-    if named.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    named
+    command::output_to(command, out.try_clone().map_err(&failed)?).await?;
+    out.sync_all().map_err(&failed)?;
+    new.persist(file).map_err(|error| failed(error.error))?;
+    atomic_write::sync_directory(file).map_err(&failed)
 }
 
 /// Fails unless the rows of all these tables are in a dump, according to `pg_restore --list`.
@@ -141,7 +166,7 @@ async fn holds(programs: &Programs, file: &Path, tables: &[&str]) -> Result<(), 
     for table in tables {
         if !held.iter().any(|(_, held)| held == table) {
             let reason = format!("the backup lacks the table {table}");
-            return Err(MigrateError::file(file, reason));
+            return Err(MigrateError::content(file, reason));
         }
     }
     Ok(())
@@ -299,9 +324,11 @@ async fn restore(
         };
         let passed_on = pass_on(from, &mut to, before, &known).await;
         command::ended(&reading, reader.wait_with_output().await)?;
-        passed_on.map_err(|error| MigrateError::file(file, error.to_string()))?;
+        passed_on.map_err(MigrateError::io("restore", file))?;
         // If `psql` never receives this, the server rolls everything back.
-        let _ = to.write_all(format!("\n{after}\nCOMMIT;\n").as_bytes()).await;
+        let _ = to
+            .write_all(format!("\n{after}\nCOMMIT;\n").as_bytes())
+            .await;
         Ok(())
     };
     let (fed, written) = tokio::join!(feeding, writer.wait_with_output());
@@ -349,4 +376,46 @@ fn is_before_the_first_statement(line: &str) -> bool {
     let line = line.trim();
     let starts = ["--", "\\restrict ", "SELECT pg_catalog.set_config("];
     line.is_empty() || starts.iter().any(|start| line.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A program in place of `pg_dump`, which ignores its arguments.
+    fn shell(script: &str) -> Command {
+        let mut command = command::command(Path::new("/bin/sh"), None);
+        command.args(["-c", script]);
+        command
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_a_dump_that_failed_or_was_interrupted() {
+        let directory = tempfile::tempdir().unwrap();
+        let names = || -> Vec<_> {
+            let entries = fs::read_dir(directory.path()).unwrap();
+            entries.map(|entry| entry.unwrap().file_name()).collect()
+        };
+        let file = of_synapse(directory.path());
+        let mut failing = shell("echo secret; exit 1");
+        assert!(write_dump(&mut failing, &[], &file).await.is_err());
+        assert!(names().is_empty(), "{:?}", names());
+
+        let mut slow = shell("echo secret; exec sleep 60");
+        let dumping = write_dump(&mut slow, &[], &file);
+        let dumped = tokio::time::timeout(Duration::from_millis(200), dumping).await;
+        assert!(dumped.is_err());
+        assert!(names().is_empty(), "{:?}", names());
+
+        write_dump(&mut shell("echo dump"), &[], &file)
+            .await
+            .unwrap();
+        assert_eq!(names(), ["synapse.dump"]);
+
+        fs::write(of_mas(directory.path()), "secret").unwrap();
+        drop(Unfinished(Some(directory.path())));
+        assert!(!directory.path().exists());
+    }
 }

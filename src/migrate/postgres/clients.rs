@@ -38,7 +38,7 @@ pub async fn other_connections_than(
     sqlx::query_scalar(&format!("SELECT {CLIENT} {CLIENTS} ORDER BY 1"))
         .fetch_all(connection)
         .await
-        .map_err(database.failed("cannot tell who is connected"))
+        .map_err(database.failed("cannot list its connections"))
 }
 
 /// Terminates the other connections to a database that its role is allowed to terminate, for example
@@ -65,16 +65,16 @@ pub async fn terminate_other_connections(database: &Database) -> Result<(), Migr
         left = sqlx::query_scalar(&query)
             .fetch_all(&mut connection)
             .await
-            .map_err(database.failed("cannot send others away"))?;
+            .map_err(database.failed("cannot end other connections"))?;
         if left.is_empty() {
             return Ok(());
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     left.dedup();
-    Err(MigrateError::Missing(format!(
-        "others stay connected to {}, and this role may not end them or they do not end: {}",
-        database.which,
-        left.join(", ")
-    )))
+    Err(MigrateError::InUse {
+        which: database.which,
+        connections: left,
+        fix: "This role may not end them, or they do not end: end them by hand",
+    })
 }

@@ -67,10 +67,11 @@ impl Address {
 pub fn parse(place: &str, uri: &str) -> Result<(PgConnectOptions, Named), MigrateError> {
     // The URI may contain a password, so it is not shown.
     let none = || {
-        MigrateError::Missing(format!(
-            "{place}: this is no address of a database. Write something like \
-             postgresql:///name?host=/run/postgresql"
-        ))
+        MigrateError::setting(
+            place,
+            "not the address of a database. Write something like \
+             postgresql:///name?host=/run/postgresql",
+        )
     };
     let mut url = Url::parse(uri).map_err(|_| none())?;
     let mut named = Named::default();
@@ -353,7 +354,7 @@ impl Database {
             .map_err(self.failed("cannot set up the session"))?;
         match arrived.last().map(|row| row.try_get::<String, _>(0)) {
             Some(Ok(value)) if value == "on" => Ok(()),
-            _ => Err(self.pooled("it swallows what a session sets")),
+            _ => Err(self.pooled("it drops what a session sets")),
         }
     }
 
@@ -366,21 +367,19 @@ impl Database {
             return self.pooled(&said);
         }
         // The text is rustls's.
-        match said.split_once("invalid peer certificate: ") {
-            Some((_, reason)) => MigrateError::Missing(format!(
-                "{}: the server's certificate is refused: {reason}. Name the authority that has signed \
-                 it as `sslrootcert` (`ssl_ca_file` in MAS's configuration), and the server as the \
-                 certificate does",
-                self.which
-            )),
-            None => self.failed("cannot connect")(error),
+        if said.contains("invalid peer certificate: ") {
+            return MigrateError::Certificate {
+                which: self.which,
+                source: error,
+            };
         }
+        self.failed("cannot connect")(error)
     }
 
-    fn pooled(&self, said: &str) -> MigrateError {
+    fn pooled(&self, sign: &str) -> MigrateError {
         MigrateError::Pooled {
             which: self.which,
-            said: said.to_owned(),
+            sign: sign.to_owned(),
         }
     }
 
@@ -411,12 +410,12 @@ impl Database {
         let name: String = sqlx::query_scalar("SELECT pg_export_snapshot()")
             .fetch_one(first)
             .await
-            .map_err(self.failed("cannot share its state"))?;
+            .map_err(self.failed("cannot share its snapshot"))?;
         let mut second = self.snapshot().await?;
         sqlx::raw_sql(&format!("SET TRANSACTION SNAPSHOT '{name}'"))
             .execute(&mut second)
             .await
-            .map_err(self.failed("cannot share its state"))?;
+            .map_err(self.failed("cannot share its snapshot"))?;
         Ok(second)
     }
 
@@ -429,7 +428,7 @@ impl Database {
         sqlx::query_scalar("SELECT current_setting('server_version_num')::integer")
             .fetch_one(connection)
             .await
-            .map_err(self.failed("cannot tell its version"))
+            .map_err(self.failed("cannot read its version"))
     }
 
     /// The names of all parameters in `pg_settings`, in lower case.

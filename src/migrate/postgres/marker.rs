@@ -86,11 +86,10 @@ pub struct Marker {
 pub async fn read(database: &Database) -> Result<Option<Marker>, MigrateError> {
     let mut connection = database.connect().await?;
     let failed = || database.failed("cannot read the marker of the migration");
-    let there: bool =
-        sqlx::query_scalar("SELECT to_regclass('syn2mas.migration') IS NOT NULL")
-            .fetch_one(&mut connection)
-            .await
-            .map_err(failed())?;
+    let there: bool = sqlx::query_scalar("SELECT to_regclass('syn2mas.migration') IS NOT NULL")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(failed())?;
     if !there {
         return Ok(None);
     }
@@ -106,11 +105,13 @@ pub async fn read(database: &Database) -> Result<Option<Marker>, MigrateError> {
     let Some(row) = row else { return Ok(None) };
     let name: String = row.get("progress");
     let progress = Progress::named(&name).ok_or_else(|| {
-        MigrateError::Missing(format!(
-            "{}: the table syn2mas.migration says `{name}`, which this version of syn2mas does not know. \
-             Use the version that began the migration",
-            database.which
-        ))
+        wrong(
+            database,
+            format!(
+                "the table syn2mas.migration says `{name}`, which this version of syn2mas does not know. \
+                 Use the version that began the migration"
+            ),
+        )
     })?;
     Ok(Some(Marker {
         migration: row.get("migration"),
@@ -123,6 +124,13 @@ pub async fn read(database: &Database) -> Result<Option<Marker>, MigrateError> {
     }))
 }
 
+fn wrong(database: &Database, problem: String) -> MigrateError {
+    MigrateError::Marker {
+        which: database.which,
+        problem,
+    }
+}
+
 /// SQL that makes the table and writes the marker in place of the one there is.
 #[must_use]
 pub fn replace(marker: &Marker) -> String {
@@ -130,7 +138,9 @@ pub fn replace(marker: &Marker) -> String {
     let cut_over = marker
         .cut_over
         .as_deref()
-        .map_or("NULL".to_owned(), |time| format!("{}::timestamptz", text(time)));
+        .map_or("NULL".to_owned(), |time| {
+            format!("{}::timestamptz", text(time))
+        });
     format!(
         "CREATE SCHEMA IF NOT EXISTS {SCHEMA};
          CREATE TABLE IF NOT EXISTS {SCHEMA}.migration (
@@ -162,10 +172,11 @@ pub async fn begin(database: &Database, marker: &Marker) -> Result<(), MigrateEr
         Some(found)
             if found.migration != marker.migration && found.progress != Progress::RolledBack =>
         {
-            return Err(MigrateError::Missing(format!(
-                "{} belongs to the migration {}, whose journal is in {}",
-                database.which, found.migration, found.state_dir
-            )));
+            let problem = format!(
+                "it belongs to the migration {}, whose journal is in {}",
+                found.migration, found.state_dir
+            );
+            return Err(wrong(database, problem));
         }
         _ => {}
     }
@@ -192,11 +203,10 @@ pub async fn advance(
 ) -> Result<(), MigrateError> {
     let mut connection = database.connect().await?;
     let from: Vec<String> = from.iter().map(|one| one.name().to_owned()).collect();
-    let there: bool =
-        sqlx::query_scalar("SELECT to_regclass('syn2mas.migration') IS NOT NULL")
-            .fetch_one(&mut connection)
-            .await
-            .map_err(database.failed("cannot read the marker of the migration"))?;
+    let there: bool = sqlx::query_scalar("SELECT to_regclass('syn2mas.migration') IS NOT NULL")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(database.failed("cannot read the marker of the migration"))?;
     let moved = if there {
         sqlx::query(
             "UPDATE syn2mas.migration SET progress = $1, since = now(), cut_over =
@@ -216,11 +226,11 @@ pub async fn advance(
         0
     };
     if moved == 0 {
-        return Err(MigrateError::Missing(format!(
-            "{} does not say that it was {} by this migration, so Synapse must not delegate to it",
-            database.which,
+        let problem = format!(
+            "it does not say that this migration has made it {}, so Synapse must not delegate to it",
             from.join(" or ")
-        )));
+        );
+        return Err(wrong(database, problem));
     }
     Ok(())
 }

@@ -122,7 +122,7 @@ async fn tables(
     sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema")
         .fetch_all(connection)
         .await
-        .map_err(database.failed("cannot tell its state"))
+        .map_err(database.failed("cannot read its state"))
 }
 
 /// The newest migration of MAS's schema, for example 20250124151529. None if MAS has never migrated
@@ -138,7 +138,7 @@ async fn version(
     sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
         .fetch_one(connection)
         .await
-        .map_err(database.failed("cannot tell its version"))
+        .map_err(database.failed("cannot read its version"))
 }
 
 /// Whether a table has rows.
@@ -151,7 +151,7 @@ async fn any(
     sqlx::query_scalar(&query)
         .fetch_one(connection)
         .await
-        .map_err(database.failed("cannot tell its state"))
+        .map_err(database.failed("cannot read its state"))
 }
 
 /// Checks whether the next import can revert an interrupted one. To do so, it empties the tables named
@@ -181,7 +181,7 @@ async fn interrupted(
         .bind(table)
         .fetch_one(&mut *connection)
         .await
-        .map_err(database.failed("cannot tell its state"))?;
+        .map_err(database.failed("cannot read its state"))?;
         if columns < 4 {
             wrong.push(format!("columns are missing in {table}"));
         } else if !any(connection, database, table).await? {
@@ -210,7 +210,7 @@ async fn gone(
     )
     .fetch_all(connection)
     .await
-    .map_err(database.failed("cannot tell its state"))
+    .map_err(database.failed("cannot read its state"))
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Grant {
             .bind(&self.role)
             .fetch_one(&mut connection)
             .await
-            .map_err(admin.failed("cannot tell who is a member of a role"))
+            .map_err(admin.failed("cannot read the members of a role"))
     }
 
     /// Grants Synapse's role to MAS's.
@@ -67,7 +67,7 @@ impl Grant {
 
     async fn execute(&self, admin: &Database, statement: &str) -> Result<(), MigrateError> {
         let mut connection = admin.connect().await?;
-        let failed = || admin.failed("cannot change who is a member of a role");
+        let failed = || admin.failed("cannot grant or revoke a role");
         let statement: String = sqlx::query_scalar("SELECT format($1, $2, $3)")
             .bind(statement)
             .bind(&self.role)
@@ -93,5 +93,5 @@ pub async fn role(database: &Database) -> Result<String, MigrateError> {
     sqlx::query_scalar("SELECT current_user::text")
         .fetch_one(&mut connection)
         .await
-        .map_err(database.failed("cannot tell its role"))
+        .map_err(database.failed("cannot read its role"))
 }

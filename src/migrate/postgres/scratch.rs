@@ -75,8 +75,8 @@ impl Scratch {
             .execute(&mut connection)
             .await
             .map_err(self.maker.failed(
-                "cannot make or remove a database. Give `--admin-database-uri`, or give MAS's role \
-                 CREATEDB",
+                "cannot create or drop a database (pass `--admin-database-uri`, or give MAS's role \
+                 CREATEDB)",
             ))?;
         Ok(())
     }

@@ -28,6 +28,9 @@ pub async fn wait_for_table_locks(database: &Database) -> Result<(), MigrateErro
     ))
     .execute(&mut connection)
     .await
-    .map_err(database.failed("its tables cannot be locked: somebody uses or vacuums them"))?;
+    .map_err(
+        database
+            .failed("cannot lock its tables within 60 s, because something uses or vacuums them"),
+    )?;
     Ok(())
 }

@@ -80,7 +80,7 @@ impl Tls {
     /// If a file cannot be read or is not PEM, if only one of certificate and key is given, or if the key
     /// needs a passphrase.
     pub fn read(place: &str, mode: PgSslMode, named: &Named) -> Result<Self, MigrateError> {
-        let wrong = |reason: &str| MigrateError::Missing(format!("{place}: {reason}"));
+        let wrong = |reason: &str| MigrateError::setting(place, reason);
         let pem = |name: &String| text(place, name);
         // In libpq, `system` means the certificates that this host trusts.
         let system = named.root.as_deref() == Some("system");
@@ -166,7 +166,7 @@ impl Tls {
         };
         let client = self.client.as_ref().map(|client| {
             let certificate = write("certificate", &client.certificate)?;
-            Ok((certificate, write("key", &client.key)?))
+            Ok::<_, MigrateError>((certificate, write("key", &client.key)?))
         });
         let (certificate, key) = client.transpose()?.unzip();
         Ok(Files {
@@ -224,13 +224,17 @@ fn text(place: &str, name: &String) -> Result<String, MigrateError> {
         return Ok(name.clone());
     }
     let file = Path::new(name);
-    let wrong = |reason: String| MigrateError::file(file, format!("{reason} ({place} names it)"));
-    let text = fs::read_to_string(file)
-        .map_err(|error| wrong(format!("the certificate or key cannot be read: {error}")))?;
+    let text = fs::read_to_string(file).map_err(|source| MigrateError::SettingFile {
+        place: place.to_owned(),
+        path: file.to_owned(),
+        source,
+    })?;
     if text.contains("-----BEGIN") {
         Ok(text)
     } else {
-        Err(wrong("this is no certificate or key in PEM".to_owned()))
+        let file = file.display();
+        let reason = format!("{file} is not a certificate or a key in PEM");
+        Err(MigrateError::setting(place, reason))
     }
 }
 
@@ -257,10 +261,11 @@ fn mode_name(mode: PgSslMode) -> &'static str {
 /// If there is no mode of this name.
 pub fn mode(place: &str, name: &str) -> Result<PgSslMode, MigrateError> {
     name.parse().map_err(|_| {
-        MigrateError::Missing(format!(
-            "{place}: there is no mode of TLS called `{name}`. Write disable, allow, prefer, require, \
-             verify-ca or verify-full"
-        ))
+        let reason = format!(
+            "`{name}` is not a mode of TLS. Write disable, allow, prefer, require, verify-ca or \
+             verify-full"
+        );
+        MigrateError::setting(place, reason)
     })
 }
 

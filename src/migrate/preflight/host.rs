@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::migrate::{
     MigrateError, health,
-    import::{CheckReport, MasCli},
+    import::PreparedMasCli,
     inputs::Inputs,
     postgres::{backup::BackupScope, connection::Database, tables::TABLES},
     preflight::{
@@ -22,7 +22,10 @@ use crate::migrate::{
     synapse_config,
     system::{command, private_dir::PrivateDir},
 };
-use crate::util::yaml;
+use crate::{
+    mas_cli::{MasCli, syn2mas::CheckReport},
+    util::yaml,
+};
 
 /// The first version of Synapse with the option `matrix_authentication_service`.
 const OLDEST_SYNAPSE: Version = Version::new(1, 136, 0);
@@ -38,13 +41,17 @@ pub async fn versions(inputs: &Inputs, config: &synapse_config::Config) -> Vec<F
         let old = running.filter(|version| older(version, &OLDEST_SYNAPSE));
         findings.extend(old.map(|version| catalogue::SYNAPSE_VERSION.because(version)));
     }
-    let mut command = command::command(&inputs.mas_cli(), None);
-    findings.extend(match command::output(command.arg("--version")).await {
+    let mas_cli = MasCli {
+        program: inputs.mas_cli(),
+        config: Vec::new(),
+    };
+    let mut command = command::isolated(mas_cli.command(&["--version"]), None);
+    findings.extend(match command::output(&mut command).await {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
             older(last_word(&said), &OLDEST_MAS).then(|| catalogue::MAS_VERSION.because(said))
         }
-        Err(error) => Some(catalogue::MAS_CLI.because(error.to_string())),
+        Err(error) => Some(catalogue::MAS_CLI.because(error.with_causes())),
     });
     findings
 }
@@ -76,7 +83,7 @@ pub async fn postgresql_programs(inputs: &Inputs, servers: [i32; 2]) -> Vec<Find
         let mut command = command::command(&inputs.postgresql().path(name), None);
         match command::output(command.arg("--version")).await {
             Ok(output) => majors.push(major(&String::from_utf8_lossy(&output.stdout))),
-            Err(error) => missing.push(error.to_string()),
+            Err(error) => missing.push(error.with_causes()),
         }
     }
     if let Some(missing) = catalogue::POSTGRESQL_PROGRAMS.found_in(missing) {
@@ -124,8 +131,8 @@ fn major(said: &str) -> Option<i32> {
 pub async fn pooled(databases: [&Database; 2]) -> Option<Finding> {
     let mut said = Vec::new();
     for database in databases {
-        if let Err(MigrateError::Pooled { which, said: how }) = database.connect().await {
-            said.push(format!("{which}: {how}"));
+        if let Err(MigrateError::Pooled { which, sign }) = database.connect().await {
+            said.push(format!("{which}: {sign}"));
         }
     }
     catalogue::PGBOUNCER.found_in(said)
@@ -185,12 +192,11 @@ pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, Migra
 pub async fn make_sure_of_room(inputs: &Inputs, writes: Writes) -> Result<(), MigrateError> {
     match room(inputs, writes).await?.into_iter().next() {
         None => Ok(()),
-        Some(Finding { kind, samples, .. }) => Err(MigrateError::Missing(format!(
-            "{} {}. {}",
-            kind.meaning,
-            samples.concat(),
-            kind.fix
-        ))),
+        Some(Finding { kind, samples, .. }) => Err(MigrateError::Room {
+            meaning: kind.meaning,
+            details: samples.concat(),
+            fix: kind.fix,
+        }),
     }
 }
 
@@ -228,7 +234,7 @@ async fn bytes(database: &Database, query: &str) -> Result<u64, MigrateError> {
     let size: i64 = sqlx::query_scalar(query)
         .fetch_one(&mut connection)
         .await
-        .map_err(database.failed("cannot tell its size"))?;
+        .map_err(database.failed("cannot read its size"))?;
     Ok(size.try_into().unwrap_or_default())
 }
 
@@ -264,7 +270,7 @@ async fn data_directory(inputs: &Inputs) -> Result<Option<PathBuf>, MigrateError
     )
     .fetch_one(&mut connection)
     .await
-    .map_err(admin.failed("cannot tell where it keeps its databases"))?;
+    .map_err(admin.failed("cannot read its data directory"))?;
     Ok(directory
         .map(PathBuf::from)
         .filter(|directory| directory.exists()))
@@ -284,7 +290,7 @@ pub async fn superuser(inputs: &Inputs) -> Result<Option<Finding>, MigrateError>
     let is: bool = sqlx::query_scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         .fetch_one(&mut connection)
         .await
-        .map_err(admin.failed("cannot tell its role"))?;
+        .map_err(admin.failed("cannot read its role"))?;
     Ok(catalogue::NO_SUPERUSER.found_if(!is))
 }
 
@@ -326,13 +332,13 @@ pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError
     let private_dir = PrivateDir::new(account.as_ref())?;
     let config = yaml::document(&inputs.mas()?);
     let config = private_dir.write("mas.yaml", &config, account.as_ref())?;
-    let mut command = command::command(&inputs.mas_cli(), account.as_ref());
-    command
-        .arg("--config")
-        .arg(config)
-        .args(["config", "check"])
-        .env("NO_COLOR", "1");
-    let refused = command.output().await.ok();
+    let mas_cli = MasCli {
+        program: inputs.mas_cli(),
+        config: vec![config],
+    };
+    let check = mas_cli.parsable(&["config", "check"]);
+    let refused = command::isolated(check, account.as_ref()).output();
+    let refused = refused.await.ok();
     let refused = refused.filter(|output| !output.status.success());
     Ok(refused.map(|output| {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -343,25 +349,25 @@ pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError
 
 /// What `mas-cli syn2mas check` reports, except for the findings that are known already.
 pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) -> Vec<Finding> {
-    let said = match MasCli::prepare(inputs, synapse, None).await {
+    let said = match PreparedMasCli::prepare(inputs, synapse, None).await {
         Ok(mas_cli) => mas_cli.check().await,
         Err(error) => Err(error),
     };
     match said {
         Ok(said) => fold(&said, known),
-        Err(error) => vec![not_checked(inputs, &error.to_string())],
+        Err(error) => vec![not_checked(inputs, &error)],
     }
 }
 
 /// The finding for a `mas-cli syn2mas check` that could not check. If MAS's role is granted Synapse's
 /// temporarily for the import, it does not have it yet. Otherwise the import will fail in the same way.
-fn not_checked(inputs: &Inputs, error: &str) -> Finding {
-    // The program ran and exited with an error, instead of not starting at all.
-    let failed = error.contains("exit status");
+fn not_checked(inputs: &Inputs, error: &MigrateError) -> Finding {
+    // The program ran and exited with an error, instead of not starting at all or being killed.
+    let failed = matches!(error, MigrateError::Command { status, .. } if status.code().is_some());
     if failed && inputs.admin_database_uri.is_none() {
-        catalogue::MAS_CHECK_FAILED.because(error)
+        catalogue::MAS_CHECK_FAILED.because(error.with_causes())
     } else {
-        catalogue::MAS_CHECK_LEFT_OUT.because(error)
+        catalogue::MAS_CHECK_LEFT_OUT.because(error.with_causes())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::migrate::{MigrateError, inputs::Inputs, postgres::mas_state::MasState
 pub async fn locked_out(inputs: &Inputs) -> Result<Option<String>, MigrateError> {
     let synapse = inputs.synapse_database()?;
     let mut connection = synapse.connect().await?;
-    let failed = || synapse.failed("cannot tell whether it has users");
+    let failed = || synapse.failed("cannot count its sessions");
     let is_there: bool = sqlx::query_scalar("SELECT to_regclass('access_tokens') IS NOT NULL")
         .fetch_one(&mut connection)
         .await
@@ -31,7 +31,7 @@ pub async fn locked_out(inputs: &Inputs) -> Result<Option<String>, MigrateError>
     let known = match inputs.mas_state().await {
         Ok(MasState::Populated(_)) => return Ok(None),
         Ok(state) => format!("MAS's database is {state}"),
-        Err(error) => format!("unknown whether MAS has them: {error}"),
+        Err(error) => format!("unknown whether MAS has them: {}", error.with_causes()),
     };
     Ok(Some(format!(
         "Synapse has {sessions} sessions, and {known}. If MAS authenticated its users now, everybody \

@@ -104,7 +104,7 @@ async fn may_read(
     sqlx::query_scalar(&query)
         .fetch_one(connection)
         .await
-        .map_err(database.failed("cannot tell what its role may do"))
+        .map_err(database.failed("cannot read the privileges of its role"))
 }
 
 /// Query for the privileges that MAS's role lacks in a new database. MAS also creates an extension and a

@@ -398,5 +398,5 @@ async fn identity(
     )
     .fetch_one(connection)
     .await
-    .map_err(database.failed("cannot tell which it is"))
+    .map_err(database.failed("cannot read its identity"))
 }

@@ -180,5 +180,5 @@ pub async fn may_read(
     .bind(tables)
     .fetch_one(connection)
     .await
-    .map_err(database.failed("cannot tell what its role may do"))
+    .map_err(database.failed("cannot read the privileges of its role"))
 }

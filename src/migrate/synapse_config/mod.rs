@@ -64,7 +64,7 @@ impl Config {
                 match parse(&file)? {
                     Value::Null => {}
                     Value::Object(keys) => value.extend(keys),
-                    _ => return Err(wrong(&file, "it has to be a map of options")),
+                    _ => return Err(MigrateError::content(&file, "not a map of options")),
                 }
                 files.push(file);
             }
@@ -148,7 +148,7 @@ impl Config {
         match self.get("database.name").and_then(Value::as_str) {
             Some("psycopg2") => {}
             Some(other) => {
-                return Err(self.wrong(&format!(
+                return Err(self.wrong(format!(
                     "`database.name` is {other}, and MAS can take over from PostgreSQL only. \
                      Move Synapse's data with `synapse_port_db` first"
                 )));
@@ -222,8 +222,8 @@ impl Config {
         names
     }
 
-    fn wrong(&self, reason: &str) -> MigrateError {
-        wrong(&self.last_file(), reason)
+    fn wrong(&self, reason: impl Into<String>) -> MigrateError {
+        MigrateError::content(&self.last_file(), reason)
     }
 
     fn last_file(&self) -> PathBuf {
@@ -232,20 +232,15 @@ impl Config {
     }
 }
 
-fn wrong(file: &Path, reason: &str) -> MigrateError {
-    MigrateError::file(file, reason.to_owned())
-}
-
 fn expand(path: &Path) -> Result<Vec<PathBuf>, MigrateError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let entries = fs::read_dir(path).map_err(|error| wrong(path, &error.to_string()))?;
+    let unreadable = MigrateError::io("read", path);
+    let entries = fs::read_dir(path).map_err(&unreadable)?;
     let mut files = Vec::new();
     for entry in entries {
-        let file = entry
-            .map_err(|error| wrong(path, &error.to_string()))?
-            .path();
+        let file = entry.map_err(&unreadable)?.path();
         if file
             .extension()
             .is_some_and(|extension| extension == "yaml")
@@ -258,9 +253,8 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>, MigrateError> {
 }
 
 fn parse(file: &Path) -> Result<Value, MigrateError> {
-    let text = fs::read_to_string(file)
-        .map_err(|error| wrong(file, &format!("cannot be read: {error}")))?;
-    serde_yaml_ng::from_str(&text).map_err(|error| wrong(file, &format!("not YAML: {error}")))
+    let text = fs::read_to_string(file).map_err(MigrateError::io("read", file))?;
+    serde_yaml_ng::from_str(&text).map_err(MigrateError::form(file, "YAML"))
 }
 
 #[cfg(test)]

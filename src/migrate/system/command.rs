@@ -6,7 +6,7 @@ use std::{
     fs::File,
     io,
     path::Path,
-    process::{Output, Stdio},
+    process::{self, ExitStatus, Output, Stdio},
 };
 
 use tokio::process::{Child, Command};
@@ -18,7 +18,13 @@ use crate::migrate::{MigrateError, system::run_as::Account};
 /// removed from its environment, because MAS would read them as settings.
 #[must_use]
 pub fn command(path: &Path, account: Option<&Account>) -> Command {
-    let mut command = Command::new(path);
+    isolated(process::Command::new(path), account)
+}
+
+/// The same for a command line that already has arguments.
+#[must_use]
+pub fn isolated(command: process::Command, account: Option<&Account>) -> Command {
+    let mut command = Command::from(command);
     command
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -66,7 +72,7 @@ async fn finish(command: &mut Command) -> Result<Output, MigrateError> {
 /// If it cannot be run.
 pub fn spawn(command: &mut Command) -> Result<Child, MigrateError> {
     let child = command.stderr(Stdio::piped()).spawn();
-    child.map_err(|error| not_run(command, &error))
+    child.map_err(not_run(command))
 }
 
 /// Checks the exit status of a program.
@@ -75,36 +81,34 @@ pub fn spawn(command: &mut Command) -> Result<Child, MigrateError> {
 ///
 /// If the program failed. The error has the end of its standard error.
 pub fn ended(command: &Command, output: io::Result<Output>) -> Result<Output, MigrateError> {
-    let output = output.map_err(|error| not_run(command, &error))?;
+    let output = output.map_err(not_run(command))?;
     if output.status.success() {
         Ok(output)
     } else {
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(failed(command, &output.status.to_string(), &said))
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Err(failed(command, output.status, &stderr))
     }
 }
 
-/// The error for a program that could not be started or waited for.
-#[must_use]
-pub fn not_run(command: &Command, error: &io::Error) -> MigrateError {
-    MigrateError::Program {
-        program: name(command),
-        reason: format!("cannot be run: {error}"),
-    }
+/// For `map_err`: the error for a program that could not be started or waited for.
+pub fn not_run(command: &Command) -> impl FnOnce(io::Error) -> MigrateError + use<> {
+    let command = name(command);
+    move |source| MigrateError::Spawn { command, source }
 }
 
 /// The error for a program that failed, with the last 12 lines that it wrote.
 #[must_use]
-pub fn failed(command: &Command, status: &str, said: &str) -> MigrateError {
+pub fn failed(command: &Command, status: ExitStatus, output: &str) -> MigrateError {
     const LINES: usize = 12;
-    let lines: Vec<&str> = said
+    let lines: Vec<&str> = output
         .lines()
         .filter(|line| !line.trim().is_empty())
         .collect();
     let last = &lines[lines.len().saturating_sub(LINES)..];
-    MigrateError::Program {
-        program: name(command),
-        reason: format!("{status}\n{}", last.join("\n")),
+    MigrateError::Command {
+        command: name(command),
+        status,
+        output: last.join("\n"),
     }
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::migrate::{MigrateError, system::run_as::Account};
 use crate::{
     service::{
-        self, ServiceError,
+        self,
         prepare::{Directories, prepare},
     },
     util::atomic_write,
@@ -41,7 +41,7 @@ impl PrivateDir {
             .prefix("syn2mas-")
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&below)
-            .map_err(|error| MigrateError::file(&below, error.to_string()))?;
+            .map_err(MigrateError::io("create a directory in", &below))?;
         if let Some(account) = account {
             account.chown(directory.path())?;
         }
@@ -58,7 +58,7 @@ impl PrivateDir {
     /// If the manifest, or a file that it names, cannot be read.
     pub fn of_service(manifest: &Path, account: Option<&Account>) -> Result<Self, MigrateError> {
         let mut private_dir = PrivateDir::new(account)?;
-        let manifest = service::manifest(manifest).map_err(|error| from_service(&error))?;
+        let manifest = service::manifest(manifest)?;
         let directories = Directories {
             credentials: Some(private_dir.directory.path().to_owned()),
             runtime: private_dir.directory.path().to_owned(),
@@ -66,10 +66,7 @@ impl PrivateDir {
         for (name, file) in &manifest.credentials {
             private_dir.take(name, file)?;
         }
-        let arguments =
-            prepare(&manifest, &directories, None).map_err(|error| from_service(&error))?;
-        let files = arguments.iter().filter(|argument| *argument != "--config");
-        private_dir.files = files.map(PathBuf::from).collect();
+        private_dir.files = prepare(&manifest, &directories, None)?;
         if let Some(account) = account {
             chown_recursive(private_dir.directory.path(), account)?;
         }
@@ -80,13 +77,12 @@ impl PrivateDir {
     /// `a` becomes `a_b`.
     fn take(&self, name: &str, source: &Path) -> Result<(), MigrateError> {
         if !source.is_dir() {
-            let content = fs::read_to_string(source)
-                .map_err(|error| MigrateError::file(source, error.to_string()))?;
+            let content = fs::read_to_string(source).map_err(MigrateError::io("read", source))?;
             return self.write(name, &content, None).map(|_| ());
         }
-        let unreadable = |error: std::io::Error| MigrateError::file(source, error.to_string());
-        for entry in fs::read_dir(source).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
+        let unreadable = MigrateError::io("read", source);
+        for entry in fs::read_dir(source).map_err(&unreadable)? {
+            let entry = entry.map_err(&unreadable)?;
             let name = format!("{name}_{}", entry.file_name().to_string_lossy());
             self.take(&name, &entry.path())?;
         }
@@ -105,8 +101,7 @@ impl PrivateDir {
         account: Option<&Account>,
     ) -> Result<PathBuf, MigrateError> {
         let file = self.directory.path().join(name);
-        atomic_write::replace(&file, content, 0o400)
-            .map_err(|error| MigrateError::file(&file, error.to_string()))?;
+        atomic_write::replace(&file, content, 0o400).map_err(MigrateError::io("write", &file))?;
         if let Some(account) = account {
             account.chown(&file)?;
         }
@@ -115,10 +110,10 @@ impl PrivateDir {
 }
 
 fn chown_recursive(directory: &Path, account: &Account) -> Result<(), MigrateError> {
-    let unreadable = |error: std::io::Error| MigrateError::file(directory, error.to_string());
-    for entry in fs::read_dir(directory).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let kind = entry.file_type().map_err(unreadable)?;
+    let unreadable = MigrateError::io("read", directory);
+    for entry in fs::read_dir(directory).map_err(&unreadable)? {
+        let entry = entry.map_err(&unreadable)?;
+        let kind = entry.file_type().map_err(&unreadable)?;
         if kind.is_dir() {
             chown_recursive(&entry.path(), account)?;
         }
@@ -127,8 +122,4 @@ fn chown_recursive(directory: &Path, account: &Account) -> Result<(), MigrateErr
         }
     }
     Ok(())
-}
-
-fn from_service(error: &ServiceError) -> MigrateError {
-    MigrateError::Missing(error.to_string())
 }

@@ -26,14 +26,14 @@ impl Account {
     ///
     /// If there is no such user, or this process runs neither as root nor as that user.
     pub fn named(name: &str) -> Result<Self, MigrateError> {
-        let found = User::from_name(name).ok().flatten();
-        let user = found.ok_or_else(|| {
-            MigrateError::Missing(format!("there is no user {name} on this host"))
+        let found = User::from_name(name).map_err(|source| MigrateError::User {
+            action: "look up",
+            user: name.to_owned(),
+            source,
         })?;
+        let user = found.ok_or_else(|| MigrateError::NoUser(name.to_owned()))?;
         if !Uid::effective().is_root() && Uid::effective() != user.uid {
-            return Err(MigrateError::Missing(format!(
-                "only root may act for the user {name}. Put `sudo` before the command"
-            )));
+            return Err(MigrateError::NotRoot(name.to_owned()));
         }
         Ok(Account {
             name: name.to_owned(),
@@ -49,7 +49,7 @@ impl Account {
     /// If the owner cannot be changed.
     pub fn chown(&self, path: &Path) -> Result<(), MigrateError> {
         chown(path, Some(self.uid), Some(self.gid))
-            .map_err(|error| MigrateError::file(path, format!("cannot be given away: {error}")))
+            .map_err(MigrateError::io("change the owner of", path))
     }
 
     /// Switches the effective user and group of this process until the guard is dropped. PostgreSQL's
@@ -65,8 +65,11 @@ impl Account {
             gid: getegid(),
             _alone: alone,
         };
-        let failed =
-            |error| MigrateError::Missing(format!("cannot act as the user {}: {error}", self.name));
+        let failed = |source| MigrateError::User {
+            action: "act as",
+            user: self.name.clone(),
+            source,
+        };
         setegid(Gid::from_raw(self.gid)).map_err(failed)?;
         seteuid(Uid::from_raw(self.uid)).map_err(failed)?;
         Ok(acting)

@@ -20,11 +20,7 @@ impl Signals {
     ///
     /// If the signal handlers cannot be installed.
     pub fn listen() -> Result<Self, MigrateError> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| {
-                MigrateError::Missing(format!("signals cannot be listened to: {error}"))
-            })
-        };
+        let listen = |kind| signal(kind).map_err(MigrateError::Signals);
         Ok(Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,

@@ -51,11 +51,11 @@ impl Services {
         commands: Option<(String, String)>,
     ) -> Result<Self, MigrateError> {
         if synapse.is_empty() && commands.is_none() {
-            return Err(MigrateError::Missing(
-                "name Synapse's units, workers too, with `--synapse-unit`; or give commands with \
-                 `--stop-with` and `--start-with`"
-                    .to_owned(),
-            ));
+            return Err(MigrateError::Usage {
+                problem: "no units of Synapse",
+                fix: "pass `--synapse-unit UNIT` for Synapse and for each of its workers, or shell \
+                      commands with `--stop-with` and `--start-with`",
+            });
         }
         let units = |names: &[String]| names.iter().map(|name| with_suffix(name)).collect();
         let (stop_with, start_with) = commands.unzip();
@@ -112,7 +112,7 @@ impl Services {
         for unit in self.units(side) {
             let file = inhibitor_of(unit);
             crate::util::atomic_write::replace(&file, INHIBIT, 0o644)
-                .map_err(|error| MigrateError::file(&file, error.to_string()))?;
+                .map_err(MigrateError::io("write", &file))?;
         }
         self.reload(side).await
     }
@@ -123,7 +123,7 @@ impl Services {
             let file = inhibitor_of(unit);
             match fs::remove_file(&file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(MigrateError::file(&file, error.to_string()));
+                    return Err(MigrateError::io("remove", &file)(error));
                 }
                 _ => {}
             }
@@ -173,7 +173,10 @@ impl Services {
             };
             if tries == STOPS {
                 asked?;
-                return Err(MigrateError::Missing(format!("{unit} does not stop")));
+                return Err(MigrateError::Unit {
+                    unit: unit.clone(),
+                    problem: "does not stop",
+                });
             }
             // A start job that was queued before the drop-in was in effect has cancelled the stop job. That
             // can happen once, because later start jobs fail.
@@ -202,9 +205,10 @@ impl Services {
         systemctl(&arguments).await?;
         for unit in units {
             if !is_running(unit).await? {
-                return Err(MigrateError::Missing(format!(
-                    "{unit} does not run. See `journalctl --unit={unit}`"
-                )));
+                return Err(MigrateError::Unit {
+                    unit: unit.clone(),
+                    problem: "does not run",
+                });
             }
         }
         Ok(())
@@ -330,9 +334,9 @@ async fn shell(text: &str) -> Result<(), MigrateError> {
         .stdin(std::process::Stdio::null())
         .process_group(0);
     let status = command.status().await;
-    let status = status.map_err(|error| command::not_run(&command, &error))?;
+    let status = status.map_err(command::not_run(&command))?;
     if status.success() {
         return Ok(());
     }
-    Err(command::failed(&command, &status.to_string(), ""))
+    Err(command::failed(&command, status, ""))
 }

@@ -188,19 +188,18 @@ impl Translation {
     /// If a file cannot be written, or already has other content.
     pub fn write_secrets(&self) -> Result<(), MigrateError> {
         for secret in &self.secrets {
-            let failed =
-                |error: std::io::Error| MigrateError::file(&secret.file, error.to_string());
             match fs::read(&secret.file) {
                 Ok(found) if found == secret.content.as_bytes() => continue,
                 Ok(_) => {
                     let reason =
                         "it exists with other content. Move it away, or name another directory";
-                    return Err(MigrateError::file(&secret.file, reason.to_owned()));
+                    return Err(MigrateError::content(&secret.file, reason));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(MigrateError::io("read", &secret.file)(error)),
             }
-            atomic_write::replace(&secret.file, &secret.content, 0o600).map_err(failed)?;
+            atomic_write::replace(&secret.file, &secret.content, 0o600)
+                .map_err(MigrateError::io("write", &secret.file))?;
         }
         Ok(())
     }

@@ -164,11 +164,7 @@ impl Comparison {
             known.is_some_and(|(_, _, same)| !same)
         });
         if let Some(entity) = differing.into_iter().find(missed) {
-            return Err(MigrateError::Missing(format!(
-                "the digests of {} differ between both databases, and no row does. This is a bug of \
-                 syn2mas: do not rely on this comparison",
-                entity.name
-            )));
+            return Err(MigrateError::Digests(entity.name));
         }
         Ok(reports)
     }
@@ -270,8 +266,9 @@ fn differing(left: &BTreeMap<i32, Digest>, right: &BTreeMap<i32, Digest>) -> Vec
 
 /// Parses a time (RFC 3339).
 fn time(text: &str) -> Result<SystemTime, MigrateError> {
-    humantime::parse_rfc3339(text).map_err(|_| {
-        MigrateError::Missing(format!("{text} is no time such as 2026-01-31T12:00:00Z"))
+    humantime::parse_rfc3339(text).map_err(|source| MigrateError::Time {
+        text: text.to_owned(),
+        source,
     })
 }
 
