@@ -1,3 +1,263 @@
-//! Named histories: each could end badly before the cutover was decided in one place.
+//! Named histories. Each ended badly when flags and files decided what to do next.
 
-crate::support::harness::tests![];
+use mas2nix::migrate::cutover::{
+    Outcome, Step,
+    decide::{Refusal, Stage},
+};
+
+use crate::{
+    explore::{Act, Faults, History},
+    host::{Fault, People, Visited},
+    world::{OverlayFile, World},
+};
+
+fn with_history(test: impl FnOnce(&mut History)) {
+    let mut visited = Visited::default();
+    let world = World::new(false);
+    let mut history = History::new(world, People::Sleep, &mut visited);
+    test(&mut history);
+    if let Err(violation) = history.settle() {
+        panic!("{violation}\n{}", history.story.join("\n"));
+    }
+}
+
+fn act(history: &mut History, act: Act) -> Option<Outcome> {
+    act_with(history, act, &Faults::new())
+}
+
+fn act_with(history: &mut History, act: Act, faults: &Faults) -> Option<Outcome> {
+    match history.act(act, faults) {
+        Ok((outcome, _)) => outcome,
+        Err(violation) => panic!("{violation}\n{}", history.story.join("\n")),
+    }
+}
+
+/// The number of an effect of a command, if nothing goes wrong.
+fn number(history: &History, command: Act, effect: &str) -> u32 {
+    let mut visited = Visited::default();
+    let mut trial = History::new(history.world.clone(), People::Sleep, &mut visited);
+    act(&mut trial, command);
+    let lines = trial.story.iter();
+    let found = lines.filter_map(|line| line.trim().split_once(' '));
+    let mut found = found.filter(|(_, name)| *name == effect);
+    let (number, _) = found.next().unwrap_or_else(|| panic!("no effect {effect}"));
+    number.parse().unwrap()
+}
+
+fn fault(history: &History, command: Act, effect: &str, fault: Fault) -> Faults {
+    [(number(history, command, effect), fault)].into()
+}
+
+fn refusal(outcome: Option<Outcome>) -> Refusal {
+    match outcome {
+        Some(Outcome::Refused(refusal)) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// An overlay that is not blank does not mean that the homeserver is moved.
+fn what_somebody_else_wrote_is_no_cutover() {
+    with_history(|history| {
+        act(history, Act::WriteForeignOverlay);
+        let refused = refusal(act(history, Act::Migrate));
+        assert_eq!(refused, Refusal::ForeignOverlay);
+        assert_eq!(history.world.overlay, OverlayFile::Foreign);
+        assert!(history.world.synapse.runs);
+    });
+}
+
+/// With a mistyped `--state-dir`, nothing is imported again, and nothing is dropped without a question.
+fn a_lost_journal_is_not_a_new_homeserver() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        act(history, Act::LogIn);
+        let before = history.world.clone();
+        history.world.journal.clear();
+        for command in [Act::Migrate, Act::Rollback, Act::RollbackAcceptLoss] {
+            let refused = refusal(act(history, command));
+            assert!(matches!(refused, Refusal::JournalLost { .. }), "{refused}");
+        }
+        history.world.journal.clone_from(&before.journal);
+        assert_eq!(history.world.mas_databases, before.mas_databases);
+        assert_eq!(history.world.answers(), Some(true));
+    });
+}
+
+/// A dump that fails ends a rollback before anything is destroyed, and the next one asks again.
+fn a_rollback_secures_before_it_destroys() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        act(history, Act::LogIn);
+        act(history, Act::DeleteBackups);
+        let devices = history.world.synapse_database.devices.clone();
+        let command = Act::RollbackAcceptLoss;
+        let full = fault(history, command, "keep MAS's database", Fault::Fails);
+        let outcome = act_with(history, command, &full);
+        assert!(
+            matches!(
+                outcome,
+                Some(Outcome::RollbackIncomplete {
+                    step: Step::Keep,
+                    ..
+                })
+            ),
+            "{outcome:?}"
+        );
+        assert_eq!(history.world.synapse_database.devices, devices);
+        assert_eq!(history.world.answers(), Some(true));
+        assert_eq!(history.world.stage(), Ok(Stage::Migrated));
+        let refused = refusal(act(history, Act::Rollback));
+        assert!(matches!(refused, Refusal::Losses(_)), "{refused}");
+    });
+}
+
+/// Killed after MAS's database is restored and before that is recorded, again and again: what it had is kept.
+fn the_only_copy_is_never_overwritten() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        act(history, Act::LogIn);
+        let used = history.world.mas_databases[&1].begun.clone();
+        let command = Act::RollbackAcceptLoss;
+        let killed = fault(history, command, "restore MAS's database", Fault::KillAfter);
+        act_with(history, command, &killed);
+        for _ in 0..3 {
+            let killed = fault(
+                history,
+                Act::Rollback,
+                "restore MAS's database",
+                Fault::KillAfter,
+            );
+            act_with(history, Act::Rollback, &killed);
+        }
+        act(history, Act::Rollback);
+        let mut dumps = history.world.dumps.values();
+        assert!(
+            dumps.any(|dump| dump.begun == used),
+            "{:?}",
+            history.world.dumps
+        );
+    });
+}
+
+/// If MAS's database is another one now, neither is touched.
+fn another_database_is_not_touched() {
+    with_history(|history| {
+        let killed = fault(history, Act::Migrate, "import a part", Fault::KillAfter);
+        act_with(history, Act::Migrate, &killed);
+        act(history, Act::NameOtherDatabase);
+        let before = history.world.mas_databases.clone();
+        for command in [
+            Act::Migrate,
+            Act::Rollback,
+            Act::RollbackAcceptLoss,
+            Act::Undo,
+        ] {
+            let refused = refusal(act(history, command));
+            assert!(matches!(refused, Refusal::OtherTarget(_)), "{refused}");
+        }
+        assert_eq!(history.world.mas_databases, before);
+    });
+}
+
+/// An interrupted rollback leaves the homeserver as it was: moved, and everything runs.
+fn an_interrupted_rollback_changes_nothing() {
+    for effect in ["stop Mas", "stop Synapse", "keep MAS's database"] {
+        with_history(|history| {
+            act(history, Act::Migrate);
+            let interrupted = fault(history, Act::Rollback, effect, Fault::Interrupt);
+            act_with(history, Act::Rollback, &interrupted);
+            assert_eq!(history.world.answers(), Some(true), "{effect}");
+            assert_eq!(history.world.stage(), Ok(Stage::Migrated), "{effect}");
+        });
+    }
+}
+
+/// The proxy sends nobody to MAS before Synapse is known to delegate.
+fn the_proxy_comes_last() {
+    with_history(|history| {
+        let wrong = fault(history, Act::Migrate, "ask who authenticates", Fault::Fails);
+        act_with(history, Act::Migrate, &wrong);
+        let filled = history
+            .story
+            .iter()
+            .any(|line| line.contains("fill the include"));
+        assert!(!filled, "{}", history.story.join("\n"));
+        assert_eq!(history.world.answers(), Some(false));
+    });
+}
+
+/// After going back, Synapse is asked. If it does not authenticate users, MAS's database stays.
+fn going_back_is_probed() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        let at = number(history, Act::Rollback, "ask who authenticates");
+        let wrong = (at..at + 3).map(|number| (number, Fault::Fails)).collect();
+        let outcome = act_with(history, Act::Rollback, &wrong);
+        assert!(
+            matches!(
+                outcome,
+                Some(Outcome::RollbackIncomplete {
+                    step: Step::ProbeSynapse,
+                    ..
+                })
+            ),
+            "{outcome:?}"
+        );
+        assert!(!history.world.mas_databases[&1].imported.is_empty());
+        assert_eq!(history.world.stage(), Ok(Stage::RollingBack));
+    });
+}
+
+/// An overlay that was emptied by hand is not reported as moved.
+fn an_overlay_emptied_by_hand_is_seen() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        act(history, Act::EmptyOverlay);
+        assert_eq!(history.world.stage(), Ok(Stage::OverlayEmptied));
+        let refused = refusal(act(history, Act::Migrate));
+        assert_eq!(refused, Refusal::OverlayEmptied);
+    });
+}
+
+/// A grant is not forgotten if the second run lacks the superuser, or the journal is lost.
+fn a_grant_is_not_forgotten() {
+    with_history(|history| {
+        let killed = fault(history, Act::Migrate, "grant", Fault::KillAfter);
+        act_with(history, Act::Migrate, &killed);
+        act(history, Act::ForgetAdmin);
+        assert_eq!(refusal(act(history, Act::Rollback)), Refusal::AdminNeeded);
+        act(history, Act::LoseStateDirectory);
+    });
+}
+
+/// Synapse that is stopped with a command is started again on every path.
+fn the_command_is_not_forgotten() {
+    for effect in [
+        "stop Synapse",
+        "back up",
+        "import a part",
+        "fill the overlay",
+    ] {
+        let mut visited = Visited::default();
+        let mut history = History::new(World::new(true), People::Sleep, &mut visited);
+        let killed = fault(&history, Act::Migrate, effect, Fault::KillAfter);
+        act_with(&mut history, Act::Migrate, &killed);
+        history
+            .settle()
+            .unwrap_or_else(|violation| panic!("{effect}: {violation}"));
+    }
+}
+
+crate::support::harness::tests![
+    what_somebody_else_wrote_is_no_cutover,
+    a_lost_journal_is_not_a_new_homeserver,
+    a_rollback_secures_before_it_destroys,
+    the_only_copy_is_never_overwritten,
+    another_database_is_not_touched,
+    an_interrupted_rollback_changes_nothing,
+    the_proxy_comes_last,
+    going_back_is_probed,
+    an_overlay_emptied_by_hand_is_seen,
+    a_grant_is_not_forgotten,
+    the_command_is_not_forgotten,
+];

@@ -9,7 +9,6 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyl
 use mas2nix::mas_cli::syn2mas::Progress;
 use mas2nix::migrate::{
     cutover::{Event, Outcome, Step, Summary, data_loss::Loss, decide::Refusal},
-    import::Progress,
     preflight::finding::{Finding, Severity},
     rehearse::{self, Rehearsal, Stage},
     status::Status,
