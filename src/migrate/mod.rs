@@ -1,5 +1,6 @@
 //! Migrates an existing homeserver to MAS: everything around the import that `mas-cli syn2mas` does.
 
+pub mod clean;
 pub mod cutover;
 pub mod cutover_file;
 mod error;

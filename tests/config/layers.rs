@@ -30,6 +30,7 @@ const ROOMS: &[&str] = &[
     "cutover",
     "rehearse",
     "status",
+    "clean",
 ];
 
 fn imports_point_down() {

@@ -16,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mas2nix::{
     codegen,
     migrate::{
+        clean,
         cutover::{
             Migration, Outcome,
             decide::Decision,
@@ -144,6 +145,21 @@ enum Command {
         #[arg(long)]
         idle: bool,
     },
+    /// Delete the backups of earlier migrations, and what killed runs have left: exit 0. They have
+    /// password hashes and tokens. Says first what it will delete, and asks.
+    #[command(after_help = "Example: syn2mas clean --yes")]
+    Clean {
+        /// Delete the backup of this migration too: afterwards `rollback` empties MAS's database in
+        /// place of restoring it, and `verify` has nothing to compare with.
+        #[arg(long)]
+        all: bool,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        /// Print what was deleted as JSON: `{"deleted": [{"path", "bytes", "meaning"}]}`.
+        #[arg(long)]
+        json: bool,
+    },
     /// Say where things stand, and the next command to type. Changes nothing.
     #[command(after_help = "Example: syn2mas status --json | jq -r .stage")]
     Status {
@@ -239,6 +255,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             };
             report_rollback(&outcome, json)
         }
+        Command::Clean { all, yes, json } => run_clean(&inputs.state(), all, yes, json),
         Command::Guard { .. } => run_guard(&inputs).await,
         Command::Status { json } => run_status(&inputs, json).await,
     }
@@ -326,19 +343,25 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<Ending> {
 
 /// Shows what is about to happen, and asks.
 fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
+    let mut out = io::stderr().lock();
     if !io::stdin().is_terminal() {
         bail!("not a terminal: pass `--yes` to confirm");
     }
-    let mut out = io::stderr().lock();
     output::findings(&mut out, findings)?;
     for (i, step) in plan.iter().enumerate() {
         writeln!(out, "{:>3}. {step}", i + 1)?;
     }
-    write!(
-        out,
-        "\nUntil MAS and Synapse are started, a failure changes nothing. Begin? [y/N] "
-    )?;
-    out.flush()?;
+    drop(out);
+    confirmed("\nUntil MAS and Synapse are started, a failure changes nothing. Begin?")
+}
+
+/// Asks a question on the terminal.
+fn confirmed(question: &str) -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("not a terminal: pass `--yes` to confirm");
+    }
+    eprint!("{question} [y/N] ");
+    io::stderr().flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -352,6 +375,25 @@ fn report_rollback(outcome: &Outcome, json: bool) -> Result<Ending> {
         output::rollback(&mut out, outcome)?;
     }
     Ok(Ending::from(outcome))
+}
+
+fn run_clean(state: &Path, all: bool, yes: bool, json: bool) -> Result<Ending> {
+    let mut out = io::stdout().lock();
+    let mut refused = false;
+    let deleted = clean::clean(state, all, |found| {
+        output::leftovers(found);
+        refused = !yes && !confirmed("Delete them?").unwrap_or(false);
+        Ok(!refused)
+    })?;
+    if json {
+        writeln!(out, "{:#}", serde_json::json!({"deleted": deleted}))?;
+    } else if refused {
+        writeln!(out, "nothing was deleted")?;
+    } else {
+        let bytes = deleted.iter().map(|leftover| leftover.bytes).sum();
+        writeln!(out, "{} freed", indicatif::HumanBytes(bytes))?;
+    }
+    Ok(Ending::Good)
 }
 
 fn run_idle(state: &Path) -> Result<Ending> {

@@ -8,6 +8,7 @@ use std::{
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use mas2nix::mas_cli::syn2mas::Progress;
 use mas2nix::migrate::{
+    clean::Leftover,
     cutover::{Event, Outcome, Step, Summary, data_loss::Loss, decide::Refusal},
     preflight::finding::{Finding, Severity},
     rehearse::{self, Rehearsal, Stage},
@@ -380,6 +381,15 @@ fn would_lose(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
         "\nNothing was done. If this may be lost, run `syn2mas rollback --accept-loss`; what MAS's \
          database has is kept in a backup."
     )
+}
+
+/// Prints what can be deleted.
+pub fn leftovers(found: &[Leftover]) {
+    for leftover in found {
+        let size = HumanBytes(leftover.bytes);
+        eprintln!("{} ({size})", leftover.path.display());
+        eprintln!("{}", wrapped(leftover.meaning, "    "));
+    }
 }
 
 /// Prints the status of a migration.

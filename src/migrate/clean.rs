@@ -1,0 +1,145 @@
+//! Deletes what earlier migrations have left: backups, dumps and partial files, which hold password hashes
+//! and tokens.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use crate::migrate::{
+    MigrateError,
+    journal::{Journal, State},
+};
+
+/// Something that can be deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leftover {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its size in bytes, with everything in it.
+    pub bytes: u64,
+    /// What it is, and what is impossible without it.
+    pub meaning: &'static str,
+}
+
+const OF_EARLIER: &str = "the backup of an earlier migration, which no command needs any more";
+const OF_REHEARSAL: &str = "what an interrupted rehearsal has left";
+const OF_THIS: &str = "the backup of this migration: without it, `rollback` empties MAS's database in place \
+                       of restoring it, and `verify` has nothing to compare with";
+
+/// Finds what can be deleted. With `all`, that includes the backup of the migration in the journal.
+///
+/// # Errors
+///
+/// If a directory cannot be read.
+pub fn leftovers(state_dir: &Path, state: &State, all: bool) -> Result<Vec<Leftover>, MigrateError> {
+    let mut found = Vec::new();
+    for path in entries(&state_dir.join("backup"))? {
+        let is_this = path.file_name().and_then(|name| name.to_str()) == state.migration.as_deref();
+        if is_this && !all {
+            continue;
+        }
+        let meaning = if is_this { OF_THIS } else { OF_EARLIER };
+        found.push(leftover(path, meaning)?);
+    }
+    let rehearsal = state_dir.join("rehearsal");
+    if rehearsal.exists() {
+        found.push(leftover(rehearsal, OF_REHEARSAL)?);
+    }
+    Ok(found)
+}
+
+/// Deletes what [`leftovers`] finds, except what `keep` rejects. The journal is locked meanwhile, so that no
+/// migration needs it.
+///
+/// # Errors
+///
+/// If something cannot be deleted, or another `syn2mas` is running.
+pub fn clean(
+    state_dir: &Path,
+    all: bool,
+    agree: impl FnOnce(&[Leftover]) -> Result<bool, MigrateError>,
+) -> Result<Vec<Leftover>, MigrateError> {
+    let journal = Journal::open(state_dir)?;
+    let found = leftovers(state_dir, &journal.state, all)?;
+    if found.is_empty() || !agree(&found)? {
+        return Ok(Vec::new());
+    }
+    for leftover in &found {
+        let path = &leftover.path;
+        let deleted = if path.is_dir() {
+            fs::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
+        };
+        deleted.map_err(MigrateError::io("delete", path))?;
+    }
+    Ok(found)
+}
+
+fn leftover(path: PathBuf, meaning: &'static str) -> Result<Leftover, MigrateError> {
+    let bytes = size(&path)?;
+    Ok(Leftover {
+        path,
+        bytes,
+        meaning,
+    })
+}
+
+/// The size of a file, or of everything in a directory. Symbolic links are not followed.
+fn size(path: &Path) -> Result<u64, MigrateError> {
+    let metadata = fs::symlink_metadata(path).map_err(MigrateError::io("look at", path))?;
+    if !metadata.is_dir() {
+        return Ok(metadata.len());
+    }
+    entries(path)?.iter().map(|entry| size(entry)).sum()
+}
+
+/// What is in a directory, sorted. Nothing if there is no such directory.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, MigrateError> {
+    let failed = MigrateError::io("read", directory);
+    let read = match fs::read_dir(directory) {
+        Ok(read) => read,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let paths: Result<Vec<PathBuf>, io::Error> =
+        read.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut paths = paths.map_err(failed)?;
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backup_of_this_migration_stays_unless_all_is_to_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        for name in ["backup/this", "backup/earlier", "rehearsal"] {
+            fs::create_dir_all(path(name)).unwrap();
+            fs::write(path(name).join("mas.dump"), "12345").unwrap();
+        }
+        let mut journal = Journal::open(directory.path()).unwrap();
+        let state = State {
+            migration: Some("this".to_owned()),
+            ..State::default()
+        };
+        journal.record("stop", &state).unwrap();
+        drop(journal);
+
+        let refused = clean(directory.path(), false, |_| Ok(false)).unwrap();
+        assert!(refused.is_empty() && path("rehearsal").exists());
+        let deleted = clean(directory.path(), false, |_| Ok(true)).unwrap();
+        let sizes: Vec<u64> = deleted.iter().map(|leftover| leftover.bytes).collect();
+        assert_eq!(sizes, [5, 5]);
+        assert!(path("backup/this").exists() && !path("backup/earlier").exists());
+        clean(directory.path(), true, |_| Ok(true)).unwrap();
+        assert!(!path("backup/this").exists());
+    }
+}
