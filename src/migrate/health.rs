@@ -1,6 +1,6 @@
 //! Checks over HTTP that MAS and Synapse answer as they should.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
@@ -17,8 +17,6 @@ pub struct Addresses {
     pub synapse: String,
     /// MAS, as Synapse reaches it (`endpoint` in the overlay), without trailing slash.
     pub mas: String,
-    /// The secret that Synapse and MAS share.
-    secret: Option<String>,
 }
 
 /// The status and the JSON body of a response; null if the body is not JSON.
@@ -51,17 +49,9 @@ impl Addresses {
         }
         let endpoint = section["endpoint"].as_str();
         let mas = endpoint.ok_or_else(|| wrong("`endpoint` is missing"))?;
-        let secret = match (section["secret"].as_str(), section["secret_path"].as_str()) {
-            (Some(secret), _) => Some(secret.to_owned()),
-            (None, Some(file)) => std::fs::read_to_string(Path::new(file))
-                .ok()
-                .map(|secret| secret.trim().to_owned()),
-            (None, None) => None,
-        };
         Ok(Addresses {
             synapse: synapse.trim_end_matches('/').to_owned(),
             mas: mas.trim_end_matches('/').to_owned(),
-            secret,
         })
     }
 
@@ -109,20 +99,28 @@ impl Addresses {
         })
         .await
     }
+}
 
-    /// Deletes a device and its keys through the API that Synapse has for MAS.
-    ///
-    /// # Errors
-    ///
-    /// If Synapse refuses. A device that does not exist is no error.
-    pub async fn delete_device(&self, localpart: &str, device: &str) -> Result<(), MigrateError> {
-        let url = format!("{}/_synapse/mas/delete_device", self.synapse);
-        let body = serde_json::json!({"localpart": localpart, "device_id": device});
-        let (status, _) = ask(&url, self.secret.as_deref(), Some(body)).await?;
-        match status {
-            200..=299 | 404 => Ok(()),
-            _ => Err(MigrateError::Missing(format!("{url} answers {status}"))),
-        }
+/// Waits until Synapse answers at a base URL.
+///
+/// # Errors
+///
+/// If it does not within 60 s.
+pub async fn answers(url: &str) -> Result<(), MigrateError> {
+    let versions = format!("{url}/_matrix/client/versions");
+    wait(&versions, None, |(status, _)| (*status == 200).then_some(())).await
+}
+
+/// Logs out from Synapse, at a base URL. Synapse then deletes the token's device.
+///
+/// # Errors
+///
+/// If Synapse refuses or does not answer.
+pub async fn log_out(url: &str, token: &str) -> Result<(), MigrateError> {
+    let url = format!("{url}/_matrix/client/v3/logout");
+    match ask(&url, Some(token), Some(serde_json::json!({}))).await? {
+        (200, _) => Ok(()),
+        (status, _) => Err(MigrateError::Missing(format!("{url} answers {status}"))),
     }
 }
 

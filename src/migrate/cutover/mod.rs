@@ -4,6 +4,7 @@
 //! before it is done. A failure before the overlay is filled ends with Synapse running as it was.
 
 pub mod data_loss;
+pub mod repair;
 mod rollback;
 mod steps;
 

@@ -5,13 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::Connection;
-
 use crate::migrate::{
     MigrateError,
     cutover::{
         Event, Migration, Step,
         data_loss::{self, Loss},
+        repair,
     },
     health::Addresses,
     journal::{self, StepStatus},
@@ -20,6 +19,7 @@ use crate::migrate::{
         signals::Signals,
         systemd::{self, Component},
     },
+    verify::Comparison,
 };
 
 impl Migration<'_> {
@@ -149,6 +149,9 @@ impl Migration<'_> {
         let mut units = memory.stopped;
         units.retain(|unit| mas.contains(unit));
         self.services.start(Component::Mas, &units).await?;
+        if memory.rolling_back {
+            self.log_out_devices().await;
+        }
         self.journal
             .remember("undo", |memory| *memory = journal::State::default())?;
         if let Some(directory) = &memory.backup {
@@ -161,7 +164,7 @@ impl Migration<'_> {
     ///
     /// # Errors
     ///
-    /// If MAS's database cannot be read, or the journal lacks the time of the cutover.
+    /// If a database or a configuration cannot be read, or the journal lacks the time of the cutover.
     pub async fn losses(&self) -> Result<Vec<Loss>, MigrateError> {
         if self.journal.memory.rolling_back || !self.overlay.is_on()? {
             return Ok(Vec::new());
@@ -174,7 +177,8 @@ impl Migration<'_> {
                 self.inputs.state().display()
             )));
         };
-        data_loss::since(&self.mas, cut_over).await
+        let comparison = Comparison::of(self.inputs)?;
+        data_loss::losses(&self.synapse, &self.mas, &comparison, cut_over).await
     }
 
     /// Goes back to Synapse's own authentication. If data would be lost and `accept_loss` is false, leaves
@@ -262,60 +266,38 @@ impl Migration<'_> {
     /// are down afterwards.
     async fn leave_mas(&mut self) -> Result<(), MigrateError> {
         let memory = self.journal.memory.clone();
-        let cut_over = memory.cut_over.unwrap_or_default();
         self.services.stop(Component::Mas).await?;
-        if self.overlay.is_on()? {
-            self.repair_devices(&cut_over).await;
-        }
         self.down_since = Some(Instant::now());
         self.services.stop(Component::Synapse).await?;
         match (&memory.backup, memory.imported) {
-            (Some(backup), true) => self.repair_synapse(backup, &cut_over).await,
+            (Some(backup), true) => {
+                let cut_over = memory.cut_over.unwrap_or_default();
+                self.repair_synapse(backup, &cut_over).await
+            }
             _ => Ok(()),
         }
     }
 
-    /// Deletes the devices of logins through MAS from Synapse. Their sessions end with the rollback, and
-    /// other users would continue to encrypt for them.
-    async fn repair_devices(&mut self, cut_over: &str) {
-        let repaired = async {
-            let devices = data_loss::devices_since(&self.mas, cut_over).await?;
-            if devices.is_empty() {
-                return Ok(0);
-            }
-            let addresses = Addresses::of(self.inputs)?;
-            for (localpart, device) in &devices {
-                addresses.delete_device(localpart, device).await?;
-            }
-            Ok::<usize, MigrateError>(devices.len())
-        };
-        match repaired.await {
-            Ok(0) => {}
-            Ok(count) => self.note(&format!("{count} devices that came since are gone")),
-            Err(error) => self.note(&format!(
-                "devices that came since stay in Synapse, where their users can remove them: {error}"
-            )),
-        }
-    }
-
-    /// Dumps MAS's database, then deletes from Synapse's the tokens of sessions that were ended in MAS, and
-    /// the external IDs that delegation has added.
+    /// Dumps MAS's database, then repairs Synapse's.
     async fn repair_synapse(&self, backup: &Path, cut_over: &str) -> Result<(), MigrateError> {
         backup::keep_mas(&self.inputs.postgresql(), &self.mas, backup).await?;
-        let ended = data_loss::tokens_ended_since(&self.mas, cut_over).await?;
-        let failed = || self.synapse.failed("cannot repair its tables");
-        let mut connection = self.synapse.connect().await?;
-        let mut transaction = connection.begin().await.map_err(failed())?;
-        sqlx::query("DELETE FROM access_tokens WHERE token = ANY($1)")
-            .bind(&ended)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed())?;
-        sqlx::query("DELETE FROM user_external_ids WHERE auth_provider = 'oauth-delegated'")
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed())?;
-        transaction.commit().await.map_err(failed())
+        let comparison = Comparison::of(self.inputs)?;
+        repair::prepare(&self.synapse, &self.mas, &comparison, cut_over).await?;
+        Ok(())
+    }
+
+    /// Lets Synapse delete the devices of logins through MAS. Their sessions have ended with the rollback,
+    /// and other users would continue to encrypt for them.
+    async fn log_out_devices(&mut self) {
+        let logged_out = async {
+            let addresses = Addresses::of(self.inputs)?;
+            repair::log_out(&self.synapse, &addresses.synapse).await
+        };
+        match logged_out.await {
+            Ok(0) => {}
+            Ok(count) => self.note(&format!("{count} devices that came since are gone")),
+            Err(error) => self.note(&format!("devices that came since are left: {error}")),
+        }
     }
 }
 
