@@ -108,7 +108,10 @@ impl Addresses {
 /// If it does not within 60 s.
 pub async fn answers(url: &str) -> Result<(), MigrateError> {
     let versions = format!("{url}/_matrix/client/versions");
-    wait(&versions, None, |(status, _)| (*status == 200).then_some(())).await
+    wait(&versions, None, |(status, _)| {
+        (*status == 200).then_some(())
+    })
+    .await
 }
 
 /// Logs out from Synapse, at a base URL. Synapse then deletes the token's device.
@@ -171,12 +174,20 @@ async fn ask(url: &str, token: Option<&str>, body: Option<Value>) -> Result<Answ
             .build()
             .new_agent();
         let bearer = token.map(|token| format!("Bearer {token}"));
-        let bearer = bearer.unwrap_or_default();
+        // Synapse takes an empty header for a wrong token.
+        let header = bearer.iter().map(|bearer| ("Authorization", bearer));
         let mut response = if let Some(body) = body {
             let request = agent.post(&address);
-            request.header("Authorization", bearer).send_json(&body)?
+            let request = header.fold(request, |request, (name, value)| {
+                request.header(name, value)
+            });
+            request.send_json(&body)?
         } else {
-            agent.get(&address).header("Authorization", bearer).call()?
+            let request = agent.get(&address);
+            let request = header.fold(request, |request, (name, value)| {
+                request.header(name, value)
+            });
+            request.call()?
         };
         let status = response.status().as_u16();
         let body = response.body_mut().read_json().unwrap_or(Value::Null);

@@ -408,7 +408,11 @@ impl Tally {
             if of_both.contains(name) {
                 continue;
             }
-            if row[1].as_deref().and_then(time_of).is_some_and(|made| made > cut_over) {
+            if row[1]
+                .as_deref()
+                .and_then(time_of)
+                .is_some_and(|made| made > cut_over)
+            {
                 self.of_synapse.insert(name.to_owned());
             } else {
                 self.count("removed users", name.to_owned());
@@ -418,19 +422,33 @@ impl Tally {
 
     /// Counts rows that MAS has as the first kind, and rows that Synapse has as the second one. `columns`
     /// are those that make a row, the user first; the first two are shown.
-    fn add_rows(&mut self, found: &OneSided, [added, removed]: [&'static str; 2], columns: &[usize]) {
+    fn add_rows(
+        &mut self,
+        found: &OneSided,
+        [added, removed]: [&'static str; 2],
+        columns: &[usize],
+    ) {
         // Synapse's idea of lower case is not only that of ASCII.
         let key = |row: &Row| -> Vec<String> {
             let lower = found.entity == "emails";
             let texts = columns.iter().map(|column| text(row, *column));
             texts
-                .map(|text| if lower { text.to_lowercase() } else { text.to_owned() })
+                .map(|text| {
+                    if lower {
+                        text.to_lowercase()
+                    } else {
+                        text.to_owned()
+                    }
+                })
                 .collect()
         };
         let of_mas: HashSet<Vec<String>> = found.mas.iter().map(key).collect();
         let of_synapse: HashSet<Vec<String>> = found.synapse.iter().map(key).collect();
         let is_password = found.entity == "passwords";
-        for row in of_mas.iter().filter(|row| is_password || !of_synapse.contains(*row)) {
+        for row in of_mas
+            .iter()
+            .filter(|row| is_password || !of_synapse.contains(*row))
+        {
             self.count(added, shown(row));
         }
         for row in of_synapse.difference(&of_mas) {

@@ -97,12 +97,14 @@ struct Ended {
 
 impl Ended {
     fn add(&mut self, found: OneSided) {
-        let column = |row: &[Option<String>], column: usize| row[column].clone().unwrap_or_default();
+        let column =
+            |row: &[Option<String>], column: usize| row[column].clone().unwrap_or_default();
         let tokens = match found.entity {
             "users" => {
                 let known: HashSet<String> = found.mas.iter().map(|row| column(row, 0)).collect();
                 let names = found.synapse.iter().map(|row| column(row, 0));
-                self.unknown.extend(names.filter(|name| !known.contains(name)));
+                self.unknown
+                    .extend(names.filter(|name| !known.contains(name)));
                 return;
             }
             "access tokens" => &mut self.access,
@@ -151,7 +153,8 @@ async fn devices(
     moment: &Moment,
 ) -> Result<(Vec<String>, Vec<String>), MigrateError> {
     // From the scopes of a session, as MAS reads them.
-    const DEVICE: &str = "substring(scope FROM '^urn:matrix:(?:org[.]matrix[.]msc2967[.])?client:device:(.+)$')";
+    const DEVICE: &str =
+        "substring(scope FROM '^urn:matrix:(?:org[.]matrix[.]msc2967[.])?client:device:(.+)$')";
     let failed = || mas.failed("cannot look for devices");
     let personal: bool = sqlx::query_scalar("SELECT to_regclass('personal_sessions') IS NOT NULL")
         .fetch_one(&mut *connection)
@@ -192,7 +195,9 @@ async fn mark(
 ) -> Result<u64, sqlx::Error> {
     // An earlier run may have made some.
     delete_temporary(synapse).await?;
-    let users = localparts.iter().map(|localpart| format!("@{localpart}:{server_name}"));
+    let users = localparts
+        .iter()
+        .map(|localpart| format!("@{localpart}:{server_name}"));
     let users: Vec<String> = users.collect();
     let tokens: Vec<String> = ids.iter().map(|_| temporary_token()).collect();
     // Synapse numbers tokens itself, from the highest number that it finds when it starts.

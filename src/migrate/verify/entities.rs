@@ -797,7 +797,9 @@ fn links_at_stake(providers: &[Provider]) -> Entity {
     let kept = ["upstream_oauth_provider_id", "subject", "username"];
     let columns = entity.columns.into_iter();
     Entity {
-        columns: columns.filter(|column| kept.contains(&column.name)).collect(),
+        columns: columns
+            .filter(|column| kept.contains(&column.name))
+            .collect(),
         actual: "upstream_oauth_links l JOIN users u USING (user_id)".to_owned(),
         ..entity
     }
@@ -829,7 +831,8 @@ fn good_access_tokens(moment: &Moment) -> Entity {
         columns: columns.chain([imported_session(moment)]).collect(),
         expected: format!(
             "(SELECT * FROM {} WHERE t.valid_until_ms IS NULL OR t.valid_until_ms > {}) t",
-            entity.expected, moment.milliseconds()
+            entity.expected,
+            moment.milliseconds()
         ),
         actual: format!(
             "compat_access_tokens t {LIVE} AND (t.expires_at IS NULL OR t.expires_at > {})",

@@ -21,19 +21,19 @@ use futures_util::{
 use serde::Serialize;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
-pub(super) use self::{
-    entities::{INACTIVE, none_of, person},
-    one_sided::moment,
-    rows::time as time_of,
+use self::{
+    digest::{Digest, Hasher},
+    entities::{Entity, OF_SESSIONS, Side},
 };
 pub use self::{
     entities::Moment,
     one_sided::OneSided,
     rows::{Difference, Kind, Row},
 };
-use self::{
-    digest::{Digest, Hasher},
-    entities::{Entity, OF_SESSIONS, Side},
+pub(super) use self::{
+    entities::{INACTIVE, none_of, person},
+    one_sided::moment,
+    rows::time as time_of,
 };
 use crate::migrate::{
     MigrateError,
