@@ -68,7 +68,7 @@ pub async fn prepare(
     }
     let mut ended = Ended::default();
     comparison
-        .one_sided(synapse, mas, cut_over, |found| ended.add(found))
+        .one_sided(synapse, mas, cut_over, |found| ended.add(&found))
         .await?;
     let devices = devices(&mut of_mas, mas, &moment).await?;
     let failed = || synapse.failed("cannot repair its tables");
@@ -96,7 +96,7 @@ struct Ended {
 }
 
 impl Ended {
-    fn add(&mut self, found: OneSided) {
+    fn add(&mut self, found: &OneSided) {
         let column =
             |row: &[Option<String>], column: usize| row[column].clone().unwrap_or_default();
         let tokens = match found.entity {
