@@ -35,7 +35,11 @@ const OF_THIS: &str = "the backup of this migration: without it, `rollback` empt
 /// # Errors
 ///
 /// If a directory cannot be read.
-pub fn leftovers(state_dir: &Path, state: &State, all: bool) -> Result<Vec<Leftover>, MigrateError> {
+pub fn leftovers(
+    state_dir: &Path,
+    state: &State,
+    all: bool,
+) -> Result<Vec<Leftover>, MigrateError> {
     let mut found = Vec::new();
     for path in entries(&state_dir.join("backup"))? {
         let is_this = path.file_name().and_then(|name| name.to_str()) == state.migration.as_deref();

@@ -255,6 +255,18 @@ pub enum MigrateError {
         /// The state of the scratch database to which its backup was restored.
         after: String,
     },
+    /// Synapse did not log out all devices that came through MAS.
+    #[error(
+        "Synapse did not log {refused} of {all} devices out, which their users can remove: first {first}"
+    )]
+    Logout {
+        /// How many it did not log out.
+        refused: usize,
+        /// How many it should have.
+        all: usize,
+        /// One of them, with the reason.
+        first: String,
+    },
     /// A database is not the one that the migration in the journal is about.
     #[error("{which} is {now}, and the migration is about {then}: it is not touched")]
     OtherDatabase {

@@ -6,7 +6,6 @@ use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::migrate::{MigrateError, inputs::Inputs};
-use crate::util::secret::Secret;
 
 /// How long to wait for a good answer after the start of the services.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -18,9 +17,6 @@ pub struct Addresses {
     pub synapse: String,
     /// MAS, as Synapse reaches it (`endpoint` in the overlay), without trailing slash.
     pub mas: String,
-    /// The secret that Synapse and MAS share. It is read when it is needed: where it is a credential of
-    /// Synapse's unit, its file is there only while Synapse runs.
-    secret: Option<Secret>,
 }
 
 /// The status and the JSON body of a response; null if the body is not JSON.
@@ -57,7 +53,6 @@ impl Addresses {
         Ok(Addresses {
             synapse: synapse.trim_end_matches('/').to_owned(),
             mas: mas.trim_end_matches('/').to_owned(),
-            secret: Secret::of(section, "secret", "secret_path"),
         })
     }
 
@@ -119,25 +114,35 @@ impl Addresses {
         })
         .await
     }
+}
 
-    /// Deletes a device and its keys through the API that Synapse has for MAS.
-    ///
-    /// # Errors
-    ///
-    /// If the shared secret cannot be read, or Synapse refuses. A device that does not exist is no error.
-    pub async fn delete_device(&self, localpart: &str, device: &str) -> Result<(), MigrateError> {
-        let url = format!("{}/_synapse/mas/delete_device", self.synapse);
-        let body = serde_json::json!({"localpart": localpart, "device_id": device});
-        let secret = self.secret.as_ref().map(Secret::read).transpose()?;
-        let (status, _) = ask(&url, secret.as_deref(), Some(body)).await?;
-        match status {
-            200..=299 | 404 => Ok(()),
-            _ => Err(MigrateError::Answer {
-                url,
-                status,
-                expected: "the deletion of the device",
-            }),
-        }
+/// Waits until Synapse answers at a base URL.
+///
+/// # Errors
+///
+/// If it does not within 60 s.
+pub async fn answers(url: &str) -> Result<(), MigrateError> {
+    let versions = format!("{url}/_matrix/client/versions");
+    wait(&versions, None, "its versions", |(status, _)| {
+        (*status == 200).then_some(())
+    })
+    .await
+}
+
+/// Logs out from Synapse, at a base URL. Synapse then deletes the token's device.
+///
+/// # Errors
+///
+/// If Synapse refuses or does not answer.
+pub async fn log_out(url: &str, token: &str) -> Result<(), MigrateError> {
+    let url = format!("{url}/_matrix/client/v3/logout");
+    match ask(&url, Some(token), Some(serde_json::json!({}))).await? {
+        (200, _) => Ok(()),
+        (status, _) => Err(MigrateError::Answer {
+            url,
+            status,
+            expected: "the end of a session",
+        }),
     }
 }
 

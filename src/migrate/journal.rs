@@ -13,7 +13,10 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use super::MigrateError;
-use crate::{migrate::postgres::identity::DatabaseId, util::atomic_write};
+use crate::{
+    migrate::postgres::{identity::DatabaseId, tables::LastTokens},
+    util::atomic_write,
+};
 
 /// What a migration is about. All of it is checked again before anything is changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +131,9 @@ pub struct State {
     /// When Synapse was told to delegate, in UTC (RFC 3339 with milliseconds).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_over: Option<String>,
+    /// The last tokens that Synapse made before the cutover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_tokens: Option<LastTokens>,
     /// Whether the migration is complete.
     #[serde(skip_serializing_if = "is_false")]
     pub finished: bool,

@@ -4,6 +4,7 @@ mod connection;
 mod cutover;
 mod faults;
 mod inspect;
+mod losses;
 mod migrate;
 #[path = "../support/mod.rs"]
 mod support;
@@ -11,5 +12,5 @@ mod translate;
 mod verify;
 
 support::harness::main![
-    connection, cutover, faults, inspect, migrate, translate, verify,
+    connection, cutover, faults, inspect, losses, migrate, translate, verify,
 ];

@@ -12,7 +12,10 @@ use mas2nix::{
         MigrateError,
         cutover::{data_loss::Loss, decide::Observed, host::Host},
         journal::{State, StepStatus},
-        postgres::marker::{self, Marker},
+        postgres::{
+            marker::{self, Marker},
+            tables::LastTokens,
+        },
         preflight::finding::Finding,
         system::systemd::Component,
         verify::Report,
@@ -391,10 +394,12 @@ impl Host for Run<'_> {
         to: marker::Progress,
     ) -> Result<(), MigrateError> {
         let migration = self.state.migration.clone().unwrap_or_default();
+        let last = self.state.last_tokens.map(|last| last.access);
         self.effect(&format!("mark {}", to.name()), |world| {
             match &mut world.mas_database().marker {
                 Some((of, progress)) if *of == migration && from.contains(progress) => {
                     *progress = to;
+                    world.mas_database().last_token = last.or(world.mas_database().last_token);
                     world.mas_database().granted &= to != marker::Progress::Served;
                     Ok(())
                 }
@@ -546,7 +551,17 @@ impl Host for Run<'_> {
         })
     }
 
-    async fn repair(&mut self, _: &str) -> Result<(), MigrateError> {
+    async fn last_tokens(&mut self) -> Result<LastTokens, MigrateError> {
+        self.effect("read the last tokens", |world| {
+            let last = world.synapse_database.tokens.last().copied();
+            Ok(LastTokens {
+                access: i64::from(last.unwrap_or_default()),
+                refresh: 0,
+            })
+        })
+    }
+
+    async fn repair(&mut self, _: &str, last: LastTokens) -> Result<String, MigrateError> {
         if !self.is_target() {
             self.refuse("Synapse is repaired after a database that the migration is not about");
         }
@@ -556,11 +571,14 @@ impl Host for Run<'_> {
         self.effect("repair Synapse's database", |world| {
             let mas = world.mas_database().clone();
             let database = &mut world.synapse_database;
-            database.tokens.retain(|token| !mas.ended.contains(token));
+            // What MAS does not have was ended there, unless it is newer.
+            let valid = mas.valid();
+            let stays = |token: &u32| valid.contains(token) || i64::from(*token) > last.access;
+            database.tokens.retain(stays);
             // Sessions of MAS alone end.
             let orphans = database.devices.difference(&database.tokens);
             database.to_log_out = orphans.copied().collect();
-            Ok(())
+            Ok(String::new())
         })
     }
 

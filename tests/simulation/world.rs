@@ -13,6 +13,7 @@ use mas2nix::migrate::{
     postgres::{
         identity::DatabaseId,
         marker::{self, Marker},
+        tables::LastTokens,
     },
 };
 
@@ -43,6 +44,8 @@ pub struct MasDatabase {
     pub marker: Option<(String, marker::Progress)>,
     /// Whether the marker says that the role is granted.
     pub granted: bool,
+    /// The last token of Synapse's before the cutover, as the marker says.
+    pub last_token: Option<i64>,
 }
 
 impl MasDatabase {
@@ -51,7 +54,7 @@ impl MasDatabase {
         !self.begun.is_empty() || !self.ended.is_empty()
     }
 
-    fn valid(&self) -> BTreeSet<Session> {
+    pub fn valid(&self) -> BTreeSet<Session> {
         let all: BTreeSet<Session> = self.imported.union(&self.begun).copied().collect();
         all.difference(&self.ended).copied().collect()
     }
@@ -204,6 +207,9 @@ impl World {
             since: "2026-01-01T00:00:00.000Z".to_owned(),
             cut_over: (progress >= marker::Progress::CutOver)
                 .then(|| "2026-01-01T00:00:00.000Z".to_owned()),
+            last_tokens: self.mas_databases[&self.mas_oid]
+                .last_token
+                .map(|access| LastTokens { access, refresh: 0 }),
             granted: self.mas_databases[&self.mas_oid].granted,
             state_dir: "/state".to_owned(),
         })

@@ -563,6 +563,7 @@ pub fn recover(seen: &Observed) -> Option<State> {
     let is_on = matches!(seen.overlay.known(), Some(Overlay::Ours(_)));
     let progress = marker.as_ref().map(|marker| marker.progress);
     let granted = marker.as_ref().is_some_and(|marker| marker.granted);
+    let last_tokens = marker.as_ref().and_then(|marker| marker.last_tokens);
     let cut_over = marker.and_then(|marker| marker.cut_over);
     Some(State {
         migration: Some(migration),
@@ -576,6 +577,7 @@ pub fn recover(seen: &Observed) -> Option<State> {
         imported: has_begun_import,
         finished: is_on && progress == Some(marker::Progress::Served),
         cut_over,
+        last_tokens,
         granted,
         going_back,
         ..State::default()

@@ -10,7 +10,10 @@ use crate::migrate::{
     MigrateError,
     cutover::{data_loss::Loss, decide::Observed},
     journal::{State, StepStatus},
-    postgres::marker::{self, Marker},
+    postgres::{
+        marker::{self, Marker},
+        tables::LastTokens,
+    },
     preflight::finding::Finding,
     system::systemd::Component,
     verify::Report,
@@ -249,13 +252,20 @@ pub trait Host {
         marker: Option<&Marker>,
     ) -> Result<(), MigrateError>;
 
+    /// The last tokens that Synapse has made.
+    ///
+    /// # Errors
+    ///
+    /// If its database cannot be read.
+    async fn last_tokens(&mut self) -> Result<LastTokens, MigrateError>;
+
     /// Deletes from Synapse's database what was ended in MAS since this time, and prepares
-    /// [`Host::log_out`].
+    /// [`Host::log_out`]. Tokens after `last` stay.
     ///
     /// # Errors
     ///
     /// If a database cannot be read or written. Then Synapse's is as before.
-    async fn repair(&mut self, cut_over: &str) -> Result<(), MigrateError>;
+    async fn repair(&mut self, cut_over: &str, last: LastTokens) -> Result<String, MigrateError>;
 
     /// Logs out of Synapse the devices that came through MAS. Returns how many.
     ///

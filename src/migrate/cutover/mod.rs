@@ -7,6 +7,7 @@ pub mod data_loss;
 pub mod decide;
 pub mod host;
 pub mod real_host;
+pub mod repair;
 
 use std::{
     collections::BTreeSet,
@@ -499,13 +500,15 @@ impl<'a, H: Host> Migration<'a, H> {
                 String::new()
             }
             Step::Repair => {
-                let cut_over = self.host.state().cut_over.clone().unwrap_or_default();
-                self.host.repair(&cut_over).await?;
+                let state = self.host.state();
+                let cut_over = state.cut_over.clone().unwrap_or_default();
+                let last = state.last_tokens.unwrap_or_default();
+                let repaired = self.host.repair(&cut_over, last).await?;
                 self.update(step, |state| {
                     state.going_back.get_or_insert_default().repaired = true;
                 })
                 .await?;
-                String::new()
+                repaired
             }
             Step::StartSynapse => {
                 self.start_synapse().await?;
@@ -612,6 +615,7 @@ impl<'a, H: Host> Migration<'a, H> {
             progress,
             since: self.host.now(),
             cut_over: state.cut_over.clone(),
+            last_tokens: state.last_tokens,
             granted: state.granted && progress == marker::Progress::Importing,
             state_dir: String::new(),
         }
@@ -637,9 +641,10 @@ impl<'a, H: Host> Migration<'a, H> {
     async fn switch(&mut self) -> Result<String, MigrateError> {
         // What somebody writes now would be missing in MAS.
         self.host.wait_until_alone().await?;
-        let now = self.host.now();
+        let (now, last) = (self.host.now(), self.host.last_tokens().await?);
         self.update(Step::Switch, |state| {
             state.cut_over.get_or_insert(now);
+            state.last_tokens = Some(last);
         })
         .await?;
         let from = [marker::Progress::Verified, marker::Progress::CutOver];

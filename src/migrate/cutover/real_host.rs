@@ -13,6 +13,7 @@ use crate::{
             data_loss::{self, Loss},
             decide::{Observed, Seen},
             host::Host,
+            repair,
         },
         cutover_file::CutoverFile,
         health::Addresses,
@@ -26,7 +27,7 @@ use crate::{
             identity::{DatabaseId, identity},
             marker::{self, Marker},
             role_grant::Grant,
-            tables::wait_for_table_locks,
+            tables::{LastTokens, last_tokens, wait_for_table_locks},
         },
         preflight::{self, finding::Finding},
         system::systemd::{self, Component, Services},
@@ -276,7 +277,8 @@ impl Host for RealHost<'_> {
     }
 
     async fn losses(&mut self, cut_over: &str) -> Result<Vec<Loss>, MigrateError> {
-        data_loss::since(&self.mas, cut_over).await
+        let comparison = Comparison::of(self.inputs)?;
+        data_loss::losses(&self.synapse, &self.mas, &comparison, cut_over).await
     }
 
     async fn inspect(&mut self) -> Result<Vec<Finding>, MigrateError> {
@@ -402,15 +404,15 @@ impl Host for RealHost<'_> {
         from: &[marker::Progress],
         to: marker::Progress,
     ) -> Result<(), MigrateError> {
-        let (Some(migration), Some(target)) =
-            (&self.journal.state.migration, &self.journal.state.target)
-        else {
+        let state = &self.journal.state;
+        let (Some(migration), Some(target)) = (&state.migration, &state.target) else {
             return Err(MigrateError::Marker {
                 which: self.mas.which,
                 problem: "the journal does not say which migration this is".to_owned(),
             });
         };
-        marker::advance(&self.mas, migration, &target.synapse, from, to).await
+        let last = state.last_tokens;
+        marker::advance(&self.mas, migration, &target.synapse, from, to, last).await
     }
 
     async fn import(
@@ -512,16 +514,25 @@ impl Host for RealHost<'_> {
         backup::restore_mas(&self.inputs.postgresql(), backup, &after, &self.mas).await
     }
 
-    async fn repair(&mut self, cut_over: &str) -> Result<(), MigrateError> {
+    async fn last_tokens(&mut self) -> Result<LastTokens, MigrateError> {
+        last_tokens(&self.synapse).await
+    }
+
+    async fn repair(&mut self, cut_over: &str, last: LastTokens) -> Result<String, MigrateError> {
         self.make_sure_it_is(&self.synapse, |target| &target.synapse)
             .await?;
         self.make_sure_it_is(&self.mas, |target| &target.mas)
             .await?;
-        data_loss::repair(&self.synapse, &self.mas, cut_over).await
+        let comparison = Comparison::of(self.inputs)?;
+        let repaired =
+            repair::prepare(&self.synapse, &self.mas, &comparison, cut_over, last).await?;
+        Ok(format!("{} tokens deleted", repaired.tokens))
     }
 
     async fn log_out(&mut self) -> Result<usize, MigrateError> {
-        Ok(0)
+        self.make_sure_it_is(&self.synapse, |target| &target.synapse)
+            .await?;
+        repair::log_out(&self.synapse, &Addresses::of(self.inputs)?.synapse).await
     }
 }
 

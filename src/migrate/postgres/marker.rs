@@ -3,11 +3,11 @@
 //! while the database exists.
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
+use sqlx::{Row, postgres::PgRow};
 
 use crate::migrate::{
     MigrateError,
-    postgres::{connection::Database, identity::DatabaseId},
+    postgres::{connection::Database, identity::DatabaseId, tables::LastTokens},
 };
 
 /// The name of the schema.
@@ -72,6 +72,8 @@ pub struct Marker {
     pub since: String,
     /// When Synapse was told to delegate, in UTC (RFC 3339).
     pub cut_over: Option<String>,
+    /// The last tokens that Synapse made before that.
+    pub last_tokens: Option<LastTokens>,
     /// Whether MAS's role was granted Synapse's, and that was not revoked yet.
     pub granted: bool,
     /// The directory with the journal of the migration.
@@ -94,7 +96,7 @@ pub async fn read(database: &Database) -> Result<Option<Marker>, MigrateError> {
         return Ok(None);
     }
     let row = sqlx::query(
-        "SELECT migration, synapse, progress, granted, state_dir,
+        "SELECT migration, synapse, progress, granted, state_dir, last_access_token, last_refresh_token,
            to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS since,
            to_char(cut_over AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS cut_over
          FROM syn2mas.migration",
@@ -119,6 +121,7 @@ pub async fn read(database: &Database) -> Result<Option<Marker>, MigrateError> {
         progress,
         since: row.get("since"),
         cut_over: row.get("cut_over"),
+        last_tokens: last(&row),
         granted: row.get("granted"),
         state_dir: row.get("state_dir"),
     }))
@@ -141,18 +144,24 @@ pub fn replace(marker: &Marker) -> String {
         .map_or("NULL".to_owned(), |time| {
             format!("{}::timestamptz", text(time))
         });
+    let last = match marker.last_tokens {
+        Some(LastTokens { access, refresh }) => format!("{access}, {refresh}"),
+        None => "NULL, NULL".to_owned(),
+    };
     format!(
         "CREATE SCHEMA IF NOT EXISTS {SCHEMA};
          CREATE TABLE IF NOT EXISTS {SCHEMA}.migration (
            singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
            migration text NOT NULL, synapse text NOT NULL, progress text NOT NULL,
            since timestamptz NOT NULL, cut_over timestamptz, granted boolean NOT NULL,
-           state_dir text NOT NULL);
+           state_dir text NOT NULL, last_access_token bigint, last_refresh_token bigint);
          INSERT INTO {SCHEMA}.migration VALUES
-           (true, {}, {}, {}, {}::timestamptz, {cut_over}, {}, {})
+           (true, {}, {}, {}, {}::timestamptz, {cut_over}, {}, {}, {last})
          ON CONFLICT (singleton) DO UPDATE SET migration = EXCLUDED.migration, synapse = EXCLUDED.synapse,
            progress = EXCLUDED.progress, since = EXCLUDED.since, cut_over = EXCLUDED.cut_over,
-           granted = EXCLUDED.granted, state_dir = EXCLUDED.state_dir;\n",
+           granted = EXCLUDED.granted, state_dir = EXCLUDED.state_dir,
+           last_access_token = EXCLUDED.last_access_token,
+           last_refresh_token = EXCLUDED.last_refresh_token;\n",
         text(&marker.migration),
         text(&marker.synapse),
         text(marker.progress.name()),
@@ -188,7 +197,14 @@ pub async fn begin(database: &Database, marker: &Marker) -> Result<(), MigrateEr
     Ok(())
 }
 
-/// Moves the marker of a migration on, from one of the states in `from`.
+fn last(row: &PgRow) -> Option<LastTokens> {
+    let access: Option<i64> = row.get("last_access_token");
+    let refresh: Option<i64> = row.get("last_refresh_token");
+    let (access, refresh) = access.zip(refresh)?;
+    Some(LastTokens { access, refresh })
+}
+
+/// Moves the marker of a migration on, from one of the states in `from`. It keeps `last` if that is given.
 ///
 /// # Errors
 ///
@@ -200,6 +216,7 @@ pub async fn advance(
     synapse: &DatabaseId,
     from: &[Progress],
     to: Progress,
+    last: Option<LastTokens>,
 ) -> Result<(), MigrateError> {
     let mut connection = database.connect().await?;
     let from: Vec<String> = from.iter().map(|one| one.name().to_owned()).collect();
@@ -211,13 +228,17 @@ pub async fn advance(
         sqlx::query(
             "UPDATE syn2mas.migration SET progress = $1, since = now(), cut_over =
                CASE WHEN $1 = 'cut-over' THEN coalesce(cut_over, now()) ELSE cut_over END,
-               granted = granted AND $1 <> 'served'
+               granted = granted AND $1 <> 'served',
+               last_access_token = coalesce($5, last_access_token),
+               last_refresh_token = coalesce($6, last_refresh_token)
              WHERE migration = $2 AND synapse = $3 AND progress = ANY($4)",
         )
         .bind(to.name())
         .bind(migration)
         .bind(synapse.to_string())
         .bind(&from)
+        .bind(last.map(|last| last.access))
+        .bind(last.map(|last| last.refresh))
         .execute(&mut connection)
         .await
         .map_err(database.failed("cannot write the marker of the migration"))?

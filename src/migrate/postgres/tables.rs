@@ -1,5 +1,7 @@
 //! The tables of Synapse's database that the import reads, and their locks.
 
+use serde::{Deserialize, Serialize};
+
 use crate::migrate::{MigrateError, postgres::connection::Database};
 
 /// The tables that the import locks and reads; also what [`BackupScope::Tables`] backs up.
@@ -33,4 +35,31 @@ pub async fn wait_for_table_locks(database: &Database) -> Result<(), MigrateErro
             .failed("cannot lock its tables within 60 s, because something uses or vacuums them"),
     )?;
     Ok(())
+}
+
+/// The highest numbers of Synapse's tokens at the cutover. Synapse makes no tokens while it delegates, so those
+/// with higher numbers are of sessions that have begun after a rollback.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastTokens {
+    /// In `access_tokens`.
+    pub access: i64,
+    /// In `refresh_tokens`.
+    pub refresh: i64,
+}
+
+/// Reads the highest numbers of Synapse's tokens.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub async fn last_tokens(synapse: &Database) -> Result<LastTokens, MigrateError> {
+    let mut connection = synapse.connect().await?;
+    let (access, refresh) = sqlx::query_as(
+        "SELECT (SELECT coalesce(max(id), 0) FROM access_tokens),
+           (SELECT coalesce(max(id), 0) FROM refresh_tokens)",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(synapse.failed("cannot read its last tokens"))?;
+    Ok(LastTokens { access, refresh })
 }

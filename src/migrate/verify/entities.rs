@@ -5,6 +5,10 @@
 //! `synapse_reader/mod.rs`, 0.16.0 to 1.22.0). What the import takes from its clock or draws at random
 //! is not compared: ids, and the creation times of sessions and tokens that Synapse does not know.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use humantime::format_rfc3339_millis;
+
 use crate::migrate::{
     inputs::Provider,
     postgres::mas_state::{IMPORTED, uuid},
@@ -55,6 +59,8 @@ pub enum Content {
     /// An IP address. Synapse may have it in any spelling. If Synapse's text is not an address, MAS must
     /// have NULL.
     Address,
+    /// Not compared, only fetched. Synapse has NULL. Such a column is the last one.
+    Context,
 }
 
 /// A side of the comparison.
@@ -215,8 +221,15 @@ impl Entity {
         }
     }
 
+    /// The number of columns that are compared.
+    #[must_use]
+    pub fn compared(&self) -> usize {
+        let compared = |column: &&Column| column.content != Content::Context;
+        self.columns.iter().filter(compared).count()
+    }
+
     fn hashed(&self, side: Side) -> Vec<Hashable> {
-        let columns = self.columns.iter();
+        let columns = self.columns.iter().take(self.compared());
         columns.map(|column| column.hashed(side)).collect()
     }
 
@@ -654,5 +667,191 @@ fn refresh_tokens() -> Entity {
             LEFT JOIN compat_sessions s ON s.compat_session_id = r.compat_session_id
             LEFT JOIN users u USING (user_id)"
             .to_owned(),
+    }
+}
+
+/// The moment for which [`at_stake`] asks, on this host's clock, and the cutover.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The current time. One value for both sides, because their clocks may differ.
+    pub now: SystemTime,
+    /// Time of the cutover.
+    pub cut_over: SystemTime,
+}
+
+impl Moment {
+    /// The current time in milliseconds since 1970.
+    fn milliseconds(&self) -> u128 {
+        let now = self.now.duration_since(UNIX_EPOCH);
+        now.unwrap_or_default().as_millis()
+    }
+
+    /// SQL for the current time, a `timestamptz`.
+    fn sql_of_now(&self) -> String {
+        format!("'{}'::timestamptz", format_rfc3339_millis(self.now))
+    }
+
+    /// SQL for the time of the cutover, a `timestamptz`.
+    #[must_use]
+    pub fn sql_of_cutover(&self) -> String {
+        format!("'{}'::timestamptz", format_rfc3339_millis(self.cut_over))
+    }
+
+    /// SQL condition: a session `s` came after the cutover. A time that is still to come is one of
+    /// Synapse's, so the session was imported.
+    #[must_use]
+    pub fn came_later(&self) -> String {
+        format!(
+            "(s.created_at > {} AND s.created_at <= {} + interval '5 min')",
+            self.sql_of_cutover(),
+            self.sql_of_now()
+        )
+    }
+}
+
+/// What people would notice if Synapse authenticated them again: on one side what Synapse's tables have
+/// now, on the other what MAS accepts now. Both sides change after the cutover, as MAS tells Synapse of
+/// new devices, addresses and users. So no times and names are compared that the two write differently.
+#[must_use]
+pub fn at_stake(providers: &[Provider], moment: &Moment) -> Vec<Entity> {
+    vec![
+        accounts(),
+        good_passwords(),
+        addresses_at_stake(emails(), "lower"),
+        addresses_at_stake(third_party_ids(), ""),
+        links_at_stake(providers),
+        good_access_tokens(moment),
+        good_refresh_tokens(moment),
+    ]
+}
+
+/// All users. The creation time is Synapse's own if the user was imported, and MAS's own if not.
+fn accounts() -> Entity {
+    Entity {
+        columns: vec![
+            Column::text("username", &localpart("name"), "username"),
+            Column::time("created_at", creation("creation_ts"), "created_at"),
+            Column::flag("locked", "locked", "locked_at IS NOT NULL"),
+            Column::flag(
+                "deactivated",
+                "deactivated <> 0",
+                "deactivated_at IS NOT NULL",
+            ),
+            Column::flag("can_request_admin", "admin <> 0", "can_request_admin"),
+            Column::flag("is_guest", "is_guest <> 0", "is_guest"),
+        ],
+        ..users()
+    }
+}
+
+/// The newest password of each user who is not deactivated. When MAS changes the scheme of a hash, it
+/// writes a new row with the id of the old one: the password is that of the first row.
+fn good_passwords() -> Entity {
+    Entity {
+        columns: vec![
+            Column::text("username", &localpart("name"), "u.username"),
+            Column::secret("hashed_password", "password_hash", "p.hashed_password"),
+        ],
+        expected: "(SELECT * FROM users WHERE appservice_id IS NULL AND deactivated = 0
+            AND password_hash IS NOT NULL) u"
+            .to_owned(),
+        actual: "(WITH RECURSIVE chain AS (
+              SELECT * FROM (SELECT DISTINCT ON (user_id) user_id, hashed_password, upgraded_from_id
+                FROM user_passwords ORDER BY user_id, created_at DESC) newest
+              UNION SELECT c.user_id, o.hashed_password, o.upgraded_from_id
+              FROM chain c JOIN user_passwords o ON o.user_password_id = c.upgraded_from_id)
+            SELECT * FROM chain WHERE upgraded_from_id IS NULL) p
+            JOIN users u USING (user_id) WHERE u.deactivated_at IS NULL"
+            .to_owned(),
+        ..passwords()
+    }
+}
+
+/// The same addresses without the time at which they were added. Synapse writes emails in lower case.
+fn addresses_at_stake(entity: Entity, spelling: &str) -> Entity {
+    let spelled = |value: Value| match value {
+        Value::Text(sql) if !spelling.is_empty() => Value::Text(format!("{spelling}({sql})")),
+        other => other,
+    };
+    let columns = entity.columns.into_iter();
+    let columns = columns.filter(|column| column.name != "created_at");
+    let columns = columns.map(|column| match column.name {
+        "email" => Column {
+            expected: spelled(column.expected),
+            actual: spelled(column.actual),
+            ..column
+        },
+        _ => column,
+    });
+    Entity {
+        // Spellings of an address are compared as those of one user.
+        key: 1,
+        columns: columns.collect(),
+        ..entity
+    }
+}
+
+/// The links of users. A link without a user is one that somebody has begun to make.
+fn links_at_stake(providers: &[Provider]) -> Entity {
+    let entity = upstream_links(providers);
+    let kept = ["upstream_oauth_provider_id", "subject", "username"];
+    let columns = entity.columns.into_iter();
+    Entity {
+        columns: columns
+            .filter(|column| kept.contains(&column.name))
+            .collect(),
+        actual: "upstream_oauth_links l JOIN users u USING (user_id)".to_owned(),
+        ..entity
+    }
+}
+
+/// A session of MAS's, for a report: its id, unless it came after the cutover.
+fn imported_session(moment: &Moment) -> Column {
+    Column::new(
+        "session",
+        Content::Context,
+        Value::Text("NULL".to_owned()),
+        Value::Text(format!(
+            "CASE WHEN NOT {} THEN s.compat_session_id::text END",
+            moment.came_later()
+        )),
+    )
+}
+
+/// What follows FROM for the sessions of MAS's that have not ended.
+const LIVE: &str = "JOIN compat_sessions s USING (compat_session_id) JOIN users u USING (user_id)
+    WHERE s.finished_at IS NULL AND u.deactivated_at IS NULL";
+
+/// The access tokens that have not expired.
+fn good_access_tokens(moment: &Moment) -> Entity {
+    let entity = access_tokens();
+    let columns = entity.columns.into_iter();
+    let columns = columns.filter(|column| column.name != "created_at");
+    Entity {
+        columns: columns.chain([imported_session(moment)]).collect(),
+        expected: format!(
+            "(SELECT * FROM {} WHERE t.valid_until_ms IS NULL OR t.valid_until_ms > {}) t",
+            entity.expected,
+            moment.milliseconds()
+        ),
+        actual: format!(
+            "compat_access_tokens t {LIVE} AND (t.expires_at IS NULL OR t.expires_at > {})",
+            moment.sql_of_now()
+        ),
+        ..access_tokens()
+    }
+}
+
+/// The refresh tokens that have not been exchanged.
+fn good_refresh_tokens(moment: &Moment) -> Entity {
+    let entity = refresh_tokens();
+    let kept = ["refresh_token", "username", "device_id"];
+    let columns = entity.columns.into_iter();
+    let columns = columns.filter(|column| kept.contains(&column.name));
+    Entity {
+        columns: columns.chain([imported_session(moment)]).collect(),
+        expected: entity.expected,
+        actual: format!("compat_refresh_tokens r {LIVE} AND r.consumed_at IS NULL"),
+        ..refresh_tokens()
     }
 }

@@ -8,6 +8,7 @@
 
 mod digest;
 mod entities;
+mod one_sided;
 mod rows;
 mod sessions;
 
@@ -20,12 +21,19 @@ use futures_util::{
 use serde::Serialize;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
-pub(super) use self::entities::{INACTIVE, none_of, person};
-pub use self::rows::{Difference, Kind};
 use self::{
     digest::{Digest, Hasher},
     entities::{Entity, OF_SESSIONS, Side},
-    rows::Row,
+};
+pub use self::{
+    entities::Moment,
+    one_sided::OneSided,
+    rows::{Difference, Kind, Row},
+};
+pub(super) use self::{
+    entities::{INACTIVE, none_of, person},
+    one_sided::moment,
+    rows::time as time_of,
 };
 use crate::migrate::{
     MigrateError,

@@ -141,6 +141,7 @@ fn accepts(content: Content, expected: Option<&str>, actual: Option<&str>) -> bo
             address(expected) == actual.and_then(|text| text.parse().ok())
                 && (actual.is_none() || address(actual).is_some())
         }
+        Content::Context => true,
     }
 }
 
@@ -193,7 +194,7 @@ fn used(
 
 /// Parses a time as PostgreSQL writes it in UTC: `2026-01-31 12:00:00.5+00`. `None` for times before
 /// 1970.
-fn time(text: &str) -> Option<SystemTime> {
+pub fn time(text: &str) -> Option<SystemTime> {
     let time = humantime::parse_rfc3339_weak(text.strip_suffix("+00")?).ok()?;
     (time >= UNIX_EPOCH).then_some(time)
 }
