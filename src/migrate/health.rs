@@ -223,3 +223,55 @@ async fn ask(url: &str, token: Option<&str>, body: Option<Value>) -> Result<Answ
         Err(error) => Err(failed(error.into())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Write},
+        net::TcpListener,
+        thread,
+    };
+
+    use super::*;
+
+    /// Answers one request with `{}`. Returns the header lines of the request, in lower case.
+    fn serve(listener: &TcpListener) -> Vec<String> {
+        let (mut stream, _) = listener.accept().unwrap();
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let lines = lines.map(|line| line.unwrap().to_lowercase());
+        let lines = lines.take_while(|line| !line.is_empty()).collect();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+            .unwrap();
+        lines
+    }
+
+    #[tokio::test]
+    async fn a_request_is_authorized_only_with_a_token() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || [serve(&listener), serve(&listener)]);
+        for token in [None, Some("secret")] {
+            assert_eq!(ask(&url, token, None).await.unwrap().0, 200);
+        }
+        let authorization = server.join().unwrap().map(|lines| {
+            let line = lines.iter().find(|line| line.starts_with("authorization"));
+            line.cloned()
+        });
+        assert_eq!(
+            authorization,
+            [None, Some("authorization: bearer secret".to_owned())]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_cannot_be_read_is_an_error() {
+        let addresses = Addresses {
+            synapse: "http://127.0.0.1:1".to_owned(),
+            mas: String::new(),
+            secret: Some(Secret::File("/nonexistent".into())),
+        };
+        let error = addresses.delete_device("alice", "PHONE").await.unwrap_err();
+        assert!(matches!(error, MigrateError::Secret(_)), "{error}");
+    }
+}
