@@ -8,6 +8,7 @@ use std::{
     process::Stdio,
 };
 
+use nix::fcntl::OFlag;
 use serde_json::{Map, Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -161,6 +162,7 @@ impl MasCli {
     ) -> Result<(), MigrateError> {
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true).mode(0o600);
+        options.custom_flags(OFlag::O_NOFOLLOW.bits());
         let opened = log.map(|log| {
             let file = options.open(log);
             file.map_err(|error| MigrateError::file(log, error.to_string()))

@@ -3,6 +3,7 @@
 mod connection;
 mod cutover;
 mod faults;
+mod guard;
 mod inspect;
 mod migrate;
 #[path = "../support/mod.rs"]
@@ -11,5 +12,5 @@ mod translate;
 mod verify;
 
 support::harness::main![
-    connection, cutover, faults, inspect, migrate, translate, verify,
+    connection, cutover, faults, guard, inspect, migrate, translate, verify,
 ];

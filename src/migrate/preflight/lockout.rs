@@ -1,21 +1,129 @@
-//! Whether Synapse's users would be locked out if MAS authenticated them.
+//! The guard: whether Synapse's users would be locked out if MAS authenticated them. Only proof lets the
+//! switch through; what cannot be read is not proof.
 
-use crate::migrate::{MigrateError, inputs::Inputs, postgres::mas_state::MasState};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-/// Why users would be locked out; `None` if they would not, or if there are no sessions to lose.
-///
-/// # Errors
-///
-/// If Synapse's database cannot be read.
-pub async fn locked_out(inputs: &Inputs) -> Result<Option<String>, MigrateError> {
+use sqlx::PgConnection;
+
+use crate::migrate::{
+    MigrateError,
+    inputs::Inputs,
+    postgres::{
+        connection::Database,
+        mas_state::{MasState, mas_state},
+    },
+    system::systemd::Services,
+};
+
+/// What to do if the guard is wrong, or right.
+const PROCEED: &str = "If the homeserver was not moved, set \
+    `services.matrix-authentication-service.migration.enable` to true, and move it with `syn2mas migrate`. \
+    If it was moved in another way, or its database is now on another server, set `migration.assumeMoved` \
+    to true";
+
+/// SQLSTATE `invalid_catalog_name`: the database does not exist.
+const NO_SUCH_DATABASE: &str = "3D000";
+
+/// What the administrator says, and what only the host's configuration knows.
+#[derive(Clone, Debug, Default)]
+pub struct Circumstances {
+    /// Whether the administrator asserts that the homeserver was moved.
+    pub assume_moved: bool,
+    /// Synapse's own directory on this host, which exists once Synapse has been started.
+    pub synapse_directory: Option<PathBuf>,
+}
+
+/// Why users would be locked out, or why that is unknown, and how to proceed. `None` if it is certain that
+/// they would not. The inputs need no MAS configuration: it is prepared here, and only if Synapse has
+/// sessions.
+pub async fn locked_out(inputs: Inputs, circumstances: &Circumstances) -> Option<String> {
+    let (sessions, synapse) = match synapse(&inputs).await {
+        Ok(None) => return None,
+        Ok(Some(found)) => found,
+        Err(error) => {
+            if circumstances.assume_moved
+                || has_no_database(&error)
+                || is_not_installed(&inputs, circumstances).await
+            {
+                return None;
+            }
+            return Some(format!(
+                "Cannot tell whether Synapse has users whom this would log out: {error}. Make its \
+                 database reachable, and switch again. {PROCEED}. `NIXOS_NO_CHECK=1` skips all checks of \
+                 one switch"
+            ));
+        }
+    };
+    let mas = mas(inputs).await;
+    if circumstances.assume_moved {
+        return match mas {
+            Ok((state, _)) if !matches!(state, MasState::Populated(_)) => Some(format!(
+                "`migration.assumeMoved` is set, but MAS's database is {state}, and Synapse has \
+                 {sessions} sessions. Its users were not moved to this database of MAS"
+            )),
+            _ => None,
+        };
+    }
+    let reason = match mas {
+        Ok((state, marker)) => unproven(&state, marker.as_ref(), &synapse)?,
+        Err(error) => format!("it is unknown whether MAS has them: {error}"),
+    };
+    Some(format!(
+        "Synapse has {sessions} sessions, and {reason}. If MAS authenticated its users now, everybody \
+         could be logged out and lose their encryption keys. {PROCEED}"
+    ))
+}
+
+/// Why it is not proven that MAS has the users of this Synapse; `None` if it is.
+fn unproven(state: &MasState, marker: Option<&Marker>, synapse: &str) -> Option<String> {
+    let MasState::Populated(_) = state else {
+        return Some(format!("MAS's database is {state}"));
+    };
+    let Some(marker) = marker else {
+        return Some(
+            "MAS's database has rows, but nothing in it says that `syn2mas` has moved a homeserver to it"
+                .to_owned(),
+        );
+    };
+    if !is_same_database(&marker.synapse, synapse) {
+        return Some(format!(
+            "MAS's database says that another homeserver was moved to it: {} was, and Synapse uses {synapse} \
+             (system identifier, OID and name of the database)",
+            marker.synapse
+        ));
+    }
+    match marker.state.as_str() {
+        "cut-over" | "served" => None,
+        "rolled-back" => Some("the move of this homeserver to MAS was taken back".to_owned()),
+        state => Some(format!(
+            "its move to MAS is not complete ({state}): `syn2mas status` says what to do"
+        )),
+    }
+}
+
+/// The number of sessions of people, and the identity of Synapse's database. `None` if there are no such
+/// sessions.
+async fn synapse(inputs: &Inputs) -> Result<Option<(i64, String)>, MigrateError> {
     let synapse = inputs.synapse_database()?;
-    let mut connection = synapse.connect().await?;
+    let mut connection = synapse.snapshot().await?;
     let failed = || synapse.failed("cannot tell whether it has users");
-    let is_there: bool = sqlx::query_scalar("SELECT to_regclass('access_tokens') IS NOT NULL")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(failed())?;
+    let (is_there, is_somewhere): (bool, bool) = sqlx::query_as(
+        "SELECT to_regclass('access_tokens') IS NOT NULL,
+           EXISTS (SELECT FROM pg_class WHERE relname = 'access_tokens')",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(failed())?;
     if !is_there {
+        if is_somewhere {
+            return Err(MigrateError::Missing(
+                "Synapse's database: the table access_tokens is in no schema of the role's search_path"
+                    .to_owned(),
+            ));
+        }
         return Ok(None);
     }
     let sessions: i64 = sqlx::query_scalar(
@@ -28,14 +136,180 @@ pub async fn locked_out(inputs: &Inputs) -> Result<Option<String>, MigrateError>
     if sessions == 0 {
         return Ok(None);
     }
-    let known = match inputs.mas_state().await {
-        Ok(MasState::Populated(_)) => return Ok(None),
-        Ok(state) => format!("MAS's database is {state}"),
-        Err(error) => format!("unknown whether MAS has them: {error}"),
+    Ok(Some((sessions, identity(&mut connection, &synapse).await?)))
+}
+
+/// The state of MAS's database, and its marker. Reads no more of MAS's configuration than where that is.
+async fn mas(inputs: Inputs) -> Result<(MasState, Option<Marker>), MigrateError> {
+    let inputs = inputs.with_mas_config(Some("database"))?;
+    let mas = inputs.mas_database()?;
+    let mut connection = mas.snapshot().await?;
+    let marker = read_marker(&mut connection, &mas).await?;
+    Ok((mas_state(&mut connection, &mas).await?, marker))
+}
+
+/// What a migration has written into MAS's database about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Marker {
+    /// The identity of Synapse's database, as [`identity`] gives it.
+    synapse: String,
+    /// How far the migration is: importing, verified, cut-over, served or rolled-back.
+    state: String,
+}
+
+/// Reads the marker; `None` if no migration has written one.
+async fn read_marker(
+    connection: &mut PgConnection,
+    mas: &Database,
+) -> Result<Option<Marker>, MigrateError> {
+    let failed = || mas.failed("cannot tell whether a homeserver was moved to it");
+    let is_there: bool = sqlx::query_scalar("SELECT to_regclass('syn2mas.migration') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed())?;
+    if !is_there {
+        return Ok(None);
+    }
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT synapse, state FROM syn2mas.migration")
+            .fetch_all(connection)
+            .await
+            .map_err(failed())?;
+    let count = rows.len();
+    if count > 1 {
+        return Err(MigrateError::Missing(format!(
+            "MAS's database: {count} rows in syn2mas.migration, where one is expected"
+        )));
+    }
+    let mut rows = rows.into_iter();
+    Ok(rows
+        .next()
+        .map(|(synapse, state)| Marker { synapse, state }))
+}
+
+/// Identifies a database: the system identifier of its cluster, its OID and its name, with slashes in
+/// between. Where the role may not ask for the first, it is `unknown`.
+async fn identity(
+    connection: &mut PgConnection,
+    database: &Database,
+) -> Result<String, MigrateError> {
+    let failed = || database.failed("cannot tell which it is");
+    let is_permitted: bool =
+        sqlx::query_scalar("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(failed())?;
+    // Asked for only then: PostgreSQL checks the privilege even where the function is not called.
+    let system = if is_permitted {
+        "(SELECT system_identifier::text FROM pg_control_system())"
+    } else {
+        "'unknown'"
     };
-    Ok(Some(format!(
-        "Synapse has {sessions} sessions, and {known}. If MAS authenticated its users now, everybody \
-         would be logged out and lose their encryption keys. Set `migration.enable` of MAS's module to \
-         true, and move the homeserver with `syn2mas migrate`"
-    )))
+    sqlx::query_scalar(&format!(
+        "SELECT {system} || '/' || oid || '/' || datname FROM pg_database
+         WHERE datname = current_database()"
+    ))
+    .fetch_one(connection)
+    .await
+    .map_err(failed())
+}
+
+/// Whether two identities are of the same database. A system identifier that is unknown says nothing.
+fn is_same_database(left: &str, right: &str) -> bool {
+    match (left.split_once('/'), right.split_once('/')) {
+        (Some((left_system, left)), Some((right_system, right))) => {
+            let is_unknown = [left_system, right_system].contains(&"unknown");
+            left == right && (is_unknown || left_system == right_system)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the server has answered that there is no such database.
+fn has_no_database(error: &MigrateError) -> bool {
+    let MigrateError::Database {
+        source: sqlx::Error::Database(source),
+        ..
+    } = error
+    else {
+        return false;
+    };
+    source.code().as_deref() == Some(NO_SUCH_DATABASE)
+}
+
+/// Whether there was never a Synapse on this host: its directory does not exist, and the running systemd
+/// knows none of its units. Neither can be said of a host whose PostgreSQL is only down.
+async fn is_not_installed(inputs: &Inputs, circumstances: &Circumstances) -> bool {
+    // The directory that sd_booted(3) looks at. It is absent while NixOS is being installed to a disk.
+    const SYSTEMD: &str = "/run/systemd/system";
+    let Some(directory) = &circumstances.synapse_directory else {
+        return false;
+    };
+    match directory.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        _ => return false,
+    }
+    if inputs.synapse_unit.is_empty() {
+        return false;
+    }
+    if !Path::new(SYSTEMD).exists() {
+        return true;
+    }
+    let Ok(services) = Services::new(&inputs.synapse_unit, &[], None) else {
+        return false;
+    };
+    let missing = services.missing().await;
+    missing.is_ok_and(|missing| missing.len() == inputs.synapse_unit.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn databases_are_told_apart() {
+        for (left, right, same) in [
+            ("1/2/synapse", "1/2/synapse", true),
+            ("unknown/2/synapse", "1/2/synapse", true),
+            ("1/2/synapse", "unknown/2/synapse", true),
+            ("1/2/synapse", "3/2/synapse", false),
+            ("1/2/synapse", "1/3/synapse", false),
+            ("1/2/synapse", "1/2/other", false),
+            ("unknown/2/a", "1/2/b", false),
+            ("1/2/a/b", "1/2/a/b", true),
+            ("", "", false),
+        ] {
+            assert_eq!(is_same_database(left, right), same, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn only_a_marker_of_this_synapse_is_proof() {
+        let full = MasState::Populated(vec!["users".to_owned()]);
+        let marker = |synapse: &str, state: &str| Marker {
+            synapse: synapse.to_owned(),
+            state: state.to_owned(),
+        };
+        let unproven = |state: &MasState, marker: Option<&Marker>| {
+            super::unproven(state, marker, "1/2/synapse")
+        };
+        for state in ["cut-over", "served"] {
+            let good = marker("1/2/synapse", state);
+            assert_eq!(unproven(&full, Some(&good)), None);
+            let other = marker("1/3/synapse", state);
+            assert!(
+                unproven(&full, Some(&other))
+                    .unwrap()
+                    .contains("1/3/synapse")
+            );
+            for empty in [MasState::New, MasState::Empty, MasState::Partial] {
+                assert!(unproven(&empty, Some(&good)).is_some());
+            }
+        }
+        for state in ["importing", "verified", "rolled-back", "", "SERVED"] {
+            let wrong = marker("1/2/synapse", state);
+            assert!(unproven(&full, Some(&wrong)).is_some(), "{state}");
+        }
+        assert!(unproven(&full, None).is_some());
+    }
 }

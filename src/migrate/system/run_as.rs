@@ -1,7 +1,11 @@
 //! Users of this host that programs run as and databases are connected to as.
 
-use std::os::unix::fs::chown;
-use std::path::Path;
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{fchown, lchown},
+    path::Path,
+};
 
 use nix::unistd::{Gid, Uid, User, getegid, geteuid, setegid, seteuid};
 use tokio::sync::{Mutex, MutexGuard};
@@ -42,14 +46,24 @@ impl Account {
         })
     }
 
-    /// Makes this user and its group the owner of a file or a directory.
+    /// Makes this user and its group the owner of an open file, which is at `path`.
     ///
     /// # Errors
     ///
     /// If the owner cannot be changed.
-    pub fn chown(&self, path: &Path) -> Result<(), MigrateError> {
-        chown(path, Some(self.uid), Some(self.gid))
-            .map_err(|error| MigrateError::file(path, format!("cannot be given away: {error}")))
+    pub fn fchown(&self, file: &File, path: &Path) -> Result<(), MigrateError> {
+        let given = fchown(file, Some(self.uid), Some(self.gid));
+        given.map_err(|error| not_given(path, &error))
+    }
+
+    /// Makes this user and its group the owner of a file or a directory. Does not follow a symbolic link.
+    ///
+    /// # Errors
+    ///
+    /// If the owner cannot be changed.
+    pub fn lchown(&self, path: &Path) -> Result<(), MigrateError> {
+        let given = lchown(path, Some(self.uid), Some(self.gid));
+        given.map_err(|error| not_given(path, &error))
     }
 
     /// Switches the effective user and group of this process until the guard is dropped. PostgreSQL's
@@ -71,6 +85,10 @@ impl Account {
         seteuid(Uid::from_raw(self.uid)).map_err(failed)?;
         Ok(acting)
     }
+}
+
+fn not_given(path: &Path, error: &io::Error) -> MigrateError {
+    MigrateError::file(path, format!("cannot be given away: {error}"))
 }
 
 /// The effective user is the same for all threads of the process, so only one task may change it at once.
