@@ -350,15 +350,25 @@ let
     // lib.optionalAttrs cfg.enable {
       syn2mas-at-work = "${cfg.toolsPackage}/bin/syn2mas guard --idle --state-dir ${migration.directory}";
     }
-    // lib.optionalAttrs (cfg.enable && delegated && !migration.enable && cfg.createDatabase) {
-      syn2mas-way-there = "${cfg.toolsPackage}/bin/syn2mas guard --manifest ${
-        pkgs.writeText "guard.yaml" (toYaml {
-          inherit (migration) synapseConfig synapseUser;
-          masUser = name;
-          masDatabaseUri = "postgresql:///${name}?host=/run/postgresql&port=${toString cfg.postgresqlPort}";
-        })
-      }";
+    // lib.optionalAttrs (cfg.enable && delegated && !migration.enable) {
+      syn2mas-way-there = lib.concatStringsSep " " (
+        [
+          "${cfg.toolsPackage}/bin/syn2mas guard"
+          "--manifest ${guardManifest}"
+          "--synapse-directory ${lib.escapeShellArg homeserver.dataDir}"
+        ]
+        ++ lib.optional migration.assumeMoved "--assume-moved"
+      );
     };
+  # The files of the configuration to switch to, which are not below /etc yet.
+  guardManifest = pkgs.writeText "guard.yaml" (toYaml {
+    inherit (migration) synapseConfig synapseUser;
+    synapseUnit = cfg.synapse.units;
+    masUser = mainUnit.user;
+    masService = "${pkgs.writeText "guard-service.yaml" (
+      toYaml (service.manifest // { config = "${configFile}"; })
+    )}";
+  });
 
   # Everything that may stand just once in a unit gives way to what an administrator says; lists are
   # joined.

@@ -553,7 +553,10 @@ in
         CapabilityBoundingSet = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID";
         SystemCallFilter = [ "@system-service" ];
         TimeoutStartSec = "infinity";
-        ReadWritePaths = [ "/run" ];
+        ReadWritePaths = [
+          "/run"
+          cfg.migration.directory
+        ];
       };
     };
     syn2mas-rollback = {

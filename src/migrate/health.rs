@@ -263,15 +263,4 @@ mod tests {
             [None, Some("authorization: bearer secret".to_owned())]
         );
     }
-
-    #[tokio::test]
-    async fn a_secret_that_cannot_be_read_is_an_error() {
-        let addresses = Addresses {
-            synapse: "http://127.0.0.1:1".to_owned(),
-            mas: String::new(),
-            secret: Some(Secret::File("/nonexistent".into())),
-        };
-        let error = addresses.delete_device("alice", "PHONE").await.unwrap_err();
-        assert!(matches!(error, MigrateError::Secret(_)), "{error}");
-    }
 }

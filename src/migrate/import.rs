@@ -9,6 +9,7 @@ use std::{
     process::{self, Stdio},
 };
 
+use nix::fcntl::OFlag;
 use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
@@ -140,6 +141,7 @@ impl PreparedMasCli {
     ) -> Result<(), MigrateError> {
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true).mode(0o600);
+        options.custom_flags(OFlag::O_NOFOLLOW.bits());
         let opened = log.map(|log| options.open(log).map_err(MigrateError::io("open", log)));
         let log = opened.transpose()?;
         let mut command = self.run(self.mas_cli.syn2mas("migrate", &self.synapse));

@@ -1,7 +1,7 @@
 //! The inputs of a migration: where configurations, databases, services and programs are.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -23,7 +23,7 @@ use crate::migrate::{
     postgres::{
         mas_state::{MasState, mas_state},
         programs::Programs,
-        scratch::Scratch,
+        scratch::{self, Scratch},
     },
     synapse_config,
     system::systemd::Services,
@@ -149,6 +149,15 @@ impl Inputs {
     ///
     /// If a manifest, or a file that it names, cannot be read.
     pub fn complete(self) -> Result<Self, MigrateError> {
+        self.with_manifest()?.with_mas_config(None)
+    }
+
+    /// Takes options that were not given from the manifest.
+    ///
+    /// # Errors
+    ///
+    /// If the manifest cannot be read.
+    pub fn with_manifest(self) -> Result<Self, MigrateError> {
         let found = || Path::new(MANIFEST).exists().then(|| MANIFEST.into());
         let mut inputs = match self.manifest.clone().or_else(found) {
             Some(file) => self.merge_over_manifest(&file)?,
@@ -159,12 +168,23 @@ impl Inputs {
         for file in files.chain(&mut inputs.mas_config) {
             *file = absolute(file)?;
         }
-        if let (Some(service), []) = (&inputs.mas_service, inputs.mas_config.as_slice()) {
-            let private_dir = PrivateDir::of_service(service, inputs.mas_account()?.as_ref())?;
-            inputs.mas_config.clone_from(&private_dir.files);
-            inputs.prepared = Some(Arc::new(private_dir));
-        }
         Ok(inputs)
+    }
+
+    /// Prepares MAS's configuration, or `only` one section of it, from the manifest of `mas-service` if no
+    /// files are given.
+    ///
+    /// # Errors
+    ///
+    /// If that manifest, or a file that it names, cannot be read.
+    pub fn with_mas_config(mut self, only: Option<&str>) -> Result<Self, MigrateError> {
+        if let (Some(service), []) = (&self.mas_service, self.mas_config.as_slice()) {
+            let account = self.mas_account()?;
+            let private_dir = PrivateDir::of_service(service, account.as_ref(), only)?;
+            self.mas_config.clone_from(&private_dir.files);
+            self.prepared = Some(Arc::new(private_dir));
+        }
+        Ok(self)
     }
 
     fn merge_over_manifest(self, file: &Path) -> Result<Self, MigrateError> {
@@ -203,12 +223,7 @@ impl Inputs {
         }
         // The overlay is not part of the configuration from before the cutover.
         let overlay = self.overlay.as_ref().map(|overlay| overlay.file.as_path());
-        let files = self.synapse_config.iter();
-        let files: Vec<PathBuf> = files
-            .filter(|file| Some(file.as_path()) != overlay)
-            .cloned()
-            .collect();
-        synapse_config::Config::read(&files)
+        synapse_config::Config::read(&self.synapse_config, overlay)
     }
 
     /// Reads and merges MAS's configuration.
@@ -328,6 +343,33 @@ impl Inputs {
     ) -> Result<Scratch, MigrateError> {
         let (mas, superuser) = (self.mas_database()?, self.admin_database()?);
         Scratch::make(&mas, superuser, which, name).await
+    }
+
+    /// Removes what killed runs of `rehearse` and `verify` have left: temporary databases, and the backups
+    /// of a rehearsal. What a run that is not over uses stays.
+    ///
+    /// # Errors
+    ///
+    /// If something cannot be removed.
+    pub async fn drop_leftovers(&self) -> Result<(), MigrateError> {
+        let (mas, superuser) = (self.mas_database()?, self.admin_database()?);
+        let in_use = scratch::drop_leftovers(&mas, superuser.as_ref()).await?;
+        if in_use.contains(&scratch::COPY) {
+            return Ok(());
+        }
+        let directory = self.rehearsal();
+        match fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(MigrateError::io("delete", &directory)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The directory with the backups of a rehearsal, while one runs.
+    #[must_use]
+    pub fn rehearsal(&self) -> PathBuf {
+        self.state().join("rehearsal")
     }
 
     /// Where PostgreSQL's client programs are.

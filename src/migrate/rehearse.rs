@@ -19,6 +19,7 @@ use crate::migrate::{
         connection::Database,
         mas_state,
         role_grant::Grant,
+        scratch,
         tables::wait_for_table_locks,
     },
     preflight::host::{self, Writes},
@@ -88,21 +89,21 @@ pub struct Rehearsal {
 }
 
 /// Runs the rehearsal. Removes both scratch databases afterwards, also after an interruption. If this
-/// process is killed, the next rehearsal removes them.
+/// process is killed, the next rehearsal or `verify` with a backup removes them.
 ///
 /// # Errors
 ///
 /// If there is not enough space on the disk, or a stage fails.
 pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Event)) -> Result<Rehearsal, MigrateError> {
     let mut signals = Signals::listen()?;
+    inputs.drop_leftovers().await?;
     host::make_sure_of_room(inputs, Writes::Rehearsal).await?;
-    let directory = inputs.state().join("rehearsal");
-    delete(&directory)?;
+    let directory = inputs.rehearsal();
     let synapse = inputs
-        .scratch("the copy of Synapse's database", "syn2mas_synapse")
+        .scratch("the copy of Synapse's database", scratch::COPY)
         .await?;
     let mas = match inputs
-        .scratch("the rehearsal's database of MAS", "syn2mas_mas")
+        .scratch("the rehearsal's database of MAS", scratch::REHEARSAL)
         .await
     {
         Ok(mas) => mas,

@@ -269,6 +269,10 @@ pub struct Synapse {
 }
 
 /// Moving an existing homeserver to MAS.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Migration {
@@ -285,6 +289,14 @@ pub struct Migration {
     /// `migration.enable` is true, too.
     #[schemars(extend("default" = false))]
     pub passwords: bool,
+
+    /// Whether the homeserver is known to be moved to MAS although MAS's database does not say so:
+    /// because it was moved with `mas-cli syn2mas migrate` and not with `syn2mas`, or because its
+    /// database is now on another server of PostgreSQL. Without this, a configuration in which MAS
+    /// authenticates users is refused as long as Synapse has their sessions and there is no proof that
+    /// MAS has them too. With it, only an empty MAS is refused.
+    #[schemars(extend("default" = false))]
+    pub assume_moved: bool,
 
     /// A file with Synapse's `password_config.pepper`, if it has one.
     #[schemars(example = &"/run/secrets/synapse-pepper")]

@@ -3,10 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::support::{
-    MasCli, Nix, data, harness::TestResult, postgres::Postgres, root, synapse_python,
-};
-use mas2nix::migrate::journal::Journal;
+use crate::support::{Nix, data, harness::TestResult, root, synapse_python};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -221,6 +218,20 @@ fn what_would_lock_people_out_is_not_switched_to() -> TestResult {
         "enable": true, "synapse": delegated, "migration": migration(json!({})),
     }));
     let passwords = &unknown["syn2mas-passwords"];
+    let asks = |guards: &Value, what: &str| {
+        let guard = guards["syn2mas-way-there"].as_str();
+        guard.is_some_and(|guard| guard.contains(what))
+    };
+    assert!(asks(&unknown, "syn2mas guard --manifest "));
+    assert!(asks(
+        &unknown,
+        "--synapse-directory /var/lib/matrix-synapse"
+    ));
+    assert!(!asks(&unknown, "--assume-moved"));
+    let assumed = checks(json!({
+        "enable": true, "synapse": delegated, "migration": migration(json!({"assumeMoved": true})),
+    }));
+    assert!(asks(&assumed, "--assume-moved"));
     // Nothing is refused on a homeserver that was never moved.
     assert!(run(way_back).0 && run(passwords).0);
     fs::write(directory.path().join("synapse.yaml"), "").unwrap();
@@ -230,66 +241,23 @@ fn what_would_lock_people_out_is_not_switched_to() -> TestResult {
     assert!(!is_good && said.contains("syn2mas rollback"), "{said}");
     let (is_good, said) = run(passwords);
     assert!(!is_good && said.contains("migration.passwords"), "{said}");
-    for good in [json!({"enable": true}), json!({"passwords": true})] {
+    for (good, guards) in [
+        (json!({"enable": true}), &["syn2mas-at-work"][..]),
+        (
+            json!({"passwords": true}),
+            &["syn2mas-at-work", "syn2mas-way-there"],
+        ),
+    ] {
         let checks = checks(json!({
             "enable": true, "synapse": delegated, "migration": migration(good),
         }));
         let names: Vec<&String> = checks.as_object().unwrap().keys().collect();
-        assert_eq!(names, ["syn2mas-at-work"]);
+        assert_eq!(names, guards);
     }
-    Ok(())
-}
-
-fn delegating_a_homeserver_that_was_never_moved_is_refused() -> TestResult {
-    let (mas, server) = (MasCli::find()?, Postgres::start()?);
-    server.create_synapse("synapse");
-    let migration = crate::support::postgres::Migration::new(&server, &mas, "synapse", "mas");
-    let guard = |extra: &[&str]| {
-        let output = migration.syn2mas(&["guard"]).args(extra).output().unwrap();
-        (
-            output.status.code(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
-    };
-    let (code, said) = guard(&[]);
-    assert_eq!(code, Some(10), "{said}");
-    assert!(
-        said.contains("without tables") && said.contains("migration.enable"),
-        "{said}"
-    );
-    let absent = server.uri("absent");
-    assert_eq!(guard(&["--mas-database-uri", &absent]).0, Some(10));
-    migration.import();
-    assert_eq!(guard(&[]), (Some(0), String::new()));
-    // A new homeserver, and one whose database is not there yet.
-    server.create_empty_synapse("new");
-    assert_eq!(
-        guard(&[
-            "--synapse-database-uri",
-            &server.uri("new"),
-            "--mas-database-uri",
-            &absent
-        ])
-        .0,
-        Some(0)
-    );
-    assert_eq!(guard(&["--synapse-database-uri", &absent]).0, Some(0));
-    // Nor is a switch while somebody is at work.
-    let directory = TempDir::new().unwrap();
-    let state = directory.path().join("syn2mas");
-    let idle = ["--idle", "--state-dir", state.to_str().unwrap()];
-    assert_eq!(guard(&idle), (Some(0), String::new()));
-    let journal = Journal::open(&state).unwrap();
-    let (code, said) = guard(&idle);
-    assert_eq!(code, Some(10));
-    assert!(said.contains("another syn2mas is running"), "{said}");
-    drop(journal);
-    assert_eq!(guard(&idle).0, Some(0));
     Ok(())
 }
 
 crate::support::harness::tests![
     the_static_form_comes_to_the_same,
     what_would_lock_people_out_is_not_switched_to,
-    delegating_a_homeserver_that_was_never_moved_is_refused,
 ];

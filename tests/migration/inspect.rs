@@ -17,7 +17,9 @@ use crate::support::{
     root,
 };
 use mas2nix::migrate::{
+    inputs::Inputs,
     postgres::{
+        backup::{self, BackupScope},
         clients,
         connection::{Address, Database},
     },
@@ -1295,6 +1297,116 @@ fn the_database_of_mas_takes_the_import_or_not() -> TestResult {
     Ok(())
 }
 
+/// What is in the way of restoring MAS's database, what is said of it, and what helps. MAS's role has
+/// made its tables, and does not own the database.
+const UNDROPPABLE: &[(&str, &str, &str)] = &[
+    (
+        "CREATE SCHEMA watching; CREATE TABLE watching.t ()",
+        "drop the schema watching",
+        "ALTER SCHEMA watching OWNER TO mas",
+    ),
+    (
+        "CREATE TABLE others (id serial)",
+        "drop the table or view others",
+        "ALTER TABLE others OWNER TO mas",
+    ),
+    (
+        "CREATE VIEW a_view AS SELECT 1",
+        "drop the table or view a_view",
+        "ALTER VIEW a_view OWNER TO mas",
+    ),
+    (
+        "CREATE SEQUENCE a_sequence",
+        "drop the table or view a_sequence",
+        "ALTER SEQUENCE a_sequence OWNER TO mas",
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+        "drop the routine f",
+        "ALTER ROUTINE f OWNER TO mas",
+    ),
+    (
+        "CREATE TYPE mood AS ENUM ('good')",
+        "drop the type mood",
+        "ALTER TYPE mood OWNER TO mas",
+    ),
+    (
+        "CREATE DOMAIN name_of AS text",
+        "drop the type name_of",
+        "ALTER DOMAIN name_of OWNER TO mas",
+    ),
+    (
+        "REVOKE CREATE ON DATABASE changed FROM mas; CREATE SCHEMA own AUTHORIZATION mas",
+        "create schemas in the database",
+        "GRANT CREATE ON DATABASE changed TO mas",
+    ),
+];
+
+fn what_going_back_may_not_drop_is_named() -> TestResult {
+    let (server, mas) = prepared()?;
+    server.sql("postgres", "CREATE ROLE mas LOGIN");
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let as_mas = server.uri("changed").replace("postgres@", "mas@");
+    let config = fs::read_to_string(&migration.mas_config).unwrap();
+    let config = config.replace(&server.uri("mas"), &as_mas);
+    fs::write(&migration.mas_config, config).unwrap();
+    let mut inputs = Inputs::default();
+    inputs.synapse_config = vec![migration.synapse_config.clone()];
+    inputs.mas_config = vec![migration.mas_config.clone()];
+    inputs.postgresql_programs = Some(server.bin().to_owned());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let go_back = || {
+        let directory = server.path().join("of-the-test");
+        let (synapse, mas) = (
+            inputs.synapse_database().unwrap(),
+            inputs.mas_database().unwrap(),
+        );
+        let programs = inputs.postgresql();
+        runtime.block_on(async {
+            let databases = [&synapse, &mas];
+            backup::make(&programs, databases, &directory, BackupScope::Tables).await?;
+            backup::restore_mas(&programs, Some(&directory), "", &mas).await
+        })
+    };
+    server.create("made");
+    server.sql(
+        "made",
+        "GRANT CREATE ON SCHEMA public TO mas; CREATE EXTENSION pg_trgm",
+    );
+    server.sql("postgres", "GRANT CREATE ON DATABASE made TO mas");
+    let mut migrate = migration.import_into("made");
+    let made = server.path().join("made.yaml");
+    let text = fs::read_to_string(&made).unwrap();
+    fs::write(&made, text.replace("postgres@", "mas@")).unwrap();
+    assert!(migrate.arg("--dry-run").output().unwrap().status.success());
+    let mut wrong = Vec::new();
+    for (change, said, fix) in UNDROPPABLE {
+        server.copy("made", "changed");
+        server.sql("changed", "GRANT CREATE ON DATABASE changed TO mas");
+        assert_eq!(ids(&migration, &[]), Vec::<String>::new(), "{change}");
+        server.sql("changed", change);
+        // So that a backup can be made.
+        server.sql("changed", "GRANT pg_read_all_data TO mas");
+        let (_, findings) = inspect(&migration, &[]);
+        let found = &findings[0];
+        if found["id"] != "mas-rollback-privileges" || found["samples"] != json!([said]) {
+            wrong.push(format!("{change}: {findings:#?}"));
+        }
+        if go_back().is_ok() {
+            wrong.push(format!("{change} is not in the way"));
+        }
+        server.sql("changed", fix);
+        let left = ids(&migration, &[]);
+        let gone_back = go_back();
+        if !left.is_empty() || gone_back.is_err() {
+            wrong.push(format!("{fix}: {left:?} {gone_back:?}"));
+        }
+        server.sql("postgres", "DROP DATABASE changed WITH (FORCE)");
+    }
+    nothing_of(&wrong);
+    Ok(())
+}
+
 fn whoever_is_at_work_on_the_database_of_mas_is_named() -> TestResult {
     let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
@@ -1468,6 +1580,29 @@ fn providers_are_those_that_the_import_knows() -> TestResult {
     Ok(())
 }
 
+/// What the fix of `rollback-privileges` says.
+const ROLLBACK_GRANTS: &str = "GRANT INSERT, DELETE ON access_tokens TO reader;
+    GRANT DELETE ON refresh_tokens, user_external_ids TO reader";
+
+/// What is enough for the import is not for the way back.
+fn the_way_back_needs_more(migration: &Migration, as_reader: &str) {
+    let inspect = || inspect(migration, &["--synapse-database-uri", as_reader]);
+    let (code, findings) = inspect();
+    assert_eq!(
+        (code, &findings[0]["id"]),
+        (Some(10), &"rollback-privileges".into())
+    );
+    assert_eq!(findings[0]["count"], 4, "{findings:#?}");
+    let (insert, _) = ROLLBACK_GRANTS.split_once(';').unwrap();
+    migration.server.sql("synapse", insert);
+    let (_, findings) = inspect();
+    assert_eq!(
+        findings[0]["samples"],
+        json!(["DELETE on refresh_tokens", "DELETE on user_external_ids"])
+    );
+    migration.server.sql("synapse", ROLLBACK_GRANTS);
+}
+
 fn the_server_lets_the_import_in() -> TestResult {
     let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
@@ -1482,6 +1617,7 @@ fn the_server_lets_the_import_in() -> TestResult {
     assert_eq!(findings[0]["count"], 6, "{findings:#?}");
     let tables = "users, user_threepids, user_external_ids, devices, access_tokens, refresh_tokens";
     server.sql("synapse", &format!("GRANT UPDATE ON {tables} TO reader"));
+    the_way_back_needs_more(&migration, &as_reader);
     assert_eq!(
         ids(&["--synapse-database-uri", &as_reader]),
         Vec::<String>::new()
@@ -1496,7 +1632,7 @@ fn the_server_lets_the_import_in() -> TestResult {
     assert_eq!((code, &findings[0]["count"]), (Some(10), &6.into()));
     server.sql(
         "synapse",
-        &format!("GRANT SELECT, UPDATE ON {tables} TO reader"),
+        &format!("GRANT SELECT, UPDATE ON {tables} TO reader; {ROLLBACK_GRANTS}"),
     );
     assert_eq!(
         ids(&["--synapse-database-uri", &as_reader]),
@@ -1743,6 +1879,7 @@ crate::support::harness::tests![
     the_state_of_mas_is_told,
     an_interrupted_import_can_be_taken_back_or_not,
     the_database_of_mas_takes_the_import_or_not,
+    what_going_back_may_not_drop_is_named,
     whoever_is_at_work_on_the_database_of_mas_is_named,
     whoever_may_not_be_sent_away_is_named,
     a_replica_is_named,

@@ -3,6 +3,7 @@
 mod connection;
 mod cutover;
 mod faults;
+mod guard;
 mod inspect;
 mod losses;
 mod migrate;
@@ -12,5 +13,5 @@ mod translate;
 mod verify;
 
 support::harness::main![
-    connection, cutover, faults, inspect, losses, migrate, translate, verify,
+    connection, cutover, faults, guard, inspect, losses, migrate, translate, verify,
 ];

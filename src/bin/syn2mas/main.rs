@@ -25,7 +25,11 @@ use mas2nix::{
         inputs::Inputs,
         journal,
         postgres::backup::BackupScope,
-        preflight::{self, finding::Finding, lockout},
+        preflight::{
+            self,
+            finding::Finding,
+            lockout::{self, Circumstances},
+        },
         rehearse, status,
         system::signals::Signals,
         translate::{self, Translation},
@@ -137,13 +141,22 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Look whether letting MAS authenticate users now would lock them out: exit 10 if it would, 0 if
-    /// not, or if Synapse's database cannot be asked. The NixOS module asks before it switches.
+    /// Look whether letting MAS authenticate users now would lock them out: exit 0 if it is certain that
+    /// it would not, 10 if it would, or if that is unknown. Certain it is if Synapse has no sessions of
+    /// people, or if MAS's database says that this homeserver was moved to it. The NixOS module asks before
+    /// it switches.
     #[command(after_help = "Example: syn2mas guard --mas-database-uri postgresql:///mas")]
     Guard {
         /// Look only whether another syn2mas is at work: exit 10 if one is.
         #[arg(long)]
         idle: bool,
+        /// Believe that the homeserver was moved, unless MAS's database has no users.
+        #[arg(long, conflicts_with = "idle")]
+        assume_moved: bool,
+        /// Synapse's own directory. If it does not exist, and systemd knows no unit of Synapse's, there is
+        /// no homeserver on this host yet, so its database need not be reached.
+        #[arg(long, value_name = "DIR", conflicts_with = "idle")]
+        synapse_directory: Option<PathBuf>,
     },
     /// Delete the backups of earlier migrations, and what killed runs have left: exit 0. They have
     /// password hashes and tokens. Says first what it will delete, and asks.
@@ -212,8 +225,20 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<Ending> {
-    if let Command::Guard { idle: true } = cli.command {
-        return run_idle(&cli.inputs.state());
+    if let Command::Guard {
+        idle,
+        assume_moved,
+        synapse_directory,
+    } = cli.command
+    {
+        if idle {
+            return run_idle(&cli.inputs.state());
+        }
+        let circumstances = Circumstances {
+            assume_moved,
+            synapse_directory,
+        };
+        return run_guard(cli.inputs.with_manifest()?, &circumstances).await;
     }
     let inputs = cli.inputs.complete()?;
     match cli.command {
@@ -256,7 +281,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             report_rollback(&outcome, json)
         }
         Command::Clean { all, yes, json } => run_clean(&inputs.state(), all, yes, json),
-        Command::Guard { .. } => run_guard(&inputs).await,
+        Command::Guard { .. } => unreachable!("it needs less than these inputs"),
         Command::Status { json } => run_status(&inputs, json).await,
     }
 }
@@ -408,17 +433,12 @@ fn run_idle(state: &Path) -> Result<Ending> {
     Ok(Ending::Blocked)
 }
 
-async fn run_guard(inputs: &Inputs) -> Result<Ending> {
-    match lockout::locked_out(inputs).await {
-        Ok(None) => Ok(Ending::Good),
-        Ok(Some(reason)) => {
+async fn run_guard(inputs: Inputs, circumstances: &Circumstances) -> Result<Ending> {
+    match lockout::locked_out(inputs, circumstances).await {
+        None => Ok(Ending::Good),
+        Some(reason) => {
             eprintln!("{reason}.");
             Ok(Ending::Blocked)
-        }
-        Err(error) => {
-            // A homeserver that is not there yet has nobody to lock out.
-            eprintln!("syn2mas: {}", error.with_causes());
-            Ok(Ending::Good)
         }
     }
 }

@@ -30,7 +30,8 @@ pub fn all() -> Vec<Unit> {
             ..one_shot("syn2mas-migrate", "Move this homeserver to MAS")
         },
         Unit {
-            body: looking("verify"),
+            // Removes what a killed rehearsal has left in the directory.
+            body: writing(run("verify")),
             ..one_shot(
                 "syn2mas-verify",
                 "Compare MAS's database with what follows from Synapse's",
@@ -106,13 +107,17 @@ fn looking(subcommand: &str) -> Vec<Entry> {
     body
 }
 
+fn writing(mut body: Vec<Entry>) -> Vec<Entry> {
+    body.push(entry(
+        "ReadWritePaths",
+        vec![item("/run"), item(known("migration.directory"))],
+    ));
+    body
+}
+
 fn changing(subcommand: &str) -> Vec<Entry> {
-    let mut body = run(subcommand);
+    let mut body = writing(run(subcommand));
     body.extend([
-        entry(
-            "ReadWritePaths",
-            vec![item("/run"), item(known("migration.directory"))],
-        ),
         // When stopped, `syn2mas` rolls back what it has begun. That takes time.
         entry("KillMode", "mixed"),
         entry("TimeoutStopSec", "10min"),

@@ -23,7 +23,10 @@ use crate::migrate::{
     cutover::data_loss::Loss,
     cutover_file::Overlay,
     journal::{GoingBack, State, Target},
-    postgres::marker::{self, Marker},
+    postgres::{
+        identity::is_same,
+        marker::{self, Marker},
+    },
 };
 
 /// A step of a migration or of the way back. Each can be repeated.
@@ -604,7 +607,7 @@ fn is_verified(seen: &Observed) -> bool {
         return false;
     };
     let verified = [marker::Progress::CutOver, marker::Progress::Served];
-    verified.contains(&marker.progress) && marker.synapse == target.synapse.to_string()
+    verified.contains(&marker.progress) && is_same(&marker.synapse, &target.synapse.to_string())
 }
 
 /// The steps back without those that have nothing to take back.

@@ -3,7 +3,7 @@
 //! while the database exists.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use crate::migrate::{
     MigrateError,
@@ -87,9 +87,21 @@ pub struct Marker {
 /// If the database cannot be read, or the marker was written by another version of this program.
 pub async fn read(database: &Database) -> Result<Option<Marker>, MigrateError> {
     let mut connection = database.connect().await?;
+    read_on(&mut connection, database).await
+}
+
+/// The same as [`read`], on an existing connection.
+///
+/// # Errors
+///
+/// As for [`read`].
+pub async fn read_on(
+    connection: &mut PgConnection,
+    database: &Database,
+) -> Result<Option<Marker>, MigrateError> {
     let failed = || database.failed("cannot read the marker of the migration");
     let there: bool = sqlx::query_scalar("SELECT to_regclass('syn2mas.migration') IS NOT NULL")
-        .fetch_one(&mut connection)
+        .fetch_one(&mut *connection)
         .await
         .map_err(failed())?;
     if !there {
@@ -101,7 +113,7 @@ pub async fn read(database: &Database) -> Result<Option<Marker>, MigrateError> {
            to_char(cut_over AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS cut_over
          FROM syn2mas.migration",
     )
-    .fetch_optional(&mut connection)
+    .fetch_optional(connection)
     .await
     .map_err(failed())?;
     let Some(row) = row else { return Ok(None) };

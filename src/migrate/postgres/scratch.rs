@@ -1,9 +1,23 @@
 //! Temporary databases on the server of MAS's database.
 
+use sqlx::{PgConnection, postgres::PgAdvisoryLock};
+
 use crate::migrate::{
     MigrateError,
     postgres::{clients::terminate_other_connections, connection::Database, role_grant},
 };
+
+/// The copy of Synapse's tables from which a rehearsal imports.
+pub const COPY: &str = "syn2mas_synapse";
+
+/// The database into which a rehearsal imports.
+pub const REHEARSAL: &str = "syn2mas_mas";
+
+/// The backup of Synapse's tables, restored for a comparison.
+pub const BACKUP: &str = "syn2mas_backup";
+
+/// The names of all temporary databases.
+pub const NAMES: [&str; 3] = [COPY, REHEARSAL, BACKUP];
 
 /// A temporary database that MAS's role owns. Dropping the value does not remove the database: call
 /// [`Scratch::remove`], also after an error.
@@ -12,16 +26,114 @@ pub struct Scratch {
     /// How to connect to it, as MAS's role.
     pub database: Database,
     maker: Database,
-    name: &'static str,
+    /// Holds an advisory lock as long as this process lives: others can tell that it does.
+    _owner: PgConnection,
+}
+
+/// A temporary database that exists on the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// One of [`NAMES`].
+    pub name: &'static str,
+    /// Whether the process that made it still runs. If not, it was killed.
+    pub is_in_use: bool,
+}
+
+/// Whether another session holds the advisory lock with the key `$1`, in whatever database.
+const IS_OWNED: &str = "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
+    AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = $1 AND pid <> pg_backend_pid())";
+
+/// Lists the temporary databases on the server of `server`, those in use too.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn leftovers(server: &Database) -> Result<Vec<Leftover>, MigrateError> {
+    let mut connection = server.connect().await?;
+    let mut found = Vec::new();
+    for name in NAMES {
+        let is_in_use: Option<bool> = sqlx::query_scalar(&format!(
+            "SELECT {IS_OWNED} FROM pg_database WHERE datname = $2"
+        ))
+        .bind(key(name))
+        .bind(name)
+        .fetch_optional(&mut connection)
+        .await
+        .map_err(server.failed("cannot list its databases"))?;
+        found.extend(is_in_use.map(|is_in_use| Leftover { name, is_in_use }));
+    }
+    Ok(found)
+}
+
+/// Drops the temporary databases of killed processes, which hold password hashes and tokens. Returns the
+/// databases that are still in use.
+///
+/// # Errors
+///
+/// If a database cannot be dropped.
+pub async fn drop_leftovers(
+    mas: &Database,
+    superuser: Option<&Database>,
+) -> Result<Vec<&'static str>, MigrateError> {
+    let maker = superuser.unwrap_or(mas);
+    let mut in_use = Vec::new();
+    for leftover in leftovers(maker).await? {
+        if leftover.is_in_use {
+            in_use.push(leftover.name);
+        } else {
+            drop_if_there(
+                maker,
+                &mas.sibling("a database of a killed run", leftover.name),
+            )
+            .await?;
+        }
+    }
+    Ok(in_use)
+}
+
+/// The key of the advisory lock that the owner of a temporary database holds.
+fn key(name: &str) -> i64 {
+    let lock = PgAdvisoryLock::new(format!("syn2mas-scratch-{name}"));
+    lock.key().as_bigint().unwrap_or_default()
+}
+
+async fn drop_if_there(maker: &Database, scratch: &Database) -> Result<(), MigrateError> {
+    let mut connection = maker.connect().await?;
+    let is_there: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+            .bind(scratch.name())
+            .fetch_one(&mut connection)
+            .await
+            .map_err(maker.failed("cannot list its databases"))?;
+    if is_there {
+        terminate_other_connections(scratch).await?;
+        execute(
+            maker,
+            &format!("DROP DATABASE IF EXISTS {}", scratch.name()),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn execute(maker: &Database, statement: &str) -> Result<(), MigrateError> {
+    let mut connection = maker.connect().await?;
+    sqlx::raw_sql(statement)
+        .execute(&mut connection)
+        .await
+        .map_err(maker.failed(
+            "cannot make or remove a database. Give `--admin-database-uri`, or give MAS's role CREATEDB",
+        ))?;
+    Ok(())
 }
 
 impl Scratch {
     /// Creates a database on the server of MAS's, as the superuser if one is given. A database of this name
-    /// that an earlier run left behind is removed first.
+    /// that a killed run left behind is removed first.
     ///
     /// # Errors
     ///
-    /// If the database cannot be created.
+    /// If the database cannot be created, or another process uses one of this name.
     pub async fn make(
         mas: &Database,
         superuser: Option<Database>,
@@ -29,18 +141,35 @@ impl Scratch {
         name: &'static str,
     ) -> Result<Self, MigrateError> {
         let maker = superuser.unwrap_or_else(|| mas.clone());
+        let mut owner = maker.connect().await?;
+        let mut ask = async |sql: &str| {
+            sqlx::query_scalar::<_, bool>(sql)
+                .bind(key(name))
+                .fetch_one(&mut owner)
+                .await
+                .map_err(maker.failed("cannot tell whether a database is in use"))
+        };
+        // The lock keeps only those out who take it in the same database.
+        let is_locked = ask("SELECT pg_try_advisory_lock($1)").await?;
+        if !is_locked || ask(&format!("SELECT {IS_OWNED}")).await? {
+            return Err(MigrateError::InUse {
+                which,
+                connections: vec!["another syn2mas".to_owned()],
+                fix: "Wait until it is done",
+            });
+        }
         let scratch = Scratch {
             database: mas.sibling(which, name),
             maker,
-            name,
+            _owner: owner,
         };
-        scratch.drop_if_there().await?;
+        let maker = &scratch.maker;
+        drop_if_there(maker, &scratch.database).await?;
         let role = role_grant::role(mas).await?.replace('"', "\"\"");
-        scratch
-            .execute(&format!(
-                "CREATE DATABASE {name} OWNER \"{role}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
-            ))
-            .await?;
+        let create = format!(
+            "CREATE DATABASE {name} OWNER \"{role}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+        );
+        execute(maker, &create).await?;
         Ok(scratch)
     }
 
@@ -50,34 +179,6 @@ impl Scratch {
     ///
     /// If it cannot be dropped.
     pub async fn remove(self) -> Result<(), MigrateError> {
-        self.drop_if_there().await
-    }
-
-    async fn drop_if_there(&self) -> Result<(), MigrateError> {
-        let mut connection = self.maker.connect().await?;
-        let there: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
-                .bind(self.name)
-                .fetch_one(&mut connection)
-                .await
-                .map_err(self.maker.failed("cannot list its databases"))?;
-        if there {
-            terminate_other_connections(&self.database).await?;
-            self.execute(&format!("DROP DATABASE IF EXISTS {}", self.name))
-                .await?;
-        }
-        Ok(())
-    }
-
-    async fn execute(&self, statement: &str) -> Result<(), MigrateError> {
-        let mut connection = self.maker.connect().await?;
-        sqlx::raw_sql(statement)
-            .execute(&mut connection)
-            .await
-            .map_err(self.maker.failed(
-                "cannot create or drop a database (pass `--admin-database-uri`, or give MAS's role \
-                 CREATEDB)",
-            ))?;
-        Ok(())
+        drop_if_there(&self.maker, &self.database).await
     }
 }

@@ -202,6 +202,9 @@ catalogue! {
         PRIVILEGES: "privileges", Blocker,
             "The role may not lock these tables, which needs UPDATE besides SELECT. A rehearsal would not notice.",
             "GRANT SELECT, UPDATE ON users, user_threepids, user_external_ids, devices, access_tokens, refresh_tokens TO the role; or use Synapse's own.";
+        ROLLBACK_PRIVILEGES: "rollback-privileges", Blocker,
+            "The role may not repair Synapse's tables, so `syn2mas rollback` would fail after the cutover: it deletes tokens of sessions that were ended in MAS and what delegation has left, and puts tokens back.",
+            "GRANT INSERT, DELETE ON access_tokens TO the role; GRANT DELETE ON refresh_tokens, user_external_ids TO the role; or use Synapse's own.";
         NO_SUPERUSER: "no-superuser", Blocker,
             "The role of `--admin-database-uri` is no superuser, so it cannot grant MAS's role Synapse's role.",
             "Name a superuser, or leave it out if Synapse's database takes a password.";
@@ -238,6 +241,9 @@ catalogue! {
         MAS_PRIVILEGES: "mas-privileges", Blocker,
             "MAS's role may not do this in MAS's database, which the import has to.",
             "Make the role the owner of the database, of its schema and of all tables in it.";
+        MAS_ROLLBACK_PRIVILEGES: "mas-rollback-privileges", Blocker,
+            "MAS's role may not do this in MAS's database. The import works without, but `syn2mas rollback` would fail: it drops everything in the database and restores the backup, and a migration notes its state in a schema of its own.",
+            "ALTER DATABASE … OWNER TO MAS's role; and likewise ALTER SCHEMA, TABLE, ROUTINE or TYPE … OWNER TO MAS's role for what is listed, or move what is not MAS's to another database. GRANT CREATE ON DATABASE … TO MAS's role is enough for schemas, and GRANT CREATE ON SCHEMA public TO MAS's role for tables.";
         MAS_READ_ONLY: "mas-read-only", Blocker,
             "MAS's database cannot be written to.",
             "Name the primary, and reset `default_transaction_read_only` of the role and the database.";

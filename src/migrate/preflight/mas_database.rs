@@ -76,6 +76,13 @@ pub async fn inspect(
         connection_limit(connections),
     ];
     let mut findings = run_checks(checks, connection, database).await?;
+    if !findings
+        .iter()
+        .any(|finding| finding.kind == catalogue::MAS_PRIVILEGES)
+    {
+        let check = catalogue::MAS_ROLLBACK_PRIVILEGES.check(may_not_restore());
+        findings.extend(run_checks([check], connection, database).await?);
+    }
     findings.extend(others);
     findings.extend(state.as_ref().and_then(of_state));
     Ok(Target { state, findings })
@@ -130,6 +137,41 @@ fn may_not_change() -> String {
              WHERE contype = 'f' AND confrelid IN (SELECT oid FROM imported)))
            AND NOT pg_has_role(relowner, 'USAGE')",
         names()
+    )
+}
+
+/// Query for the privileges that MAS's role lacks to restore the backup of MAS's database: it drops what
+/// [`restore_mas`](crate::migrate::postgres::backup::restore_mas) drops, of which the owner or the owner of
+/// the schema may drop it, and creates schemas and tables.
+fn may_not_restore() -> String {
+    // The kinds of relations, and what belongs to an extension or to a table's column, as there.
+    let droppable = |catalog: &str, namespace: &str, owner: &str| {
+        format!(
+            "o.{namespace} = 'public'::regnamespace AND NOT pg_has_role(o.{owner}, 'USAGE')
+               AND NOT pg_has_role(n.nspowner, 'USAGE')
+               AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{catalog}'::regclass
+                 AND d.objid = o.oid AND d.deptype IN ('e', 'i', 'a'))"
+        )
+    };
+    format!(
+        "SELECT 'create schemas in the database'
+         WHERE NOT has_database_privilege(current_database(), 'CREATE')
+         UNION ALL SELECT 'create tables in the schema public'
+         WHERE NOT coalesce(has_schema_privilege(to_regnamespace('public'), 'CREATE'), true)
+         UNION ALL SELECT 'drop the schema ' || nspname FROM pg_namespace
+         WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
+           AND NOT pg_has_role(nspowner, 'USAGE')
+         UNION ALL SELECT 'drop the table or view ' || o.relname
+         FROM pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace
+         WHERE o.relkind IN ('r', 'p', 'v', 'm', 'S') AND {}
+         UNION ALL SELECT 'drop the routine ' || o.proname
+         FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace WHERE {}
+         UNION ALL SELECT 'drop the type ' || o.typname
+         FROM pg_type o JOIN pg_namespace n ON n.oid = o.typnamespace
+         WHERE o.typtype IN ('e', 'd') AND {}",
+        droppable("pg_class", "relnamespace", "relowner"),
+        droppable("pg_proc", "pronamespace", "proowner"),
+        droppable("pg_type", "typnamespace", "typowner"),
     )
 }
 

@@ -33,6 +33,12 @@ pub async fn findings(
              WHERE NOT has_table_privilege(oid, 'SELECT')
                OR NOT has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE')"
         )),
+        catalogue::ROLLBACK_PRIVILEGES.check(
+            "SELECT privilege || ' on ' || name FROM (VALUES
+               ('INSERT', 'access_tokens'), ('DELETE', 'access_tokens'),
+               ('DELETE', 'refresh_tokens'), ('DELETE', 'user_external_ids')) v (privilege, name)
+             WHERE NOT has_table_privilege(to_regclass(name), privilege)",
+        ),
         catalogue::VACUUM.check(format!(
             "SELECT relname::text FROM ({tables}) t JOIN pg_locks l ON l.relation = t.oid
              WHERE l.mode = 'ShareUpdateExclusiveLock' AND l.granted"

@@ -51,16 +51,20 @@ fn as_switch(text: &str) -> Option<bool> {
 
 impl Config {
     /// Reads and merges files in this order. A directory means the files in it that end in `.yaml`, sorted
-    /// by name. An empty file changes nothing.
+    /// by name. An empty file changes nothing. The file `skip` is not read, whether it is named itself,
+    /// in a directory, or behind a symbolic link.
     ///
     /// # Errors
     ///
     /// If a file cannot be read, is not YAML, or is not a map.
-    pub fn read(paths: &[PathBuf]) -> Result<Self, MigrateError> {
+    pub fn read(paths: &[PathBuf], skip: Option<&Path>) -> Result<Self, MigrateError> {
         let mut value = Map::new();
         let mut files = Vec::new();
         for path in paths {
             for file in expand(path)? {
+                if skip.is_some_and(|skip| is_same_file(&file, skip)) {
+                    continue;
+                }
                 match parse(&file)? {
                     Value::Null => {}
                     Value::Object(keys) => value.extend(keys),
@@ -232,6 +236,18 @@ impl Config {
     }
 }
 
+/// Whether two paths lead to the same file. A file that does not exist has only its path.
+fn is_same_file(left: &Path, right: &Path) -> bool {
+    match (left.canonicalize(), right.canonicalize()) {
+        (Ok(left), Ok(right)) => left == right,
+        (Err(_), Err(_)) => match (std::path::absolute(left), std::path::absolute(right)) {
+            (Ok(left), Ok(right)) => left == right,
+            _ => left == right,
+        },
+        _ => false,
+    }
+}
+
 fn expand(path: &Path) -> Result<Vec<PathBuf>, MigrateError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -280,7 +296,7 @@ mod tests {
                 "database: {args: {password: p}}\npassword_config: null\n",
             ),
         ];
-        let config = Config::read(&files).unwrap();
+        let config = Config::read(&files, None).unwrap();
         assert_eq!(config.server_name().unwrap(), "a");
         assert!(config.get("database.name").is_none());
         assert!(config.get("password_config").is_none());
@@ -291,7 +307,37 @@ mod tests {
                 .to_string()
                 .contains("c.yaml")
         );
-        let all = Config::read(&[directory.path().to_owned()]).unwrap();
+        let all = Config::read(&[directory.path().to_owned()], None).unwrap();
         assert_eq!(all.value, config.value);
+    }
+
+    #[test]
+    fn a_file_is_skipped_wherever_it_comes_from() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let overlay = directory.join("conf.d/z-overlay.yaml");
+        fs::create_dir(directory.join("conf.d")).unwrap();
+        fs::write(directory.join("conf.d/a.yaml"), "server_name: a\n").unwrap();
+        fs::write(&overlay, "server_name: of the overlay\n").unwrap();
+        std::os::unix::fs::symlink(&overlay, directory.join("link.yaml")).unwrap();
+        std::os::unix::fs::symlink(directory.join("conf.d"), directory.join("linked.d")).unwrap();
+        let own = directory.join("conf.d/a.yaml");
+        let spelled = directory.join("conf.d/../conf.d/z-overlay.yaml");
+        for (more, skip) in [
+            (directory.join("conf.d"), &overlay),
+            (directory.join("linked.d"), &overlay),
+            (directory.join("link.yaml"), &overlay),
+            (overlay.clone(), &directory.join("link.yaml")),
+            (overlay.clone(), &spelled),
+            (
+                directory.join("absent.yaml"),
+                &directory.join("absent.yaml"),
+            ),
+        ] {
+            let config = Config::read(&[own.clone(), more.clone()], Some(skip)).unwrap();
+            assert_eq!(config.server_name().unwrap(), "a", "{}", more.display());
+        }
+        let all = Config::read(&[directory.join("conf.d")], None).unwrap();
+        assert_eq!(all.server_name().unwrap(), "of the overlay");
     }
 }

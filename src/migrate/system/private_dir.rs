@@ -1,8 +1,9 @@
-//! Temporary files with secrets for programs that we run, in a directory that only their user can read.
+//! Temporary files with secrets for programs that we run, each readable by the user of the program alone.
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    io::Write,
+    os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -26,15 +27,17 @@ pub struct PrivateDir {
 }
 
 impl PrivateDir {
-    /// Creates an empty directory with mode 0700, owned by `account` if one is given.
+    /// Creates an empty directory that only the current user can enter, and `account` if one is given. That
+    /// user cannot write to it, or it could lead what root writes here to another place.
     ///
     /// # Errors
     ///
-    /// If the directory cannot be created, or its owner cannot be changed.
+    /// If the directory cannot be created, or its group cannot be changed.
     pub fn new(account: Option<&Account>) -> Result<Self, MigrateError> {
         // /run is in memory, so secrets never reach a disk.
+        let is_root = nix::unistd::Uid::effective().is_root();
         let below = match Path::new("/run") {
-            run if nix::unistd::Uid::effective().is_root() && run.is_dir() => run.to_owned(),
+            run if is_root && run.is_dir() => run.to_owned(),
             _ => std::env::temp_dir(),
         };
         let directory = tempfile::Builder::new()
@@ -42,8 +45,11 @@ impl PrivateDir {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&below)
             .map_err(MigrateError::io("create a directory in", &below))?;
-        if let Some(account) = account {
-            account.chown(directory.path())?;
+        if let Some(account) = account.filter(|_| is_root) {
+            let path = directory.path();
+            chown(path, None, Some(account.gid))
+                .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o710)))
+                .map_err(MigrateError::io("change the owner of", path))?;
         }
         Ok(PrivateDir {
             directory,
@@ -51,12 +57,17 @@ impl PrivateDir {
         })
     }
 
-    /// Prepares MAS's configuration files as `mas-service` does, from its manifest.
+    /// Prepares MAS's configuration files as `mas-service` does, from its manifest: all of them, or `only`
+    /// one section, for which other files need not exist.
     ///
     /// # Errors
     ///
     /// If the manifest, or a file that it names, cannot be read.
-    pub fn of_service(manifest: &Path, account: Option<&Account>) -> Result<Self, MigrateError> {
+    pub fn of_service(
+        manifest: &Path,
+        account: Option<&Account>,
+        only: Option<&str>,
+    ) -> Result<Self, MigrateError> {
         let mut private_dir = PrivateDir::new(account)?;
         let manifest = service::manifest(manifest)?;
         let directories = Directories {
@@ -64,9 +75,12 @@ impl PrivateDir {
             runtime: private_dir.directory.path().to_owned(),
         };
         for (name, file) in &manifest.credentials {
-            private_dir.take(name, file)?;
+            let is_needed = only.is_none_or(|section| name.starts_with(&format!("{section}.")));
+            if is_needed || file.exists() {
+                private_dir.take(name, file)?;
+            }
         }
-        private_dir.files = prepare(&manifest, &directories, None)?;
+        private_dir.files = prepare(&manifest, &directories, only)?;
         if let Some(account) = account {
             chown_recursive(private_dir.directory.path(), account)?;
         }
@@ -89,23 +103,26 @@ impl PrivateDir {
         Ok(())
     }
 
-    /// Writes a file with mode 0400, owned by `account` if one is given, and returns its path.
+    /// Writes a new file with mode 0400, owned by `account` if one is given, and returns its path.
     ///
     /// # Errors
     ///
-    /// If the file cannot be written, or its owner cannot be changed.
+    /// If the file exists or cannot be written, or its owner cannot be changed.
     pub fn write(
         &self,
         name: &str,
         content: &str,
         account: Option<&Account>,
     ) -> Result<PathBuf, MigrateError> {
-        let file = self.directory.path().join(name);
-        atomic_write::replace(&file, content, 0o400).map_err(MigrateError::io("write", &file))?;
+        let path = self.directory.path().join(name);
+        let mut file =
+            atomic_write::create(&path, 0o400).map_err(MigrateError::io("create", &path))?;
+        file.write_all(content.as_bytes())
+            .map_err(MigrateError::io("write", &path))?;
         if let Some(account) = account {
-            account.chown(&file)?;
+            account.fchown(&file, &path)?;
         }
-        Ok(file)
+        Ok(path)
     }
 }
 
@@ -118,7 +135,7 @@ fn chown_recursive(directory: &Path, account: &Account) -> Result<(), MigrateErr
             chown_recursive(&entry.path(), account)?;
         }
         if !kind.is_symlink() {
-            account.chown(&entry.path())?;
+            account.lchown(&entry.path())?;
         }
     }
     Ok(())

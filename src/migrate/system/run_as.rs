@@ -1,7 +1,10 @@
 //! Users of this host that programs run as and databases are connected to as.
 
-use std::os::unix::fs::chown;
-use std::path::Path;
+use std::{
+    fs::File,
+    os::unix::fs::{fchown, lchown},
+    path::Path,
+};
 
 use nix::unistd::{Gid, Uid, User, getegid, geteuid, setegid, seteuid};
 use tokio::sync::{Mutex, MutexGuard};
@@ -42,13 +45,23 @@ impl Account {
         })
     }
 
-    /// Makes this user and its group the owner of a file or a directory.
+    /// Makes this user and its group the owner of an open file, which is at `path`.
     ///
     /// # Errors
     ///
     /// If the owner cannot be changed.
-    pub fn chown(&self, path: &Path) -> Result<(), MigrateError> {
-        chown(path, Some(self.uid), Some(self.gid))
+    pub fn fchown(&self, file: &File, path: &Path) -> Result<(), MigrateError> {
+        fchown(file, Some(self.uid), Some(self.gid))
+            .map_err(MigrateError::io("change the owner of", path))
+    }
+
+    /// Makes this user and its group the owner of a file or a directory. Does not follow a symbolic link.
+    ///
+    /// # Errors
+    ///
+    /// If the owner cannot be changed.
+    pub fn lchown(&self, path: &Path) -> Result<(), MigrateError> {
+        lchown(path, Some(self.uid), Some(self.gid))
             .map_err(MigrateError::io("change the owner of", path))
     }
 

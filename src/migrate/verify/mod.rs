@@ -39,7 +39,7 @@ use crate::migrate::{
     MigrateError,
     inputs::{Inputs, Provider},
     journal,
-    postgres::{backup, connection::Database},
+    postgres::{backup, connection::Database, scratch},
     system::signals::Signals,
 };
 
@@ -335,8 +335,9 @@ impl PostCutoverVerification {
                 .await;
         };
         let mut signals = Signals::listen()?;
+        inputs.drop_leftovers().await?;
         let scratch = inputs
-            .scratch("the backup of Synapse's database", "syn2mas_backup")
+            .scratch("the backup of Synapse's database", scratch::BACKUP)
             .await?;
         let compared = async {
             backup::restore_synapse(&inputs.postgresql(), backup, &scratch.database).await?;
