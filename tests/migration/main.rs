@@ -9,7 +9,8 @@ mod migrate;
 mod support;
 mod translate;
 mod verify;
+mod workers;
 
 support::harness::main![
-    connection, cutover, faults, inspect, migrate, translate, verify,
+    connection, cutover, faults, inspect, migrate, translate, verify, workers,
 ];

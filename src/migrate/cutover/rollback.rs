@@ -13,7 +13,7 @@ use crate::migrate::{
         Event, Migration, Step,
         data_loss::{self, Loss},
     },
-    health::Addresses,
+    health::{self, Addresses},
     journal::{self, StepStatus},
     postgres::{backup, role_grant::Grant},
     system::{
@@ -113,13 +113,18 @@ impl Migration<'_> {
         self.services.start(Component::Synapse, &units).await?;
         if by_command {
             self.services.start_by_command().await?;
+        }
+        if let Some(since) = self.down_since.take() {
+            self.summary.downtime = since.elapsed().as_secs_f64();
+        }
+        if !units.is_empty() || by_command {
+            health::all_legacy(self.inputs).await?;
+        }
+        if by_command {
             // Synapse runs now, so an error of the journal must not fail this.
             let _ = self
                 .journal
                 .remember("undo", |memory| memory.stopped_with_command = false);
-        }
-        if let Some(since) = self.down_since.take() {
-            self.summary.downtime = since.elapsed().as_secs_f64();
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::{
 use crate::migrate::{
     MigrateError,
     cutover::{Event, Migration, Step, StepOutcome},
-    health::Addresses,
+    health::{self, Addresses},
     import::MasCli,
     journal,
     postgres::{
@@ -209,6 +209,7 @@ impl Migration<'_> {
         let addresses = Addresses::of(self.inputs)?;
         let token = self.options.token.clone();
         let issuer = addresses.delegated(token.as_deref()).await?;
+        health::all_delegate(self.inputs, &issuer).await?;
         self.consult_doctor().await;
         Ok(format!("Synapse lets {issuer} authenticate its users"))
     }
