@@ -26,7 +26,18 @@ use serde_json::Value;
 
 fn prepared() -> Result<(Postgres, MasCli), Skip> {
     let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
-    synapse_python()?;
+    let mut python = Command::new(synapse_python()?);
+    if !python
+        .args(["-c", "import txredisapi"])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap()
+        .success()
+    {
+        return skip(
+            "Synapse in target/synapse has no client of Redis: remove it, and run scripts/synapse",
+        );
+    }
     Homeserver::template(&server);
     Ok((server, mas))
 }
@@ -48,8 +59,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Configures one. Redis is missing, without which it does not hear of anything new; it serves all the
-    /// same.
+    /// Configures one. Without Redis it does not hear of anything new, but serves all the same.
     fn of(homeserver: &Homeserver) -> Self {
         let [port, replication] = homeserver::free_ports();
         let shared = &homeserver.migration.synapse_config;
@@ -59,14 +69,11 @@ impl Worker {
              resources: [{{names: [replication]}}]}}, "
         );
         let text = text.replace("listeners: [", &replicated)
-            + &format!(
-                "instance_map: {{main: {{host: 127.0.0.1, port: {replication}}}}}\n\
-                 redis: {{enabled: true, port: 1}}\n"
-            );
+            + &format!("instance_map: {{main: {{host: 127.0.0.1, port: {replication}}}}}\n");
         fs::write(shared, text).unwrap();
         let config = homeserver.directory.join("worker.yaml");
         let text = format!(
-            "worker_app: synapse.app.generic_worker\nworker_name: generic\n\
+            "worker_app: synapse.app.generic_worker\nworker_name: generic\nredis: {{enabled: true, port: 1}}\n\
              worker_listeners: [{{type: http, port: {port}, bind_addresses: [127.0.0.1], \
              resources: [{{names: [client]}}]}}]\n"
         );
@@ -517,7 +524,12 @@ fn a_worker_on_another_host_is_found() -> TestResult {
     assert_eq!(found, [format!("psql as postgres from {there}")]);
     let (code, outcome) = homeserver.json(&["migrate", "--yes"]);
     assert_eq!((code, &outcome["result"]), (Some(10), &"blocked".into()));
+    // Its backend does not notice that it has gone.
     drop(far);
+    server.sql(
+        "postgres",
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'synapse_remote'",
+    );
     nothing_about_processes(&inspect());
 
     // Who comes as another role is no worker, as far as anybody can tell; the stop finds it.
