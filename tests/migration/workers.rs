@@ -110,7 +110,7 @@ impl Worker {
     fn wait(&self, homeserver: &Homeserver) {
         let url = format!("{}/_matrix/client/versions", self.url);
         let deadline = Instant::now() + Duration::from_secs(60);
-        while homeserver::request(&url, None, None).0 != 200 {
+        while homeserver::request(&url, None, None).0 == 0 {
             let log = fs::read_to_string(homeserver.directory.join("worker.log"));
             assert!(
                 Instant::now() < deadline,
