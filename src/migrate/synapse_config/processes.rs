@@ -121,7 +121,12 @@ impl Found {
         };
         let is_running = systemd::is_running(unit).await.unwrap_or_default();
         let lines = commands.lines.iter();
-        let known = lines.flat_map(|line| CommandLine::of_unit(line));
+        let known: Vec<CommandLine> = lines.flat_map(|line| CommandLine::of_unit(line)).collect();
+        if known.is_empty() && !is_running && !commands.lines.is_empty() {
+            // While it runs, its processes say what it is.
+            let reason = "it does not run, and its command does not say how it configures Synapse";
+            self.unknown.push(format!("{unit}: {reason}"));
+        }
         for line in known {
             let Ok(files) = view.files(&line) else {
                 continue;
