@@ -212,6 +212,12 @@ pub enum MigrateError {
         /// What it should have answered with, for example `the issuer`.
         expected: &'static str,
     },
+    /// Some listeners of Synapse do not answer as they should.
+    #[error("{}", .0.join("; "))]
+    Listeners(
+        /// What each answers, for example `http://127.0.0.1:8083/ (worker.service): …`.
+        Vec<String>,
+    ),
     /// A user of this host cannot be looked up, or acted as.
     #[error("cannot {action} the user {user}")]
     User {

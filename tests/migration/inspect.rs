@@ -1861,7 +1861,11 @@ const UNTRIGGERED: &[(&str, &str)] = &[
 
 /// The list above can only shrink.
 fn every_kind_is_triggered_by_a_test() {
-    let tests = concat!(include_str!("inspect.rs"), include_str!("connection.rs"));
+    let tests = concat!(
+        include_str!("inspect.rs"),
+        include_str!("connection.rs"),
+        include_str!("workers.rs")
+    );
     for kind in CHAPTERS.iter().flat_map(|chapter| chapter.kinds) {
         let is_listed = UNTRIGGERED.iter().any(|(id, _)| *id == kind.id);
         let times = tests.matches(&format!("\"{}\"", kind.id)).count();

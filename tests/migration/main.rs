@@ -11,7 +11,8 @@ mod migrate;
 mod support;
 mod translate;
 mod verify;
+mod workers;
 
 support::harness::main![
-    connection, cutover, faults, guard, inspect, losses, migrate, translate, verify,
+    connection, cutover, faults, guard, inspect, losses, migrate, translate, verify, workers,
 ];

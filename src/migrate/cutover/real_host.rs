@@ -16,7 +16,7 @@ use crate::{
             repair,
         },
         cutover_file::CutoverFile,
-        health::Addresses,
+        health::{self, Addresses},
         import::PreparedMasCli,
         inputs::Inputs,
         journal::{self, Journal, State, StepStatus, Target},
@@ -476,11 +476,14 @@ impl Host for RealHost<'_> {
 
     async fn probe_delegation(&mut self) -> Result<String, MigrateError> {
         let addresses = Addresses::of(self.inputs)?;
-        addresses.delegated(self.options.token.as_deref()).await
+        let token = self.options.token.as_deref();
+        let issuer = addresses.delegated(token).await?;
+        health::all_delegate(self.inputs, &issuer).await?;
+        Ok(issuer)
     }
 
     async fn probe_synapse(&mut self) -> Result<(), MigrateError> {
-        Addresses::of(self.inputs)?.legacy().await
+        health::all_legacy(self.inputs).await.map(|_| ())
     }
 
     /// The doctor's findings concern the environment, which is no reason for a rollback.

@@ -1,5 +1,7 @@
 //! Other connections to a database.
 
+use std::{collections::BTreeSet, net::IpAddr};
+
 use sqlx::PgConnection;
 
 use crate::migrate::{MigrateError, postgres::connection::Database};
@@ -41,6 +43,60 @@ pub async fn other_connections_than(
         .map_err(database.failed("cannot list its connections"))
 }
 
+/// The connections with one of these roles that come from another host than this one, which has the
+/// addresses `here`. Described as by [`other_connections`], each text once. Connections of a role whose
+/// activity the current role may not see are left out.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn connections_from_elsewhere(
+    connection: &mut PgConnection,
+    database: &Database,
+    roles: &[&str],
+    here: &BTreeSet<IpAddr>,
+) -> Result<Vec<String>, MigrateError> {
+    let failed = || database.failed("cannot tell from where others are connected");
+    let (own, server): (Option<String>, Option<String>) =
+        sqlx::query_as("SELECT host(inet_client_addr()), host(inet_server_addr())")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(failed())?;
+    let others: Vec<(Option<String>, String)> = sqlx::query_as(&format!(
+        "SELECT DISTINCT host(client_addr), {CLIENT} {CLIENTS}
+           AND backend_type IS NOT NULL AND usename::text = ANY($1) ORDER BY 2"
+    ))
+    .bind(roles)
+    .fetch_all(connection)
+    .await
+    .map_err(failed())?;
+    let others = others
+        .into_iter()
+        .filter(|(from, _)| is_elsewhere(from.as_deref(), own.as_deref(), server.as_deref(), here));
+    Ok(others.map(|(_, name)| name).collect())
+}
+
+/// Whether a client is on another host, by its address, ours and that of the server, all as the server
+/// sees them. Clients at a Unix socket have no address.
+fn is_elsewhere(
+    from: Option<&str>,
+    own: Option<&str>,
+    server: Option<&str>,
+    here: &BTreeSet<IpAddr>,
+) -> bool {
+    let parsed = |address: Option<&str>| address.and_then(|address| address.parse::<IpAddr>().ok());
+    let (from, own, server) = (parsed(from), parsed(own), parsed(server));
+    let is_here = |address: &IpAddr| here.contains(&address.to_canonical());
+    let is_with_server = from.is_none_or(|from| from.to_canonical().is_loopback());
+    let server_is_here = own == server
+        || own.is_none_or(|own| own.to_canonical().is_loopback())
+        || server.as_ref().is_some_and(is_here);
+    if is_with_server {
+        return !server_is_here;
+    }
+    from != own && !from.as_ref().is_some_and(is_here)
+}
+
 /// Terminates the other connections to a database that its role is allowed to terminate, for example
 /// that of an import whose `syn2mas` was killed, and waits up to 10 s for them to close. Connections
 /// that it may not terminate are harmless as long as they hold no lock on a table.
@@ -77,4 +133,43 @@ pub async fn terminate_other_connections(database: &Database) -> Result<(), Migr
         connections: left,
         fix: "This role may not end them, or they do not end: end them by hand",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_shares_an_address_with_us_is_on_this_host() {
+        let here = ["10.0.0.1", "fd00::1"].map(|address| address.parse().unwrap());
+        let here = BTreeSet::from(here);
+        let at = |from, own, server| is_elsewhere(from, own, server, &here);
+        let socket = None;
+        let loopback = Some("127.0.0.1");
+        // The server is on this host.
+        for (own, server) in [
+            (socket, socket),
+            (loopback, loopback),
+            (Some("10.0.0.1"), Some("10.0.0.1")),
+            (Some("10.0.0.9"), Some("10.0.0.9")),
+        ] {
+            for from in [
+                socket,
+                loopback,
+                Some("::1"),
+                Some("10.0.0.1"),
+                Some("fd00::1"),
+            ] {
+                assert!(!at(from, own, server), "{from:?} {own:?}");
+            }
+            assert!(at(Some("10.0.0.2"), own, server));
+        }
+        // It is on another one, and sees us behind an address of its own choice.
+        let (own, server) = (Some("192.0.2.9"), Some("10.0.0.7"));
+        assert!(!at(own, own, server));
+        assert!(!at(Some("::ffff:10.0.0.1"), own, server));
+        for from in [socket, loopback, Some("10.0.0.7"), Some("10.0.0.2")] {
+            assert!(at(from, own, server), "{from:?}");
+        }
+    }
 }

@@ -160,6 +160,18 @@ catalogue! {
         UNIT_MISSING: "unit-missing", Blocker,
             "systemd does not know these units, so they cannot be stopped and started.",
             "Name them as `systemctl list-units` does.";
+        OVERLAY_NOT_READ: "overlay-not-read", Blocker,
+            "These units and processes of Synapse do not read the overlay, or not last. They would go on to log people in by themselves after the cutover.",
+            "Change their command as said, and restart them. On NixOS, the module does that for every worker in `services.matrix-synapse.workers`.";
+        PROCESS_NOT_NAMED: "process-not-named", Blocker,
+            "These processes of this Synapse belong to none of the units that `syn2mas` stops and starts.",
+            "Name their units with `--synapse-unit`, or end them.";
+        PROCESS_UNKNOWN: "process-unknown", Warning,
+            "It is unknown whether these processes belong to this Synapse and delegate after the cutover.",
+            "Run `syn2mas inspect` as root, or look yourself.";
+        LOGIN_NOT_ANSWERED: "login-not-answered", Blocker,
+            "Synapse does not log people in at these listeners now, so it could not be seen after the cutover whether they delegate.",
+            "Make them answer `/_matrix/client/v3/login` from this host. If the main process answers elsewhere, say so with `--synapse-url`.";
         DISK_SPACE: "disk-space", Blocker,
             "There is too little room for the backups.",
             "Make room, or name another directory with `--state-dir`.";
@@ -214,6 +226,9 @@ catalogue! {
         OPEN_TRANSACTION: "open-transaction", Warning,
             "These have held a transaction open for more than a minute in which they wrote. If they do so after Synapse was stopped, the import refuses to begin.",
             "Find out what they are, and end them before you migrate.";
+        CONNECTED_FROM_ELSEWHERE: "connected-from-elsewhere", Blocker,
+            "These are connected to Synapse's database as Synapse, from another host. `syn2mas` stops only what runs on this one, and the import does not begin while they are connected.",
+            "Stop them until the migration is over. A worker has to read the overlay before it starts again.";
         CONNECTIONS: "connections", Warning,
             "The server has few connections left, and the import takes ten.",
             "Raise `max_connections` of PostgreSQL, or stop what else uses it.";

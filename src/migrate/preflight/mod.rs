@@ -6,6 +6,7 @@ pub mod finding;
 pub mod host;
 pub mod lockout;
 pub mod mas_database;
+pub mod processes;
 pub mod rows;
 pub mod server;
 
@@ -20,7 +21,7 @@ use self::{
     host::Writes,
 };
 use crate::migrate::{
-    MigrateError,
+    MigrateError, health,
     inputs::Inputs,
     postgres::{
         backup::BackupScope,
@@ -47,6 +48,8 @@ pub async fn inspect(inputs: &Inputs, extent: BackupScope) -> Result<Vec<Finding
     findings.extend(versions);
     findings.extend(refused_by_mas?);
     findings.extend(host::units(inputs).await);
+    let running = health::processes(inputs).await?;
+    findings.extend(processes::findings(inputs, &running).await?);
     findings.extend(host::superuser(inputs).await?);
     if inputs.synapse_database_uri.is_none() && synapse.is_sqlite() {
         findings.push(catalogue::SQLITE.found());
@@ -79,6 +82,8 @@ pub async fn inspect(inputs: &Inputs, extent: BackupScope) -> Result<Vec<Finding
         findings.push(outdated);
     } else {
         findings.extend(server::findings(&mut reader, &of_synapse).await?);
+        let elsewhere = processes::elsewhere(&mut reader, &of_synapse, inputs, &running).await?;
+        findings.extend(elsewhere);
         if server::may_read(&mut reader, &of_synapse, &TABLES).await? {
             let others = ["registration_tokens"];
             let others = server::may_read(&mut reader, &of_synapse, &others).await?;

@@ -1,6 +1,8 @@
 //! Reads Synapse's configuration, merged as Synapse does: of several files, a later one replaces whole
 //! top-level keys of an earlier one (`synapse/config/_base.py`).
 
+pub mod processes;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -8,6 +10,7 @@ use std::{
 
 use serde_json::{Map, Value};
 use sqlx::postgres::PgSslMode;
+use url::Url;
 
 use crate::migrate::{
     MigrateError,
@@ -118,29 +121,34 @@ impl Config {
     /// The URL of the first listener for clients without TLS, for example `http://127.0.0.1:8008`.
     #[must_use]
     pub fn url(&self) -> Option<String> {
-        let listeners = self.get("listeners").and_then(Value::as_array);
-        let mut listeners = listeners.into_iter().flatten();
-        let listener = listeners.find(|listener| {
-            let resources = listener["resources"].as_array();
-            let mut names = resources
-                .into_iter()
-                .flatten()
-                .filter_map(|resource| resource["names"].as_array())
-                .flatten();
-            listener["port"].is_u64()
-                && listener["tls"] != true
-                && names.any(|name| name == "client")
-        })?;
-        let bound = listener["bind_addresses"]
-            .get(0)
-            .or(listener.get("bind_address"));
-        let host = match bound.and_then(Value::as_str) {
-            None | Some("" | "0.0.0.0") => "127.0.0.1".to_owned(),
-            Some("::") => "[::1]".to_owned(),
-            Some(address) if address.contains(':') => format!("[{address}]"),
-            Some(address) => address.to_owned(),
+        let listeners = self.client_listeners().into_iter();
+        let mut urls = listeners.filter_map(|listener| listener.into_iter().next());
+        let url = urls.find(|url| url.scheme() == "http")?;
+        Some(url.as_str().trim_end_matches('/').to_owned())
+    }
+
+    /// Whether this is the configuration of a worker.
+    #[must_use]
+    pub fn is_worker(&self) -> bool {
+        let app = self.get("worker_app");
+        app.is_some_and(|app| app != "synapse.app.homeserver")
+    }
+
+    /// The listeners for clients, of the main process or of a worker. Each has one URL or several, one for
+    /// each address that it is bound to; one at a Unix socket has `unix:///run/synapse.sock`.
+    #[must_use]
+    pub fn client_listeners(&self) -> Vec<Vec<Url>> {
+        let option = if self.is_worker() {
+            "worker_listeners"
+        } else {
+            "listeners"
         };
-        Some(format!("http://{host}:{}", listener["port"]))
+        let listeners = self.get(option).and_then(Value::as_array);
+        let listeners = listeners.into_iter().flatten();
+        let urls = listeners
+            .filter(|listener| serves_clients(listener))
+            .map(urls);
+        urls.filter(|urls| !urls.is_empty()).collect()
     }
 
     /// The address of Synapse's database.
@@ -173,6 +181,12 @@ impl Config {
             options.get_socket().is_some(),
         )?;
         Ok(Address { options, tls })
+    }
+
+    /// The role in `database.args`. None if it follows from the user that Synapse runs as.
+    #[must_use]
+    pub fn role(&self) -> Option<String> {
+        self.argument("user")
     }
 
     /// The TLS settings of Synapse's connections, by the rules of libpq: no TLS on a Unix socket, and
@@ -246,6 +260,48 @@ fn is_same_file(left: &Path, right: &Path) -> bool {
         },
         _ => false,
     }
+}
+
+/// Whether `client` is among the resources of a listener.
+fn serves_clients(listener: &Value) -> bool {
+    let resources = listener["resources"].as_array().into_iter().flatten();
+    let mut names = resources.flat_map(|resource| match &resource["names"] {
+        Value::Array(names) => names.iter().collect(),
+        name => vec![name],
+    });
+    names.any(|name| name == "client")
+}
+
+/// The URLs of a listener. Addresses that are not bound to one interface are replaced by the host's own.
+fn urls(listener: &Value) -> Vec<Url> {
+    if let Some(path) = listener["path"].as_str() {
+        return Url::parse(&format!("unix://{path}")).into_iter().collect();
+    }
+    let Some(port) = listener["port"].as_u64() else {
+        return Vec::new();
+    };
+    let scheme = if listener["tls"] == true {
+        "https"
+    } else {
+        "http"
+    };
+    let bound = listener["bind_addresses"].as_array();
+    let bound = bound.into_iter().flatten();
+    let bound = bound.chain(listener.get("bind_address"));
+    let mut bound: Vec<&str> = bound.filter_map(Value::as_str).collect();
+    if bound.is_empty() {
+        bound = vec!["0.0.0.0", "::"];
+    }
+    let urls = bound.into_iter().filter_map(|address| {
+        let host = match address {
+            "" | "0.0.0.0" => "127.0.0.1".to_owned(),
+            "::" => "[::1]".to_owned(),
+            address if address.contains(':') => format!("[{address}]"),
+            address => address.to_owned(),
+        };
+        Url::parse(&format!("{scheme}://{host}:{port}")).ok()
+    });
+    urls.collect()
 }
 
 fn expand(path: &Path) -> Result<Vec<PathBuf>, MigrateError> {
@@ -339,5 +395,46 @@ mod tests {
         }
         let all = Config::read(&[directory.join("conf.d")], None).unwrap();
         assert_eq!(all.server_name().unwrap(), "of the overlay");
+    }
+
+    #[test]
+    fn listeners_are_those_of_the_process() {
+        let of = |text: &str| {
+            let config = Config {
+                files: Vec::new(),
+                value: serde_yaml_ng::from_str(text).unwrap(),
+            };
+            let listeners = config.client_listeners().into_iter();
+            let urls = listeners.map(|urls| urls.iter().map(Url::to_string).collect::<Vec<_>>());
+            (
+                config.url(),
+                urls.map(|urls| urls.join(" ")).collect::<Vec<_>>(),
+            )
+        };
+        let listeners = "
+listeners:
+  - {port: 9000, type: metrics}
+  - {port: 8448, tls: true, type: http, resources: [{names: [federation, client]}]}
+  - {port: 8008, type: http, bind_addresses: ['::', 10.0.0.1], resources: [{names: client}]}
+  - {path: /run/a.sock, type: http, resources: [{names: [client]}]}
+  - {port: 8009, type: http, resources: [{names: [replication]}]}
+worker_listeners:
+  - {port: 8083, type: http, bind_address: localhost, resources: [{names: [client]}]}
+";
+        let (url, urls) = of(listeners);
+        assert_eq!(url.as_deref(), Some("http://[::1]:8008"));
+        assert_eq!(
+            urls,
+            [
+                "https://127.0.0.1:8448/ https://[::1]:8448/",
+                "http://[::1]:8008/ http://10.0.0.1:8008/",
+                "unix:///run/a.sock"
+            ]
+        );
+        let worker = format!("{listeners}worker_app: synapse.app.generic_worker\n");
+        assert_eq!(of(&worker).1, ["http://localhost:8083/"]);
+        let main = format!("{listeners}worker_app: synapse.app.homeserver\n");
+        assert_eq!(of(&main).1, urls);
+        assert_eq!(of("server_name: a"), (None, vec![]));
     }
 }

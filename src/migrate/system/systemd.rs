@@ -278,7 +278,50 @@ pub async fn reload(units: &[String]) -> Result<(), MigrateError> {
     Ok(())
 }
 
-fn with_suffix(unit: &str) -> String {
+/// The command lines of `ExecStart=`, and the directory in which they run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// Each with its arguments. Variables such as `$OPTIONS` are not replaced.
+    pub lines: Vec<Vec<String>>,
+    /// `WorkingDirectory=`, which is `/` by default.
+    pub directory: PathBuf,
+}
+
+/// The commands with which systemd would start a unit.
+///
+/// # Errors
+///
+/// If systemd does not answer.
+pub async fn commands(unit: &str) -> Result<Commands, MigrateError> {
+    let lines = exec_start(&show(unit, "ExecStart").await?);
+    let directory = show(unit, "WorkingDirectory").await?;
+    // A prefix says that it need not exist.
+    let directory = directory.trim_start_matches(['!', '-']);
+    Ok(Commands {
+        lines,
+        directory: Path::new("/").join(directory),
+    })
+}
+
+/// Reads the value of `ExecStart=` as `systemctl show` prints it, one command a line:
+/// `{ path=/bin/a ; argv[]=/bin/a -c b ; ignore_errors=no ; … }`.
+fn exec_start(text: &str) -> Vec<Vec<String>> {
+    let commands = text.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("argv[]=")?;
+        let (arguments, _) = rest.split_once(" ; ignore_errors=")?;
+        let words = arguments.split_whitespace();
+        Some(
+            words
+                .map(|word| word.trim_matches('"').to_owned())
+                .collect(),
+        )
+    });
+    commands.collect()
+}
+
+/// The name of a unit, with `.service` if it has no suffix.
+#[must_use]
+pub fn with_suffix(unit: &str) -> String {
     let suffix = Path::new(unit).extension();
     let known = suffix.is_some_and(|suffix| {
         ["service", "socket", "target", "timer"]
@@ -306,9 +349,24 @@ async fn first_running(units: &[String]) -> Result<Option<&String>, MigrateError
     Ok(None)
 }
 
-async fn is_running(unit: &str) -> Result<bool, MigrateError> {
+/// Whether a unit is active or activating, that is, neither `inactive` nor `failed`.
+///
+/// # Errors
+///
+/// If systemd does not answer.
+pub async fn is_running(unit: &str) -> Result<bool, MigrateError> {
     let state = show(unit, "ActiveState").await?;
     Ok(!matches!(&*state, "inactive" | "failed"))
+}
+
+/// The units whose stop or restart systemd passes on to a unit (`PartOf=`).
+///
+/// # Errors
+///
+/// If systemd does not answer.
+pub async fn part_of(unit: &str) -> Result<Vec<String>, MigrateError> {
+    let units = show(unit, "PartOf").await?;
+    Ok(units.split_whitespace().map(str::to_owned).collect())
 }
 
 /// A property of a unit, such as `ActiveState`.
@@ -339,4 +397,21 @@ async fn shell(text: &str) -> Result<(), MigrateError> {
         return Ok(());
     }
     Err(command::failed(&command, status, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_read_from_what_systemctl_prints() {
+        let text = "{ path=/bin/a ; argv[]=/bin/a --config-path \"b c\" ; ignore_errors=no ; \
+                    start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }\n\
+                    { path=/bin/d ; argv[]=/bin/d ; ignore_errors=yes ; start_time=[n/a] }";
+        assert_eq!(
+            exec_start(text),
+            [vec!["/bin/a", "--config-path", "b", "c"], vec!["/bin/d"]]
+        );
+        assert!(exec_start("").is_empty());
+    }
 }

@@ -1,7 +1,33 @@
-"""A homeserver with a worker is moved while a client asks all the time; units stay down meanwhile."""
+"""A homeserver with a worker is moved while a client asks all the time; units stay down meanwhile. Before,
+a worker that would keep the old logins is found."""
 
 WORKER = "http://127.0.0.1:8083"
 WORKER_UNIT = "matrix-synapse-worker-generic.service"
+OVERLAY = "--config-path /var/lib/syn2mas/synapse.yaml"
+DROP_IN = f"/run/systemd/system/{WORKER_UNIT}.d/10-of-the-test.conf"
+
+
+def findings(*arguments: str) -> dict[str, list[str]]:
+    """What `inspect` finds, by its id."""
+    said = machine.execute(shlex.join(["syn2mas", "inspect", "--json", *arguments]))[1]
+    found = json.loads(said)["findings"]
+    return {finding["id"]: finding["samples"] for finding in found}
+
+
+def start_worker_with(command: str) -> None:
+    """The worker runs, with this command."""
+    content = f"[Service]\nExecStart=\nExecStart={command}\n"
+    machine.succeed(f"mkdir -p $(dirname {DROP_IN})")
+    machine.succeed(f"printf %s {shlex.quote(content)} >{DROP_IN}")
+    machine.succeed(f"systemctl daemon-reload && systemctl restart {WORKER_UNIT}")
+    machine.wait_until_succeeds(f"curl -sf {WORKER}/_matrix/client/versions", 60)
+
+
+def flows_of_worker() -> list[str]:
+    """The ways to log in at the worker itself."""
+    login = client(machine, "request", f"{WORKER}/_matrix/client/v3/login")
+    return [flow["type"] for flow in login["body"].get("flows", [])]
+
 
 machine.start()
 with subtest("an existing homeserver with a worker"):
@@ -10,6 +36,38 @@ with subtest("an existing homeserver with a worker"):
     register(machine, "alice")
     token = log_in(machine, "alice")
     assert client(machine, "use", token, "--base", WORKER)["user_id"] == "@alice:example.com"
+with subtest("nothing is said about workers that are as they should be"):
+    said = findings()
+    about = {"overlay-not-read", "process-not-named", "process-unknown", "login-not-answered"}
+    assert not about & set(said), said
+with subtest("a worker that does not read the overlay stops a migration before it begins"):
+    shown = machine.succeed(f"systemctl show {WORKER_UNIT} -P ExecStart")
+    command = shown.split("argv[]=")[1].split(" ; ignore_errors=")[0]
+    assert OVERLAY in command, command
+    start_worker_with(command.replace(OVERLAY, ""))
+    said = findings()
+    assert said["overlay-not-read"] == [f"{WORKER_UNIT}: add {OVERLAY} at the end"], said
+    machine.fail("systemctl start syn2mas-inspect")
+    assert "overlay-not-read" in journal(machine, "syn2mas-inspect")
+    machine.fail("systemctl start syn2mas-migrate")
+    assert "overlay-not-read" in journal(machine, "syn2mas-migrate")
+    assert "m.login.password" in flows_of_worker()
+    legacy(machine)
+with subtest("so does one that reads it too early"):
+    machine.succeed("echo 'password_config: {enabled: true}' >/etc/late.yaml")
+    start_worker_with(f"{command} --config-path /etc/late.yaml")
+    said = findings()
+    expected = f"{WORKER_UNIT}: move {OVERLAY} to the end, behind /etc/late.yaml"
+    assert said["overlay-not-read"][0].startswith(expected), said
+with subtest("a worker whose command was corrected is good, also before it is restarted"):
+    machine.succeed(f"rm -r $(dirname {DROP_IN}) && systemctl daemon-reload")
+    said = findings()
+    assert "overlay-not-read" not in said, said
+    machine.succeed(f"systemctl restart {WORKER_UNIT}")
+    machine.wait_until_succeeds(f"curl -sf {WORKER}/_matrix/client/versions", 60)
+with subtest("a worker that nobody has named is found"):
+    said = findings("--synapse-unit", SYNAPSE)
+    assert [WORKER_UNIT in sample for sample in said["process-not-named"]] == [True], said
 with subtest("migrate, while somebody uses it"):
     poll = f"python3 /etc/matrix-client.py poll {WHOAMI} {token} --seconds 25"
     machine.succeed(f"({poll} >/root/new; mv /root/new /root/answer) >/dev/null 2>/root/errors &")
@@ -29,6 +87,7 @@ with subtest("the worker asks MAS, too"):
     assert client(machine, "use", token, "--base", WORKER)["user_id"] == "@alice:example.com"
     new = log_in(machine, "alice")
     assert client(machine, "use", new, "--base", WORKER)["user_id"] == "@alice:example.com"
+    assert flows_of_worker() == []
 with subtest("a reboot changes nothing"):
     machine.shutdown()
     machine.start()
@@ -36,3 +95,7 @@ with subtest("a reboot changes nothing"):
     delegated(machine)
     machine.wait_until_succeeds(f"curl -sf {WORKER}/_matrix/client/versions", 60)
     assert client(machine, "use", token, "--base", WORKER)["user_id"] == "@alice:example.com"
+with subtest("after going back, the worker logs people in by itself"):
+    machine.succeed("syn2mas rollback --accept-loss 2>&1")
+    legacy(machine)
+    assert "m.login.password" in flows_of_worker()
