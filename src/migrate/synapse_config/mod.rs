@@ -209,15 +209,11 @@ impl Config {
         let mut names = Vec::new();
         let old = |key: &str| self.get(&format!("oidc_config.{key}"));
         if old("issuer").is_some() && old("client_id").is_some() {
-            let name = old("idp_id").and_then(Value::as_str);
-            names.push(name.unwrap_or("oidc").to_owned());
+            names.push(name_of_provider(old("idp_id").and_then(Value::as_str)));
         }
         let providers = self.get("oidc_providers").and_then(Value::as_array);
         for provider in providers.into_iter().flatten() {
-            names.push(match provider["idp_id"].as_str() {
-                None | Some("oidc") => "oidc".to_owned(),
-                Some(id) => format!("oidc-{id}"),
-            });
+            names.push(name_of_provider(provider["idp_id"].as_str()));
         }
         names
     }
@@ -261,6 +257,14 @@ fn parse(file: &Path) -> Result<Value, MigrateError> {
     let text = fs::read_to_string(file)
         .map_err(|error| wrong(file, &format!("cannot be read: {error}")))?;
     serde_yaml_ng::from_str(&text).map_err(|error| wrong(file, &format!("not YAML: {error}")))
+}
+
+/// The name of a provider with this `idp_id`, as Synapse's `synapse/config/oidc.py` forms it.
+fn name_of_provider(id: Option<&str>) -> String {
+    match id {
+        None | Some("oidc") => "oidc".to_owned(),
+        Some(id) => format!("oidc-{id}"),
+    }
 }
 
 #[cfg(test)]
