@@ -182,21 +182,15 @@ let
   hostProblems =
     lib.optional (delegatedHere && !config.users.groups ? ${cfg.synapse.group})
       "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, name the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
-    ++
-      lib.concatMap (
-        { path, ... }:
-        let
-          file = toString (lib.attrByPath path "" settings);
-        in
-        lib.optional
-          (
-            lib.head path == "database"
-            && mainUnit.makesFiles
-            && files.isOwn file
-            && !files.isCredential file
-          )
-          "settings.${lib.concatStringsSep "." path}: the tables are brought up to date before the `preStart` of MAS's unit can make this file. Let a unit of its own make it, and put that into `systemd.services.${name}.after` and `wants`."
-      ) (import ./generated/files.nix)
+    ++ lib.concatMap (
+      { path, ... }:
+      let
+        file = toString (lib.attrByPath path "" settings);
+      in
+      lib.optional
+        (lib.head path == "database" && mainUnit.makesFiles && files.isOwn file && !files.isCredential file)
+        "settings.${lib.concatStringsSep "." path}: the tables are brought up to date before the `preStart` of MAS's unit can make this file. Let a unit of its own make it, and put that into `systemd.services.${name}.after` and `wants`."
+    ) (import ./generated/files.nix)
     ++ lib.concatMap (
       credential:
       lib.optional (!mainUnit.hasCredential credential)

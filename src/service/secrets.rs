@@ -309,6 +309,9 @@ mod tests {
         );
         fs::write(&file, "abc\n").unwrap();
         let problem = file_problem("secrets.encryption_file", &file).unwrap();
-        assert!(problem.contains("64") && !problem.contains("abc"), "{problem}");
+        assert!(
+            problem.contains("64") && !problem.contains("abc"),
+            "{problem}"
+        );
     }
 }

@@ -9,7 +9,7 @@ use crate::support::{
 };
 use mas2nix::{
     rules::{
-        Kind,
+        RuleKind,
         check::{self, Problem},
     },
     schema::{NEWEST, OLDEST},
@@ -80,7 +80,7 @@ fn every_rule_is_broken_once() {
         .collect();
     let untried: Vec<_> = RULES
         .iter()
-        .filter(|rule| rule.kind != Kind::Secrecy && rule.id != "too-new")
+        .filter(|rule| rule.kind != RuleKind::Secrecy && rule.id != "too-new")
         .map(|rule| (rule.id.clone(), rule.path()))
         .filter(|rule| !tried.contains(rule))
         // `required` for a plain option: see `a_missing_required_option_is_reported`.

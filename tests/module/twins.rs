@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 /// A case of `tests/fixtures/synapse-listeners.yaml`.
 #[derive(Deserialize, Serialize)]
-struct Listeners {
+struct Homeserver {
     name: String,
     listeners: Value,
     url: Option<String>,
@@ -56,7 +56,7 @@ fn synapse(options: &Value) -> Config {
 }
 
 fn urls_of_synapse_in_rust() {
-    for case in cases::<Listeners>("synapse-listeners") {
+    for case in cases::<Homeserver>("synapse-listeners") {
         let config = synapse(&json!({"listeners": case.listeners}));
         assert_eq!(config.url(), case.url, "{}", case.name);
     }
@@ -64,7 +64,7 @@ fn urls_of_synapse_in_rust() {
 
 fn urls_of_synapse_in_the_module() -> TestResult {
     let nix = Nix::find()?;
-    let cases = cases::<Listeners>("synapse-listeners");
+    let cases = cases::<Homeserver>("synapse-listeners");
     let found: Vec<Option<String>> = evaluate(
         &nix,
         &cases,
