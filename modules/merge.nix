@@ -1,9 +1,9 @@
-# Two ways to merge settings. src/config/merge.rs has the same for Rust; tests/fixtures/merge.yaml has cases for
-# both.
+# Two ways to merge settings. src/config/merge.rs has the same for Rust, and tests/fixtures/merge.yaml has
+# cases for both.
 { lib }:
 let
-  # As MAS merges its files: sets are merged, lists are joined, and other values of `above` replace those of
-  # `below`.
+  # As MAS merges its files: sets are merged, lists are joined, and other values of `above` replace those
+  # of `below`.
   joiningLists =
     below: above:
     if lib.isAttrs below && lib.isAttrs above then

@@ -1,6 +1,6 @@
-# The URL at which Synapse answers clients, such as "http://127.0.0.1:8008", from its listeners: that of the first
-# one for clients without TLS, or null if there is none. src/migrate/synapse_config has the same for Rust;
-# tests/fixtures/synapse-listeners.yaml has cases for both.
+# The URL of Synapse's first listener for clients without TLS, such as "http://127.0.0.1:8008"; null if there
+# is none. src/migrate/synapse_config has the same for Rust, and tests/fixtures/synapse-listeners.yaml has cases
+# for both.
 { lib }:
 listeners:
 let

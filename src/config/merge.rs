@@ -1,4 +1,5 @@
-//! Merges settings. `modules/merge.nix` does the same on NixOS; `tests/fixtures/merge.yaml` has cases for both.
+//! Merges settings. `modules/merge.nix` does the same on NixOS, and `tests/fixtures/merge.yaml` has cases for
+//! both.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! Code that exists twice, in Nix and in Rust: both are held to the same cases. `tests/config/merge.rs` does so
-//! for the merge of settings.
+//! Code that exists twice, in Nix and in Rust: both are held to the same cases. `tests/config/merge.rs` does
+//! so for the merge of settings.
 
 use std::fs;
 
