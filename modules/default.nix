@@ -22,27 +22,18 @@ let
   name = "matrix-authentication-service";
   settingsTypes = import ./types.nix { inherit lib; };
   toYaml = import ./yaml.nix { inherit lib; };
-
-  # MAS merges its files this way, and `extraSettings` is one more of them.
-  join =
-    below: above:
-    if lib.isAttrs below && lib.isAttrs above then
-      below // lib.mapAttrs (key: value: if below ? ${key} then join below.${key} value else value) above
-    else if lib.isList below && lib.isList above then
-      below ++ above
-    else
-      above;
+  merge = import ./merge.nix { inherit lib; };
 
   older = version: lib.versionOlder (cfg.package.version or version) version;
 
-  # What is set, without the defaults that `settings` shows: as it was said, of which a value is looked at
-  # only when it is needed, since it may refer to another one; and without what says nothing.
+  # The user's settings, without the defaults that `settings` shows. A value is only evaluated when it is
+  # needed, since it may refer to another one. `prunedSettings` is without those that are not set.
   settingsOption = options.services.${name}.settings;
-  saidSettings =
+  definedSettings =
     (lib.modules.mergeDefinitions settingsOption.loc settingsOption.type
       settingsOption.definitionsWithLocations
     ).mergedValue;
-  prunedSettings = settingsTypes.prune settingsOption.type saidSettings;
+  prunedSettings = settingsTypes.prune settingsOption.type definedSettings;
   # nixpkgs' module has `providers = null`, and MAS does not take the section without them.
   ownSettings = removeAttrs prunedSettings (
     lib.optional (prunedSettings.upstream_oauth2 or null == { }) "upstream_oauth2"
@@ -51,15 +42,16 @@ let
     inherit lib older;
     cfg = cfg // {
       inherit settingsElsewhere;
-      settings = saidSettings;
+      settings = definedSettings;
     };
   };
-  settings = join (lib.recursiveUpdate derived.settings ownSettings) cfg.extraSettings;
+  # `extraSettings` is one more file that MAS merges.
+  settings = merge.joiningLists (merge.replacingLists derived.settings ownSettings) cfg.extraSettings;
   files = import ./files.nix { inherit lib settings; };
 
   # What is shown of the settings.
   fill =
-    defaults: said:
+    defaults: defined:
     defaults
     // lib.mapAttrs (
       option: value:
@@ -69,9 +61,9 @@ let
         fill defaults.${option} value
       else
         value
-    ) said;
-  shownDefaults = lib.recursiveUpdate (import ./shown-defaults.nix saidSettings) derived.settings;
-  shownSettings = join (fill shownDefaults saidSettings) cfg.extraSettings;
+    ) defined;
+  shownDefaults = merge.replacingLists (import ./shown-defaults.nix definedSettings) derived.settings;
+  shownSettings = merge.joiningLists (fill shownDefaults definedSettings) cfg.extraSettings;
 
   # Files that are read only when MAS starts may bring any setting, and so may variables. The latter are
   # asked for in rules alone: all units of a host may depend on the settings, which must not depend on them.
@@ -126,6 +118,7 @@ let
     inherit settings settingsElsewhere;
     computed = derived // {
       inherit (files) copies;
+      config = files.settings;
       inherit (mainUnit) user group;
       unitProperties = mainUnit.properties;
       inherit sharedSecretFile;
@@ -147,9 +140,10 @@ let
       cfg = context;
     };
   units = generated ./generated/units.nix;
-  service = generated ./generated/service.nix;
+  tools = generated ./generated/tools.nix;
   synapse = generated ./generated/synapse.nix;
   routes = generated ./generated/routes.nix;
+  etcFiles = generated ./generated/etc-files.nix;
 
   ruleArguments = {
     inherit lib settings older;
@@ -188,24 +182,15 @@ let
   hostProblems =
     lib.optional (delegatedHere && !config.users.groups ? ${cfg.synapse.group})
       "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, name the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
-    ++
-      lib.concatMap
-        (
-          option:
-          lib.optional
-            (
-              mainUnit.makesFiles
-              && files.isOwn (toString (settings.database.${option} or ""))
-              && !files.isCredential (toString settings.database.${option})
-            )
-            "settings.database.${option}: the tables are brought up to date before the `preStart` of MAS's unit can make this file. Let a unit of its own make it, and put that into `systemd.services.${name}.after` and `wants`."
-        )
-        [
-          "password_file"
-          "ssl_ca_file"
-          "ssl_certificate_file"
-          "ssl_key_file"
-        ]
+    ++ lib.concatMap (
+      { path, ... }:
+      let
+        file = toString (lib.attrByPath path "" settings);
+      in
+      lib.optional
+        (lib.head path == "database" && mainUnit.makesFiles && files.isOwn file && !files.isCredential file)
+        "settings.${lib.concatStringsSep "." path}: the tables are brought up to date before the `preStart` of MAS's unit can make this file. Let a unit of its own make it, and put that into `systemd.services.${name}.after` and `wants`."
+    ) (import ./generated/files.nix)
     ++ lib.concatMap (
       credential:
       lib.optional (!mainUnit.hasCredential credential)
@@ -259,7 +244,7 @@ let
       ports = lib.concatMap (
         listener: map (bind: toString (bind.port or (portOf (bind.address or "")))) (listener.binds or [ ])
       ) (settings.http.listeners or [ ]);
-      isOwn = !settingsTypes.isMissing (saidSettings.http.listeners or null) && complete;
+      isOwn = !settingsTypes.isMissing (definedSettings.http.listeners or null) && complete;
       missing =
         option: who:
         lib.optional
@@ -277,7 +262,10 @@ let
   ) mainUnit.cycles;
 
   masCli = "${cfg.package}/bin/mas-cli";
-  plainConfigFile = pkgs.writeText "config.yaml" (toYaml files.settings);
+  plainEtcFiles = lib.mapAttrs (
+    file: content: pkgs.writeText file (content.text or (toYaml content.yaml))
+  ) etcFiles;
+  plainConfigFile = plainEtcFiles."config.yaml";
   knownAtBuild =
     lib.all (file: lib.hasPrefix "${builtins.storeDir}/" file) cfg.extraConfigFiles
     && !mainUnit.bringsSettings;
@@ -306,22 +294,7 @@ let
   delegatedHere = cfg.synapse.enable && cfg.synapse.units != [ ];
   # Until the administrator takes it over into the settings, a cutover happens at run time.
   inherit (cfg) migration;
-  clientListener = lib.findFirst (
-    listener:
-    (listener.port or null) != null
-    && lib.any (resource: lib.elem "client" resource.names) listener.resources
-  ) null (homeserver.settings.listeners or [ ]);
-  address =
-    let
-      bound = lib.head ((clientListener.bind_addresses or [ ]) ++ [ "127.0.0.1" ]);
-      host =
-        {
-          "0.0.0.0" = "127.0.0.1";
-          "::" = "[::1]";
-        }
-        .${bound} or (if lib.hasInfix ":" bound then "[${bound}]" else bound);
-    in
-    "http://${host}:${toString clientListener.port}";
+  synapseUrl = import ./synapse-url.nix { inherit lib; } (homeserver.settings.listeners or [ ]);
   synapseVersion = lib.getVersion homeserver.package;
   synapseDatabase = homeserver.settings.database or { name = "sqlite3"; };
   isLocal = lib.elem (synapseDatabase.args.host or "localhost") [
@@ -417,16 +390,16 @@ let
   enabled = {
     services.matrix-authentication-service = {
       finalSettings = files.settings;
-      synapseOverlay = toYaml synapse.overlay;
+      synapseOverlay = mkIf cfg.synapse.enable (toYaml etcFiles."synapse.yaml".yaml);
       settings.matrix = mkIf delegated {
         homeserver = mkDefault homeserver.settings.server_name;
-        endpoint = mkIf (clientListener != null) (mkDefault "${address}/");
+        endpoint = mkIf (synapseUrl != null) (mkDefault "${synapseUrl}/");
       };
       postgresqlPort = mkDefault config.services.postgresql.settings.port;
       migration.synapseConfig = mkIf homeserver.enable (
         mkDefault (map toString ([ homeserver.configFile ] ++ homeserver.extraConfigFiles))
       );
-      routes.synapse = mkIf (delegated && clientListener != null) (mkDefault address);
+      routes.synapse = mkIf (delegated && synapseUrl != null) (mkDefault synapseUrl);
       synapse = mkIf homeserver.enable {
         version = mkDefault (if synapseVersion == "" then null else synapseVersion);
         database = mkIf (synapseDatabase.name == "psycopg2" && isLocal) (
@@ -464,7 +437,7 @@ let
       settings.matrix_authentication_service = mkIf (!migration.enable) (
         lib.mapAttrs (_: mkDefault) synapse.section
       );
-      extraConfigFiles = mkIf migration.enable (lib.mkAfter [ service.migration.overlay.file ]);
+      extraConfigFiles = mkIf migration.enable (lib.mkAfter [ synapse.overlayFile ]);
     };
 
     # Backups and other modules go by these lists.
@@ -503,27 +476,9 @@ let
       ];
     };
 
-    environment.etc =
-      lib.mapAttrs' (file: source: lib.nameValuePair "${name}/${file}" { inherit source; })
-        (
-          {
-            "config.yaml" = configFile;
-            "service.yaml" = pkgs.writeText "service.yaml" (toYaml service.manifest);
-          }
-          // lib.optionalAttrs cfg.createDatabase {
-            "database.sql" = pkgs.writeText "database.sql" service.databaseSql;
-          }
-          // lib.optionalAttrs derived.generate.database {
-            "database-password.sql" = pkgs.writeText "database-password.sql" service.databasePasswordSql;
-          }
-          // lib.optionalAttrs cfg.synapse.enable {
-            "synapse.yaml" = pkgs.writeText "synapse.yaml" cfg.synapseOverlay;
-          }
-          // lib.optionalAttrs delegatedHere {
-            "syn2mas.yaml" = pkgs.writeText "syn2mas.yaml" (toYaml service.migration);
-          }
-          // lib.optionalAttrs migration.enable (lib.mapAttrs pkgs.writeText routes.cutover)
-        );
+    environment.etc = lib.mapAttrs' (
+      file: source: lib.nameValuePair "${name}/${file}" { inherit source; }
+    ) (plainEtcFiles // { "config.yaml" = configFile; });
 
     environment.systemPackages =
       lib.optional delegatedHere cfg.toolsPackage
@@ -535,7 +490,7 @@ let
           executable = true;
           destination = "/bin/${tool}";
         }
-      ) service.tools;
+      ) tools;
 
     users.users.${name} = lib.mapAttrs (_: mkDefault) {
       isSystemUser = true;

@@ -19,7 +19,7 @@ use mas2nix::{
         prepare::{self, Mas},
         register::{Outcome, register},
         secrets, transient_unit,
-        users::{self, Done},
+        users::{self, UserOutcome},
     },
     util::{error_text, logging},
 };
@@ -162,8 +162,8 @@ fn run_secrets(manifest: &Manifest) -> Result<ExitCode> {
 }
 
 fn run_check_secrets(manifest: &Manifest) -> Result<ExitCode> {
-    if let Some(doubt) = secrets::doubt_about_synapse(manifest) {
-        tracing::warn!("{doubt}");
+    if let Some(warning) = secrets::synapse_secret_warning(manifest) {
+        tracing::warn!("{warning}");
     }
     let problems = secrets::problems(manifest);
     for problem in &problems {
@@ -176,11 +176,11 @@ fn run_check_secrets(manifest: &Manifest) -> Result<ExitCode> {
 }
 
 fn run_users(manifest: &Manifest) -> Result<ExitCode> {
-    users::create(manifest, Path::new("."), |name, done| match done {
-        Done::Created => tracing::info!("created {name}"),
-        Done::Found => tracing::info!("{name} exists already, and is left alone"),
-        Done::Promoted => tracing::info!("gave {name} administrators' rights"),
-        Done::Missing => tracing::warn!(
+    users::create(manifest, Path::new("."), |name, outcome| match outcome {
+        UserOutcome::Created => tracing::info!("created {name}"),
+        UserOutcome::Found => tracing::info!("{name} exists already, and is left alone"),
+        UserOutcome::Promoted => tracing::info!("gave {name} administrators' rights"),
+        UserOutcome::Missing => tracing::warn!(
             "admins: there is no user {name} yet. Register them, and start this unit again"
         ),
     })?;

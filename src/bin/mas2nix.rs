@@ -211,7 +211,7 @@ fn run_check(arguments: &Check) -> Result<ExitCode> {
         Err(problem) => vec![problem],
         Ok(loaded) => {
             let settings = tree::settings();
-            let options = check::Options {
+            let options = check::CheckOptions {
                 version: arguments.mas_version.clone(),
                 no_inline_secrets: arguments.no_inline_secrets,
                 complete: true,

@@ -20,19 +20,19 @@ pub struct Entry {
     pub option: String,
     /// A description of the values it accepts.
     pub r#type: String,
-    /// Its purpose, as Markdown.
+    /// Its purpose, choices and versions, as Markdown paragraphs.
     pub description: String,
     /// The texts it accepts, if it accepts a fixed set.
     pub choices: Vec<String>,
     /// Whether it is required when its parent is present.
     pub required: bool,
-    /// Whether MAS accepts `null`.
+    /// Whether MAS accepts `null` as its value.
     pub nullable: bool,
     /// The value that MAS uses if the option is absent.
     pub default: Option<serde_json::Value>,
     /// The default in words, if it is not a constant.
     pub default_text: Option<String>,
-    /// An example value.
+    /// An example value for the documentation, such as `"/run/secrets/mas-encryption"`.
     pub example: Option<serde_json::Value>,
     /// The first MAS version with this option.
     pub since: String,
@@ -77,7 +77,7 @@ fn entry(path: &str, node: &Node, section: Option<(&Section, &str)>) -> Entry {
             }
         })
         .collect();
-    let twin = section.filter(|_| node.secret);
+    let secret_in = section.filter(|_| node.secret);
     Entry {
         path: path.to_owned(),
         option: format!(
@@ -98,7 +98,8 @@ fn entry(path: &str, node: &Node, section: Option<(&Section, &str)>) -> Entry {
         since: node.since.to_string(),
         removed: node.removed.as_ref().map(ToString::to_string),
         secret: node.secret,
-        file_option: twin.and_then(|(section, name)| section.file_twin(name)),
+        file_option: secret_in
+            .and_then(|(section, name)| section.file_option(name).map(str::to_owned)),
         group: matches!(node.shape, Shape::Section(_) | Shape::List(_)),
     }
 }
@@ -121,9 +122,9 @@ pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
         parts.push(format!("`null` means: {meaning}."));
     }
     if node.secret {
-        let twin = section.and_then(|(section, name)| section.file_twin(name));
-        let instead = match twin {
-            Some(twin) => format!("Use `{twin}`."),
+        let file_option = section.and_then(|(section, name)| section.file_option(name));
+        let instead = match file_option {
+            Some(option) => format!("Use `{option}`."),
             None => "Put it into a file of its own and name that in `extraConfigFiles`.".to_owned(),
         };
         parts.push(format!(

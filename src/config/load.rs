@@ -9,12 +9,15 @@ use std::{
 use serde_json::{Map, Number, Value};
 use serde_yaml_ng::Value as Yaml;
 
-use crate::config::tree::join;
+use crate::config::{
+    merge::{Lists, merge_reporting},
+    tree::join,
+};
 
 /// One or more configuration files, merged.
 #[derive(Clone, Debug, Default)]
 pub struct MergedConfig {
-    /// The merged configuration.
+    /// The options of all files, as one map.
     pub value: Value,
     /// The file that each path came from. Only the topmost paths that a file added are recorded.
     origins: BTreeMap<String, PathBuf>,
@@ -23,7 +26,7 @@ pub struct MergedConfig {
 /// Why a configuration file could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// Reading the file failed.
+    /// The file is missing, or this user may not read it.
     #[error("{file}: cannot be read: {source}")]
     Unreadable {
         /// The path of the file.
@@ -56,7 +59,9 @@ impl MergedConfig {
         for file in files {
             let value = read(file)?;
             tracing::debug!(file = %file.display(), "read");
-            merge(&mut loaded.value, value, "", file, &mut loaded.origins);
+            merge_reporting(&mut loaded.value, value, Lists::Joined, |path| {
+                loaded.origins.insert(path, file.clone());
+            });
         }
         Ok(loaded)
     }
@@ -126,38 +131,6 @@ fn finite(number: &serde_yaml_ng::Number, path: &str) -> Result<Number, String> 
     whole
         .or_else(|| number.as_f64().and_then(Number::from_f64))
         .ok_or_else(|| format!("{path}: {number} is no finite number; write one"))
-}
-
-fn merge(
-    into: &mut Value,
-    from: Value,
-    path: &str,
-    file: &Path,
-    origins: &mut BTreeMap<String, PathBuf>,
-) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (key, value) in from {
-                let path = join(path, &key);
-                if let Some(known) = into.get_mut(&key) {
-                    merge(known, value, &path, file, origins);
-                } else {
-                    origins.insert(path, file.to_owned());
-                    into.insert(key, value);
-                }
-            }
-        }
-        (Value::Array(into), Value::Array(from)) => {
-            for value in from {
-                origins.insert(format!("{path}[{}]", into.len()), file.to_owned());
-                into.push(value);
-            }
-        }
-        (into, from) => {
-            origins.insert(path.to_owned(), file.to_owned());
-            *into = from;
-        }
-    }
 }
 
 impl From<Value> for MergedConfig {

@@ -12,7 +12,7 @@ use crate::{
         tree::{Node, Section, Shape, join},
     },
     expr::Scope,
-    rules::{Kind, Rule, secret_paths},
+    rules::{Rule, RuleKind, secret_paths},
     schema::format::URI_WITH_PASSWORD,
 };
 
@@ -61,9 +61,9 @@ impl Problem {
     }
 }
 
-/// Settings of a check.
+/// What a check assumes about a configuration.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct CheckOptions {
     /// The version of MAS the configuration is for.
     pub version: Version,
     /// Whether to report secrets in the configuration itself, instead of in files.
@@ -78,7 +78,7 @@ pub fn check(
     loaded: &MergedConfig,
     settings: &Node,
     rules: &[Rule],
-    options: &Options,
+    options: &CheckOptions,
 ) -> Vec<Problem> {
     let mut problems = structure_problems(loaded, settings);
     let misshapen: Vec<String> = problems
@@ -120,10 +120,10 @@ pub fn structure_problems(loaded: &MergedConfig, schema: &Node) -> Vec<Problem> 
 
 /// The rules that the values break. Nulls that mean "not set" must have been removed.
 #[must_use]
-pub fn rule_problems(rules: &[Rule], values: &Value, options: &Options) -> Vec<Problem> {
+pub fn rule_problems(rules: &[Rule], values: &Value, options: &CheckOptions) -> Vec<Problem> {
     let rules = rules
         .iter()
-        .filter(|rule| rule.kind != Kind::Secrecy || options.no_inline_secrets);
+        .filter(|rule| rule.kind != RuleKind::Secrecy || options.no_inline_secrets);
     let problems = rules.flat_map(|rule| {
         let paths = broken(rule, values, options).into_iter();
         paths.map(|path| Problem {
@@ -136,8 +136,8 @@ pub fn rule_problems(rules: &[Rule], values: &Value, options: &Options) -> Vec<P
 
 fn severity(rule: &Rule) -> Severity {
     match rule.kind {
-        Kind::Validity | Kind::Secrecy => Severity::Error,
-        Kind::Ignored => Severity::Warning,
+        RuleKind::Validity | RuleKind::Secrecy => Severity::Error,
+        RuleKind::Ignored => Severity::Warning,
     }
 }
 
@@ -351,7 +351,7 @@ fn suggestion(node: &Node, value: &Value) -> String {
 }
 
 /// The paths, with list indices, at which the configuration breaks a rule.
-fn broken(rule: &Rule, settings: &Value, options: &Options) -> Vec<String> {
+fn broken(rule: &Rule, settings: &Value, options: &CheckOptions) -> Vec<String> {
     let root = Scope::whole(settings, options.complete, &options.version);
     let lists = rule.scope.split("[]").filter(|part| !part.is_empty());
     let lists: Vec<&str> = lists.map(|list| list.trim_start_matches('.')).collect();

@@ -1,6 +1,6 @@
 //! Rules of the `database` section.
 
-use super::{Kind, Rule, exclusive, rule};
+use super::{Rule, RuleKind, exclusive, rule};
 use crate::{
     expr::{all, all_missing, any, any_set, option, set},
     schema::format::URI_WITH_PASSWORD,
@@ -46,7 +46,7 @@ pub fn rules() -> Vec<Rule> {
             "Set both `ssl_certificate_file` and `ssl_key_file`, or neither.",
         ),
         Rule {
-            kind: Kind::Secrecy,
+            kind: RuleKind::Secrecy,
             ..rule(
                 "inline-secret",
                 "database.uri",

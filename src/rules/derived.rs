@@ -4,7 +4,7 @@
 use semver::Version;
 use serde_json::Value;
 
-use super::{Kind, Rule, each};
+use super::{Rule, RuleKind, each};
 use crate::{
     config::tree::{Form, Node, Section, Shape, Union, join},
     expr::{Expr, all, all_missing, any_set, missing, not, option, set},
@@ -234,7 +234,7 @@ fn versions(place: &Place, name: &str, node: &Node, parent: &Version) -> Vec<Rul
     }
     if let Some(removed) = &node.removed {
         rules.push(Rule {
-            kind: Kind::Ignored,
+            kind: RuleKind::Ignored,
             ..place.rule(
                 "removed",
                 name,
@@ -271,12 +271,12 @@ fn versions(place: &Place, name: &str, node: &Node, parent: &Version) -> Vec<Rul
 }
 
 fn secrecy(place: &Place, section: &Section, name: &str, node: &Node) -> Option<Rule> {
-    let fix = match section.file_twin(name) {
-        Some(twin) => format!("Put it into a file and name that in `{twin}`."),
+    let fix = match section.file_option(name) {
+        Some(option) => format!("Put it into a file and name that in `{option}`."),
         None => "Put it into a file of its own and name that in `extraConfigFiles`; MAS cannot read it from anywhere else.".to_owned(),
     };
     node.secret.then(|| Rule {
-        kind: Kind::Secrecy,
+        kind: RuleKind::Secrecy,
         ..place.rule(
             "inline-secret",
             name,

@@ -9,7 +9,10 @@ use crate::expr::{Expr, all, any, not, option, option_or, set};
 
 /// All rules of this file. They apply to Synapse's settings.
 pub fn rules() -> Vec<Rule> {
-    [logins(), others()].into_iter().flatten().collect()
+    [logins(), sessions_and_accounts()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn conflict(id: &str, at: &str, when: Expr, reason: &str, fix: &str) -> Rule {
@@ -119,7 +122,7 @@ fn logins() -> Vec<Rule> {
 }
 
 /// Sessions, and what users may do with their accounts.
-fn others() -> Vec<Rule> {
+fn sessions_and_accounts() -> Vec<Rule> {
     vec![
         conflict(
             "user-consent",

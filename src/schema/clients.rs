@@ -35,6 +35,7 @@ pub struct Client {
 
     /// File with the client's secret.
     #[schemars(example = &"/run/secrets/mas-client-secret", extend("x-since" = "1.0.0"))]
+    #[schemars(extend("x-file-of" = "client_secret"))]
     pub client_secret_file: Option<String>,
 
     /// The client's public keys, for `private_key_jwt`.

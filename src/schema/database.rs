@@ -43,6 +43,7 @@ pub struct Database {
 
     /// File with the password of the role.
     #[schemars(example = &"/run/secrets/mas-database-password", extend("x-since" = "1.22.0"))]
+    #[schemars(extend("x-file-of" = "password"))]
     pub password_file: Option<String>,
 
     /// Name of the database. Never the one Synapse uses.
@@ -60,6 +61,7 @@ pub struct Database {
 
     /// File with the certificate of the authority that signed the server's one.
     #[schemars(extend("x-since" = "0.10.0"))]
+    #[schemars(extend("x-file-of" = "ssl_ca"))]
     pub ssl_ca_file: Option<String>,
 
     /// Certificate that MAS shows to the server, in PEM form.
@@ -68,6 +70,7 @@ pub struct Database {
 
     /// File with the certificate that MAS shows to the server.
     #[schemars(extend("x-since" = "0.10.0"))]
+    #[schemars(extend("x-file-of" = "ssl_certificate"))]
     pub ssl_certificate_file: Option<String>,
 
     /// Private key of `ssl_certificate`, in PEM form.
@@ -76,6 +79,7 @@ pub struct Database {
 
     /// File with the private key of `ssl_certificate`.
     #[schemars(extend("x-since" = "0.10.0"))]
+    #[schemars(extend("x-file-of" = "ssl_key"))]
     pub ssl_key_file: Option<String>,
 
     /// How many connections MAS opens at most. Several MAS hosts open that many each; stay below

@@ -52,6 +52,7 @@ pub struct Email {
 
     /// File with the password for the SMTP server.
     #[schemars(example = &"/run/secrets/smtp-password", extend("x-since" = "1.22.0"))]
+    #[schemars(extend("x-file-of" = "password"))]
     pub password_file: Option<String>,
 
     /// Program that takes mail as `sendmail` does.

@@ -153,14 +153,14 @@ pub enum Bind {
         fd: Option<usize>,
         /// What kind of socket `fd` is.
         #[schemars(extend("default" = "tcp"))]
-        kind: Option<Kind>,
+        kind: Option<SocketKind>,
     },
 }
 
 /// A kind of socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum SocketKind {
     /// A Unix socket.
     Unix,
     /// A TCP socket.
@@ -176,6 +176,7 @@ pub struct Tls {
 
     /// File with the certificate chain in PEM form.
     #[schemars(example = &"/var/lib/acme/auth.example.com/fullchain.pem")]
+    #[schemars(extend("x-file-of" = "certificate"))]
     pub certificate_file: Option<String>,
 
     /// Private key in PEM form.
@@ -184,6 +185,7 @@ pub struct Tls {
 
     /// File with the private key, in PEM or DER form.
     #[schemars(example = &"/var/lib/acme/auth.example.com/key.pem")]
+    #[schemars(extend("x-file-of" = "key"))]
     pub key_file: Option<String>,
 
     /// Password that decrypts the private key.
@@ -192,5 +194,6 @@ pub struct Tls {
 
     /// File with the password that decrypts the private key.
     #[schemars(extend("x-read-raw" = true))]
+    #[schemars(extend("x-file-of" = "password"))]
     pub password_file: Option<String>,
 }

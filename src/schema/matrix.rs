@@ -12,7 +12,7 @@ use super::format::{ServerName, Url};
 pub struct Matrix {
     /// What kind of homeserver it is, and how MAS talks to it.
     #[schemars(extend("x-since" = "0.15.0", "default" = "synapse"))]
-    pub kind: Option<Kind>,
+    pub kind: Option<HomeserverKind>,
 
     /// The homeserver's name, `server_name` in Synapse's configuration: what stands behind the
     /// colon in user ids.
@@ -38,13 +38,14 @@ pub struct Matrix {
         example = &"/run/secrets/mas-synapse-secret",
         extend("x-since" = "1.0.0", "x-read-raw" = true)
     )]
+    #[schemars(extend("x-file-of" = "secret"))]
     pub secret_file: Option<String>,
 }
 
 /// A kind of homeserver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum HomeserverKind {
     /// Synapse.
     Synapse,
     /// Synapse, without ever writing to it: for a MAS that is only being tried out.

@@ -12,6 +12,8 @@
 //! | `x-since`, `x-removed` | first MAS version with the option, first one without it again |
 //! | `x-required-before` | MAS versions before this one refuse to start without the option |
 //! | `x-secret` | never print the value, and never let it into the Nix store |
+//! | `x-file-of` | names a file with the value of this other option: `"secret"` for `secret_file` |
+//! | `x-directory` | names a directory of which MAS reads every file |
 //! | `x-read-raw` | MAS uses every byte of the named file, so a final newline must go |
 //! | `x-unset-if-empty` | NixOS takes the empty text for leaving the option out, because nixpkgs' module has it for the default |
 //! | `x-nullable` | whether `null` is accepted, where the rule below does not tell |

@@ -62,6 +62,7 @@ pub struct Scheme {
 
     /// File with the secret that goes into every hash.
     #[schemars(example = &"/run/secrets/synapse-pepper", extend("x-read-raw" = true))]
+    #[schemars(extend("x-file-of" = "secret"))]
     pub secret_file: Option<String>,
 }
 

@@ -21,6 +21,7 @@ pub struct Secrets {
         example = &"/run/secrets/mas-encryption",
         extend("x-since" = "0.17.0", "x-read-raw" = true)
     )]
+    #[schemars(extend("x-file-of" = "encryption"))]
     pub encryption_file: Option<String>,
 
     /// Keys that sign tokens. There should be an RSA key, which OpenID Connect demands.
@@ -30,6 +31,7 @@ pub struct Secrets {
     /// Directory whose files are all keys that sign tokens, none of them encrypted. Adds to
     /// `keys`.
     #[schemars(example = &"/var/lib/secrets/mas-keys", extend("x-since" = "1.7.0"))]
+    #[schemars(extend("x-directory" = true))]
     pub keys_dir: Option<String>,
 }
 
@@ -50,6 +52,7 @@ pub struct Key {
 
     /// File with the key, in PEM or DER form.
     #[schemars(example = &"/run/secrets/mas-rsa-key")]
+    #[schemars(extend("x-file-of" = "key"))]
     pub key_file: Option<String>,
 
     /// Password that decrypts the key.
@@ -58,5 +61,6 @@ pub struct Key {
 
     /// File with the password that decrypts the key.
     #[schemars(extend("x-read-raw" = true))]
+    #[schemars(extend("x-file-of" = "password"))]
     pub password_file: Option<String>,
 }

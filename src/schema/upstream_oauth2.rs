@@ -66,6 +66,7 @@ pub struct Provider {
 
     /// File with the secret shared with the provider.
     #[schemars(example = &"/run/secrets/oidc-client-secret", extend("x-since" = "1.7.0"))]
+    #[schemars(extend("x-file-of" = "client_secret"))]
     pub client_secret_file: Option<String>,
 
     /// How MAS proves to the provider who it is.
@@ -176,6 +177,7 @@ pub struct SignInWithApple {
 
     /// File with the private key.
     #[schemars(example = &"/run/secrets/apple-key", extend("x-since" = "0.16.0"))]
+    #[schemars(extend("x-file-of" = "private_key"))]
     pub private_key_file: Option<String>,
 
     /// Apple's id of your team.

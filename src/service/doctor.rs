@@ -22,14 +22,14 @@ pub fn run(manifest: &Manifest) -> Result<Vec<Finding>, ServiceError> {
     let mas = Mas::ready(manifest)?;
     let mut command = mas.command(&["doctor"]);
     let output = mas.output(command.env("RUST_LOG", "info").env("NO_COLOR", "1"))?;
-    let said = [output.stdout, output.stderr].concat();
-    let said = redact(&String::from_utf8_lossy(&said), &secrets);
+    let text = [output.stdout, output.stderr].concat();
+    let text = redact(&String::from_utf8_lossy(&text), &secrets);
     if output.status.success() {
-        Ok(findings(&said))
+        Ok(findings(&text))
     } else {
         Err(ServiceError::Mas(format!(
             "`mas-cli doctor` gave up:\n{}",
-            said.trim()
+            text.trim()
         )))
     }
 }

@@ -13,7 +13,7 @@ use rand::{RngCore, rngs::OsRng};
 
 use super::ServiceError;
 use crate::deploy::manifests::{Manifest, Secrets};
-use crate::util::secret::secret_text;
+use crate::util::{atomic_write::sync_directory, secret::secret_text};
 
 /// The length of the RSA key in bits.
 const RSA_BITS: usize = 3072;
@@ -24,26 +24,26 @@ const RSA_BITS: usize = 3072;
 ///
 /// If a secret cannot be generated. Others may have been generated before.
 pub fn generate(wanted: &Secrets) -> Result<Vec<PathBuf>, ServiceError> {
-    let mut made = Vec::new();
+    let mut generated = Vec::new();
     let file = |name: &str| wanted.directory.join(name);
     if wanted.encryption && make_file(&file("encryption"), &random_hex())? {
-        made.push(file("encryption"));
+        generated.push(file("encryption"));
     }
     if wanted.keys && make_keys(&file("keys"))? {
-        made.push(file("keys"));
+        generated.push(file("keys"));
     }
     if wanted.database && make_file(&file("database"), &random_hex())? {
-        made.push(file("database"));
+        generated.push(file("database"));
     }
     if wanted.synapse {
         if make_file(&file("synapse"), &random_hex())? {
-            made.push(file("synapse"));
+            generated.push(file("synapse"));
         }
         if let Some(group) = &wanted.group {
             share(&file("synapse"), group)?;
         }
     }
-    Ok(made)
+    Ok(generated)
 }
 
 /// 32 random bytes as 64 hexadecimal digits.
@@ -69,7 +69,7 @@ fn make_file(path: &Path, content: &str) -> Result<bool, ServiceError> {
         .map_err(failed("cannot be written"))?;
     match new.persist_noclobber(path) {
         Ok(_) => {
-            sync(directory).map_err(failed("cannot be made"))?;
+            sync_directory(path).map_err(failed("cannot be made"))?;
             Ok(true)
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -86,7 +86,6 @@ fn make_keys(path: &Path) -> Result<bool, ServiceError> {
             return Ok(false);
         }
     }
-    let directory = path.parent().unwrap_or(path);
     let mut builder = fs::DirBuilder::new();
     builder.mode(0o700);
     let new = path.with_extension("new");
@@ -102,7 +101,7 @@ fn make_keys(path: &Path) -> Result<bool, ServiceError> {
         make_file(&new.join(name), &key)?;
     }
     fs::rename(&new, path)
-        .and_then(|()| sync(directory))
+        .and_then(|()| sync_directory(path))
         .map_err(failed("cannot be made"))?;
     Ok(true)
 }
@@ -135,10 +134,6 @@ fn share(path: &Path, group: &str) -> Result<(), ServiceError> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o440)).map_err(failed("cannot be shared"))
 }
 
-fn sync(directory: &Path) -> io::Result<()> {
-    fs::File::open(directory)?.sync_all()
-}
-
 /// The problems with the files that the settings name, one sentence each.
 #[must_use]
 pub fn problems(manifest: &Manifest) -> Vec<String> {
@@ -147,15 +142,15 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
     let files =
         files.filter(|(_, path)| !path.starts_with("/tmp") && !path.starts_with("/var/tmp"));
     let problems = files.filter_map(|(name, path)| {
-        let wrong = wrong_file(name, path)?;
-        Some(format!("{}: {}: {wrong}", option(name), path.display()))
+        let problem = file_problem(name, path)?;
+        Some(format!("{}: {}: {problem}", option(name), path.display()))
     });
     problems.collect()
 }
 
 /// Why Synapse probably cannot read the shared secret, judging by owner and mode.
 #[must_use]
-pub fn doubt_about_synapse(manifest: &Manifest) -> Option<String> {
+pub fn synapse_secret_warning(manifest: &Manifest) -> Option<String> {
     let path = manifest.synapse_secret.as_ref()?;
     let name = manifest.secrets.group.as_ref()?;
     let group = Group::from_name(name).ok()??;
@@ -193,7 +188,7 @@ fn option(name: &str) -> String {
     format!("settings{}", steps.collect::<String>())
 }
 
-fn wrong_file(name: &str, path: &Path) -> Option<String> {
+fn file_problem(name: &str, path: &Path) -> Option<String> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) => {
@@ -299,21 +294,24 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("key");
         assert!(
-            wrong_file("matrix.secret_file", &file)
+            file_problem("matrix.secret_file", &file)
                 .unwrap()
                 .contains("No such file")
         );
         let socket = directory.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        assert_eq!(wrong_file("credentials.a", &socket), None);
+        assert_eq!(file_problem("credentials.a", &socket), None);
         fs::write(&file, "\n").unwrap();
         assert!(
-            wrong_file("matrix.secret_file", &file)
+            file_problem("matrix.secret_file", &file)
                 .unwrap()
                 .contains("empty")
         );
         fs::write(&file, "abc\n").unwrap();
-        let wrong = wrong_file("secrets.encryption_file", &file).unwrap();
-        assert!(wrong.contains("64") && !wrong.contains("abc"), "{wrong}");
+        let problem = file_problem("secrets.encryption_file", &file).unwrap();
+        assert!(
+            problem.contains("64") && !problem.contains("abc"),
+            "{problem}"
+        );
     }
 }

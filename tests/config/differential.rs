@@ -1,4 +1,4 @@
-//! Three judges of the same configurations: `mas2nix check`, the evaluated module, and MAS itself.
+//! The same configurations in `mas2nix check`, in the evaluated module and in MAS itself: all three agree.
 
 use std::{num::ParseIntError, str::FromStr};
 
@@ -169,7 +169,7 @@ fn drop_nulls(node: &Node, value: &mut Value) {
     }
 }
 
-fn the_judges_agree() -> TestResult {
+fn checker_module_and_mas_agree() -> TestResult {
     // Each agrees with us, also where the other is missing.
     let (mas, nix) = (MasCli::find(), Nix::find());
     let mut runner = runner();
@@ -213,14 +213,14 @@ fn the_judges_agree() -> TestResult {
             }
         }
         if let Ok(mas) = &mas {
-            let (accepted, said) = mas.check(config);
+            let (accepted, message) = mas.check(config);
             let excused = problems.iter().any(deliberately_stricter);
             match (verdict, accepted) {
                 (true, true) => valid += 1,
                 (false, false) => refused_by_all += 1,
                 (false, true) if excused => stricter += 1,
                 _ => disagreements.push(format!(
-                    "MAS says {accepted}, we say {problems:?} of {config}\n{said}"
+                    "MAS says {accepted}, we say {problems:?} of {config}\n{message}"
                 )),
             }
         }
@@ -235,4 +235,4 @@ fn the_judges_agree() -> TestResult {
     mas.map(drop).and(modules.map(drop))
 }
 
-crate::support::harness::tests![the_judges_agree,];
+crate::support::harness::tests![checker_module_and_mas_agree,];

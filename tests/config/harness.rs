@@ -37,7 +37,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-fn mas_is_known_with_and_without_a_v() {
+fn versions_of_mas_are_read_with_and_without_a_v() {
     for known in ["mas-cli v1.22.0\n", "mas-cli 1.22.0\n"] {
         assert!(is_newest(known), "{known}");
     }
@@ -94,6 +94,6 @@ fn a_skip_is_recorded_and_fails_where_nothing_may_be_skipped() {
 
 crate::support::harness::tests![
     no_test_is_left_to_the_harness_of_rust,
-    mas_is_known_with_and_without_a_v,
+    versions_of_mas_are_read_with_and_without_a_v,
     a_skip_is_recorded_and_fails_where_nothing_may_be_skipped,
 ];

@@ -250,7 +250,7 @@ fn mas_and_our_checker_accept_it() -> TestResult {
     settings["matrix"]["secret_file"] = "/run/secrets/matrix".into();
     settings["secrets"] =
         json!({"encryption_file": "/run/secrets/e", "keys_dir": "/run/secrets/k"});
-    let options = check::Options {
+    let options = check::CheckOptions {
         version: mas2nix::schema::NEWEST,
         no_inline_secrets: true,
         complete: false,

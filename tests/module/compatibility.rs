@@ -40,7 +40,7 @@ fn texts(value: &Value) -> Vec<&str> {
     items.map(|item| item.as_str().unwrap()).collect()
 }
 
-fn a_host_without_synapse_is_told_of_the_group() -> TestResult {
+fn a_missing_group_of_synapse_is_reported() -> TestResult {
     let nix = Nix::find()?;
     let on_host = |synapse: &str| {
         let module = format!("{{ {SERVICE} = {{ createDatabase = true; {synapse} }}; }}");
@@ -53,12 +53,12 @@ fn a_host_without_synapse_is_told_of_the_group() -> TestResult {
         on_host("synapse = { enable = true; units = [ ]; secretPath = \"/s\"; };"),
         json!([])
     );
-    let said = on_host("synapse.enable = true;");
-    assert_eq!(said.as_array().unwrap().len(), 1);
-    let said = said[0].as_str().unwrap();
+    let problems = on_host("synapse.enable = true;");
+    assert_eq!(problems.as_array().unwrap().len(), 1);
+    let problem = problems[0].as_str().unwrap();
     assert!(
-        said.starts_with(&format!("{SERVICE}.synapse.group: there is no group")),
-        "{said}"
+        problem.starts_with(&format!("{SERVICE}.synapse.group: there is no group")),
+        "{problem}"
     );
     Ok(())
 }
@@ -95,9 +95,9 @@ fn synapse_is_no_dependency_of_what_it_waits_for() -> TestResult {
         "{{ imports = [ ({}) ]; {UNIT}.after = [ \"matrix-synapse.service\" ]; }}",
         module("")
     );
-    let said = get(&nix, &module, "problems");
+    let problems = get(&nix, &module, "problems");
     assert!(
-        said[0]
+        problems[0]
             .as_str()
             .unwrap()
             .starts_with(&format!("{UNIT}.after: matrix-synapse.service"))
@@ -186,7 +186,7 @@ fn the_database_is_where_postgresql_listens() -> TestResult {
     Ok(())
 }
 
-fn plain_values_win_over_ours() -> TestResult {
+fn plain_values_override_the_modules() -> TestResult {
     let nix = Nix::find()?;
     let module = format!(
         "{{ {UNIT} = {{
@@ -294,7 +294,7 @@ fn helper_units_have_what_mas_own_unit_has() -> TestResult {
     Ok(())
 }
 
-fn variables_may_bring_settings() -> TestResult {
+fn environment_variables_may_be_settings() -> TestResult {
     let nix = Nix::find()?;
     let result = "{ inherit problems; settings = cfg.finalSettings; }";
     let with = |unit: &str| {
@@ -462,20 +462,20 @@ fn settings_and_the_rest_of_a_host_may_refer_to_each_other() -> TestResult {
 
 fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
     let nix = Nix::find()?;
-    let here =
+    let homeserver =
         "services.matrix-synapse = { enable = true; settings.server_name = \"example.com\"; };";
     let listener = "[ { binds = [ { address = \"127.0.0.1:8090\"; } ]; resources = [ { name = \"human\"; } ]; } ]";
     let proxy = |settings: &str| {
         format!(
             "{SERVICE} = {{ synapse.enable = true; {settings}
-               routes = {{ nginx = true; host = \"a.example.com\"; matrixHost = \"m.example.com\"; }}; }}; {here}"
+               routes = {{ nginx = true; host = \"a.example.com\"; matrixHost = \"m.example.com\"; }}; }}; {homeserver}"
         )
     };
-    for (module, said) in [
+    for (module, message) in [
         (
             format!(
                 "{SERVICE} = {{ synapse.enable = true; credentials.b = \"/b\";
-                       settings.matrix.secret_file = \"\\${{CREDENTIALS_DIRECTORY}}/a\"; }}; {here}
+                       settings.matrix.secret_file = \"\\${{CREDENTIALS_DIRECTORY}}/a\"; }}; {homeserver}
                      {UNIT}.serviceConfig.SetCredential = \"a:b\";"
             ),
             "synapse.secretPath: Synapse has nowhere to read the shared secret from",
@@ -510,7 +510,7 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
         ),
         (
             format!(
-                "{SERVICE} = {{ synapse.enable = true; }}; {here}
+                "{SERVICE} = {{ synapse.enable = true; }}; {homeserver}
                      {UNIT}.after = [ \"matrix-synapse.target\" ];"
             ),
             "after: matrix-synapse.target is started after MAS",
@@ -519,14 +519,14 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
         let problems = get(&nix, &format!("{{ {module} }}"), "problems");
         let problems = texts(&problems);
         assert!(
-            problems.iter().any(|problem| problem.contains(said)),
+            problems.iter().any(|problem| problem.contains(message)),
             "{module}\n{problems:?}"
         );
     }
     Ok(())
 }
 
-fn what_an_administrator_says_reaches_where_it_belongs() -> TestResult {
+fn what_an_administrator_adds_reaches_the_right_units() -> TestResult {
     let nix = Nix::find()?;
     // Synapse reads the file behind MAS's credential.
     for form in [
@@ -577,9 +577,9 @@ fn what_an_administrator_says_reaches_where_it_belongs() -> TestResult {
     Ok(())
 }
 
-fn a_forced_list_of_credentials_is_held_against_the_settings() -> TestResult {
+fn a_forced_list_of_credentials_is_checked_against_the_settings() -> TestResult {
     let nix = Nix::find()?;
-    let said = |list: &str| {
+    let problems = |list: &str| {
         let module = format!(
             "{{ {SERVICE} = {{ secrets.generate = false; settings = {{
                   matrix.secret_file = \"/run/agenix/mas\"; secrets.encryption_file = \"/run/agenix/key\"; }}; }};
@@ -587,8 +587,8 @@ fn a_forced_list_of_credentials_is_held_against_the_settings() -> TestResult {
         );
         get(&nix, &module, "problems")
     };
-    assert_eq!(said("[ \"x:/x\" ]"), json!([]));
-    let forced = said("lib.mkForce [ \"matrix.secret_file:/run/agenix/mas\" ]");
+    assert_eq!(problems("[ \"x:/x\" ]"), json!([]));
+    let forced = problems("lib.mkForce [ \"matrix.secret_file:/run/agenix/mas\" ]");
     let forced = texts(&forced);
     assert!(
         forced.len() == 1 && forced[0].contains("leaves `secrets.encryption_file` out"),
@@ -605,7 +605,7 @@ fn the_place_in_a_list_is_named() -> TestResult {
                 token_endpoint_auth_method = \"none\"; {more} }}"
         )
     };
-    let said =
+    let error_of =
         |module: String| evaluate(&nix, &module, "builtins.toJSON cfg.finalSettings").unwrap_err();
     let module = format!(
         "{{ imports = [
@@ -615,7 +615,7 @@ fn the_place_in_a_list_is_named() -> TestResult {
         provider(""),
         provider("fetch_userinf = true;")
     );
-    let error = said(format!("{{ lib, ... }}: {module}"));
+    let error = error_of(format!("{{ lib, ... }}: {module}"));
     assert!(
         error.contains(&format!(
             "{SERVICE}.settings.upstream_oauth2.providers[1].fetch_userinf'"
@@ -626,19 +626,19 @@ fn the_place_in_a_list_is_named() -> TestResult {
 }
 
 crate::support::harness::tests![
-    a_host_without_synapse_is_told_of_the_group,
+    a_missing_group_of_synapse_is_reported,
     synapse_is_no_dependency_of_what_it_waits_for,
     a_migration_is_never_restarted_by_a_switch,
     the_database_is_where_postgresql_listens,
-    plain_values_win_over_ours,
+    plain_values_override_the_modules,
     helper_units_have_what_mas_own_unit_has,
-    variables_may_bring_settings,
+    environment_variables_may_be_settings,
     settings_are_read_back_as_from_nixpkgs_module,
     what_nixpkgs_leaves_out_is_left_out,
     settings_may_be_a_module,
     settings_and_the_rest_of_a_host_may_refer_to_each_other,
     what_would_not_work_is_refused_before_it_is_tried,
-    what_an_administrator_says_reaches_where_it_belongs,
-    a_forced_list_of_credentials_is_held_against_the_settings,
+    what_an_administrator_adds_reaches_the_right_units,
+    a_forced_list_of_credentials_is_checked_against_the_settings,
     the_place_in_a_list_is_named,
 ];

@@ -97,21 +97,21 @@ fn every_configuration_has_an_entry() {
     assert!(hosts.len() >= 30, "{}", hosts.len());
 }
 
-fn what_would_not_start_is_refused_and_says_why() -> TestResult {
+fn configurations_that_cannot_start_are_refused_with_a_reason() -> TestResult {
     let nix = Nix::find()?;
     for (name, host) in hosts().iter().filter(|(_, host)| !host.refused.is_empty()) {
-        let said = match evaluate(&nix, [name].into_iter()) {
+        let error = match evaluate(&nix, [name].into_iter()) {
             Ok(evaluated) => evaluated[name].problems.join("\n"),
             Err(error) => error,
         };
         for part in &host.refused {
-            assert!(said.contains(part), "{name}: {part}\n{said}");
+            assert!(error.contains(part), "{name}: {part}\n{error}");
         }
     }
     Ok(())
 }
 
-fn what_is_not_refused_would_start() -> TestResult {
+fn accepted_configurations_start() -> TestResult {
     let (nix, mas, postgres) = (Nix::find()?, MasCli::find()?, Postgres::start()?);
     let role = "CREATE ROLE \"matrix-authentication-service\" SUPERUSER LOGIN";
     postgres.sql("postgres", role);
@@ -161,27 +161,30 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// Where things of the host are here.
+    /// The text with the paths of a host replaced by those in the directory of this test.
     fn relocated(&self, text: &str) -> String {
-        let here = |part: &str| self.directory.path().join(part).display().to_string();
+        let in_directory = |part: &str| self.directory.path().join(part).display().to_string();
         [
             (
                 "/var/lib/matrix-authentication-service-secrets",
-                here("secrets"),
+                in_directory("secrets"),
             ),
-            ("/var/lib/matrix-authentication-service", here("state")),
-            ("/run/matrix-authentication-service/", here("main/")),
-            ("/etc/matrix-authentication-service/", here("")),
+            (
+                "/var/lib/matrix-authentication-service",
+                in_directory("state"),
+            ),
+            ("/run/matrix-authentication-service/", in_directory("main/")),
+            ("/etc/matrix-authentication-service/", in_directory("")),
             (
                 "/run/postgresql",
                 self.postgres.path().display().to_string(),
             ),
-            ("/run/secrets/", here("managed/")),
-            ("/run/agenix/", here("managed/")),
+            ("/run/secrets/", in_directory("managed/")),
+            ("/run/agenix/", in_directory("managed/")),
         ]
         .into_iter()
-        .fold(text.to_owned(), |text, (there, here)| {
-            text.replace(there, &here)
+        .fold(text.to_owned(), |text, (path, relocated)| {
+            text.replace(path, &relocated)
         })
     }
 
@@ -275,10 +278,10 @@ impl<'a> Start<'a> {
     fn service(&self, suffix: &str, arguments: &[&str]) {
         let unit = self.unit(suffix);
         let commands = [unit.directive("ExecStartPre"), unit.directive("ExecStart")].concat();
-        let said = format!("bin/mas-service {}", arguments.join(" "));
+        let command = format!("bin/mas-service {}", arguments.join(" "));
         if suffix != "-doctor" {
             assert!(
-                commands.iter().any(|command| command.ends_with(&said)),
+                commands.iter().any(|line| line.ends_with(&command)),
                 "{}: {suffix}: {commands:?}",
                 self.name
             );
@@ -420,6 +423,6 @@ fn signing_key() -> String {
 
 crate::support::harness::tests![
     every_configuration_has_an_entry,
-    what_would_not_start_is_refused_and_says_why,
-    what_is_not_refused_would_start,
+    configurations_that_cannot_start_are_refused_with_a_reason,
+    accepted_configurations_start,
 ];

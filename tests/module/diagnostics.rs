@@ -1,5 +1,5 @@
 //! Mistakes that people make, and what they are told when the module is evaluated. One file each in
-//! `tests/fixtures/mistakes`; what is said is in `snapshots`. The checker's half is in `tests/config`.
+//! `tests/fixtures/mistakes`; the messages are in `snapshots`. The checker's half is in `tests/config`.
 
 use std::{fs, path::Path};
 
@@ -8,14 +8,14 @@ use crate::support::{Nix, assert_no_secret, harness::TestResult, root};
 fn the_module_explains() -> TestResult {
     let nix = Nix::find()?;
     insta::glob!("../fixtures/mistakes", "*.yaml", |path| {
-        let said = module_says(&nix, path);
-        assert_no_secret(said.as_bytes());
-        insta::assert_snapshot!("module", said);
+        let messages = module_messages(&nix, path);
+        assert_no_secret(messages.as_bytes());
+        insta::assert_snapshot!("module", messages);
     });
     Ok(())
 }
 
-fn module_says(nix: &Nix, path: &Path) -> String {
+fn module_messages(nix: &Nix, path: &Path) -> String {
     let directory = tempfile::TempDir::new().unwrap();
     let file = directory.path().join("settings.json");
     let config = mas2nix::config::load::MergedConfig::files(&[path.to_owned()])

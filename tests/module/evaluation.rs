@@ -338,7 +338,7 @@ fn extra_settings_come_last_and_merge_as_mas_merges_files() -> TestResult {
     let wrong =
         json!({"settings": data("files"), "extraSettings": wrong, "allowInlineSecrets": true});
     let wrong = nix.evaluate(&[Case::module("", wrong)]).remove(0).messages;
-    for (i, said) in [
+    for (i, message) in [
         "http.listeners: it must be a list",
         "clients[2].client_id: another client",
         "clients[3].client_auth_method: required option",
@@ -346,7 +346,7 @@ fn extra_settings_come_last_and_merge_as_mas_merges_files() -> TestResult {
     .iter()
     .enumerate()
     {
-        assert!(wrong[i].contains(said), "{wrong:?}");
+        assert!(wrong[i].contains(message), "{wrong:?}");
     }
     assert_eq!(wrong.len(), 3, "{wrong:?}");
     let written = &module.r#final;
@@ -359,7 +359,7 @@ fn extra_settings_come_last_and_merge_as_mas_merges_files() -> TestResult {
     Ok(())
 }
 
-fn what_other_files_may_bring_is_not_missed() -> TestResult {
+fn options_that_later_files_may_set_are_not_required() -> TestResult {
     let nix = Nix::find()?;
     let settings = json!({
         "http": {"public_base": "https://a/", "listeners": [{"resources": [{"name": "human"}]}]},
@@ -541,7 +541,7 @@ fn a_configuration_of_nixpkgs_module_works() -> TestResult {
     Ok(())
 }
 
-fn what_we_show_people_evaluates() -> TestResult {
+fn examples_for_users_evaluate() -> TestResult {
     let nix = Nix::find()?;
     let directory = TempDir::new().unwrap();
     let snippet = directory.path().join("readme.nix");
@@ -584,7 +584,7 @@ fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() -> TestResult {
       } != \"\"";
     let with = |more: &str| evaluate(&nix, &[&template.display().to_string(), more], all);
     assert_eq!(with("{ }"), Ok(true.into()));
-    for (wrong, said) in [
+    for (wrong, message) in [
         ("services.nginx.virtualHost.a = { };", "does not exist"),
         (
             "services.nginx.virtualHosts.a.forceSSl = true;",
@@ -601,7 +601,7 @@ fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() -> TestResult {
         ),
     ] {
         let error = with(&format!("{{ {wrong} }}")).unwrap_err();
-        assert!(error.contains(said), "{wrong}\n{error}");
+        assert!(error.contains(message), "{wrong}\n{error}");
     }
     Ok(())
 }
@@ -614,9 +614,9 @@ crate::support::harness::tests![
     mas_checks_the_configuration_when_the_system_is_built,
     definitions_from_several_modules_merge,
     extra_settings_come_last_and_merge_as_mas_merges_files,
-    what_other_files_may_bring_is_not_missed,
+    options_that_later_files_may_set_are_not_required,
     secrets_do_not_enter_the_store,
     a_configuration_of_nixpkgs_module_works,
-    what_we_show_people_evaluates,
+    examples_for_users_evaluate,
     an_option_of_nixos_that_is_misspelled_or_mistyped_is_found,
 ];

@@ -9,6 +9,7 @@ mod nixos_options;
 mod render;
 #[path = "../support/mod.rs"]
 mod support;
+mod twins;
 
 support::harness::main![
     compatibility,
@@ -17,4 +18,5 @@ support::harness::main![
     evaluation,
     nixos_options,
     render,
+    twins,
 ];

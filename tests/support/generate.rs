@@ -216,7 +216,7 @@ enum Step {
     Index(usize),
 }
 
-fn collect(value: &Value, here: &mut Vec<Step>, places: &mut Vec<Vec<Step>>) {
+fn collect(value: &Value, path: &mut Vec<Step>, places: &mut Vec<Vec<Step>>) {
     let children: Vec<(Step, &Value)> = match value {
         Value::Object(map) => map
             .iter()
@@ -230,10 +230,10 @@ fn collect(value: &Value, here: &mut Vec<Step>, places: &mut Vec<Vec<Step>>) {
         _ => Vec::new(),
     };
     for (step, child) in children {
-        here.push(step);
-        places.push(here.clone());
-        collect(child, here, places);
-        here.pop();
+        path.push(step);
+        places.push(path.clone());
+        collect(child, path, places);
+        path.pop();
     }
 }
 

@@ -284,9 +284,9 @@ exit 0"
     /// Runs `syn2mas` with `--json`: its exit code, and what it prints.
     pub fn json(&self, arguments: &[&str]) -> (Option<i32>, Value) {
         let output = self.syn2mas(arguments).arg("--json").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         let value = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("{arguments:?}: {said}"));
+            .unwrap_or_else(|_| panic!("{arguments:?}: {stderr}"));
         (output.status.code(), value)
     }
 

@@ -29,7 +29,7 @@ use mas2nix::{
     },
     schema::NEWEST,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -47,7 +47,7 @@ pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules::all(&SETTINGS));
 
 /// What the checker says of a configuration that may contain secrets, for the newest MAS.
 pub fn problems(config: &Value) -> Vec<Problem> {
-    let options = check::Options {
+    let options = check::CheckOptions {
         version: NEWEST,
         no_inline_secrets: false,
         complete: true,
@@ -55,7 +55,7 @@ pub fn problems(config: &Value) -> Vec<Problem> {
     problems_with(config, &options)
 }
 
-pub fn problems_with(config: &Value, options: &check::Options) -> Vec<Problem> {
+pub fn problems_with(config: &Value, options: &check::CheckOptions) -> Vec<Problem> {
     check::check(
         &MergedConfig::from(config.clone()),
         &SETTINGS,
@@ -255,18 +255,24 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The cases of a file in `tests/fixtures`, which holds a list.
+pub fn cases<T: DeserializeOwned>(name: &str) -> Vec<T> {
+    let file = root().join(format!("tests/fixtures/{name}.yaml"));
+    serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
 /// A configuration of `tests/fixtures`.
 pub fn data(name: &str) -> Value {
     let file = root().join(format!("tests/fixtures/{name}.yaml"));
     MergedConfig::files(&[file]).unwrap().value
 }
 
-/// What people are told never shows what the secrets of `tests/fixtures/mistakes` are.
-pub fn assert_no_secret(said: &[u8]) {
-    let said = String::from_utf8_lossy(said);
+/// Asserts that an output shows none of the secrets in `tests/fixtures/mistakes`.
+pub fn assert_no_secret(output: &[u8]) {
+    let output = String::from_utf8_lossy(output);
     assert!(
-        !said.contains("hunter2") && !said.contains("12345"),
-        "{said}"
+        !output.contains("hunter2") && !output.contains("12345"),
+        "{output}"
     );
 }
 

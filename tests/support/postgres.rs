@@ -370,7 +370,7 @@ upstream_oauth2: {{providers: [{}, {}]}}
         let mut command = self.mas.command("syn2mas migrate");
         command.arg("--config").arg(&self.mas_config);
         command.arg("--synapse-config").arg(&self.synapse_config);
-        succeed(&mut command).unwrap_or_else(|said| panic!("{said}"));
+        succeed(&mut command).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// MAS's own import from another database of Synapse into another one of MAS; what it says if it
@@ -401,7 +401,7 @@ upstream_oauth2: {{providers: [{}, {}]}}
     pub fn migrate_database(&self) {
         let mut command = self.mas.command("database migrate");
         command.arg("--config").arg(&self.mas_config);
-        succeed(&mut command).unwrap_or_else(|said| panic!("{said}"));
+        succeed(&mut command).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// `syn2mas`, with both configurations.

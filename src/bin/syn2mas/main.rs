@@ -224,9 +224,10 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rollback {
             interrupted: true, ..
         } => {
-            let mut teller = output::Reporter::new(false);
-            let migration =
-                Migration::open(&inputs, Options::default(), |told| teller.tell(&told))?;
+            let mut reporter = output::Reporter::new(false);
+            let migration = Migration::open(&inputs, Options::default(), |event| {
+                reporter.on_event(&event);
+            })?;
             migration.undo_interrupted().await?;
             Ok(ExitCode::SUCCESS)
         }
@@ -303,8 +304,8 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
         extent: given.backup,
         token,
     };
-    let mut teller = output::Reporter::new(given.json);
-    let migration = Migration::open(inputs, options, |told| teller.tell(&told))?;
+    let mut reporter = output::Reporter::new(given.json);
+    let migration = Migration::open(inputs, options, |event| reporter.on_event(&event))?;
     if !given.yes && migration.is_new()? {
         let findings = preflight::inspect(inputs, given.backup).await?;
         if !agreed(&findings, &migration.plan())? {
@@ -349,8 +350,10 @@ fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
 }
 
 async fn run_rollback(inputs: &Inputs, accept_loss: bool, json: bool) -> Result<ExitCode> {
-    let mut teller = output::Reporter::new(json);
-    let migration = Migration::open(inputs, Options::default(), |told| teller.tell(&told))?;
+    let mut reporter = output::Reporter::new(json);
+    let migration = Migration::open(inputs, Options::default(), |event| {
+        reporter.on_event(&event);
+    })?;
     let losses = migration.roll_back(accept_loss).await?;
     let done = losses.is_empty();
     let mut out = io::stdout().lock();
@@ -405,10 +408,10 @@ async fn run_status(inputs: &Inputs, json: bool) -> Result<ExitCode> {
 }
 
 async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<ExitCode> {
-    let mut teller = output::Reporter::new(json);
+    let mut reporter = output::Reporter::new(json);
     let mut out = io::stdout().lock();
     if dry_run {
-        rehearse::dry_run(inputs, |progress| teller.tell_progress(progress)).await?;
+        rehearse::dry_run(inputs, |progress| reporter.on_progress(progress)).await?;
         if json {
             writeln!(out, "{{}}")?;
         } else {
@@ -416,7 +419,7 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Exit
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let rehearsal = rehearse::rehearse(inputs, |told| teller.tell_rehearsal(&told)).await?;
+    let rehearsal = rehearse::rehearse(inputs, |event| reporter.on_rehearsal_event(&event)).await?;
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&rehearsal)?)?;
     } else {

@@ -87,13 +87,16 @@ impl Reporter {
     }
 
     /// Reports an event of a migration.
-    pub fn tell(&mut self, told: &Event) {
-        match told {
+    pub fn on_event(&mut self, event: &Event) {
+        match event {
             Event::Begun(step) => self.begin(title(*step)),
-            Event::Importing(progress) => self.tell_progress(progress),
-            Event::Done(step, said, took) => {
+            Event::Importing(progress) => self.on_progress(progress),
+            Event::Done(step, message, took) => {
                 let seconds = took.as_secs_f64();
-                self.line(&format!("done: {} ({seconds:.1} s): {said}", step.name()));
+                self.line(&format!(
+                    "done: {} ({seconds:.1} s): {message}",
+                    step.name()
+                ));
             }
             Event::Undoing(what) => self.line(&format!("taking back: {what}")),
             Event::Note(text) => self.always(text),
@@ -101,8 +104,8 @@ impl Reporter {
     }
 
     /// Reports an event of a rehearsal.
-    pub fn tell_rehearsal(&mut self, told: &rehearse::Event) {
-        match told {
+    pub fn on_rehearsal_event(&mut self, event: &rehearse::Event) {
+        match event {
             rehearse::Event::Begun(part) => self.begin(match part {
                 Stage::BackUp => "backing up",
                 Stage::Copy => "restoring the backup of Synapse's tables",
@@ -110,7 +113,7 @@ impl Reporter {
                 Stage::Verify => "comparing both databases",
                 Stage::Restore => "restoring the backup of MAS's database",
             }),
-            rehearse::Event::Importing(progress) => self.tell_progress(progress),
+            rehearse::Event::Importing(progress) => self.on_progress(progress),
             rehearse::Event::Done(part, took) => {
                 self.line(&format!(
                     "done: {} ({:.1} s)",
@@ -122,7 +125,7 @@ impl Reporter {
     }
 
     /// Reports the progress of an import.
-    pub fn tell_progress(&mut self, progress: &Progress) {
+    pub fn on_progress(&mut self, progress: &Progress) {
         let text = self.progress(progress);
         match &self.bar {
             Some(bar) => bar.set_message(text),
@@ -154,9 +157,9 @@ impl Reporter {
         let mut text = format!("importing {}: {done} of about {total}", progress.entity);
         let seconds = begun.elapsed().as_secs();
         if let Some(rate) = progress.done.checked_div(seconds).filter(|rate| *rate > 0) {
-            let left = progress.total.saturating_sub(progress.done) / rate;
-            let left = HumanDuration(Duration::from_secs(left));
-            text += &format!(", {} a second, {left} left", HumanCount(rate));
+            let seconds = progress.total.saturating_sub(progress.done) / rate;
+            let remaining = HumanDuration(Duration::from_secs(seconds));
+            text += &format!(", {} a second, {remaining} left", HumanCount(rate));
         }
         text
     }
@@ -310,8 +313,8 @@ pub fn translation(
     }
     if !translation.left.is_empty() {
         writeln!(out, "What does not come over by itself:")?;
-        for left in &translation.left {
-            let text = format!("{}: {}", left.option, left.reason);
+        for untranslated in &translation.left {
+            let text = format!("{}: {}", untranslated.option, untranslated.reason);
             writeln!(out, "{}", wrapped(&text, "  - "))?;
         }
     }
@@ -425,9 +428,9 @@ pub fn rows(out: &mut impl Write, report: &Report) -> io::Result<()> {
         }
     }
     let total = report.missing + report.extra + report.changed;
-    let left = total - report.rows.len() as u64;
-    if left > 0 {
-        writeln!(out, "\n{}: {left} more rows differ", report.entity)?;
+    let unlisted = total - report.rows.len() as u64;
+    if unlisted > 0 {
+        writeln!(out, "\n{}: {unlisted} more rows differ", report.entity)?;
     }
     if report.more {
         writeln!(

@@ -117,8 +117,8 @@ class Machine:
         outputs = ""
         for command in commands:
             code, output = self.execute(command, timeout=timeout)
-            said = f"{output}{self.errors}"
-            assert code == 0, f"{self.name}: `{command}` failed with {code}:\n{said}"
+            details = f"{output}{self.errors}"
+            assert code == 0, f"{self.name}: `{command}` failed with {code}:\n{details}"
             outputs += output
         return outputs
 
@@ -145,8 +145,8 @@ class Machine:
         def complaint() -> str | None:
             nonlocal output
             code, output = self.execute(command, timeout=timeout)
-            said = f"{output}{self.errors}" if code else ""
-            return f"`{command}` still fails with {code}:\n{said}" if code else None
+            details = f"{output}{self.errors}" if code else ""
+            return f"`{command}` still fails with {code}:\n{details}" if code else None
 
         self._retry(complaint, timeout)
         return output

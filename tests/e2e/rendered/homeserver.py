@@ -57,7 +57,7 @@ class Machine(containers.Machine):
         return super().execute(f"exec 2>&1; {command}", timeout=timeout)
 
     def journal(self, unit: str) -> str:
-        """What a unit has said since the machine booted."""
+        """What a unit has written to the journal since the machine booted."""
         return self.execute(f"journalctl --no-pager --boot --output=cat --unit={shlex.quote(unit)}")[1]
 
 
@@ -277,10 +277,10 @@ def check_tools(server: Homeserver) -> None:
     """The administrator's commands, and the users that the configuration names."""
     machine = server.machine
     machine.succeed("printf 'correct horse battery' >/root/password")
-    said = machine.succeed("mas-register-user alice --password-file /root/password 2>&1")
-    assert "alice is registered" in said, said
-    said = machine.fail("mas-register-user alice --password-file /root/password 2>&1")
-    assert "alice exists already" in said, said
+    output = machine.succeed("mas-register-user alice --password-file /root/password 2>&1")
+    assert "alice is registered" in output, output
+    output = machine.fail("mas-register-user alice --password-file /root/password 2>&1")
+    assert "alice exists already" in output, output
     assert "correct horse" not in machine.execute("journalctl --no-pager")[1]
     admins = machine.succeed("mas-cli manage list-admin-users 2>&1")
     assert "declared" in admins and "alice" not in admins, admins
@@ -290,8 +290,8 @@ def check_tools(server: Homeserver) -> None:
     machine.succeed("mas-register-user later --password-file /root/password")
     machine.succeed(f"systemctl restart {users}")
     assert "later" in machine.succeed("mas-cli manage list-admin-users 2>&1")
-    said = machine.execute("mas-cli no-such-command")
-    assert said[0] == 2, said
+    result = machine.execute("mas-cli no-such-command")
+    assert result[0] == 2, result
     machine.fail("runuser -u nobody -- mas-cli config check")
 
 
@@ -299,9 +299,9 @@ def check_doctor(server: Homeserver) -> None:
     """All is well, and the doctor says so."""
     machine = server.machine
     machine.succeed(f"systemctl start {SERVICE}-doctor")
-    said = machine.journal(f"{SERVICE}-doctor")
+    output = machine.journal(f"{SERVICE}-doctor")
     for text in ["good: Homeserver is reachable", "good: The Synapse MAS API is reachable"]:
-        assert text in said, said
+        assert text in output, output
 
 
 def wrong_shared_secret(server: Homeserver) -> None:
@@ -314,8 +314,8 @@ def wrong_shared_secret(server: Homeserver) -> None:
     whoami = "https://matrix.example.com/_matrix/client/v3/account/whoami"
     assert server.status(whoami, "unknown") == 503
     machine.fail(f"systemctl start {SERVICE}-doctor")
-    said = machine.journal(f"{SERVICE}-doctor")
-    assert "error: A Synapse MAS API endpoint" in said, said
+    output = machine.journal(f"{SERVICE}-doctor")
+    assert "error: A Synapse MAS API endpoint" in output, output
     secret = machine.succeed(f"cat {SECRETS}/synapse").strip()
     assert secret not in machine.succeed("journalctl --no-pager"), "the secret is in the journal"
     machine.succeed("sed -i 's|secrets/synapse.new\"|secrets/synapse\"|' /etc/matrix-authentication-service/synapse.yaml")
@@ -350,8 +350,8 @@ def missing_secret(server: Homeserver) -> None:
     machine.wait_until_succeeds(f"journalctl --boot --unit={SERVICE}-secrets | grep -F '{missing}'", 30)
     machine.succeed("echo secret >/root/absent && chmod 400 /root/absent")
     machine.wait_for_unit(f"{SERVICE}-secrets.service")
-    said = machine.journal(f"{SERVICE}-secrets")
-    assert "synapse.secretPath: /root/absent: it seems that Synapse cannot read it" in said, said
+    output = machine.journal(f"{SERVICE}-secrets")
+    assert "synapse.secretPath: /root/absent: it seems that Synapse cannot read it" in output, output
     machine.copy_from_host(server.work / "rendered", "/")
     machine.succeed("systemctl daemon-reload")
     machine.succeed(f"systemctl restart {SERVICE}-secrets")
@@ -374,14 +374,14 @@ def same_database(server: Homeserver) -> None:
     assert not out.exists()
 
 
-def synapse_judges(server: Homeserver) -> None:
+def synapse_agrees(server: Homeserver) -> None:
     """What we refuse beside delegation, Synapse itself refuses, and takes it with the overlay."""
     machine = server.machine
-    machine.copy_from_host(HERE / "synapse_judge.py", "/root/judge/synapse_judge.py")
-    machine.copy_from_host(HERE.parents[1] / "fixtures/synapse.yaml", "/root/judge/cases.yaml")
-    machine.succeed("echo 'CONFIG = {}' >/root/judge/saml.py")
+    machine.copy_from_host(HERE / "synapse_check.py", "/root/check/synapse_check.py")
+    machine.copy_from_host(HERE.parents[1] / "fixtures/synapse.yaml", "/root/check/cases.yaml")
+    machine.succeed("echo 'CONFIG = {}' >/root/check/saml.py")
     overlay = f"/etc/{SERVICE}/synapse.yaml"
-    command = f"/opt/synapse/bin/python /root/judge/synapse_judge.py /root/judge/cases.yaml {overlay}"
+    command = f"/opt/synapse/bin/python /root/check/synapse_check.py /root/check/cases.yaml {overlay}"
     report = json.loads(machine.succeed(f"{command} 2>/dev/null").splitlines()[-1])
     for case in report:
         refused = (case["delegation"] or "").startswith("ConfigError")
@@ -564,7 +564,7 @@ def run(server: Homeserver, mas: Path | None) -> None:
     with subtest("one database for both is refused"):
         same_database(server)
     with subtest("Synapse agrees on what conflicts with delegation"):
-        synapse_judges(server)
+        synapse_agrees(server)
     if not mas:
         for part in NEEDS_MAS:
             skip(part)

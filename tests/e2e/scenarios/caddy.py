@@ -10,7 +10,7 @@ with subtest("an existing homeserver"):
 with subtest("migrate"):
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
-    alice.notices_nothing()
+    alice.is_unaffected()
     new = client(machine, "login-oauth", "alice", PASSWORD)
     assert client(machine, "use", new["access_token"])["device_id"] == new["device_id"]
 with subtest("what is not public"):
@@ -19,4 +19,4 @@ with subtest("what is not public"):
 with subtest("back"):
     machine.succeed("syn2mas rollback --accept-loss 2>&1")
     legacy(machine)
-    alice.finds_everything()
+    alice.has_everything()

@@ -40,7 +40,7 @@ def status(host: Host, url: str, token: str = "") -> int:
 
 
 def journal(host: Host, unit: str) -> str:
-    """What a unit has said since the machine booted."""
+    """What a unit has written to the journal since the machine booted."""
     read = f"journalctl --no-pager --boot --output=cat --unit={unit}"
     return host.succeed(f"journalctl --sync; {read}")
 
@@ -51,8 +51,8 @@ def wait_running(host: Host, *units: str) -> None:
         host.wait_for_unit(unit)
     state = host.execute("systemctl is-system-running --wait")[1].strip()
     failed = host.execute("systemctl --failed --no-legend --plain")[1]
-    said = "".join(journal(host, line.split()[0]) for line in failed.splitlines())
-    assert state == "running", f"{state}\n{failed}\n{said}"
+    journals = "".join(journal(host, line.split()[0]) for line in failed.splitlines())
+    assert state == "running", f"{state}\n{failed}\n{journals}"
 
 
 def wait_for_synapse(host: Host) -> None:
@@ -86,13 +86,13 @@ class Person:
         keys: dict[str, typing.Any] = client(self.host, "devices", self.token, *self.seen)["keys"]
         return keys
 
-    def notices_nothing(self) -> None:
+    def is_unaffected(self) -> None:
         """The token is good, syncing goes on, no device is gone, and nobody's devices look changed."""
         synced = client(self.host, "sync", self.token, "--since", self.since)
         assert synced["changed"] == [], synced
-        self.finds_everything()
+        self.has_everything()
 
-    def finds_everything(self) -> None:
+    def has_everything(self) -> None:
         """The same, but for devices that came and went."""
         assert self.see_devices() == self.devices
         who = client(self.host, "use", self.token)
@@ -131,7 +131,7 @@ def delegated(host: Host) -> None:
     assert any(flow.get("oauth_aware_preferred") for flow in flows), flows
 
 
-def is_role_lent(host: Host) -> bool:
+def is_role_granted(host: Host) -> bool:
     """Whether somebody may act as Synapse's role in PostgreSQL."""
     query = "SELECT 'yes' FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
     query += " WHERE r.rolname = 'matrix-synapse'"

@@ -17,7 +17,7 @@ with subtest("migrate"):
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
 with subtest("nobody notices"):
-    carol.notices_nothing()
+    carol.is_unaffected()
 with subtest("the provider leads to the same account"):
     new = client(machine, "login-provider", *CAROL)
     who = client(machine, "use", new["access_token"])
@@ -29,6 +29,6 @@ with subtest("the provider leads to the same account"):
 with subtest("back, and the provider leads to the same account again"):
     machine.succeed("syn2mas rollback --accept-loss 2>&1")
     legacy(machine)
-    carol.finds_everything()
+    carol.has_everything()
     again = client(machine, "login-sso", "oidc-dex", *CAROL)
     assert again["user_id"] == "@carol:example.com", again

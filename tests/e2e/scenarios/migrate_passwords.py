@@ -12,32 +12,32 @@ with subtest("an existing homeserver"):
     alice.catch_up()
 with subtest("inspect and rehearse, while it runs"):
     machine.succeed("systemctl start syn2mas-inspect")
-    said = journal(machine, "syn2mas-inspect")
-    assert "warning: registration" in said and "BLOCKER" not in said, said
+    output = journal(machine, "syn2mas-inspect")
+    assert "warning: registration" in output and "BLOCKER" not in output, output
     machine.succeed("systemctl start syn2mas-rehearse")
-    said = journal(machine, "syn2mas-rehearse")
-    assert "Everything would arrive as it should." in said, said
+    output = journal(machine, "syn2mas-rehearse")
+    assert "Everything would arrive as it should." in output, output
     legacy(machine)
 with subtest("systemd finds nothing to complain about in the one-shots"):
     units = [f"syn2mas-{name}.service" for name in ("inspect", "rehearse", "migrate", "verify", "rollback")]
     paths = " ".join(f"/etc/systemd/system/{unit}" for unit in units)
-    code, said = machine.execute(f"systemd-analyze verify --man=no {paths} 2>&1")
+    code, output = machine.execute(f"systemd-analyze verify --man=no {paths} 2>&1")
     # It loads what these name as well, and on NixOS there may be something to say of other units.
-    ours = [line for line in said.splitlines() if "syn2mas" in line or SERVICE in line]
-    assert code in (0, 1) and ours == [], said
+    ours = [line for line in output.splitlines() if "syn2mas" in line or SERVICE in line]
+    assert code in (0, 1) and ours == [], output
 with subtest("a unit that does not exist is named"):
-    said = machine.fail("syn2mas inspect --synapse-unit matrix-synapse-worker-absent 2>&1")
-    assert "unit-missing" in said and "matrix-synapse-worker-absent.service" in said, said
+    output = machine.fail("syn2mas inspect --synapse-unit matrix-synapse-worker-absent 2>&1")
+    assert "unit-missing" in output and "matrix-synapse-worker-absent.service" in output, output
 with subtest("migrate"):
     machine.succeed("systemctl start syn2mas-migrate")
-    said = journal(machine, "syn2mas-migrate")
-    assert "The homeserver is moved." in said, said
+    output = journal(machine, "syn2mas-migrate")
+    assert "The homeserver is moved." in output, output
     assert "pepper of the test" not in machine.succeed("journalctl --no-pager")
     delegated(machine)
-    assert not is_role_lent(machine)
+    assert not is_role_granted(machine)
 with subtest("nobody notices"):
-    alice.notices_nothing()
-    bob.notices_nothing()
+    alice.is_unaffected()
+    bob.is_unaffected()
 with subtest("passwords are still right, the old way and the new one"):
     assert client(machine, "use", log_in(machine, "bob"))["user_id"] == "@bob:example.com"
     new = client(machine, "login-oauth", "alice", PASSWORD)

@@ -14,15 +14,15 @@ def begin(step: str) -> None:
     )
 
 
-def type_what_is_next() -> None:
+def run_next_command() -> None:
     """Does what `status` says, as an administrator would."""
-    said = machine.succeed("syn2mas status 2>&1")
-    line = [line for line in said.splitlines() if line.startswith("next: ")][0]
+    output = machine.succeed("syn2mas status 2>&1")
+    line = [line for line in output.splitlines() if line.startswith("next: ")][0]
     command = line.removeprefix("next: ").split("#")[0].strip()
-    assert command.startswith("syn2mas "), said
-    code, said = machine.execute(f"{command} {'--yes' if 'migrate' in command else ''} 2>&1")
+    assert command.startswith("syn2mas "), output
+    code, output = machine.execute(f"{command} {'--yes' if 'migrate' in command else ''} 2>&1")
     # Warnings are all that `inspect` has to say.
-    assert code == (11 if "inspect" in command else 0), said
+    assert code == (11 if "inspect" in command else 0), output
 
 
 machine.start()
@@ -36,7 +36,7 @@ with subtest("killed while it imports: systemd takes it back"):
     machine.wait_until_succeeds("systemctl is-failed syn2mas-migrate", 120)
     legacy(machine)
     assert status(machine, WHOAMI, token) == 200
-    assert not is_role_lent(machine)
+    assert not is_role_granted(machine)
 for step in STEPS:
     with subtest(f"power lost in the step {step}"):
         begin(step)
@@ -50,8 +50,8 @@ for step in STEPS:
         (delegates if is_moved else legacy)(machine)
         assert status(machine, WHOAMI, token) == 200
         print(f"      {'moved' if is_moved else 'as before'}")
-        type_what_is_next()
-        assert not is_role_lent(machine)
+        run_next_command()
+        assert not is_role_granted(machine)
         if machine.execute("test -s /var/lib/syn2mas/synapse.yaml")[0] == 0:
             delegated(machine)
             assert status(machine, WHOAMI, token) == 200

@@ -9,8 +9,8 @@ with subtest("an existing homeserver"):
     register(machine, "alice")
     alice = Person(machine, "alice", log_in(machine, "alice"))
 with subtest("roles that may make no scratch database are told so"):
-    said = machine.fail("syn2mas rehearse 2>&1")
-    assert "permission denied to create database" in said, said
+    output = machine.fail("syn2mas rehearse 2>&1")
+    assert "permission denied to create database" in output, output
 with subtest("the database is lost while it imports: everything is as it was"):
     machine.succeed("systemctl start --no-block syn2mas-migrate")
     machine.succeed('until grep -q \'"step":"import","phase":"begun"\' /var/lib/syn2mas/journal; do :; done')
@@ -18,15 +18,15 @@ with subtest("the database is lost while it imports: everything is as it was"):
     database.start()
     database.wait_for_unit("postgresql.target")
     machine.wait_until_succeeds("systemctl is-failed syn2mas-migrate", 180)
-    said = machine.succeed("syn2mas status 2>&1")
-    if "next: syn2mas rollback" in said:
+    output = machine.succeed("syn2mas status 2>&1")
+    if "next: syn2mas rollback" in output:
         machine.succeed("syn2mas rollback 2>&1")
     legacy(machine)
-    alice.notices_nothing()
+    alice.is_unaffected()
 with subtest("migrate"):
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
-    alice.notices_nothing()
+    alice.is_unaffected()
     assert status(machine, WHOAMI, log_in(machine, "alice")) == 200
     for secret in ("p@ss:of/synapse", "of-mas"):
         assert secret not in machine.succeed("journalctl --no-pager")

@@ -29,7 +29,7 @@ with subtest("updated after an import that lost power: the next one begins anew"
     print(f"      from {older} to {version(interrupted)}")
     interrupted.succeed("systemctl start syn2mas-migrate")
     delegated(interrupted)
-    alice.notices_nothing()
+    alice.is_unaffected()
     interrupted.shutdown()
 machine.start()
 with subtest("moved with the older one"):
@@ -44,7 +44,7 @@ with subtest("updated afterwards: nobody notices"):
     machine.succeed(NEWER)
     delegated(machine)
     assert machine.succeed(f"systemctl show {MAS} -P InvocationID") != before
-    alice.notices_nothing()
+    alice.is_unaffected()
     assert status(machine, WHOAMI, log_in(machine, "alice")) == 200
     machine.succeed("systemctl start syn2mas-verify")
     assert "identical" in journal(machine, "syn2mas-verify")

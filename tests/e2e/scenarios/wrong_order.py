@@ -10,11 +10,11 @@ def switch(name: str) -> str:
 
 
 def refuse(command: str) -> str:
-    """What is said when a switch is refused; nothing is stopped for it."""
+    """The error of a switch that is refused; nothing is stopped for it."""
     since = machine.succeed(f"systemctl show {SYNAPSE} -P ActiveEnterTimestampMonotonic")
-    said = machine.fail(f"{command} 2>&1")
+    output = machine.fail(f"{command} 2>&1")
     assert machine.succeed(f"systemctl show {SYNAPSE} -P ActiveEnterTimestampMonotonic") == since
-    return said
+    return output
 
 
 def whoami(token: str) -> str:
@@ -38,8 +38,8 @@ with subtest("an existing homeserver, without MAS"):
     token = json.loads(machine.succeed(login))["access_token"]
     assert whoami(token) == "@alice:example.com"
 with subtest("delegating before migrating is refused"):
-    said = refuse(f"{SYSTEMS}/specialisation/delegating/bin/switch-to-configuration test")
-    assert "syn2mas migrate" in said, said
+    output = refuse(f"{SYSTEMS}/specialisation/delegating/bin/switch-to-configuration test")
+    assert "syn2mas migrate" in output, output
     assert whoami(token) == "@alice:example.com"
 with subtest("getting ready to migrate changes nothing for anybody"):
     switch("migrating")
@@ -50,12 +50,12 @@ with subtest("now it is moved"):
     delegated(machine)
     assert status(machine, WHOAMI, token) == 200
 with subtest("a configuration without MAS is refused"):
-    said = refuse(f"{SYSTEMS}/bin/switch-to-configuration test")
-    assert "syn2mas rollback" in said, said
+    output = refuse(f"{SYSTEMS}/bin/switch-to-configuration test")
+    assert "syn2mas rollback" in output, output
     assert status(machine, WHOAMI, token) == 200
 with subtest("a configuration without the old passwords is refused"):
-    said = refuse(f"{SYSTEMS}/specialisation/delegating/bin/switch-to-configuration test")
-    assert "migration.passwords" in said, said
+    output = refuse(f"{SYSTEMS}/specialisation/delegating/bin/switch-to-configuration test")
+    assert "migration.passwords" in output, output
     assert status(machine, WHOAMI, token) == 200
 with subtest("a configuration that says all by itself is taken"):
     switch("settled")
