@@ -35,7 +35,7 @@ pub fn create(
     mut tell: impl FnMut(&str, Done),
 ) -> Result<(), ServiceError> {
     let remembered = state.join("users");
-    fs::create_dir_all(&remembered).map_err(ServiceError::file(&remembered, "cannot be made"))?;
+    fs::create_dir_all(&remembered).map_err(ServiceError::file(&remembered, "cannot be created"))?;
     let created = |name: &String| remembered.join(format!("{name}.created"));
     let promoted = |name: &String| remembered.join(format!("{name}.promoted"));
     let users = manifest.users.iter();
@@ -87,11 +87,11 @@ fn promote(mas: &Mas, name: &str) -> Result<bool, ServiceError> {
     }
     let reason = said.lines().find(|line| !line.trim().is_empty());
     Err(ServiceError::Mas(format!(
-        "{name} was not given administrators' rights: {}",
-        reason.unwrap_or("MAS did not say why")
+        "{name} was not made an administrator: {}",
+        reason.unwrap_or("MAS gave no reason")
     )))
 }
 
 fn remember(seen: &Path) -> Result<(), ServiceError> {
-    fs::write(seen, "").map_err(ServiceError::file(seen, "cannot be made"))
+    fs::write(seen, "").map_err(ServiceError::file(seen, "cannot be created"))
 }
