@@ -198,7 +198,7 @@ let
               && files.isOwn (toString (settings.database.${option} or ""))
               && !files.isCredential (toString settings.database.${option})
             )
-            "settings.database.${option}: the tables are brought up to date before the `preStart` of MAS's unit can make this file. Let a unit of its own make it, and put that into `systemd.services.${name}.after` and `wants`."
+            "settings.database.${option}: the database is migrated before the `preStart` of MAS's unit creates this file. Create it in a separate unit, and add that to `systemd.services.${name}.after` and `wants`."
         )
         [
           "password_file"
@@ -209,12 +209,12 @@ let
     ++ lib.concatMap (
       credential:
       lib.optional (!mainUnit.hasCredential credential)
-        "settings: systemd.services.${name}.serviceConfig.LoadCredential leaves `${credential}` out, which MAS reads. Give it a plain list, which is joined with the module's own, in place of a forced one."
+        "settings: systemd.services.${name}.serviceConfig.LoadCredential leaves `${credential}` out, which MAS reads. Set it to a list without `mkForce`, which is joined with the module's own."
     ) (lib.attrNames credentials)
     ++ lib.concatMap (
       { option, credential }:
       lib.optional (!mainUnit.hasCredential credential)
-        "${option}: MAS's unit has no credential `${credential}`. Name the file itself, or set `services.matrix-authentication-service.credentials.${credential}` to it."
+        "${option}: MAS's unit has no credential `${credential}`. Use the path of the file itself, or set `services.matrix-authentication-service.credentials.${credential}` to it."
     ) (map (need: need // { option = "settings.${need.option}"; }) files.needs ++ neededByExtraFiles);
   neededByExtraFiles = lib.concatLists (
     lib.imap0 (
@@ -225,7 +225,7 @@ let
       }
     ) extraConfigFiles
   );
-  # nginx has no place twice. Which of ours there are, their text says.
+  # nginx does not allow a location twice. Those of the module are taken from their text.
   nginxProblems = lib.optionals cfg.routes.nginx (
     lib.concatMap (
       site:
@@ -237,7 +237,7 @@ let
       in
       map (
         place:
-        "services.nginx.virtualHosts.\"${site.host}\".locations.\"${place}\": `services.${name}.routes` makes this place too, and nginx does not start with two. Remove it, or set `routes.nginx` to false."
+        "services.nginx.virtualHosts.\"${site.host}\".locations.\"${place}\": `services.${name}.routes` defines this location too, and nginx does not start with duplicates. Remove it, or set `routes.nginx` to false."
       ) (lib.intersectLists ours theirs)
     ) (lib.attrValues routes.nginx)
   );
@@ -250,9 +250,9 @@ let
         && cfg.routes.wellKnownHeaders == { }
         && lib.hasInfix "add_header" headers
       )
-      "services.${name}.routes.wellKnownHeaders: nginx's configuration sets headers for every server, and forgets them for the well-known documents, which NixOS does not build. Repeat them here.";
+      "services.${name}.routes.wellKnownHeaders: nginx's configuration sets headers for every server, but nginx does not send them with the well-known documents, which set headers of their own. Repeat them here.";
 
-  # Where the proxy and Synapse look for MAS, as long as listeners are not the module's own.
+  # Where the proxy and Synapse expect MAS, if the listeners are not the module's own.
   listenerProblems =
     let
       portOf = address: lib.last (lib.splitString ":" address);
@@ -264,7 +264,7 @@ let
         option: who:
         lib.optional
           (isOwn && !lib.hasPrefix "/" cfg.listen.${option} && !lib.elem (portOf cfg.listen.${option}) ports)
-          "listen.${option}: ${who} connects to ${cfg.listen.${option}}, where none of `settings.http.listeners` listens. Give the address of one, or leave the listeners out.";
+          "listen.${option}: ${who} connects to ${cfg.listen.${option}}, where none of `settings.http.listeners` listens. Use the address of a listener, or remove `settings.http.listeners`.";
     in
     lib.optionals (cfg.routes.nginx || cfg.routes.caddy) (missing "public" "the reverse proxy")
     ++ lib.optionals (
@@ -330,22 +330,22 @@ let
     "::1"
     "/run/postgresql"
   ];
-  # Switching to what would lock people out is refused before anything is stopped.
+  # A switch that would lock users out is refused before anything is stopped.
   knowsOldPasswords = lib.any (
     scheme: scheme.version or null == 1 && scheme.algorithm or null == "bcrypt"
   ) settings.passwords.schemes or [ ];
   ifMoved = reason: ''
     if [ -s ${migration.directory}/synapse.yaml ]; then
-      echo "This homeserver was moved to MAS: ${reason}." >&2
+      echo "This homeserver was migrated to MAS: ${reason}." >&2
       exit 1
     fi
   '';
   guards =
     lib.optionalAttrs (!(cfg.enable && cfg.synapse.enable)) {
-      syn2mas-way-back = ifMoved "without it, everybody would be logged out. Run 'syn2mas rollback' first";
+      syn2mas-way-back = ifMoved "without MAS, all users would be logged out. Run 'syn2mas rollback' first";
     }
     // lib.optionalAttrs (cfg.enable && delegated && !knowsOldPasswords) {
-      syn2mas-passwords = ifMoved "nobody could log in with a password of before. Set services.matrix-authentication-service.migration.passwords";
+      syn2mas-passwords = ifMoved "users could not log in with their existing passwords. Set services.matrix-authentication-service.migration.passwords";
     }
     // lib.optionalAttrs cfg.enable {
       syn2mas-at-work = "${cfg.toolsPackage}/bin/syn2mas guard --idle --state-dir ${migration.directory}";
@@ -580,14 +580,14 @@ in
         type = types.package;
         default = pkgs.mas2nix or (pkgs.callPackage ../nix/package.nix { });
         defaultText = lib.literalMD "mas2nix, built from the source of this module";
-        description = "The package with `mas-service`, which the units run.";
+        description = "Package that contains `mas-service`, which the units run.";
       };
 
       postgresqlPackage = mkOption {
         type = types.package;
         default = config.services.postgresql.package;
         defaultText = lib.literalExpression "config.services.postgresql.package";
-        description = "The package with `psql`, which `createDatabase` uses.";
+        description = "Package that contains `psql`, which `createDatabase` uses.";
       };
 
       settings = mkOption {
@@ -608,12 +608,12 @@ in
         # Other modules read what nixpkgs' module has defaults for.
         apply = _: shownSettings;
         description = ''
-          The configuration of MAS. Only what is set here reaches MAS, and what follows from the
-          other options: the listeners, the secrets that are made on this host, its database. Read
-          back, the option shows both, and MAS's own defaults where nixpkgs' module has them.
+          Configuration of MAS. MAS gets only these settings and those that follow from other options:
+          the listeners, the secrets generated on this host, and its database. Reading this option
+          returns both, and also MAS's own defaults where nixpkgs' module has them.
 
-          A `*_file` option takes any path: a file outside the Nix store is handed to the service as a
-          systemd credential, so it may belong to root alone, and a newline at its end does no harm.
+          A `*_file` option accepts any path. The service receives a file outside the Nix store as a
+          systemd credential, so only root needs to be able to read it, and a trailing newline is ignored.
         '';
       };
 
@@ -624,8 +624,8 @@ in
         description = ''
           Settings that this module does not know, for a newer MAS. They are merged over
           {option}`services.matrix-authentication-service.settings` as MAS merges its files: sets are
-          merged, lists are joined, and other values win. Their names and types are checked by
-          nothing but `checkConfig`.
+          merged, lists are joined, and other values are replaced. Only `checkConfig` checks their names
+          and types.
         '';
       };
 
@@ -633,14 +633,14 @@ in
         type = settingsTypes.json;
         readOnly = true;
         internal = true;
-        description = "What the generated configuration file says.";
+        description = "Content of the generated configuration file.";
       };
 
       synapseOverlay = mkOption {
         type = types.str;
         readOnly = true;
         internal = true;
-        description = "A configuration file for Synapse that turns delegation on, whatever else it has.";
+        description = "Configuration file for Synapse that enables delegation, whatever its other files contain.";
       };
     };
 

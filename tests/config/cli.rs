@@ -151,7 +151,7 @@ fn check_tells_valid_invalid_and_wrong_usage_apart() {
         ("bad.yaml", "not YAML"),
         ("list.yaml", "a map of sections"),
         ("inf.yaml", "rate_limiting.registration.per_second"),
-        ("key.yaml", "quote it"),
+        ("key.yaml", "put this key in quotes"),
     ] {
         let output = mas2nix(here, &["check", file]);
         assert_eq!(code(&output), 1, "{file}");
@@ -180,7 +180,7 @@ fn check_knows_versions_and_secrets() {
     let output = mas2nix(here, &["check", "m.yaml", "--mas-version", "0.16.0"]);
     assert_eq!(code(&output), 1);
     assert!(
-        out(&output).contains("needs MAS 0.17.0 or newer"),
+        out(&output).contains("requires MAS 0.17.0 or newer"),
         "{}",
         out(&output)
     );

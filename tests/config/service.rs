@@ -165,7 +165,7 @@ fn mas_has_its_say_before_it_starts() -> TestResult {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        said.contains("max_connections") && said.contains("MAS refuses"),
+        said.contains("max_connections") && said.contains("MAS rejects"),
         "{said}"
     );
     Ok(())

@@ -274,7 +274,7 @@ fn delegating_a_homeserver_that_was_never_moved_is_refused() -> TestResult {
         Some(0)
     );
     assert_eq!(guard(&["--synapse-database-uri", &absent]).0, Some(0));
-    // Nor is a switch while somebody is at work.
+    // Nor is a switch while a migration is running.
     let directory = TempDir::new().unwrap();
     let state = directory.path().join("syn2mas");
     let idle = ["--idle", "--state-dir", state.to_str().unwrap()];
@@ -282,7 +282,7 @@ fn delegating_a_homeserver_that_was_never_moved_is_refused() -> TestResult {
     let journal = Journal::open(&state).unwrap();
     let (code, said) = guard(&idle);
     assert_eq!(code, Some(10));
-    assert!(said.contains("at work"), "{said}");
+    assert!(said.contains("is running"), "{said}");
     drop(journal);
     assert_eq!(guard(&idle).0, Some(0));
     Ok(())

@@ -339,7 +339,7 @@ fn extra_settings_come_last_and_merge_as_mas_merges_files() -> TestResult {
         json!({"settings": data("files"), "extraSettings": wrong, "allowInlineSecrets": true});
     let wrong = nix.evaluate(&[Case::module("", wrong)]).remove(0).messages;
     for (i, said) in [
-        "http.listeners: it must be a list",
+        "http.listeners: must be a list",
         "clients[2].client_id: another client",
         "clients[3].client_auth_method: required option",
     ]

@@ -280,13 +280,13 @@ def check_tools(server: Homeserver) -> None:
     said = machine.succeed("mas-register-user alice --password-file /root/password 2>&1")
     assert "alice is registered" in said, said
     said = machine.fail("mas-register-user alice --password-file /root/password 2>&1")
-    assert "alice exists already" in said, said
+    assert "alice already exists" in said, said
     assert "correct horse" not in machine.execute("journalctl --no-pager")[1]
     admins = machine.succeed("mas-cli manage list-admin-users 2>&1")
     assert "declared" in admins and "alice" not in admins, admins
     assert server.client("login-password", "declared", "correct horse")["user_id"]
     users = f"{SERVICE}-users"
-    assert "there is no user later yet" in machine.journal(users)
+    assert "there is no user later." in machine.journal(users)
     machine.succeed("mas-register-user later --password-file /root/password")
     machine.succeed(f"systemctl restart {users}")
     assert "later" in machine.succeed("mas-cli manage list-admin-users 2>&1")
@@ -351,7 +351,7 @@ def missing_secret(server: Homeserver) -> None:
     machine.succeed("echo secret >/root/absent && chmod 400 /root/absent")
     machine.wait_for_unit(f"{SERVICE}-secrets.service")
     said = machine.journal(f"{SERVICE}-secrets")
-    assert "synapse.secretPath: /root/absent: it seems that Synapse cannot read it" in said, said
+    assert "synapse.secretPath: /root/absent: Synapse probably cannot read it" in said, said
     machine.copy_from_host(server.work / "rendered", "/")
     machine.succeed("systemctl daemon-reload")
     machine.succeed(f"systemctl restart {SERVICE}-secrets")

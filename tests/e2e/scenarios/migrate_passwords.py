@@ -16,7 +16,7 @@ with subtest("inspect and rehearse, while it runs"):
     assert "warning: registration" in said and "BLOCKER" not in said, said
     machine.succeed("systemctl start syn2mas-rehearse")
     said = journal(machine, "syn2mas-rehearse")
-    assert "Everything would arrive as it should." in said, said
+    assert "All data would arrive correctly." in said, said
     legacy(machine)
 with subtest("systemd finds nothing to complain about in the one-shots"):
     units = [f"syn2mas-{name}.service" for name in ("inspect", "rehearse", "migrate", "verify", "rollback")]
@@ -31,7 +31,7 @@ with subtest("a unit that does not exist is named"):
 with subtest("migrate"):
     machine.succeed("systemctl start syn2mas-migrate")
     said = journal(machine, "syn2mas-migrate")
-    assert "The homeserver is moved." in said, said
+    assert "The homeserver is migrated." in said, said
     assert "pepper of the test" not in machine.succeed("journalctl --no-pager")
     delegated(machine)
     assert not is_role_lent(machine)

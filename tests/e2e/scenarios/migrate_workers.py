@@ -18,7 +18,7 @@ with subtest("migrate, while somebody uses it"):
     # Whoever starts a unit now, and what it requires, does not get it up.
     machine.execute(f"systemctl start {WORKER_UNIT} 2>&1")
     machine.wait_until_succeeds("test $(systemctl show syn2mas-migrate -P ActiveState) = inactive", 120)
-    assert "The homeserver is moved." in journal(machine, "syn2mas-migrate")
+    assert "The homeserver is migrated." in journal(machine, "syn2mas-migrate")
     answer = json.loads(machine.wait_until_succeeds("cat /root/answer", 60))
     assert not {"401", "403"} & set(answer["count"]), answer
     print(f"longest outage of a client: {answer['longest']:.1f} s, {answer['count']}")
