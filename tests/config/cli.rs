@@ -1,4 +1,4 @@
-//! The command line: exit codes, what goes to standard output, and that nothing is lost.
+//! The command line: exit codes, standard output, and that no file is lost.
 
 use std::{
     fs,
