@@ -1,8 +1,8 @@
 # Warnings about bridges that can no longer join encrypted rooms once MAS authenticates.
 #
-# A bridge logs in with `m.login.application_service` to have a device for encryption. Synapse no
-# longer answers that when it delegates, so the bridge has to make its device by MSC4190. Names of
-# options and files are those of nixpkgs' modules in nixos/modules/services/matrix.
+# A bridge logs in with `m.login.application_service` to get a device for encryption. Synapse rejects this
+# login when it delegates, so the bridge must create its device with MSC4190. Names of options and files
+# are those of nixpkgs' modules in nixos/modules/services/matrix.
 { lib, config }:
 let
   simple =
@@ -27,7 +27,7 @@ let
     directory = "mautrix-meta-${instance}";
   }) (config.services.mautrix-meta.instances or { });
 
-  # Older bridges have the section in another one.
+  # In older bridges, the section is inside another one.
   sections = [
     [ "encryption" ]
     [

@@ -1,5 +1,5 @@
-# Matrix Authentication Service on NixOS. What can be set, and what follows from it, is generated:
-# see ./generated. This file hands the one to the other, and the results to NixOS.
+# Matrix Authentication Service on NixOS. The options, and the results computed from them, are generated:
+# see ./generated. This file passes the options to the generated files, and the results to NixOS.
 {
   config,
   lib,
@@ -23,7 +23,7 @@ let
   settingsTypes = import ./types.nix { inherit lib; };
   toYaml = import ./yaml.nix { inherit lib; };
 
-  # MAS merges its files this way, and `extraSettings` is one more of them.
+  # MAS merges its files this way, and `extraSettings` acts as another file.
   join =
     below: above:
     if lib.isAttrs below && lib.isAttrs above then
@@ -35,15 +35,15 @@ let
 
   older = version: lib.versionOlder (cfg.package.version or version) version;
 
-  # What is set, without the defaults that `settings` shows: as it was said, of which a value is looked at
-  # only when it is needed, since it may refer to another one; and without what says nothing.
+  # The user's settings, without the defaults that `settings` shows: unchanged, and without unset options.
+  # Values are evaluated only when they are needed, because they may refer to each other.
   settingsOption = options.services.${name}.settings;
   saidSettings =
     (lib.modules.mergeDefinitions settingsOption.loc settingsOption.type
       settingsOption.definitionsWithLocations
     ).mergedValue;
   prunedSettings = settingsTypes.prune settingsOption.type saidSettings;
-  # nixpkgs' module has `providers = null`, and MAS does not take the section without them.
+  # nixpkgs' module has `providers = null`, and MAS rejects the section without providers.
   ownSettings = removeAttrs prunedSettings (
     lib.optional (prunedSettings.upstream_oauth2 or null == { }) "upstream_oauth2"
   );
@@ -57,7 +57,7 @@ let
   settings = join (lib.recursiveUpdate derived.settings ownSettings) cfg.extraSettings;
   files = import ./files.nix { inherit lib settings; };
 
-  # What is shown of the settings.
+  # The settings that other modules see.
   fill =
     defaults: said:
     defaults
@@ -73,8 +73,8 @@ let
   shownDefaults = lib.recursiveUpdate (import ./shown-defaults.nix saidSettings) derived.settings;
   shownSettings = join (fill shownDefaults saidSettings) cfg.extraSettings;
 
-  # Files that are read only when MAS starts may bring any setting, and so may variables. The latter are
-  # asked for in rules alone: all units of a host may depend on the settings, which must not depend on them.
+  # Files that are read only when MAS starts may contain any setting, and so may variables. Only rules check
+  # for variables: all units of a host may depend on the settings, which must not depend on the units.
   settingsElsewhere = cfg.extraConfigFiles != [ ];
   complete = !settingsElsewhere && !mainUnit.bringsSettings;
   mainUnit = import ./main-unit.nix {
@@ -112,8 +112,8 @@ let
   ) (lib.filterAttrs (_: user: user ? passwordFile) cfg.users);
   lines = lib.mapAttrsToList (credential: file: "${credential}:${file}");
 
-  # The file that MAS reads the shared secret from, which Synapse can read as well: for a credential, the
-  # file behind it, if `credentials` says which.
+  # The file with the shared secret, as Synapse can read it: for a credential, its source file, if
+  # `credentials` names one.
   sharedSecretFile =
     let
       file = settings.matrix.secret_file or null;
@@ -121,7 +121,7 @@ let
     in
     if files.isCredential path then cfg.credentials.${files.credentialName path} or null else file;
 
-  # What generated files see of the options.
+  # The options and computed values, for the generated files.
   context = cfg // {
     inherit settings settingsElsewhere;
     computed = derived // {
@@ -184,10 +184,10 @@ let
       )
     );
 
-  # What only the host knows, on top of what generated rules say.
+  # Problems that depend on the host, in addition to the generated rules.
   hostProblems =
     lib.optional (delegatedHere && !config.users.groups ? ${cfg.synapse.group})
-      "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, name the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
+      "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, set the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
     ++
       lib.concatMap
         (
@@ -273,7 +273,7 @@ let
 
   orderProblems = map (
     unit:
-    "systemd.services.${name}.after: ${unit} is started after MAS, and cannot be started before it too. Remove it here."
+    "systemd.services.${name}.after: ${unit} starts after MAS, and cannot start before it too. Remove it here."
   ) mainUnit.cycles;
 
   masCli = "${cfg.package}/bin/mas-cli";
@@ -288,7 +288,7 @@ let
         {
           config = plainConfigFile;
           preferLocalBuild = true;
-          # MAS sets up its HTTP client even to check its configuration, and wants certificates.
+          # MAS sets up its HTTP client, which needs certificates, even to check its configuration.
           SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
         }
         ''
@@ -304,7 +304,7 @@ let
   homeserver = config.services.matrix-synapse;
   delegated = cfg.synapse.enable && homeserver.enable;
   delegatedHere = cfg.synapse.enable && cfg.synapse.units != [ ];
-  # Until the administrator takes it over into the settings, a cutover happens at run time.
+  # The cutover happens at run time, until the administrator adopts it in the settings.
   inherit (cfg) migration;
   clientListener = lib.findFirst (
     listener:
@@ -360,8 +360,7 @@ let
       }";
     };
 
-  # Everything that may stand just once in a unit gives way to what an administrator says; lists are
-  # joined.
+  # An administrator can override directives that are set only once; lists are joined.
   defaults =
     value:
     if lib.isAttrs value then
@@ -385,17 +384,17 @@ let
       ]
     )
     // {
-      # Commands of the administrator's own come first: they may make files that the configuration names.
+      # The administrator's own commands come first: they may create files that the configuration names.
       serviceConfig =
         serviceConfig
-        # Joined with ours, a list of addresses would allow more than either.
+        # A list of addresses joined with ours would allow more than either.
         // lib.optionalAttrs (serviceConfig ? IPAddressAllow) {
           IPAddressAllow = mkDefault serviceConfig.IPAddressAllow;
         }
         // lib.optionalAttrs (serviceConfig ? ExecStartPre) {
           ExecStartPre = mkAfter serviceConfig.ExecStartPre;
         };
-      # Restarted together, so that MAS is not stopped while the others are.
+      # Units are restarted together, so that MAS is not stopped while the others are.
       stopIfChanged = mkDefault false;
     }
     // (
@@ -413,7 +412,7 @@ let
   inheritance =
     unit: mainUnit.order // lib.optionalAttrs (unit.inherits == "everything") mainUnit.everything;
 
-  # What there is if MAS is enabled.
+  # The configuration if MAS is enabled.
   enabled = {
     services.matrix-authentication-service = {
       finalSettings = files.settings;
@@ -455,7 +454,7 @@ let
 
     warnings =
       lib.optional (mainUnit.bringsSettings && derived.isolated && cfg.addresses == null)
-        "services.${name}.addresses: MAS may talk to this host only, as far as its settings say. If variables of its environment name other hosts, list these here, or set it to [ \"any\" ]."
+        "services.${name}.addresses: according to its settings, MAS communicates only with this host. If variables of its environment name other hosts, list them here, or set this to [ \"any\" ]."
       ++ nginxWarnings
       ++ below "services.${name}.settings" (import ./generated/warnings.nix ruleArguments)
       ++ lib.optionals cfg.synapse.enable (import ./bridges.nix { inherit lib config; });
@@ -467,7 +466,7 @@ let
       extraConfigFiles = mkIf migration.enable (lib.mkAfter [ service.migration.overlay.file ]);
     };
 
-    # Backups and other modules go by these lists.
+    # Backup and other modules use these lists.
     services.postgresql = mkIf cfg.createDatabase {
       enable = true;
       ensureDatabases = [ name ];
@@ -549,7 +548,7 @@ let
       services = lib.mkMerge [
         (lib.mapAttrs declaration units.services)
         (lib.mapAttrs (_: inheritance) (lib.filterAttrs (_: unit: unit ? inherits) units.services))
-        # NixOS makes the databases of the list with the locale of the cluster.
+        # NixOS creates the databases in that list with the locale of the cluster.
         (mkIf (cfg.createDatabase && cfg.databaseLocale != null) {
           postgresql-setup.preStart = ''
             ${cfg.postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 --dbname=postgres \
@@ -605,7 +604,7 @@ in
               }
             );
         default = { };
-        # Other modules read what nixpkgs' module has defaults for.
+        # Other modules read the options for which nixpkgs' module has defaults.
         apply = _: shownSettings;
         description = ''
           Configuration of MAS. MAS gets only these settings and those that follow from other options:

@@ -478,7 +478,7 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
                        settings.matrix.secret_file = \"\\${{CREDENTIALS_DIRECTORY}}/a\"; }}; {here}
                      {UNIT}.serviceConfig.SetCredential = \"a:b\";"
             ),
-            "synapse.secretPath: Synapse has nowhere to read the shared secret from",
+            "synapse.secretPath: Synapse cannot read the shared secret",
         ),
         (
             format!(
@@ -493,7 +493,7 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
         ),
         (
             format!("{UNIT}.environment.MAS_HTTP_PUBLIC_BASE = \"https://a\";"),
-            "environment.MAS_HTTP_PUBLIC_BASE: MAS takes it for `http.public.base`",
+            "environment.MAS_HTTP_PUBLIC_BASE: MAS interprets it as `http.public.base`",
         ),
         (
             format!(
@@ -506,14 +506,14 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
                 "{UNIT}.preStart = \"true\"; {SERVICE}.settings.database.ssl_ca_file =
                        \"/var/lib/matrix-authentication-service/ca.pem\";"
             ),
-            "settings.database.ssl_ca_file: the tables are brought up to date before",
+            "settings.database.ssl_ca_file: the database is migrated before",
         ),
         (
             format!(
                 "{SERVICE} = {{ synapse.enable = true; }}; {here}
                      {UNIT}.after = [ \"matrix-synapse.target\" ];"
             ),
-            "after: matrix-synapse.target is started after MAS",
+            "after: matrix-synapse.target starts after MAS",
         ),
     ] {
         let problems = get(&nix, &format!("{{ {module} }}"), "problems");
