@@ -90,7 +90,9 @@ fn read(file: &Path) -> Result<Value, LoadError> {
     match json(yaml, "").map_err(invalid)? {
         Value::Null => Ok(Value::Object(Map::new())),
         value @ Value::Object(_) => Ok(value),
-        _ => Err(invalid("the configuration must be a map of sections".to_owned())),
+        _ => Err(invalid(
+            "the configuration must be a map of sections".to_owned(),
+        )),
     }
 }
 
@@ -109,14 +111,20 @@ fn json(yaml: Yaml, path: &str) -> Result<Value, String> {
         Yaml::Mapping(entries) => {
             let entries = entries.into_iter().map(|(key, value)| {
                 let Yaml::String(key) = key else {
-                    return Err(format!("{path}: keys must be strings; put this key in quotes"));
+                    return Err(format!(
+                        "{path}: keys must be strings; put this key in quotes"
+                    ));
                 };
                 let value = json(value, &join(path, &key))?;
                 Ok((key, value))
             });
             Value::Object(entries.collect::<Result<_, String>>()?)
         }
-        Yaml::Tagged(_) => return Err(format!("{path}: MAS does not support YAML tags; remove the tag")),
+        Yaml::Tagged(_) => {
+            return Err(format!(
+                "{path}: MAS does not support YAML tags; remove the tag"
+            ));
+        }
     })
 }
 

@@ -281,7 +281,10 @@ fn versions(place: &Place, name: &str, node: &Node, parent: &Version) -> Vec<Rul
 fn secrecy(place: &Place, section: &Section, name: &str, node: &Node) -> Option<Rule> {
     let fix = match section.file_twin(name) {
         Some(twin) => format!("Write it to a file, and set `{twin}` to the path of that file."),
-        None => "Write it to a separate configuration file, and add that file to `extraConfigFiles`.".to_owned(),
+        None => {
+            "Write it to a separate configuration file, and add that file to `extraConfigFiles`."
+                .to_owned()
+        }
     };
     node.secret.then(|| Rule {
         kind: Kind::Secrecy,

@@ -210,7 +210,9 @@ fn link_directory(source: &Path, target: &Path) -> Result<(), ServiceError> {
     }
     let mut builder = fs::DirBuilder::new();
     builder.mode(0o700);
-    builder.create(target).map_err(failed("cannot be created"))?;
+    builder
+        .create(target)
+        .map_err(failed("cannot be created"))?;
     let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else {
         return Ok(());
     };

@@ -59,7 +59,8 @@ fn random_hex() -> String {
 fn make_file(path: &Path, content: &str) -> Result<bool, ServiceError> {
     let failed = |doing| ServiceError::file(path, doing);
     let directory = path.parent().unwrap_or(path);
-    let mut new = tempfile::NamedTempFile::new_in(directory).map_err(failed("cannot be created"))?;
+    let mut new =
+        tempfile::NamedTempFile::new_in(directory).map_err(failed("cannot be created"))?;
     new.write_all(content.as_bytes())
         .and_then(|()| {
             new.as_file()
@@ -120,7 +121,8 @@ fn p256_key() -> Result<String, Box<dyn std::error::Error>> {
 /// Lets a group read a file: sets its group, and mode 0440.
 fn share(path: &Path, group: &str) -> Result<(), ServiceError> {
     let failed = |doing| ServiceError::file(path, doing);
-    let found = Group::from_name(group).map_err(|error| failed("groups cannot be looked up")(error.into()))?;
+    let found = Group::from_name(group)
+        .map_err(|error| failed("groups cannot be looked up")(error.into()))?;
     let found = found.ok_or_else(|| ServiceError::Invalid {
         path: path.to_owned(),
         reason: format!(
@@ -130,9 +132,11 @@ fn share(path: &Path, group: &str) -> Result<(), ServiceError> {
     })?;
     let metadata = fs::metadata(path).map_err(failed("cannot be read"))?;
     if metadata.gid() != found.gid.as_raw() {
-        chown(path, None, Some(found.gid.as_raw())).map_err(failed("cannot be made readable for Synapse's group"))?;
+        chown(path, None, Some(found.gid.as_raw()))
+            .map_err(failed("cannot be made readable for Synapse's group"))?;
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o440)).map_err(failed("cannot be made readable for Synapse's group"))
+    fs::set_permissions(path, fs::Permissions::from_mode(0o440))
+        .map_err(failed("cannot be made readable for Synapse's group"))
 }
 
 fn sync(directory: &Path) -> io::Result<()> {

@@ -24,8 +24,9 @@ pub fn command(
             "only root can run this command. Use `sudo`".to_owned(),
         ));
     }
-    let program = env::current_exe()
-        .map_err(|error| ServiceError::Mas(format!("the path of this program cannot be found: {error}")))?;
+    let program = env::current_exe().map_err(|error| {
+        ServiceError::Mas(format!("the path of this program cannot be found: {error}"))
+    })?;
     let terminal = interactive && io::stdin().is_terminal() && io::stdout().is_terminal();
     let mut command = Command::new("systemd-run");
     command.args(["--quiet", "--collect", "--wait", "--service-type=exec"]);

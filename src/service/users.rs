@@ -35,7 +35,8 @@ pub fn create(
     mut tell: impl FnMut(&str, Done),
 ) -> Result<(), ServiceError> {
     let remembered = state.join("users");
-    fs::create_dir_all(&remembered).map_err(ServiceError::file(&remembered, "cannot be created"))?;
+    fs::create_dir_all(&remembered)
+        .map_err(ServiceError::file(&remembered, "cannot be created"))?;
     let created = |name: &String| remembered.join(format!("{name}.created"));
     let promoted = |name: &String| remembered.join(format!("{name}.promoted"));
     let users = manifest.users.iter();

@@ -363,7 +363,4 @@ fn a_full_disk_loses_no_data() -> TestResult {
     try_faults(vec![(Fault::DiskFull, Next::Migrate)])
 }
 
-crate::support::harness::tests![
-    no_fault_loses_data,
-    a_full_disk_loses_no_data,
-];
+crate::support::harness::tests![no_fault_loses_data, a_full_disk_loses_no_data,];
