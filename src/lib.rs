@@ -10,7 +10,7 @@
 //! - [`config`] reads configurations and walks their options
 //! - [`expr`] is the language of rules and conditions
 //! - [`schema`] has the options of MAS and of the module as types
-//! - [`util`] has what everybody needs: files, YAML, logs
+//! - [`util`] has helpers for all of them: files, YAML, logs
 
 pub mod codegen;
 pub mod config;

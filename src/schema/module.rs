@@ -353,9 +353,9 @@ pub struct Routes {
     #[schemars(extend("default" = true))]
     pub well_known: bool,
 
-    /// Response headers to add to these two documents, by name. In nginx, a location that sets a
-    /// header of its own, as these two do, drops all headers set by a `server` or `http` block.
-    /// Repeat such headers here.
+    /// Response headers to add to the well-known documents, by name. In nginx, a location that sets
+    /// a header of its own, as those of the documents do, drops all headers set by a `server` or
+    /// `http` block. Repeat such headers here.
     #[schemars(
         extend("default" = {}),
         example = serde_json::json!({"X-Content-Type-Options": "nosniff"})
