@@ -2,9 +2,9 @@
 //!
 //! Each folder uses only those below it:
 //!
-//! - [`migrate`] moves a homeserver; [`codegen`] writes the artifacts
-//! - [`service`] is what the units run
-//! - [`deploy`] is what a host gets: settings, units, routes, files
+//! - [`migrate`] migrates a homeserver; [`codegen`] writes the artifacts
+//! - [`service`] contains the commands of the units
+//! - [`deploy`] describes a host: settings, units, routes, files
 //! - [`mas_cli`] runs MAS's own program
 //! - [`rules`] are conditions across options, and the check of a configuration
 //! - [`config`] reads configurations and walks their options
