@@ -1,5 +1,5 @@
-# Matrix Authentication Service on NixOS. What can be set, and what follows from it, is generated:
-# see ./generated. This file hands the one to the other, and the results to NixOS.
+# Matrix Authentication Service on NixOS. The options, and the results computed from them, are generated:
+# see ./generated. This file passes the options to the generated files, and the results to NixOS.
 {
   config,
   lib,
@@ -26,15 +26,15 @@ let
 
   older = version: lib.versionOlder (cfg.package.version or version) version;
 
-  # The user's settings, without the defaults that `settings` shows. A value is only evaluated when it is
-  # needed, since it may refer to another one. `prunedSettings` is without those that are not set.
+  # The user's settings, without the defaults that `settings` shows: unchanged, and without unset options.
+  # Values are evaluated only when they are needed, because they may refer to each other.
   settingsOption = options.services.${name}.settings;
   definedSettings =
     (lib.modules.mergeDefinitions settingsOption.loc settingsOption.type
       settingsOption.definitionsWithLocations
     ).mergedValue;
   prunedSettings = settingsTypes.prune settingsOption.type definedSettings;
-  # nixpkgs' module has `providers = null`, and MAS does not take the section without them.
+  # nixpkgs' module has `providers = null`, and MAS rejects the section without providers.
   ownSettings = removeAttrs prunedSettings (
     lib.optional (prunedSettings.upstream_oauth2 or null == { }) "upstream_oauth2"
   );
@@ -49,7 +49,7 @@ let
   settings = merge.joiningLists (merge.replacingLists derived.settings ownSettings) cfg.extraSettings;
   files = import ./files.nix { inherit lib settings; };
 
-  # What is shown of the settings.
+  # The settings that other modules see.
   fill =
     defaults: defined:
     defaults
@@ -65,8 +65,8 @@ let
   shownDefaults = merge.replacingLists (import ./shown-defaults.nix definedSettings) derived.settings;
   shownSettings = merge.joiningLists (fill shownDefaults definedSettings) cfg.extraSettings;
 
-  # Files that are read only when MAS starts may bring any setting, and so may variables. The latter are
-  # asked for in rules alone: all units of a host may depend on the settings, which must not depend on them.
+  # Files that are read only when MAS starts may contain any setting, and so may variables. Only rules check
+  # for variables: all units of a host may depend on the settings, which must not depend on the units.
   settingsElsewhere = cfg.extraConfigFiles != [ ];
   complete = !settingsElsewhere && !mainUnit.bringsSettings;
   mainUnit = import ./main-unit.nix {
@@ -104,8 +104,8 @@ let
   ) (lib.filterAttrs (_: user: user ? passwordFile) cfg.users);
   lines = lib.mapAttrsToList (credential: file: "${credential}:${file}");
 
-  # The file that MAS reads the shared secret from, which Synapse can read as well: for a credential, the
-  # file behind it, if `credentials` says which.
+  # The file with the shared secret, as Synapse can read it: for a credential, its source file, if
+  # `credentials` names one.
   sharedSecretFile =
     let
       file = settings.matrix.secret_file or null;
@@ -113,7 +113,7 @@ let
     in
     if files.isCredential path then cfg.credentials.${files.credentialName path} or null else file;
 
-  # What generated files see of the options.
+  # The options and computed values, for the generated files.
   context = cfg // {
     inherit settings settingsElsewhere;
     computed = derived // {
@@ -178,10 +178,10 @@ let
       )
     );
 
-  # What only the host knows, on top of what generated rules say.
+  # Problems that depend on the host, in addition to the generated rules.
   hostProblems =
     lib.optional (delegatedHere && !config.users.groups ? ${cfg.synapse.group})
-      "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, name the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
+      "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, set the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
     ++ lib.concatMap (
       { path, ... }:
       let
@@ -189,17 +189,17 @@ let
       in
       lib.optional
         (lib.head path == "database" && mainUnit.makesFiles && files.isOwn file && !files.isCredential file)
-        "settings.${lib.concatStringsSep "." path}: the tables are brought up to date before the `preStart` of MAS's unit can make this file. Let a unit of its own make it, and put that into `systemd.services.${name}.after` and `wants`."
+        "settings.${lib.concatStringsSep "." path}: the database is migrated before the `preStart` of MAS's unit creates this file. Create it in a separate unit, and add that to `systemd.services.${name}.after` and `wants`."
     ) (import ./generated/files.nix)
     ++ lib.concatMap (
       credential:
       lib.optional (!mainUnit.hasCredential credential)
-        "settings: systemd.services.${name}.serviceConfig.LoadCredential leaves `${credential}` out, which MAS reads. Give it a plain list, which is joined with the module's own, in place of a forced one."
+        "settings: systemd.services.${name}.serviceConfig.LoadCredential leaves `${credential}` out, which MAS reads. Set it to a list without `mkForce`, which is joined with the module's own."
     ) (lib.attrNames credentials)
     ++ lib.concatMap (
       { option, credential }:
       lib.optional (!mainUnit.hasCredential credential)
-        "${option}: MAS's unit has no credential `${credential}`. Name the file itself, or set `services.matrix-authentication-service.credentials.${credential}` to it."
+        "${option}: MAS's unit has no credential `${credential}`. Use the path of the file itself, or set `services.matrix-authentication-service.credentials.${credential}` to it."
     ) (map (need: need // { option = "settings.${need.option}"; }) files.needs ++ neededByExtraFiles);
   neededByExtraFiles = lib.concatLists (
     lib.imap0 (
@@ -210,7 +210,7 @@ let
       }
     ) extraConfigFiles
   );
-  # nginx has no place twice. Which of ours there are, their text says.
+  # nginx does not allow a location twice. Those of the module are taken from their text.
   nginxProblems = lib.optionals cfg.routes.nginx (
     lib.concatMap (
       site:
@@ -222,7 +222,7 @@ let
       in
       map (
         place:
-        "services.nginx.virtualHosts.\"${site.host}\".locations.\"${place}\": `services.${name}.routes` makes this place too, and nginx does not start with two. Remove it, or set `routes.nginx` to false."
+        "services.nginx.virtualHosts.\"${site.host}\".locations.\"${place}\": `services.${name}.routes` defines this location too, and nginx does not start with duplicates. Remove it, or set `routes.nginx` to false."
       ) (lib.intersectLists ours theirs)
     ) (lib.attrValues routes.nginx)
   );
@@ -235,9 +235,9 @@ let
         && cfg.routes.wellKnownHeaders == { }
         && lib.hasInfix "add_header" headers
       )
-      "services.${name}.routes.wellKnownHeaders: nginx's configuration sets headers for every server, and forgets them for the well-known documents, which NixOS does not build. Repeat them here.";
+      "services.${name}.routes.wellKnownHeaders: nginx's configuration sets headers for every server, but nginx does not send them with the well-known documents, which set headers of their own. Repeat them here.";
 
-  # Where the proxy and Synapse look for MAS, as long as listeners are not the module's own.
+  # Where the proxy and Synapse expect MAS, if the listeners are not the module's own.
   listenerProblems =
     let
       portOf = address: lib.last (lib.splitString ":" address);
@@ -249,7 +249,7 @@ let
         option: who:
         lib.optional
           (isOwn && !lib.hasPrefix "/" cfg.listen.${option} && !lib.elem (portOf cfg.listen.${option}) ports)
-          "listen.${option}: ${who} connects to ${cfg.listen.${option}}, where none of `settings.http.listeners` listens. Give the address of one, or leave the listeners out.";
+          "listen.${option}: ${who} connects to ${cfg.listen.${option}}, where none of `settings.http.listeners` listens. Use the address of a listener, or remove `settings.http.listeners`.";
     in
     lib.optionals (cfg.routes.nginx || cfg.routes.caddy) (missing "public" "the reverse proxy")
     ++ lib.optionals (
@@ -258,7 +258,7 @@ let
 
   orderProblems = map (
     unit:
-    "systemd.services.${name}.after: ${unit} is started after MAS, and cannot be started before it too. Remove it here."
+    "systemd.services.${name}.after: ${unit} starts after MAS, and cannot start before it too. Remove it here."
   ) mainUnit.cycles;
 
   masCli = "${cfg.package}/bin/mas-cli";
@@ -276,7 +276,7 @@ let
         {
           config = plainConfigFile;
           preferLocalBuild = true;
-          # MAS sets up its HTTP client even to check its configuration, and wants certificates.
+          # MAS sets up its HTTP client, which needs certificates, even to check its configuration.
           SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
         }
         ''
@@ -292,7 +292,7 @@ let
   homeserver = config.services.matrix-synapse;
   delegated = cfg.synapse.enable && homeserver.enable;
   delegatedHere = cfg.synapse.enable && cfg.synapse.units != [ ];
-  # Until the administrator takes it over into the settings, a cutover happens at run time.
+  # The cutover happens at run time, until the administrator adopts it in the settings.
   inherit (cfg) migration;
   synapseUrl = import ./synapse-url.nix { inherit lib; } (homeserver.settings.listeners or [ ]);
   synapseVersion = lib.getVersion homeserver.package;
@@ -303,22 +303,22 @@ let
     "::1"
     "/run/postgresql"
   ];
-  # Switching to what would lock people out is refused before anything is stopped.
+  # A switch that would lock users out is refused before anything is stopped.
   knowsOldPasswords = lib.any (
     scheme: scheme.version or null == 1 && scheme.algorithm or null == "bcrypt"
   ) settings.passwords.schemes or [ ];
   ifMoved = reason: ''
     if [ -s ${migration.directory}/synapse.yaml ]; then
-      echo "This homeserver was moved to MAS: ${reason}." >&2
+      echo "This homeserver was migrated to MAS: ${reason}." >&2
       exit 1
     fi
   '';
   guards =
     lib.optionalAttrs (!(cfg.enable && cfg.synapse.enable)) {
-      syn2mas-way-back = ifMoved "without it, everybody would be logged out. Run 'syn2mas rollback' first";
+      syn2mas-way-back = ifMoved "without MAS, all users would be logged out. Run 'syn2mas rollback' first";
     }
     // lib.optionalAttrs (cfg.enable && delegated && !knowsOldPasswords) {
-      syn2mas-passwords = ifMoved "nobody could log in with a password of before. Set services.matrix-authentication-service.migration.passwords";
+      syn2mas-passwords = ifMoved "users could not log in with their existing passwords. Set services.matrix-authentication-service.migration.passwords";
     }
     // lib.optionalAttrs cfg.enable {
       syn2mas-at-work = "${cfg.toolsPackage}/bin/syn2mas guard --idle --state-dir ${migration.directory}";
@@ -333,8 +333,7 @@ let
       }";
     };
 
-  # Everything that may stand just once in a unit gives way to what an administrator says; lists are
-  # joined.
+  # An administrator can override directives that are set only once; lists are joined.
   defaults =
     value:
     if lib.isAttrs value then
@@ -358,17 +357,17 @@ let
       ]
     )
     // {
-      # Commands of the administrator's own come first: they may make files that the configuration names.
+      # The administrator's own commands come first: they may create files that the configuration names.
       serviceConfig =
         serviceConfig
-        # Joined with ours, a list of addresses would allow more than either.
+        # A list of addresses joined with ours would allow more than either.
         // lib.optionalAttrs (serviceConfig ? IPAddressAllow) {
           IPAddressAllow = mkDefault serviceConfig.IPAddressAllow;
         }
         // lib.optionalAttrs (serviceConfig ? ExecStartPre) {
           ExecStartPre = mkAfter serviceConfig.ExecStartPre;
         };
-      # Restarted together, so that MAS is not stopped while the others are.
+      # Units are restarted together, so that MAS is not stopped while the others are.
       stopIfChanged = mkDefault false;
     }
     // (
@@ -386,7 +385,7 @@ let
   inheritance =
     unit: mainUnit.order // lib.optionalAttrs (unit.inherits == "everything") mainUnit.everything;
 
-  # What there is if MAS is enabled.
+  # The configuration if MAS is enabled.
   enabled = {
     services.matrix-authentication-service = {
       finalSettings = files.settings;
@@ -428,7 +427,7 @@ let
 
     warnings =
       lib.optional (mainUnit.bringsSettings && derived.isolated && cfg.addresses == null)
-        "services.${name}.addresses: MAS may talk to this host only, as far as its settings say. If variables of its environment name other hosts, list these here, or set it to [ \"any\" ]."
+        "services.${name}.addresses: according to its settings, MAS communicates only with this host. If variables of its environment name other hosts, list them here, or set this to [ \"any\" ]."
       ++ nginxWarnings
       ++ below "services.${name}.settings" (import ./generated/warnings.nix ruleArguments)
       ++ lib.optionals cfg.synapse.enable (import ./bridges.nix { inherit lib config; });
@@ -440,7 +439,7 @@ let
       extraConfigFiles = mkIf migration.enable (lib.mkAfter [ synapse.overlayFile ]);
     };
 
-    # Backups and other modules go by these lists.
+    # Backup and other modules use these lists.
     services.postgresql = mkIf cfg.createDatabase {
       enable = true;
       ensureDatabases = [ name ];
@@ -504,7 +503,7 @@ let
       services = lib.mkMerge [
         (lib.mapAttrs declaration units.services)
         (lib.mapAttrs (_: inheritance) (lib.filterAttrs (_: unit: unit ? inherits) units.services))
-        # NixOS makes the databases of the list with the locale of the cluster.
+        # NixOS creates the databases in that list with the locale of the cluster.
         (mkIf (cfg.createDatabase && cfg.databaseLocale != null) {
           postgresql-setup.preStart = ''
             ${cfg.postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 --dbname=postgres \
@@ -535,14 +534,14 @@ in
         type = types.package;
         default = pkgs.mas2nix or (pkgs.callPackage ../nix/package.nix { });
         defaultText = lib.literalMD "mas2nix, built from the source of this module";
-        description = "The package with `mas-service`, which the units run.";
+        description = "Package that contains `mas-service`, which the units run.";
       };
 
       postgresqlPackage = mkOption {
         type = types.package;
         default = config.services.postgresql.package;
         defaultText = lib.literalExpression "config.services.postgresql.package";
-        description = "The package with `psql`, which `createDatabase` uses.";
+        description = "Package that contains `psql`, which `createDatabase` uses.";
       };
 
       settings = mkOption {
@@ -560,15 +559,15 @@ in
               }
             );
         default = { };
-        # Other modules read what nixpkgs' module has defaults for.
+        # Other modules read the options for which nixpkgs' module has defaults.
         apply = _: shownSettings;
         description = ''
-          The configuration of MAS. Only what is set here reaches MAS, and what follows from the
-          other options: the listeners, the secrets that are made on this host, its database. Read
-          back, the option shows both, and MAS's own defaults where nixpkgs' module has them.
+          Configuration of MAS. MAS gets only these settings and those that follow from other options:
+          the listeners, the secrets generated on this host, and its database. Reading this option
+          returns both, and also MAS's own defaults where nixpkgs' module has them.
 
-          A `*_file` option takes any path: a file outside the Nix store is handed to the service as a
-          systemd credential, so it may belong to root alone, and a newline at its end does no harm.
+          A `*_file` option accepts any path. The service receives a file outside the Nix store as a
+          systemd credential, so only root needs to be able to read it, and a trailing newline is ignored.
         '';
       };
 
@@ -579,8 +578,8 @@ in
         description = ''
           Settings that this module does not know, for a newer MAS. They are merged over
           {option}`services.matrix-authentication-service.settings` as MAS merges its files: sets are
-          merged, lists are joined, and other values win. Their names and types are checked by
-          nothing but `checkConfig`.
+          merged, lists are joined, and other values are replaced. Only `checkConfig` checks their names
+          and types.
         '';
       };
 
@@ -588,14 +587,14 @@ in
         type = settingsTypes.json;
         readOnly = true;
         internal = true;
-        description = "What the generated configuration file says.";
+        description = "Content of the generated configuration file.";
       };
 
       synapseOverlay = mkOption {
         type = types.str;
         readOnly = true;
         internal = true;
-        description = "A configuration file for Synapse that turns delegation on, whatever else it has.";
+        description = "Configuration file for Synapse that enables delegation, whatever its other files contain.";
       };
     };
 

@@ -1,8 +1,8 @@
-# Two ways to merge settings. src/config/merge.rs has the same for Rust, and tests/fixtures/merge.yaml has
-# cases for both.
+# Two ways to merge settings. src/config/merge.rs implements the same in Rust, and both are tested with
+# tests/fixtures/merge.yaml.
 { lib }:
 let
-  # As MAS merges its files: sets are merged, lists are joined, and other values of `above` replace those
+  # Like MAS merges its files: sets are merged, lists are joined, and other values of `above` replace those
   # of `below`.
   joiningLists =
     below: above:
@@ -19,6 +19,6 @@ in
 {
   inherit joiningLists;
 
-  # As settings are laid over defaults: a list replaces the default one.
+  # For settings over their defaults: a list replaces the default list.
   replacingLists = lib.recursiveUpdate;
 }

@@ -1,6 +1,6 @@
 # The URL of Synapse's first listener for clients without TLS, such as "http://127.0.0.1:8008"; null if there
-# is none. src/migrate/synapse_config has the same for Rust, and tests/fixtures/synapse-listeners.yaml has cases
-# for both.
+# is none. src/migrate/synapse_config implements the same in Rust, and both are tested with
+# tests/fixtures/synapse-listeners.yaml.
 { lib }:
 listeners:
 let

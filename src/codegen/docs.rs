@@ -119,23 +119,23 @@ pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
         parts.push(lines.collect::<Vec<_>>().join("\n"));
     }
     if let Some(meaning) = &node.null_means {
-        parts.push(format!("`null` means: {meaning}."));
+        parts.push(format!("`null`: {meaning}."));
     }
     if node.secret {
         let file_option = section.and_then(|(section, name)| section.file_option(name));
         let instead = match file_option {
-            Some(option) => format!("Use `{option}`."),
-            None => "Put it into a file of its own and name that in `extraConfigFiles`.".to_owned(),
+            Some(option) => format!("Use `{option}` instead."),
+            None => "Write it to a separate configuration file, and add that file to `extraConfigFiles`.".to_owned(),
         };
         parts.push(format!(
-            "A secret: the module refuses it, because everyone could read it in the Nix store. {instead}"
+            "This is a secret. The module rejects it here, because everyone could read it in the Nix store. {instead}"
         ));
     }
     if node.since > OLDEST {
         parts.push(format!("Needs MAS {} or newer.", node.since));
     }
     if let Some(removed) = &node.removed {
-        parts.push(format!("Gone since MAS {removed}."));
+        parts.push(format!("Removed in MAS {removed}."));
     }
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
@@ -214,9 +214,9 @@ fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja
 
 fn shown(entry: &Entry) -> minijinja::Value {
     let mut facts = vec![if entry.choices.is_empty() {
-        format!("Takes {}", entry.r#type)
+        format!("Type: {}", entry.r#type)
     } else {
-        "Takes one of these".to_owned()
+        "Type: one of the above".to_owned()
     }];
     if entry.required {
         facts.push("required".to_owned());
@@ -227,7 +227,7 @@ fn shown(entry: &Entry) -> minijinja::Value {
         (None, None) => {}
     }
     if let Some(example) = &entry.example {
-        facts.push(format!("for example `{}`", nix::value(example)));
+        facts.push(format!("example: `{}`", nix::value(example)));
     }
     context! { path => entry.path, description => entry.description, facts }
 }

@@ -95,7 +95,9 @@ fn read(file: &Path) -> Result<Value, LoadError> {
     match json(yaml, "").map_err(invalid)? {
         Value::Null => Ok(Value::Object(Map::new())),
         value @ Value::Object(_) => Ok(value),
-        _ => Err(invalid("a configuration is a map of sections".to_owned())),
+        _ => Err(invalid(
+            "the configuration must be a map of sections".to_owned(),
+        )),
     }
 }
 
@@ -114,14 +116,20 @@ fn json(yaml: Yaml, path: &str) -> Result<Value, String> {
         Yaml::Mapping(entries) => {
             let entries = entries.into_iter().map(|(key, value)| {
                 let Yaml::String(key) = key else {
-                    return Err(format!("{path}: every key must be a text; quote it"));
+                    return Err(format!(
+                        "{path}: keys must be strings; put this key in quotes"
+                    ));
                 };
                 let value = json(value, &join(path, &key))?;
                 Ok((key, value))
             });
             Value::Object(entries.collect::<Result<_, String>>()?)
         }
-        Yaml::Tagged(_) => return Err(format!("{path}: MAS does not know YAML tags; remove it")),
+        Yaml::Tagged(_) => {
+            return Err(format!(
+                "{path}: MAS does not support YAML tags; remove the tag"
+            ));
+        }
     })
 }
 
@@ -130,7 +138,7 @@ fn finite(number: &serde_yaml_ng::Number, path: &str) -> Result<Number, String> 
     let whole = whole.or_else(|| number.as_u64().map(Number::from));
     whole
         .or_else(|| number.as_f64().and_then(Number::from_f64))
-        .ok_or_else(|| format!("{path}: {number} is no finite number; write one"))
+        .ok_or_else(|| format!("{path}: {number} is not a finite number; use one"))
 }
 
 impl From<Value> for MergedConfig {

@@ -1,16 +1,16 @@
-//! Merges settings. `modules/merge.nix` does the same on NixOS, and `tests/fixtures/merge.yaml` has cases for
-//! both.
+//! Merges settings. `modules/merge.nix` implements the same in Nix, and both are tested with
+//! `tests/fixtures/merge.yaml`.
 
 use serde_json::Value;
 
 use crate::config::tree::join;
 
-/// What becomes of two lists.
+/// How two lists are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lists {
     /// One list with the entries of both, as when MAS merges its files.
     Joined,
-    /// The upper list, as when settings are laid over defaults.
+    /// The upper list alone, as for settings over their defaults.
     Replaced,
 }
 

@@ -31,7 +31,7 @@ pub struct FileOption {
 pub enum FileKind {
     /// MAS ignores white space around the content.
     Trimmed,
-    /// MAS takes a final newline as part of the content.
+    /// MAS uses a trailing newline as part of the content.
     Raw,
     /// MAS reads every file in this directory.
     Directory,

@@ -34,7 +34,7 @@ pub struct Site {
 pub struct Location {
     /// The paths of the requests.
     pub paths: Paths,
-    /// Who answers the requests.
+    /// The server that answers the requests.
     pub target: Target,
 }
 
@@ -49,7 +49,7 @@ pub enum Paths {
     Only(&'static str),
 }
 
-/// Who answers a request.
+/// The server that answers a request.
 #[derive(Clone, Debug)]
 pub enum Target {
     /// MAS, with the path unchanged.

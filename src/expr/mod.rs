@@ -17,7 +17,7 @@ pub enum Term {
     Known(Path),
     /// The current list entry itself.
     Entry,
-    /// A value that no option changes.
+    /// A constant value.
     Constant(Value),
     /// The text in ASCII upper case.
     Upper(Box<Term>),

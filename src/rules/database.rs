@@ -26,8 +26,8 @@ pub fn rules() -> Vec<Rule> {
                     "database.database",
                 ]),
             ]),
-            "`uri` excludes `host`, `port`, `socket`, `username`, `password`, `password_file` and `database`",
-            "Keep either `uri` or the parts.",
+            "`uri` cannot be combined with `host`, `port`, `socket`, `username`, `password`, `password_file` or `database`",
+            "Keep either `uri` or the other options.",
         ),
         // 15, 16
         exclusive("", "database", "password", "password_file"),
@@ -42,7 +42,7 @@ pub fn rules() -> Vec<Rule> {
                 all([any_set(&certificate), all_missing(&key)]),
                 all([any_set(&key), all_missing(&certificate)]),
             ]),
-            "a client certificate and its key go together",
+            "a client certificate and its private key must be set together",
             "Set both `ssl_certificate_file` and `ssl_key_file`, or neither.",
         ),
         Rule {
@@ -52,7 +52,7 @@ pub fn rules() -> Vec<Rule> {
                 "database.uri",
                 option("database.uri").matches(&URI_WITH_PASSWORD),
                 "the password in the URI would be readable by everyone",
-                "Give `host`, `username` and `database` in place of `uri`, and the password in `password_file`.",
+                "Set `host`, `username`, `database` and `password_file` instead of `uri`.",
             )
         },
     ]

@@ -134,7 +134,7 @@ fn exclusive(scope: &str, section: &str, left: &str, right: &str) -> Rule {
         &format!("{left}-and-{right}").replace('_', "-"),
         &second,
         expr::all([set(&first), set(&second)]),
-        &format!("`{left}` and `{right}` exclude each other"),
-        "Keep one of the two.",
+        &format!("`{left}` and `{right}` cannot both be set"),
+        "Remove one of them.",
     )
 }

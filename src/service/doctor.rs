@@ -28,7 +28,7 @@ pub fn run(manifest: &Manifest) -> Result<Vec<Finding>, ServiceError> {
         Ok(findings(&text))
     } else {
         Err(ServiceError::Mas(format!(
-            "`mas-cli doctor` gave up:\n{}",
+            "`mas-cli doctor` failed:\n{}",
             text.trim()
         )))
     }

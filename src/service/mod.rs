@@ -36,7 +36,9 @@ pub enum ServiceError {
         reason: String,
     },
     /// An environment variable that systemd sets is missing.
-    #[error("${0} is not set: run this as systemd runs it, or use the `mas-cli` wrapper")]
+    #[error(
+        "${0} is not set: this command is for systemd units; use the `mas-cli` wrapper instead"
+    )]
     NotAService(&'static str),
     /// `mas-cli` failed or cannot be used.
     #[error("{0}")]

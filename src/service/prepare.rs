@@ -214,7 +214,9 @@ fn link_directory(source: &Path, target: &Path) -> Result<(), ServiceError> {
     }
     let mut builder = fs::DirBuilder::new();
     builder.mode(0o700);
-    builder.create(target).map_err(failed("cannot be made"))?;
+    builder
+        .create(target)
+        .map_err(failed("cannot be created"))?;
     let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else {
         return Ok(());
     };
@@ -259,7 +261,7 @@ impl Mas {
                 .map_err(ServiceError::file(&mas.program, "cannot be run"))?;
             if !status.success() {
                 return Err(ServiceError::Mas(
-                    "MAS refuses its configuration, as said above. Correct the option it names"
+                    "MAS rejects its configuration: see above. Correct the option that it names"
                         .into(),
                 ));
             }

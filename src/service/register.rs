@@ -53,7 +53,7 @@ pub fn register(
     };
     if password.contains(['\n', '\r']) {
         return Err(ServiceError::Mas(format!(
-            "{name} was not registered: the password has several lines. Write it on one"
+            "{name} was not registered: the password has several lines. It must be on one line"
         )));
     }
     let output = dialogue(command, password).map_err(|error| {
@@ -103,7 +103,7 @@ fn outcome(name: &str, output: &str) -> Result<Outcome, ServiceError> {
         .lines()
         .find_map(|line| line.trim().strip_prefix("Error: "))
         .or_else(|| output.lines().rfind(|line| line.contains("ERROR")))
-        .unwrap_or("MAS did not say why");
+        .unwrap_or("MAS gave no reason");
     Err(ServiceError::Mas(format!(
         "{name} was not registered: {reason}"
     )))

@@ -59,7 +59,8 @@ fn random_hex() -> String {
 fn make_file(path: &Path, content: &str) -> Result<bool, ServiceError> {
     let failed = |doing| ServiceError::file(path, doing);
     let directory = path.parent().unwrap_or(path);
-    let mut new = tempfile::NamedTempFile::new_in(directory).map_err(failed("cannot be made"))?;
+    let mut new =
+        tempfile::NamedTempFile::new_in(directory).map_err(failed("cannot be created"))?;
     new.write_all(content.as_bytes())
         .and_then(|()| {
             new.as_file()
@@ -69,11 +70,11 @@ fn make_file(path: &Path, content: &str) -> Result<bool, ServiceError> {
         .map_err(failed("cannot be written"))?;
     match new.persist_noclobber(path) {
         Ok(_) => {
-            sync_directory(path).map_err(failed("cannot be made"))?;
+            sync_directory(path).map_err(failed("cannot be created"))?;
             Ok(true)
         }
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(failed("cannot be made")(error.error)),
+        Err(error) => Err(failed("cannot be created")(error.error)),
     }
 }
 
@@ -90,19 +91,19 @@ fn make_keys(path: &Path) -> Result<bool, ServiceError> {
     builder.mode(0o700);
     let new = path.with_extension("new");
     if new.exists() {
-        fs::remove_dir_all(&new).map_err(failed("cannot be made anew"))?;
+        fs::remove_dir_all(&new).map_err(failed("cannot be recreated"))?;
     }
-    builder.create(&new).map_err(failed("cannot be made"))?;
+    builder.create(&new).map_err(failed("cannot be created"))?;
     for (name, key) in [("rsa.pem", rsa_key()), ("p256.pem", p256_key())] {
         let key = key.map_err(|error| ServiceError::Invalid {
             path: path.join(name),
-            reason: format!("no key could be made: {error}"),
+            reason: format!("the key cannot be generated: {error}"),
         })?;
         make_file(&new.join(name), &key)?;
     }
     fs::rename(&new, path)
         .and_then(|()| sync_directory(path))
-        .map_err(failed("cannot be made"))?;
+        .map_err(failed("cannot be created"))?;
     Ok(true)
 }
 
@@ -119,19 +120,22 @@ fn p256_key() -> Result<String, Box<dyn std::error::Error>> {
 /// Lets a group read a file: sets its group, and mode 0440.
 fn share(path: &Path, group: &str) -> Result<(), ServiceError> {
     let failed = |doing| ServiceError::file(path, doing);
-    let found = Group::from_name(group).map_err(|error| failed("no groups")(error.into()))?;
+    let found = Group::from_name(group)
+        .map_err(|error| failed("groups cannot be looked up")(error.into()))?;
     let found = found.ok_or_else(|| ServiceError::Invalid {
         path: path.to_owned(),
         reason: format!(
-            "Synapse is to read it, but there is no group {group}. Name Synapse's group in \
+            "Synapse must be able to read it, but there is no group {group}. Set Synapse's group in \
              `synapse.group`"
         ),
     })?;
     let metadata = fs::metadata(path).map_err(failed("cannot be read"))?;
     if metadata.gid() != found.gid.as_raw() {
-        chown(path, None, Some(found.gid.as_raw())).map_err(failed("cannot be shared"))?;
+        chown(path, None, Some(found.gid.as_raw()))
+            .map_err(failed("cannot be made readable for Synapse's group"))?;
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o440)).map_err(failed("cannot be shared"))
+    fs::set_permissions(path, fs::Permissions::from_mode(0o440))
+        .map_err(failed("cannot be made readable for Synapse's group"))
 }
 
 /// The problems with the files that the settings name, one sentence each.
@@ -162,8 +166,8 @@ pub fn synapse_secret_warning(manifest: &Manifest) -> Option<String> {
         || (mode & 0o400 != 0 && owner.is_some_and(|owner| owner.gid == group.gid));
     (!readable).then(|| {
         format!(
-            "synapse.secretPath: {}: it seems that Synapse cannot read it. Let the group {name} \
-             read it, or name another file",
+            "synapse.secretPath: {}: Synapse probably cannot read it. Let the group {name} \
+             read it, or set another file",
             path.display()
         )
     })
@@ -193,7 +197,7 @@ fn file_problem(name: &str, path: &Path) -> Option<String> {
         Ok(metadata) => metadata,
         Err(error) => {
             return Some(format!(
-                "{error}. Put the secret there, or name another file"
+                "{error}. Put the secret there, or set another file"
             ));
         }
     };
@@ -221,7 +225,7 @@ fn file_problem(name: &str, path: &Path) -> Option<String> {
     let hex = text.len() == 64 && text.chars().all(|char| char.is_ascii_hexdigit());
     if name == "secrets.encryption_file" && !hex {
         return Some(format!(
-            "it takes 64 hexadecimal digits, and these are {} characters. Make a key with \
+            "expected 64 hexadecimal digits, found {} characters. Generate a key with \
              `openssl rand -hex 32`",
             text.chars().count()
         ));

@@ -21,11 +21,12 @@ pub fn command(
 ) -> Result<Command, ServiceError> {
     if !nix::unistd::Uid::effective().is_root() {
         return Err(ServiceError::Mas(
-            "only root may act for MAS. Put `sudo` before the command".to_owned(),
+            "only root can run this command. Use `sudo`".to_owned(),
         ));
     }
-    let program = env::current_exe()
-        .map_err(|error| ServiceError::Mas(format!("this program is not found: {error}")))?;
+    let program = env::current_exe().map_err(|error| {
+        ServiceError::Mas(format!("the path of this program cannot be found: {error}"))
+    })?;
     let terminal = interactive && io::stdin().is_terminal() && io::stdout().is_terminal();
     let mut command = Command::new("systemd-run");
     command.args(["--quiet", "--collect", "--wait", "--service-type=exec"]);

@@ -35,7 +35,7 @@ pub fn create(
     mut on_outcome: impl FnMut(&str, UserOutcome),
 ) -> Result<(), ServiceError> {
     let markers = state.join("users");
-    fs::create_dir_all(&markers).map_err(ServiceError::file(&markers, "cannot be made"))?;
+    fs::create_dir_all(&markers).map_err(ServiceError::file(&markers, "cannot be created"))?;
     let created = |name: &String| markers.join(format!("{name}.created"));
     let promoted = |name: &String| markers.join(format!("{name}.promoted"));
     let users = manifest.users.iter();
@@ -87,11 +87,11 @@ fn promote(mas: &Mas, name: &str) -> Result<bool, ServiceError> {
     }
     let reason = error.lines().find(|line| !line.trim().is_empty());
     Err(ServiceError::Mas(format!(
-        "{name} was not given administrators' rights: {}",
-        reason.unwrap_or("MAS did not say why")
+        "{name} was not made an administrator: {}",
+        reason.unwrap_or("MAS gave no reason")
     )))
 }
 
 fn mark_done(marker: &Path) -> Result<(), ServiceError> {
-    fs::write(marker, "").map_err(ServiceError::file(marker, "cannot be made"))
+    fs::write(marker, "").map_err(ServiceError::file(marker, "cannot be created"))
 }

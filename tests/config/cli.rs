@@ -1,4 +1,4 @@
-//! The command line: exit codes, what goes to standard output, and that nothing is lost.
+//! The command line: exit codes, standard output, and that no file is lost.
 
 use std::{
     fs,
@@ -151,7 +151,7 @@ fn check_has_exit_codes_for_valid_invalid_and_wrong_usage() {
         ("bad.yaml", "not YAML"),
         ("list.yaml", "a map of sections"),
         ("inf.yaml", "rate_limiting.registration.per_second"),
-        ("key.yaml", "quote it"),
+        ("key.yaml", "put this key in quotes"),
     ] {
         let output = mas2nix(directory, &["check", file]);
         assert_eq!(code(&output), 1, "{file}");
@@ -180,7 +180,7 @@ fn check_knows_versions_and_secrets() {
     let output = mas2nix(directory, &["check", "m.yaml", "--mas-version", "0.16.0"]);
     assert_eq!(code(&output), 1);
     assert!(
-        out(&output).contains("needs MAS 0.17.0 or newer"),
+        out(&output).contains("requires MAS 0.17.0 or newer"),
         "{}",
         out(&output)
     );

@@ -1,4 +1,4 @@
-//! The test data uses every option, and the Rust types hold all of it.
+//! The test data uses every option, and the Rust types can represent all of it.
 
 use crate::support::{
     data, edit,
@@ -57,7 +57,7 @@ fn every_file_option_is_marked_as_such() {
     }
 }
 
-/// Whole numbers are the same whether they are written with a fraction or not.
+/// Integers are equal whether they are written with a fraction or not.
 fn sort(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(map) => {

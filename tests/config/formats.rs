@@ -1,4 +1,4 @@
-//! Texts of a certain form: the checker, the module and MAS agree on `tests/fixtures/formats.yaml`.
+//! String formats: the checker, the module and MAS agree on `tests/fixtures/formats.yaml`.
 
 use crate::support::{Case, MasCli, Nix, cases, data, edit, harness::TestResult, problems};
 use serde::Deserialize;
@@ -67,7 +67,7 @@ fn the_checker_knows_the_forms() {
 fn the_module_knows_the_forms() -> TestResult {
     let nix = Nix::find()?;
     let mut samples = samples();
-    // nixpkgs' module has an empty text for the default of these.
+    // nixpkgs' module has an empty string as the default of these.
     let unset = ["matrix.endpoint = \"\"", "matrix.homeserver = \"\""];
     for sample in &mut samples {
         sample.valid |= unset.contains(&sample.name.as_str());

@@ -1,4 +1,4 @@
-//! What the tests themselves rely on.
+//! Tests of the test harness.
 
 use std::{
     collections::BTreeMap,
@@ -9,8 +9,8 @@ use std::{
 
 use crate::support::{is_newest, root};
 
-/// Without Rust's own harness, a function marked like that would never be called. And a file that
-/// `main.rs` does not name would not even be compiled.
+/// A function marked `#[test]` would never be called, because Rust's own harness is not used. A
+/// file that `main.rs` does not name would not even be compiled.
 fn no_test_is_left_to_the_harness_of_rust() {
     let mut checked = 0;
     for directory in entries(&root().join("tests")) {

@@ -1,4 +1,4 @@
-//! Several configuration files: we merge them as MAS does, and the module merges as we do.
+//! Checks that several configuration files are merged like MAS merges them, in Rust and in the module.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ struct Case {
 }
 
 impl Case {
-    /// What the two settings come to when lists are joined, and when they are replaced.
+    /// The merged settings if lists are joined, and if they are replaced.
     fn expected(&self) -> [&Value; 2] {
         let replaced = self.replaced.as_ref();
         [&self.joined, replaced.unwrap_or(&self.joined)]

@@ -1,5 +1,5 @@
 //! The rules of the module's own options and of Synapse's settings, each broken once: the checker
-//! and the module say the same of it.
+//! and the module report the same.
 
 use std::{collections::BTreeSet, fs};
 
@@ -33,13 +33,13 @@ struct Synapse {
     settings: Value,
 }
 
-/// Each rule is broken by some case, but for those that only one target has.
+/// Each rule is broken by a case, except those that only one target has.
 fn assert_all_broken(rules: &[Rule], broken: &BTreeSet<String>) {
     let known: BTreeSet<String> = rules.iter().map(|rule| rule.id.clone()).collect();
     assert_eq!(&known, broken);
 }
 
-/// What the module says where its options and Synapse's are these.
+/// The messages of the module for options of the module and of Synapse.
 fn module_messages(
     nix: &Nix,
     version: &Version,

@@ -1,5 +1,5 @@
-//! Each rule, broken by a configuration that breaks nothing else: the checker and the module say
-//! the same of it, and MAS refuses it too unless we are stricter on purpose.
+//! Each rule, broken by a configuration that breaks no other rule: the checker and the module
+//! report the same, and MAS rejects it too, unless we are deliberately stricter.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ fn broken() -> Vec<Broken> {
     cases("broken")
 }
 
-/// What the checker says, for some version of MAS.
+/// The problems that the checker reports, for a version of MAS.
 fn problems_for(config: &Value, version: &Version) -> Vec<Problem> {
     let options = check::CheckOptions {
         version: version.clone(),
@@ -61,7 +61,7 @@ fn problems_for(config: &Value, version: &Version) -> Vec<Problem> {
     problems_with(config, &options)
 }
 
-/// The messages of the module, in the checker's words.
+/// The messages of the module, in the form of the checker's.
 fn messages(problems: &[Problem]) -> BTreeSet<String> {
     let prefix = "services.matrix-authentication-service.settings";
     let messages = problems.iter().map(|problem| {
@@ -137,7 +137,7 @@ fn a_missing_required_option_is_reported() -> TestResult {
         let (mut config, concrete) = found.unwrap_or_else(|| panic!("{path} is in no test data"));
         edit::remove(&mut config, &concrete);
         let problems = problems(&config);
-        // An address is what makes its form, so without it there is none.
+        // The address determines the form, so without it there is none.
         let id = if path.ends_with(".address")
             || path.ends_with("binds[].port")
             || path.ends_with(".socket")
@@ -163,7 +163,8 @@ fn a_missing_required_option_is_reported() -> TestResult {
             .map(|(path, config)| Case::settings(path, config))
             .collect();
         for module in nix.evaluate(&cases) {
-            // The module gives the one itself, and drops the section without the other, as nixpkgs' does.
+            // The module sets the first one itself, and drops the section without the second, as
+            // nixpkgs' module does.
             let completed = ["http.public_base", "upstream_oauth2.providers"];
             assert!(
                 !module.valid || completed.contains(&module.name.as_str()),

@@ -11,7 +11,7 @@ use mas2nix::{codegen::host_files, config::load::MergedConfig, schema::NEWEST};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A host: what `mas2nix render` wrote for it, and the directories that systemd would make.
+/// A host: the output of `mas2nix render`, and the directories that systemd would create.
 struct Host {
     directory: TempDir,
     manifest: Value,
@@ -62,7 +62,7 @@ impl Host {
         command
     }
 
-    /// What systemd does with `LoadCredential=`.
+    /// Loads credentials like systemd's `LoadCredential=`.
     fn load_credentials(&self) {
         for (name, source) in self.manifest["credentials"].as_object().unwrap() {
             let (target, source) = (
@@ -102,7 +102,7 @@ fn mas_takes_the_secrets_that_are_made() -> TestResult {
     host.load_credentials();
     let stdout = succeed(&host.run("run -- config dump"));
     assert!(stdout.contains("keys_dir"), "{stdout}");
-    // Variables of the unit are settings, too.
+    // Variables of the unit are settings too.
     assert!(stdout.contains("imprint: of the environment"), "{stdout}");
     let key = fs::read_to_string(host.path("run/secrets.encryption_file")).unwrap();
     assert_eq!(key.len(), 64);
@@ -165,7 +165,7 @@ fn mas_checks_its_configuration_before_it_starts() -> TestResult {
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        stderr.contains("max_connections") && stderr.contains("MAS refuses"),
+        stderr.contains("max_connections") && stderr.contains("MAS rejects"),
         "{stderr}"
     );
     Ok(())
@@ -225,7 +225,7 @@ fn one_section_needs_no_other_ones_secrets() -> TestResult {
                 "matrix": {"homeserver": "a", "secret_file": "/nonexistent/secret"},
                 "database": {"uri": "postgresql:///mas?host=/nonexistent"},
             },
-            // One is there only when MAS's own unit has made it.
+            // One exists only after MAS's own unit has created it.
             "extraConfigFiles": ["/var/lib/matrix-authentication-service/nonexistent.yaml"],
         }),
     );

@@ -1,5 +1,5 @@
-//! What the module comes to before a cutover, after it, and once the administrator has taken it over
-//! into the settings; and what it refuses to switch to.
+//! The module's configuration before a cutover, after it, and in its final static form, and the
+//! switches that it refuses.
 
 use std::{fs, path::Path, process::Command};
 
@@ -46,7 +46,7 @@ fn without(settings: &Value, overlay: &str) -> Value {
     settings
 }
 
-/// Everything that Synapse makes of its configuration files, by section.
+/// Synapse's effective configuration, by section.
 fn effective(python: &Path, files: &[&Path]) -> Value {
     let code = "
 import json, sys
@@ -79,14 +79,14 @@ json.dump({name: plain(vars(value)) for name, value in sections.items()}, sys.st
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn the_static_form_comes_to_the_same() -> TestResult {
+fn the_static_configuration_is_equivalent() -> TestResult {
     let nix = Nix::find()?;
     let python = synapse_python()?;
     let directory = TempDir::new().unwrap();
     let secret = directory.path().join("secret");
     fs::write(&secret, "of the test").unwrap();
     let mut legacy = data("legacy");
-    // SAML has a library of its own, which is not there.
+    // SAML needs a library that is not installed.
     legacy.as_object_mut().unwrap().remove("saml2_config");
     legacy["signing_key_path"] = root()
         .join("target/synapse/signing.key")
@@ -182,7 +182,7 @@ fn the_static_form_comes_to_the_same() -> TestResult {
     Ok(())
 }
 
-fn what_would_lock_people_out_is_not_switched_to() -> TestResult {
+fn switches_that_would_lock_users_out_are_refused() -> TestResult {
     let nix = Nix::find()?;
     let directory = TempDir::new().unwrap();
     let migration = |more: Value| {
@@ -221,7 +221,7 @@ fn what_would_lock_people_out_is_not_switched_to() -> TestResult {
         "enable": true, "synapse": delegated, "migration": migration(json!({})),
     }));
     let passwords = &unknown["syn2mas-passwords"];
-    // Nothing is refused on a homeserver that was never moved.
+    // Nothing is refused on a homeserver that was never migrated.
     assert!(run(way_back).0 && run(passwords).0);
     fs::write(directory.path().join("synapse.yaml"), "").unwrap();
     assert!(run(way_back).0 && run(passwords).0);
@@ -240,7 +240,7 @@ fn what_would_lock_people_out_is_not_switched_to() -> TestResult {
     Ok(())
 }
 
-fn delegating_a_homeserver_that_was_never_moved_is_refused() -> TestResult {
+fn delegating_a_homeserver_that_was_never_migrated_is_refused() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     server.create_synapse("synapse");
     let migration = crate::support::postgres::Migration::new(&server, &mas, "synapse", "mas");
@@ -261,7 +261,7 @@ fn delegating_a_homeserver_that_was_never_moved_is_refused() -> TestResult {
     assert_eq!(guard(&["--mas-database-uri", &absent]).0, Some(10));
     migration.import();
     assert_eq!(guard(&[]), (Some(0), String::new()));
-    // A new homeserver, and one whose database is not there yet.
+    // A new homeserver, and one whose database does not exist yet.
     server.create_empty_synapse("new");
     assert_eq!(
         guard(&[
@@ -274,7 +274,7 @@ fn delegating_a_homeserver_that_was_never_moved_is_refused() -> TestResult {
         Some(0)
     );
     assert_eq!(guard(&["--synapse-database-uri", &absent]).0, Some(0));
-    // Nor is a switch while somebody is at work.
+    // Nor is a switch while a migration is running.
     let directory = TempDir::new().unwrap();
     let state = directory.path().join("syn2mas");
     let idle = ["--idle", "--state-dir", state.to_str().unwrap()];
@@ -282,14 +282,14 @@ fn delegating_a_homeserver_that_was_never_moved_is_refused() -> TestResult {
     let journal = Journal::open(&state).unwrap();
     let (code, said) = guard(&idle);
     assert_eq!(code, Some(10));
-    assert!(said.contains("at work"), "{said}");
+    assert!(said.contains("is running"), "{said}");
     drop(journal);
     assert_eq!(guard(&idle).0, Some(0));
     Ok(())
 }
 
 crate::support::harness::tests![
-    the_static_form_comes_to_the_same,
-    what_would_lock_people_out_is_not_switched_to,
-    delegating_a_homeserver_that_was_never_moved_is_refused,
+    the_static_configuration_is_equivalent,
+    switches_that_would_lock_users_out_are_refused,
+    delegating_a_homeserver_that_was_never_migrated_is_refused,
 ];

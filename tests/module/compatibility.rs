@@ -1,5 +1,5 @@
-//! Where the module stands in for nixpkgs' module of the same name, and what it makes of what an
-//! administrator adds to MAS's unit. Whole configurations are in `configurations.rs`.
+//! The module as a replacement for nixpkgs' module of the same name, and its handling of an
+//! administrator's additions to MAS's unit. Whole configurations are in `configurations.rs`.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 const SERVICE: &str = "services.matrix-authentication-service";
 const UNIT: &str = "systemd.services.matrix-authentication-service";
 
-/// Evaluates the module with a module of the administrator's, and takes something out of the result.
+/// Evaluates the module with an additional module, and returns a part of the result.
 fn evaluate(nix: &Nix, module: &str, result: &str) -> Result<Value, String> {
     nix.json(&format!(
         "let
@@ -90,7 +90,7 @@ fn synapse_is_no_dependency_of_what_it_waits_for() -> TestResult {
             "{relation}: {units:?}"
         );
     }
-    // Said of the unit itself, it is refused.
+    // In the unit itself, it is rejected.
     let module = format!(
         "{{ imports = [ ({}) ]; {UNIT}.after = [ \"matrix-synapse.service\" ]; }}",
         module("")
@@ -160,7 +160,7 @@ fn the_database_is_where_postgresql_listens() -> TestResult {
         migration.contains("host=/run/postgresql&port=5433&user=postgres"),
         "{migration}"
     );
-    // Backups go by this list.
+    // Backup modules use this list.
     assert_eq!(
         found["ensureDatabases"],
         json!(["matrix-authentication-service"])
@@ -346,7 +346,7 @@ fn settings_are_read_back_as_from_nixpkgs_module() -> TestResult {
         "discovery"
     );
     assert_eq!(found["upstream_oauth2"]["providers"], json!([]));
-    // What a configuration says differs from it.
+    // The user's own values differ.
     let found = settings("settings.database = { host = \"db\"; max_connections = 3; };");
     assert!(found["database"].get("uri").is_none());
     assert_eq!(found["database"]["max_connections"], 3);
@@ -392,7 +392,7 @@ fn what_nixpkgs_leaves_out_is_left_out() -> TestResult {
         json!(["127.0.0.1", "::1"])
     );
     assert_eq!(written["email"], json!({"transport": "blackhole"}));
-    // Here it has a meaning: never to close an idle connection.
+    // Here, null means never to close an idle connection.
     assert_eq!(written["database"], json!({"idle_timeout": null}));
     Ok(())
 }
@@ -478,7 +478,7 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
                        settings.matrix.secret_file = \"\\${{CREDENTIALS_DIRECTORY}}/a\"; }}; {homeserver}
                      {UNIT}.serviceConfig.SetCredential = \"a:b\";"
             ),
-            "synapse.secretPath: Synapse has nowhere to read the shared secret from",
+            "synapse.secretPath: Synapse cannot read the shared secret",
         ),
         (
             format!(
@@ -493,7 +493,7 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
         ),
         (
             format!("{UNIT}.environment.MAS_HTTP_PUBLIC_BASE = \"https://a\";"),
-            "environment.MAS_HTTP_PUBLIC_BASE: MAS takes it for `http.public.base`",
+            "environment.MAS_HTTP_PUBLIC_BASE: MAS interprets it as `http.public.base`",
         ),
         (
             format!(
@@ -506,14 +506,14 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
                 "{UNIT}.preStart = \"true\"; {SERVICE}.settings.database.ssl_ca_file =
                        \"/var/lib/matrix-authentication-service/ca.pem\";"
             ),
-            "settings.database.ssl_ca_file: the tables are brought up to date before",
+            "settings.database.ssl_ca_file: the database is migrated before",
         ),
         (
             format!(
                 "{SERVICE} = {{ synapse.enable = true; }}; {homeserver}
                      {UNIT}.after = [ \"matrix-synapse.target\" ];"
             ),
-            "after: matrix-synapse.target is started after MAS",
+            "after: matrix-synapse.target starts after MAS",
         ),
     ] {
         let problems = get(&nix, &format!("{{ {module} }}"), "problems");
@@ -528,7 +528,7 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
 
 fn what_an_administrator_adds_reaches_the_right_units() -> TestResult {
     let nix = Nix::find()?;
-    // Synapse reads the file behind MAS's credential.
+    // Synapse reads the source file of MAS's credential.
     for form in [
         "\\${CREDENTIALS_DIRECTORY}/a",
         "/run/credentials/matrix-authentication-service.service/a",
@@ -548,7 +548,7 @@ fn what_an_administrator_adds_reaches_the_right_units() -> TestResult {
         assert_eq!(found["problems"], json!([]), "{form}");
         let section = &found["matrix_authentication_service"];
         assert_eq!(section["secret_path"], "/run/agenix/a", "{form}");
-        // What Synapse is told already is left.
+        // An existing setting of Synapse is kept.
         assert_eq!(section["endpoint"], "http://127.0.0.1:9/");
     }
     let module = format!(

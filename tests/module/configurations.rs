@@ -1,6 +1,7 @@
-//! Configurations that people wrote for nixpkgs' module (`tests/fixtures/configurations`): each is refused
-//! with a clear message, or MAS would really start. For that, what units do before MAS serves anybody is
-//! done here with the real programs: every unit sees just the credentials and files that it has.
+//! Public configurations for nixpkgs' module (`tests/fixtures/configurations`): each is rejected
+//! with a clear message, or MAS would really start. To test that, the real programs perform the
+//! steps of the units before MAS serves requests. Every unit sees only its own credentials and
+//! files.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +28,7 @@ struct Host {
     made: BTreeMap<String, Value>,
 }
 
-/// What evaluating a configuration gives: see `tests/support/nix/configuration.nix`.
+/// The result of evaluating a configuration: see `tests/support/nix/configuration.nix`.
 #[derive(Clone, Deserialize)]
 struct Evaluated {
     problems: Vec<String>,
@@ -161,7 +162,7 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// The text with the paths of a host replaced by those in the directory of this test.
+    /// Replaces paths of the host with paths in the test's directory.
     fn relocated(&self, text: &str) -> String {
         let in_directory = |part: &str| self.directory.path().join(part).display().to_string();
         [
@@ -292,8 +293,8 @@ impl<'a> Start<'a> {
         self.succeed(suffix, &mut command);
     }
 
-    /// Lets MAS do with its configuration what it does first when it serves: look for every secret, and
-    /// bring its clients and providers into the database.
+    /// Runs the first actions of MAS's server on its configuration: reading every secret, and
+    /// writing its clients and providers to the database.
     fn start_server(&self) {
         let credentials = self.credentials("");
         let command = self.relocated(&self.unit("").directive("ExecStart").concat());
@@ -326,7 +327,7 @@ impl<'a> Start<'a> {
         self.check_files("", &config);
     }
 
-    /// Looks whether every file that the configuration names is there.
+    /// Checks that every file named in the configuration exists.
     fn check_files(&self, at: &str, value: &Value) {
         match value {
             Value::Object(entries) => {
@@ -401,7 +402,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// A secret of the kind that names tell.
+/// A secret of the type that the name indicates.
 fn secret_for(credential: &str, source: &str) -> String {
     let is = |part: &str| credential.contains(part) || source.contains(part);
     if is("encryption") {

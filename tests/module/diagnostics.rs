@@ -1,5 +1,6 @@
-//! Mistakes that people make, and what they are told when the module is evaluated. One file each in
-//! `tests/fixtures/mistakes`; the messages are in `snapshots`. The checker's half is in `tests/config`.
+//! Common mistakes, and the messages about them when the module is evaluated. Each mistake is a
+//! file in `tests/fixtures/mistakes`; the messages are in `snapshots`. `tests/config` tests the
+//! messages of the checker.
 
 use std::{fs, path::Path};
 
@@ -52,7 +53,7 @@ fn module_messages(nix: &Nix, path: &Path) -> String {
             }
         }
         Err(error) => {
-            // What comes before depends on the version of Nix.
+            // The text before it depends on the version of Nix.
             let (_, message) = error.rsplit_once("error: ").unwrap();
             let lines = message.lines().map(str::trim);
             let lines =

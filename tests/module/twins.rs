@@ -1,5 +1,5 @@
-//! Code that exists twice, in Nix and in Rust: both are held to the same cases. `tests/config/merge.rs` does
-//! so for the merge of settings.
+//! Runs code that exists in Nix and in Rust with the same cases. `tests/config/merge.rs` does the same for
+//! the merging of settings.
 
 use std::fs;
 
@@ -31,7 +31,7 @@ struct Bridge {
     cannot_log_in: bool,
 }
 
-/// What a Nix expression makes of each case, which it knows as `case`.
+/// Evaluates a Nix expression for each case, which it refers to as `case`.
 fn evaluate<T: DeserializeOwned>(nix: &Nix, cases: &impl Serialize, expression: &str) -> Vec<T> {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("cases.json");

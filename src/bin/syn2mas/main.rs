@@ -1,4 +1,4 @@
-//! `syn2mas`: moves an existing homeserver to MAS, and proves that nothing was lost.
+//! `syn2mas`: migrates an existing homeserver to MAS, and verifies that nothing was lost.
 
 mod output;
 
@@ -31,16 +31,16 @@ use mas2nix::{
 };
 use tracing_subscriber::filter::LevelFilter;
 
-/// Exit code when it cannot be told, or failed.
+/// Exit code when the command failed.
 const FAILED: u8 = 1;
-/// Exit code when something stands in the way.
+/// Exit code when there are blockers.
 const BLOCKED: u8 = 10;
-/// Exit code when some users will notice something.
+/// Exit code when there are only warnings.
 const WARNINGS: u8 = 11;
 /// Exit code when the databases differ.
 const DIFFERENCES: u8 = 12;
 
-/// Moves a homeserver from Synapse's own authentication to MAS.
+/// Migrates a homeserver from Synapse's own authentication to Matrix Authentication Service (MAS).
 #[derive(Parser)]
 #[command(
     version,
@@ -56,9 +56,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Look whether the homeserver is ready to be moved, while it runs: exit 0 if it is, 10 if
-    /// something stands in the way, 11 if there are only warnings, 1 if it cannot be told. Changes
-    /// nothing.
+    /// Check whether the homeserver is ready for the migration, while it runs. Changes nothing.
+    /// Exits with 0 if it is ready, 10 if there are blockers, 11 if there are only warnings, and 1
+    /// if the check failed.
     #[command(after_help = "Example: syn2mas inspect --json | jq '.findings[].id'")]
     Inspect {
         /// Print the result as JSON: `{"findings": [{"id", "severity", "count", "samples",
@@ -66,19 +66,19 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Make MAS's configuration from Synapse's: exit 0. Secrets are never shown: the result names
-    /// files for them. What has no equivalent is listed on the standard error.
+    /// Translate Synapse's configuration to MAS's. Secrets are never printed: the result refers to
+    /// files for them. Options without an equivalent are listed on standard error.
     #[command(
         after_help = "Example: syn2mas translate --write-secrets /var/lib/secrets/mas >mas.nix"
     )]
     Translate {
-        /// What to write.
+        /// Output format.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
-        /// Where the files with secrets are, or will be.
+        /// Directory that contains, or will contain, the files with secrets.
         #[arg(long, value_name = "DIR", default_value = "/var/lib/secrets/mas")]
         secrets: PathBuf,
-        /// Write the files with secrets into this directory, for their owner alone.
+        /// Write the files with secrets to this directory, readable only by their owner.
         #[arg(long, value_name = "DIR", conflicts_with = "secrets")]
         write_secrets: Option<PathBuf>,
         /// Print everything as JSON: `{"settings", "extraConfigFiles", "secrets": [{"file", "from"}],
@@ -86,22 +86,23 @@ enum Command {
         #[arg(long, conflicts_with = "format")]
         json: bool,
     },
-    /// Move the homeserver: exit 0 if it is moved, 10 if something stands in the way, 1 if it
-    /// failed. Until the cutover, a failure ends with Synapse running as it was. Killed at any
-    /// moment, running it again carries on or goes back.
+    /// Migrate the homeserver. Exits with 0 if it is migrated, 10 if there are blockers, and 1 if
+    /// the migration failed. If it fails before the cutover, Synapse runs as before. If it was
+    /// killed, run it again: it continues or rolls back.
     #[command(after_help = "Example: syn2mas migrate --yes --token-file /root/an-old-token")]
     Migrate(Migrate),
-    /// Compare MAS's database, row by row, with what follows from Synapse's: exit 0 if they are
-    /// identical, 12 if they differ, 1 if it cannot be told. After the cutover, the backup takes
-    /// Synapse's place, and what users have done since is allowed for. Changes nothing.
+    /// Compare MAS's database, row by row, with the data expected from Synapse's database. Changes
+    /// nothing. Exits with 0 if they are identical, 12 if they differ, and 1 if the comparison
+    /// failed. After the cutover, it uses the backup instead of Synapse's database, and takes into
+    /// account what users have done since.
     #[command(
         after_help = "Example: syn2mas verify --json | jq '.entities[] | select(.missing > 0)'"
     )]
     Verify {
-        /// The directory with a backup that takes Synapse's place.
+        /// Directory of the backup to use instead of Synapse's database.
         #[arg(long, value_name = "DIR")]
         backup: Option<PathBuf>,
-        /// When the cutover was, in UTC (RFC 3339).
+        /// Time of the cutover, in UTC (RFC 3339).
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
         /// Print the result as JSON: `{"identical", "entities": [{"entity", "expected", "actual",
@@ -109,12 +110,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Do everything but the cutover on a copy, while Synapse runs, and say how long it will take:
-    /// exit 0 if all would be well, 12 if not everything would arrive, 1 if it failed. Makes two
-    /// databases, and removes them.
+    /// Perform the migration without the cutover on a copy, while Synapse runs, and estimate the
+    /// downtime. Creates two databases, and removes them. Exits with 0 if all data would arrive, 12
+    /// if not, and 1 if the rehearsal failed.
     #[command(after_help = "Example: syn2mas rehearse --json | jq .downtime")]
     Rehearse {
-        /// Only let mas-cli try by itself, from Synapse's own database into MAS's.
+        /// Only run mas-cli's own dry run, from Synapse's database to MAS's.
         #[arg(long)]
         dry_run: bool,
         /// Print the result as JSON: `{"identical", "entities", "parts", "start", "downtime",
@@ -122,29 +123,31 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Go back to Synapse's own authentication: exit 0 if that is done, 10 if something would be
-    /// lost that was not accepted, 1 if it failed. Running it again carries on.
+    /// Return to Synapse's own authentication. Exits with 0 if that is done, 10 if it would lose
+    /// data and `--accept-loss` was not given, and 1 if it failed. If it was interrupted, run it
+    /// again to continue.
     #[command(after_help = "Example: syn2mas rollback --accept-loss")]
     Rollback {
-        /// Go back even if sessions, users or changed passwords are lost by that.
+        /// Roll back even if that loses sessions, users or changed passwords.
         #[arg(long)]
         accept_loss: bool,
-        /// Only take back what was interrupted before the cutover.
+        /// Only undo a migration that was interrupted before the cutover.
         #[arg(long, conflicts_with = "accept_loss")]
         interrupted: bool,
         /// Print the result as JSON: `{"done", "losses": [{"what", "count", "samples", "meaning"}]}`.
         #[arg(long)]
         json: bool,
     },
-    /// Look whether letting MAS authenticate users now would lock them out: exit 10 if it would, 0 if
-    /// not, or if Synapse's database cannot be asked. The NixOS module asks before it switches.
+    /// Check whether users would be locked out if MAS authenticated them now. Exits with 10 if they
+    /// would be, and with 0 if not or if Synapse's database cannot be queried. The NixOS module
+    /// runs this before it switches.
     #[command(after_help = "Example: syn2mas guard --mas-database-uri postgresql:///mas")]
     Guard {
-        /// Look only whether another syn2mas is at work: exit 10 if one is.
+        /// Only check whether another syn2mas is running. Exits with 10 if one is.
         #[arg(long)]
         idle: bool,
     },
-    /// Say where things stand, and the next command to type. Changes nothing.
+    /// Show the state of the migration, and the next command to run. Changes nothing.
     #[command(after_help = "Example: syn2mas status --json | jq -r .stage")]
     Status {
         /// Print the result as JSON: `{"stage", "summary", "next", "running", "held", "switches",
@@ -154,7 +157,7 @@ enum Command {
     },
 }
 
-/// A form of MAS's configuration.
+/// An output format for MAS's configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Options of the NixOS module.
@@ -162,19 +165,20 @@ enum Format {
     Nix,
     /// MAS's own configuration file.
     Yaml,
-    /// The same as JSON.
+    /// MAS's own configuration, as JSON.
     Json,
 }
 
 #[derive(Args)]
 struct Migrate {
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
-    /// How much of Synapse's database is backed up.
+    /// How much of Synapse's database to back up.
     #[arg(long, value_enum, default_value_t)]
     backup: BackupScope,
-    /// A file with an access token of today, which has to be good afterwards.
+    /// File that contains a currently valid access token. The migration checks that the token still
+    /// works afterwards.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Print the result as JSON: `{"result", "step", "error", "left", "findings", "summary"}`.
@@ -329,7 +333,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<ExitCode> {
     })
 }
 
-/// Shows what is about to happen, and asks.
+/// Shows the findings and the plan, and asks for confirmation.
 fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
     if !io::stdin().is_terminal() {
         bail!("not a terminal: pass `--yes` to confirm");
@@ -341,7 +345,7 @@ fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
     }
     write!(
         out,
-        "\nUntil MAS and Synapse are started, a failure changes nothing. Begin? [y/N] "
+        "\nIf a step fails before MAS and Synapse are started, everything is undone. Begin? [y/N] "
     )?;
     out.flush()?;
     let mut answer = String::new();
@@ -375,7 +379,7 @@ fn run_idle(state: &Path) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!(
-        "syn2mas is at work in {}. Wait until it is done: `syn2mas status` says how far it is.",
+        "Another syn2mas is running in {}. Wait until it has finished; `syn2mas status` shows its progress.",
         state.display()
     );
     Ok(ExitCode::from(BLOCKED))
@@ -389,7 +393,7 @@ async fn run_guard(inputs: &Inputs) -> Result<ExitCode> {
             Ok(ExitCode::from(BLOCKED))
         }
         Err(error) => {
-            // A homeserver that is not there yet has nobody to lock out.
+            // A homeserver that does not exist yet has no users to lock out.
             eprintln!("syn2mas: {error}");
             Ok(ExitCode::SUCCESS)
         }

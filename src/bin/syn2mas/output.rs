@@ -49,16 +49,16 @@ fn wrapped(text: &str, begin: &str) -> String {
 /// What a step does, as printed when it begins.
 fn title(step: Step) -> &'static str {
     match step {
-        Step::Inspect => "looking for blockers",
+        Step::Inspect => "checking for blockers",
         Step::Stop => "stopping MAS and Synapse",
         Step::BackUp => "backing up",
-        Step::Grant => "granting MAS's role Synapse's role",
+        Step::Grant => "granting Synapse's role to MAS's role",
         Step::Import => "importing",
         Step::Verify => "comparing both databases",
-        Step::Switch => "turning the delegation on",
+        Step::Switch => "enabling delegation",
         Step::Start => "starting MAS and Synapse",
-        Step::Probe => "looking whether both answer",
-        Step::Revoke => "taking the role back",
+        Step::Probe => "checking that both respond",
+        Step::Revoke => "revoking the role",
     }
 }
 
@@ -98,7 +98,7 @@ impl Reporter {
                     step.name()
                 ));
             }
-            Event::Undoing(what) => self.line(&format!("taking back: {what}")),
+            Event::Undoing(what) => self.line(&format!("undoing: {what}")),
             Event::Note(text) => self.always(text),
         }
     }
@@ -184,7 +184,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         Outcome::Migrated(summary) => migrated(out, summary),
         Outcome::Already { cut_over } => writeln!(
             out,
-            "This homeserver was moved to MAS at {cut_over}. There is nothing to do."
+            "This homeserver was migrated to MAS at {cut_over}. There is nothing to do."
         ),
         Outcome::Blocked(found) => {
             findings(out, found)?;
@@ -192,15 +192,15 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         }
         Outcome::RolledBack => writeln!(
             out,
-            "An earlier `syn2mas rollback` was interrupted, and is finished now. Synapse authenticates \
-             its users by itself. Run this again to move the homeserver."
+            "An interrupted `syn2mas rollback` was finished. Synapse authenticates its own users. Run \
+             this command again to migrate the homeserver."
         ),
         Outcome::FailedAndReverted { step, error } => {
             writeln!(out, "FAILED at {}: {error}\n", step.name())?;
             writeln!(
                 out,
-                "Everything is as it was: Synapse authenticates its users by itself. Correct what is \
-                 said above, then run `syn2mas migrate` again."
+                "Everything is as it was before: Synapse authenticates its own users. Fix the problem \
+                 above, then run `syn2mas migrate` again."
             )
         }
         Outcome::RollbackIncomplete { step, error, left } => {
@@ -208,7 +208,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
             for line in left {
                 writeln!(out, "{}", wrapped(line, "-> "))?;
             }
-            writeln!(out, "\n`syn2mas status` tells where things stand.")
+            writeln!(out, "\nRun `syn2mas status` for the current state.")
         }
     }
 }
@@ -227,20 +227,20 @@ fn migrated(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     }
     writeln!(
         out,
-        "The homeserver is moved. Synapse was down for {:.1} s.",
+        "The homeserver is migrated. Synapse was down for {:.1} s.",
         summary.downtime
     )?;
     if !summary.backup.as_os_str().is_empty() {
         writeln!(
             out,
-            "The backups are in {}. They hold password hashes and tokens: delete them once you are \
-             sure.",
+            "The backups are in {}. They contain password hashes and tokens: delete them when you \
+             no longer need them.",
             summary.backup.display()
         )?;
     }
     writeln!(
         out,
-        "As long as nobody has logged in through MAS, `syn2mas rollback` goes back without loss."
+        "Until somebody logs in through MAS, `syn2mas rollback` loses nothing."
     )
 }
 
@@ -255,14 +255,14 @@ pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> 
         rows(out, report)?;
     }
     let verdict = if rehearsal.identical {
-        "Everything would arrive as it should."
+        "All data would arrive correctly."
     } else {
-        "Not everything would arrive as it should: see above."
+        "Some data would not arrive correctly: see above."
     };
     writeln!(out, "\n{verdict}")?;
     writeln!(
         out,
-        "Synapse will be down for about {:.1} s, of which its own start takes {}.",
+        "Synapse will be down for about {:.1} s, including {} for its own start.",
         rehearsal.downtime,
         rehearsal
             .start
@@ -272,7 +272,7 @@ pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> 
     )?;
     writeln!(
         out,
-        "The backups will take {}, MAS's database {}.",
+        "The backups will need {}, and MAS's database {}.",
         HumanBytes(rehearsal.backup_size),
         HumanBytes(rehearsal.mas_size)
     )
@@ -302,17 +302,17 @@ pub fn translation(
 ) -> io::Result<()> {
     if !translation.secrets.is_empty() {
         let verb = if written {
-            "has been written"
+            "written to"
         } else {
-            "has to be written"
+            "to be written to"
         };
-        writeln!(out, "Secrets, of which each {verb} into its file:")?;
+        writeln!(out, "Secrets {verb} files:")?;
         for secret in &translation.secrets {
             writeln!(out, "  {} <- {}", secret.file.display(), secret.from)?;
         }
     }
     if !translation.left.is_empty() {
-        writeln!(out, "What does not come over by itself:")?;
+        writeln!(out, "Not translated:")?;
         for untranslated in &translation.left {
             let text = format!("{}: {}", untranslated.option, untranslated.reason);
             writeln!(out, "{}", wrapped(&text, "  - "))?;
@@ -324,7 +324,7 @@ pub fn translation(
 /// Prints what a rollback would lose, or that it is done.
 pub fn losses(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
     if losses.is_empty() {
-        return writeln!(out, "Synapse authenticates its users by itself.");
+        return writeln!(out, "Synapse authenticates its own users.");
     }
     for loss in losses {
         writeln!(
@@ -338,8 +338,8 @@ pub fn losses(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
     }
     writeln!(
         out,
-        "\nNothing was done. If this may be lost, run `syn2mas rollback --accept-loss`; what MAS's \
-         database has is kept in a backup."
+        "\nNothing was done. To roll back and lose this data, run `syn2mas rollback --accept-loss`. \
+         MAS's database is backed up first."
     )
 }
 
@@ -351,7 +351,7 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
         list => list.join(", "),
     };
     writeln!(out, "running units:   {}", none(&status.running))?;
-    writeln!(out, "held down:       {}", none(&status.held))?;
+    writeln!(out, "kept stopped:    {}", none(&status.held))?;
     for (file, on) in &status.switches {
         let state = match on {
             Some(true) => "full",
@@ -361,7 +361,7 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
         writeln!(out, "{:<17}{state}", format!("{file}:"))?;
     }
     writeln!(out, "MAS's database:  {}", status.mas_database)?;
-    let synapse = status.synapse.as_deref().unwrap_or("does not answer");
+    let synapse = status.synapse.as_deref().unwrap_or("does not respond");
     writeln!(out, "Synapse:         {synapse}")?;
     if let Some(backup) = &status.memory.backup {
         writeln!(out, "backup:          {}", backup.display())?;
@@ -435,7 +435,7 @@ pub fn rows(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if report.more {
         writeln!(
             out,
-            "\n{}: there may be more, which were not looked for",
+            "\n{}: there may be more differences, which were not searched for",
             report.entity
         )?;
     }

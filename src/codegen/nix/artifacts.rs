@@ -49,7 +49,7 @@ fn file(origin: &str, term: &Term) -> String {
     )
 }
 
-/// The files below `/etc`: each has its content as `yaml`, a value to print, or as `text`.
+/// The files below `/etc`. The content of each is `yaml`, a value to print, or `text`.
 fn etc_files() -> Term {
     let files = etc_files::etc_files().into_iter();
     let entries = files.map(|file| {

@@ -61,7 +61,7 @@ pub fn generated(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
     ));
     files.push((
         "warnings.nix".to_owned(),
-        rules::file(&of_kind(RuleKind::Ignored), "the options that MAS dropped"),
+        rules::file(&of_kind(RuleKind::Ignored), "the options that MAS removed"),
     ));
     files.push(("files.nix".to_owned(), file_options(settings)));
     files.push(("module.nix".to_owned(), printer.module(&tree::module())));

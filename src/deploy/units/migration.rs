@@ -11,14 +11,14 @@ pub fn all() -> Vec<Unit> {
             body: with_directive(read_only("inspect"), "SuccessExitStatus", "11"),
             ..one_shot(
                 "syn2mas-inspect",
-                "Look whether this homeserver is ready to be moved to MAS",
+                "Inspection of Synapse for the migration to Matrix Authentication Service",
             )
         },
         Unit {
             body: read_write("rehearse"),
             ..one_shot(
                 "syn2mas-rehearse",
-                "Rehearse moving this homeserver to MAS on a copy",
+                "Rehearsal of the migration to Matrix Authentication Service",
             )
         },
         Unit {
@@ -27,20 +27,23 @@ pub fn all() -> Vec<Unit> {
                 "ExecStopPost",
                 "{toolsPackage}/bin/syn2mas rollback --interrupted",
             ),
-            ..one_shot("syn2mas-migrate", "Move this homeserver to MAS")
+            ..one_shot(
+                "syn2mas-migrate",
+                "Migration of Synapse's users to Matrix Authentication Service",
+            )
         },
         Unit {
             body: read_only("verify"),
             ..one_shot(
                 "syn2mas-verify",
-                "Compare MAS's database with what follows from Synapse's",
+                "Verification of Matrix Authentication Service's database",
             )
         },
         Unit {
             body: read_write("rollback"),
             ..one_shot(
                 "syn2mas-rollback",
-                "Move this homeserver back to Synapse's own authentication",
+                "Rollback to Synapse's own authentication",
             )
         },
     ]

@@ -270,6 +270,7 @@ fn name_of_provider(id: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_later_file_replaces_whole_top_level_keys() {
@@ -303,5 +304,27 @@ mod tests {
         );
         let all = Config::read(&[directory.path().to_owned()]).unwrap();
         assert_eq!(all.value, config.value);
+    }
+
+    #[test]
+    fn provider_names_have_a_prefix() {
+        let provider_names = |value| {
+            let files = Vec::new();
+            Config { files, value }.provider_names()
+        };
+        let old = json!({"issuer": "https://a", "client_id": "a"});
+        assert_eq!(provider_names(json!({"oidc_config": old})), ["oidc"]);
+        let mut section = old;
+        section["idp_id"] = "github".into();
+        assert_eq!(
+            provider_names(json!({
+                "oidc_config": section,
+                "oidc_providers": [{"idp_id": "github"}, {"idp_id": "oidc"}, {}],
+            })),
+            ["oidc-github", "oidc-github", "oidc", "oidc"]
+        );
+        // Without a client, the import ignores the section.
+        section["client_id"].take();
+        assert!(provider_names(json!({"oidc_config": section})).is_empty());
     }
 }

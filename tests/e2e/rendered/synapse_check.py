@@ -22,7 +22,7 @@ BASE = {
 
 
 def refusal(*configs: dict) -> str | None:
-    """Nothing if Synapse accepts the files in this order, else its error."""
+    """None if Synapse accepts the files in this order, otherwise its error."""
     with tempfile.TemporaryDirectory() as directory:
         arguments = []
         for i, config in enumerate([{**BASE, "signing_key_path": f"{directory}/key"}, *configs]):

@@ -1,11 +1,11 @@
-"""The doctor is content with what is right, names what is wrong, and shows no secret."""
+"""The doctor accepts a correct setup, reports errors, and shows no secret."""
 
 DOCTOR = "matrix-authentication-service-doctor"
 SECRET = "/var/lib/matrix-authentication-service-secrets/synapse"
 
 
 def ask() -> tuple[int, str]:
-    """Asks the doctor: whether the unit fails, and what it says."""
+    """Runs the doctor: the exit code of its unit, and its output."""
     machine.succeed(f"systemctl reset-failed {DOCTOR}")
     code, _ = machine.execute(f"systemctl start {DOCTOR}")
     output = machine.succeed(
@@ -24,7 +24,7 @@ with subtest("all is well"):
     assert code == 0, output
     assert "good: Homeserver is reachable" in output, output
     assert "good: The Synapse MAS API is reachable" in output, output
-with subtest("the shared secret is another one than Synapse's"):
+with subtest("the shared secret differs from Synapse's"):
     right = machine.succeed(f"cat {SECRET}").strip()
     machine.succeed(f"cp -p {SECRET} /root/right && printf other > {SECRET}")
     code, output = ask()

@@ -1,4 +1,4 @@
-"""Configurations that people wrote for nixpkgs' module, on machines: MAS starts, and so do its tools."""
+"""Public configurations for nixpkgs' module, on machines: MAS starts, and its commands work."""
 
 start_all()
 for node in machines:

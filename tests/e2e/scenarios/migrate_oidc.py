@@ -1,4 +1,4 @@
-"""People who log in through an OpenID provider are moved, and are the same people afterwards."""
+"""Users who log in through an OpenID provider are migrated, and keep their accounts."""
 
 CAROL = ["carol@example.com", "carol-password"]
 
@@ -26,7 +26,7 @@ with subtest("the provider leads to the same account"):
     query = "SELECT count(*) FROM upstream_oauth_links WHERE user_id IS NOT NULL"
     links = machine.succeed(f'runuser -u postgres -- psql -XAtc "{query}" matrix-authentication-service')
     assert links.strip() == "1", links
-with subtest("back, and the provider leads to the same account again"):
+with subtest("after a rollback, the provider leads to the same account again"):
     machine.succeed("syn2mas rollback --accept-loss 2>&1")
     legacy(machine)
     carol.has_everything()

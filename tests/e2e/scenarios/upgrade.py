@@ -1,4 +1,4 @@
-"""MAS is updated: after an import that lost power, and after a migration that is done."""
+"""An update of MAS: after a power loss during the import, and after a migration."""
 
 NEWER = "/run/booted-system/specialisation/newer/bin/switch-to-configuration test 2>&1"
 JOURNAL = "/var/lib/syn2mas/journal"
@@ -9,14 +9,14 @@ def version(host: Host) -> str:
 
 
 def existing(host: Host) -> Person:
-    """Somebody on an existing homeserver."""
+    """A user on an existing homeserver."""
     wait_running(host, "nginx.service", SYNAPSE)
     register(host, "alice")
     return Person(host, "alice", log_in(host, "alice"))
 
 
 interrupted.start()
-with subtest("updated after an import that lost power: the next one begins anew"):
+with subtest("updated after a power loss during the import: the next import starts again"):
     alice = existing(interrupted)
     older = version(interrupted)
     interrupted.succeed("systemctl start --no-block syn2mas-migrate")
@@ -32,7 +32,7 @@ with subtest("updated after an import that lost power: the next one begins anew"
     alice.is_unaffected()
     interrupted.shutdown()
 machine.start()
-with subtest("moved with the older one"):
+with subtest("migrated with the older version"):
     alice = existing(machine)
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
