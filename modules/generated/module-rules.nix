@@ -16,7 +16,7 @@ let
 in
 lib.concatLists [
   (refuse "settings.matrix.homeserver"
-    "without it, MAS would use the name localhost:8008. Set it to the name of the homeserver, `server_name` in Synapse's configuration."
+    "MAS would use the name localhost:8008. Set it to the name of the homeserver, `server_name` in Synapse's configuration."
     (complete && !(settings ? settings.matrix.homeserver))
   )
   (refuse "settings.database"

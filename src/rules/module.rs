@@ -33,7 +33,7 @@ fn homeserver() -> Vec<Rule> {
             "no-homeserver",
             "settings.matrix.homeserver",
             missing("settings.matrix.homeserver"),
-            "without it, MAS would use the name localhost:8008",
+            "MAS would use the name localhost:8008",
             "Set it to the name of the homeserver, `server_name` in Synapse's configuration.",
         ),
         rule(
