@@ -22,9 +22,9 @@ let
       };
       inherit (evaluated) config;
       cfg = config.services.matrix-authentication-service;
-      errors = builtins.filter (
-        message: !lib.hasInfix "settings.matrix.homeserver: MAS would" message
-      ) (map (problem: problem.message) config.assertions);
+      errors = builtins.filter (message: !lib.hasInfix "settings.matrix.homeserver: MAS would" message) (
+        map (problem: problem.message) config.assertions
+      );
       messages = errors ++ config.warnings;
       forced = builtins.tryEval (
         builtins.deepSeq [
