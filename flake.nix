@@ -11,7 +11,7 @@
         "x86_64-linux"
         "aarch64-linux"
       ];
-      # The tool runs there too; the module is for NixOS.
+      # The tools run there too; the module is for NixOS.
       darwin = [ "aarch64-darwin" ];
       forEach = systems: make: lib.genAttrs systems (system: make nixpkgs.legacyPackages.${system});
     in
@@ -41,7 +41,7 @@
         syn2mas = {
           type = "app";
           program = lib.getExe' self.packages.${pkgs.stdenv.hostPlatform.system}.mas2nix "syn2mas";
-          meta.description = "Move a homeserver to MAS, prove that nothing was lost, and go back";
+          meta.description = "Migrate a homeserver to MAS, verify that nothing was lost, and roll back";
         };
         default = mas2nix;
       });

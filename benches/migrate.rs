@@ -1,7 +1,7 @@
-//! What a migration costs beside the import that `mas-cli syn2mas migrate` does, in one run on a
-//! synthetic homeserver of real Synapse, MAS and PostgreSQL. `cargo bench --bench migrate -- [USERS…]`
-//! (20000 and 200000 if none are given); it needs `mas-cli` with its `share`, and `scripts/synapse` run
-//! before.
+//! Compares the cost of a migration with that of the import by `mas-cli syn2mas migrate`, in one
+//! run on a synthetic homeserver of real Synapse, MAS and PostgreSQL. Usage: `cargo bench --bench
+//! migrate -- [USERS…]` (default: 20000 and 200000). It needs `mas-cli` with its `share`; run
+//! `scripts/synapse` first.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -60,7 +60,8 @@ fn measure(server: &Postgres, mas: &MasCli, users: u32) {
     let homeserver = Homeserver::with_rows(server, mas, &format!("of{users}"), |database| {
         let rows = fs::read_to_string(support::root().join("benches/homeserver.sql")).unwrap();
         server.sql(database, &rows.replace(":n", &users.to_string()));
-        // Else it is vacuumed just when it is measured, and the import alone does not wait for that.
+        // Otherwise it would be vacuumed during the measurement, and the import alone does not wait
+        // for that.
         server.sql(database, "VACUUM ANALYZE");
     });
     homeserver.run("start");
@@ -81,7 +82,7 @@ fn measure(server: &Postgres, mas: &MasCli, users: u32) {
         step.and_then(|step| step[1].as_f64()).unwrap_or_default()
     };
     let downtime = outcome["summary"]["downtime"].as_f64().unwrap() - took("start");
-    // As it was done in the downtime, not later against the backup.
+    // As during the downtime, not against the backup as after the cutover.
     let verify = took("verify");
     let memory = [&inspect, &rehearse, &migrate].map(|run| run.memory);
     println!(

@@ -1,4 +1,4 @@
-# MAS for the homeserver example.com, with people's accounts at an identity provider.
+# MAS for the homeserver example.com, with user accounts at an identity provider.
 {
   services.matrix-authentication-service = {
     enable = true;

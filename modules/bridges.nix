@@ -1,8 +1,8 @@
-# Bridges that will not get into encrypted rooms once MAS authenticates: what to do about each.
+# Warnings about bridges that can no longer join encrypted rooms once MAS authenticates.
 #
-# A bridge logs in with `m.login.application_service` to have a device for encryption. Synapse no
-# longer answers that when it delegates, so the bridge has to make its device by MSC4190. Names of
-# options and files are those of nixpkgs' modules in nixos/modules/services/matrix.
+# A bridge logs in with `m.login.application_service` to get a device for encryption. Synapse rejects this
+# login when it delegates, so the bridge must create its device with MSC4190. Names of options and files
+# are those of nixpkgs' modules in nixos/modules/services/matrix.
 { lib, config }:
 let
   simple =
@@ -27,7 +27,7 @@ let
     directory = "mautrix-meta-${instance}";
   }) (config.services.mautrix-meta.instances or { });
 
-  # Older bridges have the section in another one.
+  # In older bridges, the section is inside another one.
   sections = [
     [ "encryption" ]
     [
@@ -51,7 +51,7 @@ let
       in
       lib.optional
         ((bridge.enable or false) && (encryption.allow or false) && !(encryption.msc4190 or false))
-        "${option}.settings.${lib.concatStringsSep "." path}.msc4190: this bridge encrypts, and cannot log in any more to do so. Set the option to true. With Synapse before 1.141.0, add `io.element.msc4190: true` to ${file} too."
+        "${option}.settings.${lib.concatStringsSep "." path}.msc4190: encrypting bridges can no longer log in by themselves. Set this to true. With Synapse before 1.141.0, add `io.element.msc4190: true` to ${file} too."
     ) sections;
 
   hookshot = config.services.matrix-hookshot or { };
@@ -59,4 +59,4 @@ in
 lib.concatMap warn (simple ++ meta)
 ++
   lib.optional ((hookshot.enable or false) && hookshot.settings ? encryption)
-    "services.matrix-hookshot.settings.encryption: Hookshot cannot log in any more to encrypt. Take a version that knows MSC4190 and, with Synapse before 1.141.0, add `io.element.msc4190: true` to ${toString hookshot.registrationFile}; or remove the section."
+    "services.matrix-hookshot.settings.encryption: with encryption, Hookshot can no longer log in by itself. Use a version that supports MSC4190 and, with Synapse before 1.141.0, add `io.element.msc4190: true` to ${toString hookshot.registrationFile}; or remove the section."

@@ -1,5 +1,5 @@
-# Matrix Authentication Service on NixOS. What can be set, and what follows from it, is generated:
-# see ./generated. This file hands the one to the other, and the results to NixOS.
+# Matrix Authentication Service on NixOS. The options, and the results computed from them, are generated:
+# see ./generated. This file passes the options to the generated files, and the results to NixOS.
 {
   config,
   lib,
@@ -22,28 +22,19 @@ let
   name = "matrix-authentication-service";
   settingsTypes = import ./types.nix { inherit lib; };
   toYaml = import ./yaml.nix { inherit lib; };
-
-  # MAS merges its files this way, and `extraSettings` is one more of them.
-  join =
-    below: above:
-    if lib.isAttrs below && lib.isAttrs above then
-      below // lib.mapAttrs (key: value: if below ? ${key} then join below.${key} value else value) above
-    else if lib.isList below && lib.isList above then
-      below ++ above
-    else
-      above;
+  merge = import ./merge.nix { inherit lib; };
 
   older = version: lib.versionOlder (cfg.package.version or version) version;
 
-  # What is set, without the defaults that `settings` shows: as it was said, of which a value is looked at
-  # only when it is needed, since it may refer to another one; and without what says nothing.
+  # The user's settings, without the defaults that `settings` shows: unchanged, and without unset options.
+  # Values are evaluated only when they are needed, because they may refer to each other.
   settingsOption = options.services.${name}.settings;
-  saidSettings =
+  definedSettings =
     (lib.modules.mergeDefinitions settingsOption.loc settingsOption.type
       settingsOption.definitionsWithLocations
     ).mergedValue;
-  prunedSettings = settingsTypes.prune settingsOption.type saidSettings;
-  # nixpkgs' module has `providers = null`, and MAS does not take the section without them.
+  prunedSettings = settingsTypes.prune settingsOption.type definedSettings;
+  # nixpkgs' module has `providers = null`, and MAS rejects the section without providers.
   ownSettings = removeAttrs prunedSettings (
     lib.optional (prunedSettings.upstream_oauth2 or null == { }) "upstream_oauth2"
   );
@@ -51,15 +42,16 @@ let
     inherit lib older;
     cfg = cfg // {
       inherit settingsElsewhere;
-      settings = saidSettings;
+      settings = definedSettings;
     };
   };
-  settings = join (lib.recursiveUpdate derived.settings ownSettings) cfg.extraSettings;
+  # `extraSettings` is one more file that MAS merges.
+  settings = merge.joiningLists (merge.replacingLists derived.settings ownSettings) cfg.extraSettings;
   files = import ./files.nix { inherit lib settings; };
 
-  # What is shown of the settings.
+  # The settings that other modules see.
   fill =
-    defaults: said:
+    defaults: defined:
     defaults
     // lib.mapAttrs (
       option: value:
@@ -69,12 +61,12 @@ let
         fill defaults.${option} value
       else
         value
-    ) said;
-  shownDefaults = lib.recursiveUpdate (import ./shown-defaults.nix saidSettings) derived.settings;
-  shownSettings = join (fill shownDefaults saidSettings) cfg.extraSettings;
+    ) defined;
+  shownDefaults = merge.replacingLists (import ./shown-defaults.nix definedSettings) derived.settings;
+  shownSettings = merge.joiningLists (fill shownDefaults definedSettings) cfg.extraSettings;
 
-  # Files that are read only when MAS starts may bring any setting, and so may variables. The latter are
-  # asked for in rules alone: all units of a host may depend on the settings, which must not depend on them.
+  # Files that are read only when MAS starts may contain any setting, and so may variables. Only rules check
+  # for variables: all units of a host may depend on the settings, which must not depend on the units.
   settingsElsewhere = cfg.extraConfigFiles != [ ];
   complete = !settingsElsewhere && !mainUnit.bringsSettings;
   mainUnit = import ./main-unit.nix {
@@ -112,8 +104,8 @@ let
   ) (lib.filterAttrs (_: user: user ? passwordFile) cfg.users);
   lines = lib.mapAttrsToList (credential: file: "${credential}:${file}");
 
-  # The file that MAS reads the shared secret from, which Synapse can read as well: for a credential, the
-  # file behind it, if `credentials` says which.
+  # The file with the shared secret, as Synapse can read it: for a credential, its source file, if
+  # `credentials` names one.
   sharedSecretFile =
     let
       file = settings.matrix.secret_file or null;
@@ -121,11 +113,12 @@ let
     in
     if files.isCredential path then cfg.credentials.${files.credentialName path} or null else file;
 
-  # What generated files see of the options.
+  # The options and computed values, for the generated files.
   context = cfg // {
     inherit settings settingsElsewhere;
     computed = derived // {
       inherit (files) copies;
+      config = files.settings;
       inherit (mainUnit) user group;
       unitProperties = mainUnit.properties;
       inherit sharedSecretFile;
@@ -147,9 +140,10 @@ let
       cfg = context;
     };
   units = generated ./generated/units.nix;
-  service = generated ./generated/service.nix;
+  tools = generated ./generated/tools.nix;
   synapse = generated ./generated/synapse.nix;
   routes = generated ./generated/routes.nix;
+  etcFiles = generated ./generated/etc-files.nix;
 
   ruleArguments = {
     inherit lib settings older;
@@ -184,37 +178,28 @@ let
       )
     );
 
-  # What only the host knows, on top of what generated rules say.
+  # Problems that depend on the host, in addition to the generated rules.
   hostProblems =
     lib.optional (delegatedHere && !config.users.groups ? ${cfg.synapse.group})
-      "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, name the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
-    ++
-      lib.concatMap
-        (
-          option:
-          lib.optional
-            (
-              mainUnit.makesFiles
-              && files.isOwn (toString (settings.database.${option} or ""))
-              && !files.isCredential (toString settings.database.${option})
-            )
-            "settings.database.${option}: the tables are brought up to date before the `preStart` of MAS's unit can make this file. Let a unit of its own make it, and put that into `systemd.services.${name}.after` and `wants`."
-        )
-        [
-          "password_file"
-          "ssl_ca_file"
-          "ssl_certificate_file"
-          "ssl_key_file"
-        ]
+      "synapse.group: there is no group ${cfg.synapse.group} on this host, so Synapse could not read the shared secret. Set `services.matrix-synapse.enable`, set the group that Synapse runs as, or set `synapse.units` to [ ] if Synapse runs on another host."
+    ++ lib.concatMap (
+      { path, ... }:
+      let
+        file = toString (lib.attrByPath path "" settings);
+      in
+      lib.optional
+        (lib.head path == "database" && mainUnit.makesFiles && files.isOwn file && !files.isCredential file)
+        "settings.${lib.concatStringsSep "." path}: the database is migrated before the `preStart` of MAS's unit creates this file. Create it in a separate unit, and add that to `systemd.services.${name}.after` and `wants`."
+    ) (import ./generated/files.nix)
     ++ lib.concatMap (
       credential:
       lib.optional (!mainUnit.hasCredential credential)
-        "settings: systemd.services.${name}.serviceConfig.LoadCredential leaves `${credential}` out, which MAS reads. Give it a plain list, which is joined with the module's own, in place of a forced one."
+        "settings: systemd.services.${name}.serviceConfig.LoadCredential leaves `${credential}` out, which MAS reads. Set it to a list without `mkForce`, which is joined with the module's own."
     ) (lib.attrNames credentials)
     ++ lib.concatMap (
       { option, credential }:
       lib.optional (!mainUnit.hasCredential credential)
-        "${option}: MAS's unit has no credential `${credential}`. Name the file itself, or set `services.matrix-authentication-service.credentials.${credential}` to it."
+        "${option}: MAS's unit has no credential `${credential}`. Use the path of the file itself, or set `services.matrix-authentication-service.credentials.${credential}` to it."
     ) (map (need: need // { option = "settings.${need.option}"; }) files.needs ++ neededByExtraFiles);
   neededByExtraFiles = lib.concatLists (
     lib.imap0 (
@@ -225,7 +210,7 @@ let
       }
     ) extraConfigFiles
   );
-  # nginx has no place twice. Which of ours there are, their text says.
+  # nginx does not allow a location twice. Those of the module are taken from their text.
   nginxProblems = lib.optionals cfg.routes.nginx (
     lib.concatMap (
       site:
@@ -237,7 +222,7 @@ let
       in
       map (
         place:
-        "services.nginx.virtualHosts.\"${site.host}\".locations.\"${place}\": `services.${name}.routes` makes this place too, and nginx does not start with two. Remove it, or set `routes.nginx` to false."
+        "services.nginx.virtualHosts.\"${site.host}\".locations.\"${place}\": `services.${name}.routes` defines this location too, and nginx does not start with duplicates. Remove it, or set `routes.nginx` to false."
       ) (lib.intersectLists ours theirs)
     ) (lib.attrValues routes.nginx)
   );
@@ -250,21 +235,21 @@ let
         && cfg.routes.wellKnownHeaders == { }
         && lib.hasInfix "add_header" headers
       )
-      "services.${name}.routes.wellKnownHeaders: nginx's configuration sets headers for every server, and forgets them for the well-known documents, which NixOS does not build. Repeat them here.";
+      "services.${name}.routes.wellKnownHeaders: nginx's configuration sets headers for every server, but nginx does not send them with the well-known documents, which set headers of their own. Repeat them here.";
 
-  # Where the proxy and Synapse look for MAS, as long as listeners are not the module's own.
+  # Where the proxy and Synapse expect MAS, if the listeners are not the module's own.
   listenerProblems =
     let
       portOf = address: lib.last (lib.splitString ":" address);
       ports = lib.concatMap (
         listener: map (bind: toString (bind.port or (portOf (bind.address or "")))) (listener.binds or [ ])
       ) (settings.http.listeners or [ ]);
-      isOwn = !settingsTypes.isMissing (saidSettings.http.listeners or null) && complete;
+      isOwn = !settingsTypes.isMissing (definedSettings.http.listeners or null) && complete;
       missing =
         option: who:
         lib.optional
           (isOwn && !lib.hasPrefix "/" cfg.listen.${option} && !lib.elem (portOf cfg.listen.${option}) ports)
-          "listen.${option}: ${who} connects to ${cfg.listen.${option}}, where none of `settings.http.listeners` listens. Give the address of one, or leave the listeners out.";
+          "listen.${option}: ${who} connects to ${cfg.listen.${option}}, where none of `settings.http.listeners` listens. Use the address of a listener, or remove `settings.http.listeners`.";
     in
     lib.optionals (cfg.routes.nginx || cfg.routes.caddy) (missing "public" "the reverse proxy")
     ++ lib.optionals (
@@ -273,11 +258,14 @@ let
 
   orderProblems = map (
     unit:
-    "systemd.services.${name}.after: ${unit} is started after MAS, and cannot be started before it too. Remove it here."
+    "systemd.services.${name}.after: ${unit} starts after MAS, and cannot start before it too. Remove it here."
   ) mainUnit.cycles;
 
   masCli = "${cfg.package}/bin/mas-cli";
-  plainConfigFile = pkgs.writeText "config.yaml" (toYaml files.settings);
+  plainEtcFiles = lib.mapAttrs (
+    file: content: pkgs.writeText file (content.text or (toYaml content.yaml))
+  ) etcFiles;
+  plainConfigFile = plainEtcFiles."config.yaml";
   knownAtBuild =
     lib.all (file: lib.hasPrefix "${builtins.storeDir}/" file) cfg.extraConfigFiles
     && !mainUnit.bringsSettings;
@@ -288,7 +276,7 @@ let
         {
           config = plainConfigFile;
           preferLocalBuild = true;
-          # MAS sets up its HTTP client even to check its configuration, and wants certificates.
+          # MAS sets up its HTTP client, which needs certificates, even to check its configuration.
           SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
         }
         ''
@@ -304,24 +292,9 @@ let
   homeserver = config.services.matrix-synapse;
   delegated = cfg.synapse.enable && homeserver.enable;
   delegatedHere = cfg.synapse.enable && cfg.synapse.units != [ ];
-  # Until the administrator takes it over into the settings, a cutover happens at run time.
+  # The cutover happens at run time, until the administrator adopts it in the settings.
   inherit (cfg) migration;
-  clientListener = lib.findFirst (
-    listener:
-    (listener.port or null) != null
-    && lib.any (resource: lib.elem "client" resource.names) listener.resources
-  ) null (homeserver.settings.listeners or [ ]);
-  address =
-    let
-      bound = lib.head ((clientListener.bind_addresses or [ ]) ++ [ "127.0.0.1" ]);
-      host =
-        {
-          "0.0.0.0" = "127.0.0.1";
-          "::" = "[::1]";
-        }
-        .${bound} or (if lib.hasInfix ":" bound then "[${bound}]" else bound);
-    in
-    "http://${host}:${toString clientListener.port}";
+  synapseUrl = import ./synapse-url.nix { inherit lib; } (homeserver.settings.listeners or [ ]);
   synapseVersion = lib.getVersion homeserver.package;
   synapseDatabase = homeserver.settings.database or { name = "sqlite3"; };
   isLocal = lib.elem (synapseDatabase.args.host or "localhost") [
@@ -330,22 +303,22 @@ let
     "::1"
     "/run/postgresql"
   ];
-  # Switching to what would lock people out is refused before anything is stopped.
+  # A switch that would lock users out is refused before anything is stopped.
   knowsOldPasswords = lib.any (
     scheme: scheme.version or null == 1 && scheme.algorithm or null == "bcrypt"
   ) settings.passwords.schemes or [ ];
   ifMoved = reason: ''
     if [ -s ${migration.directory}/synapse.yaml ]; then
-      echo "This homeserver was moved to MAS: ${reason}." >&2
+      echo "This homeserver was migrated to MAS: ${reason}." >&2
       exit 1
     fi
   '';
   guards =
     lib.optionalAttrs (!(cfg.enable && cfg.synapse.enable)) {
-      syn2mas-way-back = ifMoved "without it, everybody would be logged out. Run 'syn2mas rollback' first";
+      syn2mas-way-back = ifMoved "without MAS, all users would be logged out. Run 'syn2mas rollback' first";
     }
     // lib.optionalAttrs (cfg.enable && delegated && !knowsOldPasswords) {
-      syn2mas-passwords = ifMoved "nobody could log in with a password of before. Set services.matrix-authentication-service.migration.passwords";
+      syn2mas-passwords = ifMoved "users could not log in with their existing passwords. Set services.matrix-authentication-service.migration.passwords";
     }
     // lib.optionalAttrs cfg.enable {
       syn2mas-at-work = "${cfg.toolsPackage}/bin/syn2mas guard --idle --state-dir ${migration.directory}";
@@ -370,8 +343,7 @@ let
     )}";
   });
 
-  # Everything that may stand just once in a unit gives way to what an administrator says; lists are
-  # joined.
+  # An administrator can override directives that are set only once; lists are joined.
   defaults =
     value:
     if lib.isAttrs value then
@@ -395,17 +367,17 @@ let
       ]
     )
     // {
-      # Commands of the administrator's own come first: they may make files that the configuration names.
+      # The administrator's own commands come first: they may create files that the configuration names.
       serviceConfig =
         serviceConfig
-        # Joined with ours, a list of addresses would allow more than either.
+        # A list of addresses joined with ours would allow more than either.
         // lib.optionalAttrs (serviceConfig ? IPAddressAllow) {
           IPAddressAllow = mkDefault serviceConfig.IPAddressAllow;
         }
         // lib.optionalAttrs (serviceConfig ? ExecStartPre) {
           ExecStartPre = mkAfter serviceConfig.ExecStartPre;
         };
-      # Restarted together, so that MAS is not stopped while the others are.
+      # Units are restarted together, so that MAS is not stopped while the others are.
       stopIfChanged = mkDefault false;
     }
     // (
@@ -423,20 +395,20 @@ let
   inheritance =
     unit: mainUnit.order // lib.optionalAttrs (unit.inherits == "everything") mainUnit.everything;
 
-  # What there is if MAS is enabled.
+  # The configuration if MAS is enabled.
   enabled = {
     services.matrix-authentication-service = {
       finalSettings = files.settings;
-      synapseOverlay = toYaml synapse.overlay;
+      synapseOverlay = mkIf cfg.synapse.enable (toYaml etcFiles."synapse.yaml".yaml);
       settings.matrix = mkIf delegated {
         homeserver = mkDefault homeserver.settings.server_name;
-        endpoint = mkIf (clientListener != null) (mkDefault "${address}/");
+        endpoint = mkIf (synapseUrl != null) (mkDefault "${synapseUrl}/");
       };
       postgresqlPort = mkDefault config.services.postgresql.settings.port;
       migration.synapseConfig = mkIf homeserver.enable (
         mkDefault (map toString ([ homeserver.configFile ] ++ homeserver.extraConfigFiles))
       );
-      routes.synapse = mkIf (delegated && clientListener != null) (mkDefault address);
+      routes.synapse = mkIf (delegated && synapseUrl != null) (mkDefault synapseUrl);
       synapse = mkIf homeserver.enable {
         version = mkDefault (if synapseVersion == "" then null else synapseVersion);
         database = mkIf (synapseDatabase.name == "psycopg2" && isLocal) (
@@ -465,7 +437,7 @@ let
 
     warnings =
       lib.optional (mainUnit.bringsSettings && derived.isolated && cfg.addresses == null)
-        "services.${name}.addresses: MAS may talk to this host only, as far as its settings say. If variables of its environment name other hosts, list these here, or set it to [ \"any\" ]."
+        "services.${name}.addresses: according to its settings, MAS communicates only with this host. If variables of its environment name other hosts, list them here, or set this to [ \"any\" ]."
       ++ nginxWarnings
       ++ below "services.${name}.settings" (import ./generated/warnings.nix ruleArguments)
       ++ lib.optionals cfg.synapse.enable (import ./bridges.nix { inherit lib config; });
@@ -474,10 +446,10 @@ let
       settings.matrix_authentication_service = mkIf (!migration.enable) (
         lib.mapAttrs (_: mkDefault) synapse.section
       );
-      extraConfigFiles = mkIf migration.enable (lib.mkAfter [ service.migration.overlay.file ]);
+      extraConfigFiles = mkIf migration.enable (lib.mkAfter [ synapse.overlayFile ]);
     };
 
-    # Backups and other modules go by these lists.
+    # Backup and other modules use these lists.
     services.postgresql = mkIf cfg.createDatabase {
       enable = true;
       ensureDatabases = [ name ];
@@ -513,27 +485,9 @@ let
       ];
     };
 
-    environment.etc =
-      lib.mapAttrs' (file: source: lib.nameValuePair "${name}/${file}" { inherit source; })
-        (
-          {
-            "config.yaml" = configFile;
-            "service.yaml" = pkgs.writeText "service.yaml" (toYaml service.manifest);
-          }
-          // lib.optionalAttrs cfg.createDatabase {
-            "database.sql" = pkgs.writeText "database.sql" service.databaseSql;
-          }
-          // lib.optionalAttrs derived.generate.database {
-            "database-password.sql" = pkgs.writeText "database-password.sql" service.databasePasswordSql;
-          }
-          // lib.optionalAttrs cfg.synapse.enable {
-            "synapse.yaml" = pkgs.writeText "synapse.yaml" cfg.synapseOverlay;
-          }
-          // lib.optionalAttrs delegatedHere {
-            "syn2mas.yaml" = pkgs.writeText "syn2mas.yaml" (toYaml service.migration);
-          }
-          // lib.optionalAttrs migration.enable (lib.mapAttrs pkgs.writeText routes.cutover)
-        );
+    environment.etc = lib.mapAttrs' (
+      file: source: lib.nameValuePair "${name}/${file}" { inherit source; }
+    ) (plainEtcFiles // { "config.yaml" = configFile; });
 
     environment.systemPackages =
       lib.optional delegatedHere cfg.toolsPackage
@@ -545,7 +499,7 @@ let
           executable = true;
           destination = "/bin/${tool}";
         }
-      ) service.tools;
+      ) tools;
 
     users.users.${name} = lib.mapAttrs (_: mkDefault) {
       isSystemUser = true;
@@ -559,7 +513,7 @@ let
       services = lib.mkMerge [
         (lib.mapAttrs declaration units.services)
         (lib.mapAttrs (_: inheritance) (lib.filterAttrs (_: unit: unit ? inherits) units.services))
-        # NixOS makes the databases of the list with the locale of the cluster.
+        # NixOS creates the databases in that list with the locale of the cluster.
         (mkIf (cfg.createDatabase && cfg.databaseLocale != null) {
           postgresql-setup.preStart = ''
             ${cfg.postgresqlPackage}/bin/psql -X --quiet --set=ON_ERROR_STOP=1 --dbname=postgres \
@@ -590,14 +544,14 @@ in
         type = types.package;
         default = pkgs.mas2nix or (pkgs.callPackage ../nix/package.nix { });
         defaultText = lib.literalMD "mas2nix, built from the source of this module";
-        description = "The package with `mas-service`, which the units run.";
+        description = "Package that contains `mas-service`, which the units run.";
       };
 
       postgresqlPackage = mkOption {
         type = types.package;
         default = config.services.postgresql.package;
         defaultText = lib.literalExpression "config.services.postgresql.package";
-        description = "The package with `psql`, which `createDatabase` uses.";
+        description = "Package that contains `psql`, which `createDatabase` uses.";
       };
 
       settings = mkOption {
@@ -615,15 +569,15 @@ in
               }
             );
         default = { };
-        # Other modules read what nixpkgs' module has defaults for.
+        # Other modules read the options for which nixpkgs' module has defaults.
         apply = _: shownSettings;
         description = ''
-          The configuration of MAS. Only what is set here reaches MAS, and what follows from the
-          other options: the listeners, the secrets that are made on this host, its database. Read
-          back, the option shows both, and MAS's own defaults where nixpkgs' module has them.
+          Configuration of MAS. MAS gets only these settings and those that follow from other options:
+          the listeners, the secrets generated on this host, and its database. Reading this option
+          returns both, and also MAS's own defaults where nixpkgs' module has them.
 
-          A `*_file` option takes any path: a file outside the Nix store is handed to the service as a
-          systemd credential, so it may belong to root alone, and a newline at its end does no harm.
+          A `*_file` option accepts any path. The service receives a file outside the Nix store as a
+          systemd credential, so only root needs to be able to read it, and a trailing newline is ignored.
         '';
       };
 
@@ -634,8 +588,8 @@ in
         description = ''
           Settings that this module does not know, for a newer MAS. They are merged over
           {option}`services.matrix-authentication-service.settings` as MAS merges its files: sets are
-          merged, lists are joined, and other values win. Their names and types are checked by
-          nothing but `checkConfig`.
+          merged, lists are joined, and other values are replaced. Only `checkConfig` checks their names
+          and types.
         '';
       };
 
@@ -643,14 +597,14 @@ in
         type = settingsTypes.json;
         readOnly = true;
         internal = true;
-        description = "What the generated configuration file says.";
+        description = "Content of the generated configuration file.";
       };
 
       synapseOverlay = mkOption {
         type = types.str;
         readOnly = true;
         internal = true;
-        description = "A configuration file for Synapse that turns delegation on, whatever else it has.";
+        description = "Configuration file for Synapse that enables delegation, whatever its other files contain.";
       };
     };
 

@@ -1,9 +1,9 @@
-# Options that name files, made to work for a service that may not read them.
+# Makes files that options name readable for the service.
 #
-# A file elsewhere becomes a systemd credential. Where MAS would take a final newline for a part of
-# the secret, the service gets a copy without one. Both are known only when the service starts, so
-# paths contain `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}` until then. src/deploy/credentials.rs does
-# the same for `mas2nix render`.
+# A file outside of the service's own directories becomes a systemd credential. If MAS would treat a final
+# newline as part of the secret, the service gets a copy without it. Both directories are known only when
+# the service starts. Until then, paths contain `${CREDENTIALS_DIRECTORY}` and `${RUNTIME_DIRECTORY}`.
+# src/deploy/credentials.rs does the same for `mas2nix render`.
 { lib, settings }:
 let
   inherit (builtins)
@@ -14,13 +14,13 @@ let
     tail
     ;
 
-  # Directories that the service reads by itself.
+  # Directories that the service can read directly.
   own = [
     "/var/lib/matrix-authentication-service/"
     "/run/matrix-authentication-service/"
   ];
 
-  # Where credentials are, in MAS's own unit and, by the variable, in every other one.
+  # Directories of credentials: a fixed one in MAS's own unit, and the variable in other units.
   credentials = [
     "\${CREDENTIALS_DIRECTORY}/"
     "/run/credentials/"
@@ -62,7 +62,7 @@ let
     { path, value }:
     let
       name = lib.concatMapStringsSep "." toString path;
-      # As rules name it.
+      # The path as in rules.
       option = lib.removePrefix "." (
         lib.concatMapStrings (step: if builtins.isInt step then "[${toString step}]" else ".${step}") path
       );
@@ -75,7 +75,7 @@ let
     {
       inherit path target;
       credential = lib.optionalAttrs foreign { ${name} = value; };
-      # The name of the credential that has to be there already.
+      # The name of a credential that must already exist.
       needs = lib.optional (startsWith credentials file) {
         inherit option;
         credential = credentialName file;

@@ -1,4 +1,4 @@
-# Forms of text, for options and rules alike.
+# String formats, for options and rules.
 {
   formats = import ./generated/formats.nix;
 
@@ -12,7 +12,7 @@
       || builtins.match format.also.require value != null
     );
 
-  # What the group in the pattern holds, if the value is a text that matches as a whole.
+  # The text matched by the group in the pattern, if the value is a string that matches completely.
   capture =
     pattern: value:
     let

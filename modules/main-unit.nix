@@ -1,5 +1,5 @@
-# What an administrator adds to MAS's own unit, `systemd.services.matrix-authentication-service`, and
-# what other units need of it: they run MAS's programs with the same secrets.
+# An administrator's additions to MAS's own unit, `systemd.services.matrix-authentication-service`, as far
+# as other units need them to run MAS's programs with the same secrets.
 {
   lib,
   name,
@@ -32,7 +32,7 @@ let
     lib.subtractLists (ourUnits ++ units.services.${name}.${relation} or [ ]) main.${relation};
   addedCredentials = lib.subtractLists credentials (list "LoadCredential");
 
-  # Directives that decide what a process can read, beside its credentials.
+  # Directives that determine what a process can read, besides its credentials.
   environment = [
     "BindPaths"
     "BindReadOnlyPaths"
@@ -50,18 +50,18 @@ let
     "PATH"
     "TZDIR"
   ];
-  # Other units have the same credentials in directories of their own.
+  # Other units have the same credentials in their own directories.
   inOwnDirectory =
     value:
     if lib.isString value then
       lib.replaceStrings [ "/run/credentials/${name}.service" ] [ "%d" ] value
     else
       value;
-  # Name and path, where a credential is a file.
+  # The name and path of a credential that is a file.
   fileParts = line: if lib.hasInfix "%" line then null else builtins.match "([^:]+):(/.*)" line;
 in
 {
-  # Whether variables of the environment may bring settings.
+  # Whether environment variables may contain settings.
   bringsSettings =
     list "EnvironmentFile" != [ ]
     || lib.any (lib.hasInfix "MAS_") (map toString (list "Environment"))
@@ -71,27 +71,27 @@ in
   group = toString serviceConfig.Group;
 
   problems =
-    # The capability counts for nothing in a user namespace.
+    # The capability has no effect in a user namespace.
     lib.optional
       (
         list "AmbientCapabilities" != [ ]
         && list "AmbientCapabilities" != [ "" ]
         && serviceConfig.PrivateUsers == true
       )
-      "systemd.services.${name}.serviceConfig.AmbientCapabilities: they have no effect while `PrivateUsers` is true. Set that to false beside them."
-    # Variables that MAS cannot start with: it makes `http.public.base` of this one.
+      "systemd.services.${name}.serviceConfig.AmbientCapabilities: they have no effect while `PrivateUsers` is true. Set that to false too."
+    # MAS cannot start with these variables: it interprets this one as `http.public.base`.
     ++ map (
       variable:
-      "systemd.services.${name}.environment.${variable}: MAS takes it for `http.public.base` and does not start. Set `services.${name}.settings.http.public_base`."
+      "systemd.services.${name}.environment.${variable}: MAS interprets it as `http.public.base` and does not start. Instead, set `services.${name}.settings.http.public_base`."
     ) (lib.filter (variable: variable == "MAS_HTTP_PUBLIC_BASE") (lib.attrNames main.environment));
 
-  # Units that are said to be started both before and after MAS; Synapse's target comes after its units.
+  # Units that are ordered both before and after MAS; Synapse's target comes after its units.
   cycles = lib.intersectLists main.after (
     main.before
     ++ lib.optional (lib.any (hasPrefix "matrix-synapse") main.before) "matrix-synapse.target"
   );
 
-  # Whether commands of MAS's own unit may make files before it starts.
+  # Whether commands of MAS's own unit may create files before it starts.
   makesFiles = main.preStart != "";
 
   # For a unit that inherits "order" or "everything".
@@ -120,8 +120,8 @@ in
     )
   );
 
-  # Whether MAS's unit has a credential of this name. One that is a directory becomes files with its
-  # name before theirs.
+  # Whether MAS's unit has a credential of this name. A directory becomes several files, whose names start
+  # with its name.
   hasCredential =
     credential:
     let

@@ -1,4 +1,4 @@
-# What generated rules are made of. A rule gives a list: empty, or with what is wrong.
+# Functions for the generated rules. A rule returns a list: empty, or with a message.
 { lib }:
 let
   isNumber = value: builtins.isInt value || builtins.isFloat value;
@@ -8,7 +8,7 @@ in
     at: message: broken:
     if broken then [ "${at}: ${message}" ] else [ ];
 
-  # The rules of every entry of a list. They know the entry's place, itself, and those before it.
+  # The rules of every entry of a list. They get the entry's path, the entry, and the entries before it.
   each =
     at: list: rules:
     if builtins.isList list then
@@ -16,7 +16,7 @@ in
         lib.concatLists (lib.imap0 (i: entry: rules "${at}[${toString i}]" entry (lib.take i list)) list)
       )
     else
-      [ "${at}: it must be a list. Put its entries into one." ];
+      [ "${at}: must be a list. Write its entries as a list." ];
 
   upper = value: if builtins.isString value then lib.toUpper value else value;
 

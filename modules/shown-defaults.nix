@@ -1,4 +1,4 @@
-# MAS's own defaults that nixpkgs' module declares too, so that other modules read them. They are shown,
+# MAS's own defaults that nixpkgs' module also declares, so that other modules read them. They are shown, but
 # not written to MAS's configuration.
 settings:
 let

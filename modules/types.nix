@@ -1,4 +1,4 @@
-# The option types that generated options are made of.
+# The types of the generated options.
 { lib }:
 let
   inherit (builtins)
@@ -15,7 +15,7 @@ let
 
   inherit (import ./formats.nix) formats matches;
 
-  # `a.b[0].c`, as rules and MAS itself name the entry of a list.
+  # `a.b[0].c`: the notation of rules and of MAS itself for list entries.
   showOption =
     loc:
     lib.removePrefix "." (
@@ -54,7 +54,7 @@ let
 
   accepts = type: type.accepts or type.check;
 
-  # Like the type, but a value of another type is not shown: there may be a secret in it.
+  # Like the type, but does not show a value of another type, because it may contain a secret.
   hide =
     type:
     type
@@ -69,7 +69,7 @@ let
           throw "A definition for option `${showOption loc}' is not of type `${type.description}'. It is set in ${filesOf defs}.";
     };
 
-  # A scalar with one plain definition needs no merging, which is most of what people write.
+  # Most options are scalars with one plain definition, which needs no merging.
   isPlain = value: !isAttrs value && !builtins.isList value;
 
   # `null` is the same as leaving the option out.
@@ -82,18 +82,18 @@ let
       prune = prune type;
     };
 
-  # The same under the name of the type, for any option that has none of `null` by itself.
+  # The same with the description of the type, for options without a null type of their own.
   withNull =
     type: if type.unset or false then type else unsetOr type // { inherit (type) description; };
 
-  # Where every definition is switched off. It is told from `null`, which may have a meaning.
+  # The value if every definition is disabled. It differs from `null`, which may have a meaning.
   absent._type = "absent";
   isMissing = value: value == null || (isAttrs value && value._type or "" == "absent");
 
-  # The value without what says nothing.
+  # The value without unset options.
   prune = type: value: if isMissing value then value else (type.prune or lib.id) value;
 
-  # Whether a merged value says anything: `null` does where it has a meaning of its own.
+  # Whether a merged value is set: `null` is, if it has its own meaning.
   isSaid =
     type: value:
     if value == null then
@@ -101,7 +101,7 @@ let
     else
       !isMissing value && (value != "" || !(type.unsetIfEmpty or false));
 
-  # What is there at all of a list's entries.
+  # Whether a list entry exists.
   isEntry =
     entry:
     if isAttrs entry.value && entry.value ? _type then
@@ -114,7 +114,7 @@ let
 in
 mapAttrs (_: text) formats
 // {
-  # A package stands for the directory that it is.
+  # A package is its directory.
   filePath = lib.types.coercedTo lib.types.package toString (text formats.filePath);
   configFile = lib.types.coercedTo lib.types.package toString (text formats.configFile);
 
@@ -157,7 +157,7 @@ mapAttrs (_: text) formats
                   ) defs
                 );
           in
-          # Whether an option says anything is not asked here: its value may refer to another one.
+          # Does not test whether an option is set: its value may refer to another one.
           mapAttrs (_: option: option.value or absent) merged;
         getSubOptions =
           prefix:
@@ -171,7 +171,7 @@ mapAttrs (_: text) formats
           ) options;
       }
       // {
-        # An unknown option has an error for its value.
+        # The value of an unknown option is an error.
         prune =
           value:
           lib.filterAttrs
@@ -182,8 +182,8 @@ mapAttrs (_: text) formats
       }
     );
 
-  # A list whose entries go by their index in it. A `null` among them is left out, as nixpkgs' module
-  # does.
+  # A list whose entries are identified by their index. `null` entries are left out, as in nixpkgs'
+  # module.
   list =
     item:
     hide (
@@ -209,7 +209,7 @@ mapAttrs (_: text) formats
 
   inherit isMissing prune unsetOr;
 
-  # nixpkgs' module has an empty text for the default: the same as leaving the option out.
+  # In nixpkgs' module, the default is an empty string, which means unset.
   unsetIfEmpty =
     type:
     type
@@ -228,7 +228,7 @@ mapAttrs (_: text) formats
           wanted = lib.functionArgs function;
         in
         function (if wanted == { } then arguments else builtins.intersectAttrs wanted arguments);
-      # The sets that a definition comes to.
+      # The sets that a definition evaluates to.
       plain =
         value:
         if lib.isFunction value then
@@ -274,7 +274,7 @@ mapAttrs (_: text) formats
       }
     );
 
-  # Anything JSON can say. Sets merge and lists are joined, as MAS does with its files.
+  # Any JSON value. Sets are merged and lists are joined, as MAS merges its files.
   json =
     let
       type =

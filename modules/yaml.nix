@@ -1,5 +1,4 @@
-# YAML in block style, as a person would write it: a value to a document. src/util/yaml.rs writes the
-# same text.
+# Prints a value as a YAML document in block style. src/util/yaml.rs writes the same text.
 { lib }:
 let
   inherit (builtins)

@@ -1,8 +1,8 @@
-# What `nix flake check` runs.
+# The checks of `nix flake check`.
 { self, pkgs }:
 let
   inherit (pkgs) lib;
-  # As a string, which is not copied to the store once more, as the path `pkgs.path` would be.
+  # A string, which is not copied to the store again, unlike the path `pkgs.path`.
   nixpkgs = self.inputs.nixpkgs.outPath;
   package = self.packages.${pkgs.stdenv.hostPlatform.system}.mas2nix;
   source = (import ./source.nix { inherit lib; }).test;
@@ -24,7 +24,7 @@ let
       installPhase = "touch $out";
     });
 
-  # What scripts/synapse installs from PyPI elsewhere: a Python that imports Synapse, and its programs.
+  # Replaces what scripts/synapse installs from PyPI: a Python that can import Synapse, and its programs.
   synapse =
     let
       unwrapped = pkgs.matrix-synapse-unwrapped;
@@ -63,7 +63,7 @@ let
     ./template/configuration.nix
   ];
 
-  # What NixOS declares of the options that the tests' own declarations have.
+  # NixOS's declarations of the options that the tests declare themselves.
   nixosOptions = pkgs.writeText "nixos-options.tsv" (
     builtins.unsafeDiscardStringContext (
       import ./nixos-options.nix {
@@ -119,7 +119,7 @@ homeservers
           --skip a_worker_on_another_host
       '';
 
-  # What the compiler would write is what is committed.
+  # The committed files are up to date.
   drift = pkgs.runCommand "mas2nix-drift" { } ''
     cd ${source}
     ${lib.getExe package} compile --check

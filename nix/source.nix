@@ -1,5 +1,5 @@
-# Two sets of files: `build` is what the tools are built from, `test` what they are tested from. A change
-# to a document or a test must not rebuild the tools, which would restart MAS on every host.
+# Two sets of files: `build` for building the tools, and `test` for testing them. A change of documentation
+# or tests must not rebuild the tools, because that would restart MAS on every host.
 { lib }:
 let
   toSource =

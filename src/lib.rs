@@ -2,15 +2,15 @@
 //!
 //! Each folder uses only those below it:
 //!
-//! - [`migrate`] moves a homeserver; [`codegen`] writes the artifacts
-//! - [`service`] is what the units run
-//! - [`deploy`] is what a host gets: settings, units, routes, files
+//! - [`migrate`] migrates a homeserver; [`codegen`] writes the artifacts
+//! - [`service`] contains the commands of the units
+//! - [`deploy`] describes a host: settings, units, routes, files
 //! - [`mas_cli`] runs MAS's own program
 //! - [`rules`] are conditions across options, and the check of a configuration
 //! - [`config`] reads configurations and walks their options
 //! - [`expr`] is the language of rules and conditions
 //! - [`schema`] has the options of MAS and of the module as types
-//! - [`util`] has what everybody needs: files, YAML, logs
+//! - [`util`] has helpers for all of them: files, YAML, logs
 
 pub mod codegen;
 pub mod config;

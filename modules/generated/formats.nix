@@ -39,23 +39,23 @@ in
     pattern = "(any|localhost|${ipv4}(/[0-9]+)?|${ipv6}(/[0-9]+)?)";
   };
   domainName = {
-    description = "the name of a host, such as matrix.example.com";
+    description = "a host name, such as matrix.example.com";
     pattern = "[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*";
   };
   urlPath = {
-    description = "a path that begins and ends with a slash, such as /auth/";
+    description = "a path that starts and ends with a slash, such as /auth/";
     pattern = "/([A-Za-z0-9._~-]+/)*";
   };
   upstream = {
-    description = "an address such as http://127.0.0.1:8008 with nothing behind it";
+    description = "a URL without a path, such as http://127.0.0.1:8008";
     pattern = "https?://${host}(:${port})?";
   };
   filePath = {
-    description = "an absolute path, without control characters, % and quotes";
+    description = "an absolute path without control characters, % or quotes";
     pattern = "/[^%\"'[:cntrl:]]*";
   };
   configFile = {
-    description = "an absolute path, or one that begins with \${CREDENTIALS_DIRECTORY}/";
+    description = "an absolute path, or a path that starts with \${CREDENTIALS_DIRECTORY}/";
     pattern = "(\\$CREDENTIALS_DIRECTORY|\\$[{]CREDENTIALS_DIRECTORY})?/[^%\"'[:cntrl:]]*";
   };
   unitName = {
@@ -67,7 +67,7 @@ in
     pattern = "[A-Za-z0-9_][A-Za-z0-9._-]*";
   };
   headerValue = {
-    description = "the value of an HTTP header, without quotes, \\, $ and braces";
+    description = "an HTTP header value without quotes, \\, $ or braces";
     pattern = "[^\"\\\${}[:cntrl:]]*";
   };
   version = {
@@ -75,7 +75,7 @@ in
     pattern = "[0-9]+\\.[0-9]+\\.[0-9]+([A-Za-z0-9.+-]*)";
   };
   calendarEvent = {
-    description = "a calendar event of systemd, such as \"daily\" or \"Mon 04:00\"";
+    description = "a systemd calendar event, such as \"daily\" or \"Mon 04:00\"";
     pattern = "[A-Za-z0-9*:,./~ +-]+";
   };
   mode = {
@@ -83,11 +83,11 @@ in
     pattern = "[0-7]{1,4}";
   };
   hostname = {
-    description = "the name or address of a host";
+    description = "a host name or IP address";
     pattern = ".*";
   };
   serverName = {
-    description = "the name of a Matrix homeserver, such as example.com, with no https:// and no path";
+    description = "the name of a Matrix homeserver, such as example.com, without https:// or a path";
     pattern = "([A-Za-z0-9.-]{1,255}|\\[${ipv6}])(:${port})?";
   };
   hex32 = {
@@ -103,35 +103,35 @@ in
     pattern = "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?";
   };
   dsn = {
-    description = "the address of a Sentry project, such as https://key@sentry.example.com/1";
+    description = "the DSN of a Sentry project, such as https://key@sentry.example.com/1";
     pattern = "(https?://[^/?#\\@:[:space:]]+(:[^/?#\\@:[:space:]]*)?@${host}(:(${port})?)?(/[^?#[:space:]]*)?/[^/?#[:space:]]+/?)?";
   };
   mailbox = {
-    description = "a mail address, alone or in angle brackets behind a name";
+    description = "an email address, alone or in angle brackets after a name";
     pattern = "[[:space:]]*(${mailAddress}|(([^][()<>:;@\\,\"[:space:]]+|\"([^\"\\]|\\\\.)*\")[[:space:]]*)*<${mailAddress}>)[[:space:]]*";
   };
   uriWithPassword = {
-    description = "a URI with a password in it";
+    description = "a URI that contains a password";
     pattern = "([^:/?#]+://[^/?#@]*:[^/?#@]+@.*|[^?]*\\?(.*&)?password=[^&]+.*)";
   };
   httpUrl = {
-    description = "an address that starts with https:// or http://";
+    description = "a URL that starts with https:// or http://";
     pattern = "[Hh][Tt][Tt][Pp][Ss]?:.*";
   };
   wildcardUrl = {
-    description = "a URL that names all addresses of a host";
+    description = "a URL that stands for all addresses of a host";
     pattern = "[Hh][Tt][Tt][Pp][Ss]?://([^/?#@]*@)?(\\[[0:]+]|0+(\\.0+)*)(:[0-9]*)?([/?#].*)?";
   };
   localDatabaseUri = {
-    description = "the address of a database on this host";
+    description = "the URI of a database on this host";
     pattern = "[^:]*://([^@/]*@)?(localhost|127\\.0\\.0\\.1|\\[::1])?(:[0-9]+)?/.*";
   };
   loopback = {
-    description = "an address that only this host reaches";
+    description = "a loopback address";
     pattern = "(https?://)?(localhost|127\\.[0-9.]+|\\[::1])(:[0-9]+)?/?";
   };
   socketDatabaseUri = {
-    description = "the address of a database behind a Unix socket";
+    description = "the URI of a database that uses a Unix socket";
     pattern = "[^:]*:///[^?]*\\?(.*&)?host=(/|%2[Ff]).*";
   };
   runtimeFile = {
@@ -139,7 +139,7 @@ in
     pattern = "/run/matrix-authentication-service/.*";
   };
   openidScope = {
-    description = "scopes with `openid` among them";
+    description = "scopes that include `openid`";
     pattern = "(.* )?openid( .*)?";
   };
 }

@@ -16,11 +16,11 @@ let
 in
 lib.concatLists [
   (refuse "settings.matrix.homeserver"
-    "MAS would take its users for those of localhost:8008. Give the name of the homeserver, `server_name` in Synapse's configuration."
+    "MAS would use the name localhost:8008. Set it to the name of the homeserver, `server_name` in Synapse's configuration."
     (complete && !(settings ? settings.matrix.homeserver))
   )
   (refuse "settings.database"
-    "this is Synapse's database, and both have a table named `users`. Give MAS a database of its own, for instance with `createDatabase`."
+    "this is Synapse's database, but both need a table named `users`. Use a separate database for MAS, for example with `createDatabase`."
     (
       settings.synapse.database != null
       &&
@@ -43,11 +43,11 @@ lib.concatLists [
     )
   )
   (refuse "synapse.enable"
-    "Synapse cannot delegate to a MAS before 1.0.0. Take a newer MAS in `package`."
+    "Synapse cannot delegate to MAS before 1.0.0. Set `package` to a newer version of MAS."
     (settings.synapse.enable && older "1.0.0")
   )
   (refuse "synapse.secretPath"
-    "Synapse has nowhere to read the shared secret from: it cannot read MAS's credentials, and no file is named. Name a file with it, which Synapse's group can read."
+    "Synapse cannot read the shared secret: it has no access to MAS's credentials, and no other file is set. Set it to a file that contains the secret and that Synapse's group can read."
     (
       settings.synapse.enable
       && settings.synapse.secretPath == null
@@ -56,37 +56,37 @@ lib.concatLists [
     )
   )
   (refuse "migration.enable"
-    "the cutover makes Synapse let MAS authenticate its users, and nothing says how. Set `synapse.enable` to true."
+    "a migration needs the settings with which Synapse delegates to MAS. Set `synapse.enable` to true."
     (settings.migration.enable && !settings.synapse.enable)
   )
   (refuse "synapse.units"
-    "Synapse has to be stopped and started on this host. Name its units, workers too."
+    "a migration stops and starts Synapse on this host. List Synapse's units, including workers."
     (settings.migration.enable && settings.synapse.units == [ ])
   )
   (refuse "synapse.version"
-    "Synapse before 1.136.0 does not know `matrix_authentication_service`. Take a newer Synapse."
+    "Synapse before 1.136.0 does not support `matrix_authentication_service`. Use a newer version of Synapse."
     (
       settings.synapse.enable
       && (settings.synapse.version != null && lib.versionOlder settings.synapse.version "1.136.0")
     )
   )
   (refuse "synapse.forceHttp2"
-    "Synapse before 1.151.0 does not know `force_http2`. Take a newer Synapse, or remove the option."
+    "Synapse before 1.151.0 does not support `force_http2`. Use a newer version of Synapse, or remove this option."
     (
       settings.synapse.forceHttp2
       && (settings.synapse.version != null && lib.versionOlder settings.synapse.version "1.151.0")
     )
   )
   (refuse "routes.host"
-    "the proxy needs to know the public name of MAS. Give it, for instance \"auth.example.com\"."
+    "the proxy needs the public host name of MAS. Set it, for example to \"auth.example.com\"."
     ((settings.routes.nginx || settings.routes.caddy) && settings.routes.host == null)
   )
   (refuse "routes.matrixHost"
-    "the proxy needs to know the public name of Synapse. Give it, for instance \"matrix.example.com\"."
+    "the proxy needs the public host name of Synapse. Set it, for example to \"matrix.example.com\"."
     ((settings.routes.nginx || settings.routes.caddy) && settings.routes.matrixHost == null)
   )
   (refuse "routes.path"
-    "MAS and Synapse have the same public name, so MAS needs a path of its own. Give one, for instance \"/auth/\"."
+    "MAS and Synapse have the same public host name, so MAS needs its own path. Set it, for example to \"/auth/\"."
     (
       settings.routes.host != null
       && settings.routes.host == settings.routes.matrixHost
@@ -94,7 +94,7 @@ lib.concatLists [
     )
   )
   (refuse "settings.matrix.homeserver"
-    "the proxy serves documents on the name of the homeserver, and a file that only MAS reads may bring it. Give it here too, or set `routes.wellKnown` to false."
+    "the proxy serves the well-known documents on the name of the homeserver, but cannot read it from `extraConfigFiles`. Set it here too, or set `routes.wellKnown` to false."
     (
       (settings.routes.nginx || settings.routes.caddy)
       && settings.routes.wellKnown
@@ -103,7 +103,7 @@ lib.concatLists [
     )
   )
   (refuse "routes.wellKnown"
-    "the name of the homeserver has a port or is an address, so other servers do not look there. Set the option to false, and serve what clients need by yourself."
+    "the name of the homeserver has a port or is an IP address, so other servers do not request these documents. Set it to false, and serve the document for clients yourself."
     (
       (settings.routes.nginx || settings.routes.caddy)
       && settings.routes.wellKnown
@@ -112,11 +112,11 @@ lib.concatLists [
     )
   )
   (refuse "listen.public"
-    "systemd removes this directory whenever MAS stops, and the socket with it. Put it elsewhere below /run, for instance at /run/mas.sock."
+    "systemd removes this directory, and the socket in it, whenever MAS stops. Use another path below /run, such as /run/mas.sock."
     (matches formats.runtimeFile settings.listen.public)
   )
   (refuse "settings.http.listeners"
-    "systemd holds the sockets of `listen`, but none of these listeners takes them. Use `fd = 0` for `listen.public` and `fd = 1` for `listen.internal`, or set `socketActivation` to false."
+    "systemd holds the sockets of `listen`, but none of these listeners uses them. Use `fd = 0` for `listen.public` and `fd = 1` for `listen.internal`, or set `socketActivation` to false."
     (
       (settings.socketActivation || matches formats.filePath settings.listen.public)
       && settings.role != "worker"
@@ -126,14 +126,14 @@ lib.concatLists [
     )
   )
   (refuse "settings.passwords.enabled"
-    "`users` gives passwords, with which nobody could log in. Enable passwords, or remove `passwordFile` from the users."
+    "`users` sets passwords, but login with a password is disabled. Set it to true, or remove `passwordFile` from the users."
     (
       (settings.settings.passwords.enabled or null) == false
       && builtins.any (entry: true) (settings.computed.userCredentials or [ ])
     )
   )
   (refuse "package"
-    "the wrapper `mas-cli` goes to /usr/local/bin, where this is MAS's own. Install MAS elsewhere, for instance below /opt/mas."
+    "the wrapper `mas-cli` is installed in /usr/local/bin, and would replace MAS's own program there. Install MAS elsewhere, for example below /opt/mas."
     (settings.package == "/usr/local")
   )
 ]

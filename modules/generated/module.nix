@@ -4,7 +4,10 @@
     type = lib.types.ints.u16;
     default = 5432;
     defaultText = lib.literalMD "`services.postgresql.settings.port` on NixOS, otherwise 5432";
-    description = "The port of the PostgreSQL on this host, with which its socket is named, too.";
+    description = ''
+      Port of the PostgreSQL server on this host. The name of its Unix socket contains
+      it too.
+    '';
   };
   role = lib.mkOption {
     type = lib.types.enum [
@@ -14,14 +17,14 @@
     ];
     default = "both";
     description = ''
-      What this host does: answer requests, work off the queue of jobs (mail,
-      provisioning, cleaning up), or both. Any number of hosts can share one database,
-      with a load balancer before those that answer; at least one of them has to work
-      off the queue.
+      What this host does: answer requests, process the job queue (mail, provisioning,
+      cleanup), or both. Any number of hosts can share one database, with a load
+      balancer in front of those that answer requests. At least one host must process
+      the queue.
 
-      - `"both"`: Answer requests, and work off the queue.
+      - `"both"`: Answer requests and process the queue.
       - `"server"`: Only answer requests.
-      - `"worker"`: Only work off the queue.
+      - `"worker"`: Only process the queue.
     '';
   };
   extraConfigFiles = lib.mkOption {
@@ -29,27 +32,27 @@
     default = [ ];
     example = [ "/run/secrets/mas.yaml" ];
     description = ''
-      Further configuration files, read after the generated one: for secrets that MAS
-      cannot read from a file of their own. They are handed to the service as systemd
-      credentials, unless they are credentials already or lie in the service's own
-      directories.
+      Additional configuration files, read after the generated one. Use them for
+      secrets that MAS cannot read from separate files. The service receives them as
+      systemd credentials, unless they already are credentials or are in the service's
+      own directories.
     '';
   };
   allowInlineSecrets = lib.mkOption {
     type = lib.types.bool;
     default = false;
     description = ''
-      Whether secrets may stand in the settings themselves, where every user of this
-      host and every copy of its system can read them. For tests.
+      Whether to allow secrets in the settings themselves, where they are readable by
+      every user of this host and in every copy of its system. Only for tests.
     '';
   };
   checkConfig = lib.mkOption {
     type = lib.types.bool;
     default = true;
     description = ''
-      Whether to let MAS itself check its configuration: when the system is built,
-      unless `extraConfigFiles` names files that exist only on the host, and each time
-      the service starts.
+      Whether MAS checks its own configuration: each time the service starts, and when
+      the system is built, unless `extraConfigFiles` names files that exist only on
+      the host.
     '';
   };
   credentials = lib.mkOption {
@@ -59,8 +62,9 @@
       oidc = "/run/secrets/oidc";
     };
     description = ''
-      Files to hand to the service as systemd credentials, by name. Settings refer to
-      one as `''${CREDENTIALS_DIRECTORY}/<name>`. The `*_file` options do not need this.
+      Files to pass to the service as systemd credentials, by name. Settings can refer
+      to them as `''${CREDENTIALS_DIRECTORY}/<name>`. The `*_file` options do not need
+      this.
     '';
   };
   serviceDependencies = lib.mkOption {
@@ -68,17 +72,17 @@
     default = [ ];
     example = [ "openldap.service" ];
     description = ''
-      Units to start before MAS. Synapse is none of them: it is started after MAS, so
-      its units are left out here where `synapse.enable` is true.
+      Units to start before MAS. If `synapse.enable` is true, Synapse's units are
+      ignored here, because they start after MAS.
     '';
   };
   createDatabase = lib.mkOption {
     type = lib.types.bool;
     default = false;
     description = ''
-      Whether to make a role and a database named `matrix-authentication-service` in
-      the PostgreSQL of this host. The service connects to it through the Unix socket
-      as its own user, so there is no password.
+      Whether to create a role and a database named `matrix-authentication-service` in
+      the PostgreSQL server on this host. The service connects through the Unix socket
+      as its own user, without a password.
     '';
   };
   databaseLocale = lib.mkOption {
@@ -86,25 +90,25 @@
     default = null;
     defaultText = lib.literalMD "that of the PostgreSQL cluster";
     example = "C.UTF-8";
-    description = "The locale of the database that `createDatabase` makes.";
+    description = "Locale of the database that `createDatabase` creates.";
   };
   secrets = {
     generate = lib.mkOption {
       type = lib.types.nullOr lib.types.bool;
       default = null;
-      defaultText = lib.literalMD "whether `extraConfigFiles` is empty: such a file may bring secrets";
+      defaultText = lib.literalMD "true if `extraConfigFiles` is empty, otherwise false, because such a file may contain secrets";
       description = ''
-        Whether to make the secrets that the settings do not name, before MAS starts for
-        the first time: the encryption key, signing keys, the secret shared with
-        Synapse. What is there is never touched.
+        Whether to generate the secrets that the settings do not name, before MAS starts
+        for the first time: the encryption key, the signing keys, and the secret shared
+        with Synapse. Existing secrets are never changed.
       '';
     };
     directory = lib.mkOption {
       type = types.filePath;
       default = "/var/lib/matrix-authentication-service-secrets";
       description = ''
-        Where they are kept. Back this directory up: without it, MAS's database is of
-        little use.
+        Directory for the generated secrets. Back it up: without it, MAS's database is
+        of little use.
       '';
     };
   };
@@ -114,72 +118,79 @@
       default = "127.0.0.1:8080";
       example = "/run/matrix-authentication-service/public.sock";
       description = ''
-        What the reverse proxy connects to: an IP address with a port, or the path of a
-        Unix socket.
+        Address that the reverse proxy connects to: an IP address with a port, or the
+        path of a Unix socket.
       '';
     };
     internal = lib.mkOption {
       type = types.socketAddress;
       default = "127.0.0.1:8081";
       description = ''
-        What Synapse and monitoring connect to: health, metrics, the administrators'
-        API, and the OAuth 2.0 endpoints. The public must not reach it.
+        Address that Synapse and monitoring connect to. It serves health checks,
+        metrics, the admin API and the OAuth 2.0 endpoints. It must not be reachable by
+        the public.
       '';
     };
   };
   socketActivation = lib.mkOption {
     type = lib.types.bool;
     default = false;
-    description = "Whether systemd holds the sockets, so that restarting MAS drops no connection.";
+    description = ''
+      Whether systemd holds the listening sockets, so that no connection is dropped
+      when MAS restarts.
+    '';
   };
   addresses = lib.mkOption {
     type = lib.types.nullOr (types.list types.addresses);
     default = null;
-    defaultText = lib.literalMD "only this host, if nothing in the settings needs another one";
+    defaultText = lib.literalMD "this host only, unless the settings require others";
     example = [
       "localhost"
       "10.0.0.0/8"
     ];
     description = ''
-      Addresses that MAS may exchange packets with. If clients that register
-      themselves publish their keys at an address of their own, MAS has to reach that:
-      `any` allows everything.
+      Addresses that MAS may exchange packets with. Clients that register themselves
+      may publish their keys at an address of their own. MAS must be able to reach it:
+      `any` allows all addresses.
     '';
   };
   publicAdminApi = lib.mkOption {
     type = lib.types.bool;
     default = false;
     description = ''
-      Serving the administrators' API to the public too, for a web interface such as
-      Element Admin. Without it, it is on the internal listener only.
+      Whether to serve the admin API on the public listener too, for a web interface
+      such as Element Admin. Otherwise, only the internal listener serves it.
     '';
   };
   metrics = lib.mkOption {
     type = lib.types.bool;
     default = false;
-    description = "Metrics for Prometheus on the internal listener, under `/metrics`.";
+    description = ''
+      Whether to serve metrics for Prometheus on the internal listener, under
+      `/metrics`.
+    '';
   };
   localMailRelay = lib.mkOption {
     type = lib.types.bool;
     default = false;
     description = ''
-      Whether to send mail through the mail server of this host, port 25, without
-      encryption or password.
+      Whether to send mail through the mail server on this host, on port 25, without
+      encryption or a password.
     '';
   };
   policyPackage = lib.mkOption {
     type = lib.types.nullOr types.filePath;
     default = null;
-    defaultText = lib.literalMD "what MAS's package brings";
-    description = "A directory with another `policy.wasm` than MAS's own.";
+    defaultText = lib.literalMD "provided by MAS's package";
+    description = "Directory that contains a `policy.wasm` to use instead of MAS's own.";
   };
   templatesPackage = lib.mkOption {
     type = lib.types.nullOr types.filePath;
     default = null;
-    defaultText = lib.literalMD "what MAS's package brings";
+    defaultText = lib.literalMD "provided by MAS's package";
     description = ''
-      A directory with `templates`, `translations`, `assets` and their
-      `manifest.json`, in place of MAS's own.
+      Directory that contains `templates`, `translations`, `assets` and their
+      `manifest.json`, to use instead of MAS's own.
     '';
   };
   synapse = {
@@ -187,9 +198,9 @@
       type = lib.types.bool;
       default = false;
       description = ''
-        Whether Synapse lets MAS authenticate its users. With `services.matrix-synapse`
-        on the same host this sets Synapse's part too, and refuses what conflicts with
-        it.
+        Whether Synapse delegates authentication to MAS. If `services.matrix-synapse` is
+        enabled on the same host, this configures Synapse too, and rejects settings of
+        Synapse that conflict with delegation.
       '';
     };
     version = lib.mkOption {
@@ -197,37 +208,37 @@
       default = null;
       defaultText = lib.literalMD "that of `services.matrix-synapse`, if it is enabled";
       example = "1.157.1";
-      description = "The version of Synapse.";
+      description = "Version of Synapse.";
     };
     endpoint = lib.mkOption {
       type = types.url;
       default = "http://127.0.0.1:8081/";
-      description = "Where Synapse reaches MAS.";
+      description = "URL at which Synapse reaches MAS.";
     };
     secretPath = lib.mkOption {
       type = lib.types.nullOr types.filePath;
       default = null;
-      defaultText = lib.literalMD "the one that is made here, or `matrix.secret_file` of the settings";
+      defaultText = lib.literalMD "the generated one, or `matrix.secret_file` of the settings";
       example = "/run/secrets/synapse-mas";
       description = ''
-        The file from which Synapse reads the secret that it shares with MAS.
-        `synapse.group` has to be able to read it.
+        File from which Synapse reads the secret that it shares with MAS.
+        `synapse.group` must be able to read it.
       '';
     };
     group = lib.mkOption {
       type = types.name;
       default = "matrix-synapse";
       description = ''
-        The group that Synapse and its workers run as on this host, which may read the
-        shared secret.
+        Group that Synapse and its workers run as on this host. It may read the shared
+        secret.
       '';
     };
     units = lib.mkOption {
       type = types.list types.unitName;
       default = [ "matrix-synapse.service" ];
       description = ''
-        Synapse's units on this host, workers included. They are started after MAS.
-        Empty if Synapse runs on another host.
+        Units of Synapse on this host, including workers. They start after MAS. Use an
+        empty list if Synapse runs on another host.
       '';
     };
     database = lib.mkOption {
@@ -235,16 +246,16 @@
       default = null;
       defaultText = lib.literalMD "`database.args.database` of `services.matrix-synapse.settings`, if that is enabled";
       description = ''
-        The name of Synapse's database, if it is in the same PostgreSQL as MAS's: it
-        must be another one.
+        Name of Synapse's database, if it is on the same PostgreSQL server as MAS's. MAS
+        must use a different one.
       '';
     };
     forceHttp2 = lib.mkOption {
       type = lib.types.bool;
       default = false;
       description = ''
-        Whether to speak HTTP/2 to MAS from the first byte on. Needs Synapse 1.151.0 or
-        newer.
+        Whether Synapse speaks HTTP/2 to MAS from the first byte, without negotiating
+        it. Needs Synapse 1.151.0 or newer.
       '';
     };
   };
@@ -253,20 +264,20 @@
       type = lib.types.bool;
       default = false;
       description = ''
-        Whether Synapse and the reverse proxy are switched to MAS by `syn2mas` at run
-        time, not by this configuration. Synapse's own settings stay as they are; MAS
-        does not start before the cutover, and no users are created. Afterwards, move
-        what the settings say about passwords, identity providers and registration out
-        of Synapse's, set this to false, and `migration.passwords` to true.
+        Whether `syn2mas` switches Synapse and the reverse proxy to MAS at run time,
+        instead of this configuration. Synapse keeps its own settings. MAS does not
+        start before the cutover, and no users are created. After the migration, remove
+        the settings for passwords, identity providers and registration from Synapse's
+        configuration, set this option to false, and set `migration.passwords` to true.
       '';
     };
     passwords = lib.mkOption {
       type = lib.types.bool;
       default = false;
       description = ''
-        Whether users have passwords that Synapse has hashed. Then MAS's default for
-        `passwords.schemes` knows them, and hashes new passwords in its own way. It does
-        so while `migration.enable` is true, too.
+        Whether users have passwords that Synapse hashed. The default of
+        `passwords.schemes` then accepts these passwords, and hashes new ones with MAS's
+        own scheme. It also does so while `migration.enable` is true.
       '';
     };
     assumeMoved = lib.mkOption {
@@ -285,82 +296,89 @@
       type = lib.types.nullOr types.filePath;
       default = null;
       example = "/run/secrets/synapse-pepper";
-      description = "A file with Synapse's `password_config.pepper`, if it has one.";
+      description = "File that contains Synapse's `password_config.pepper`, if it has one.";
     };
     directory = lib.mkOption {
       type = types.filePath;
       default = "/var/lib/syn2mas";
-      description = "Where `syn2mas` keeps its journal, its backups, and the files that it switches.";
+      description = ''
+        Directory for the journal and the backups of `syn2mas`, and for the files that
+        it switches.
+      '';
     };
     synapseConfig = lib.mkOption {
       type = types.list types.filePath;
       default = [ "/etc/matrix-synapse/homeserver.yaml" ];
       defaultText = lib.literalMD "those of `services.matrix-synapse`, if it is enabled";
-      description = "Synapse's configuration files, in the order in which it reads them.";
+      description = "Synapse's configuration files, in the order in which Synapse reads them.";
     };
     synapseUser = lib.mkOption {
       type = types.name;
       default = "matrix-synapse";
-      description = "The user of this host as whom Synapse reaches its database.";
+      description = "User of this host as which Synapse connects to its database.";
     };
     grant = lib.mkOption {
       type = lib.types.bool;
       default = true;
       description = ''
-        Whether MAS's role is lent Synapse's while the import runs. Needed where
-        PostgreSQL knows both by the users of this host, and not if Synapse's database
-        takes a password.
+        Whether to grant Synapse's role to MAS's role during the import. Needed if
+        PostgreSQL identifies both roles by users of this host, and not needed if
+        Synapse's database requires a password.
       '';
     };
     superuser = lib.mkOption {
       type = types.name;
       default = "postgres";
-      description = "The user of this host who is a superuser of the PostgreSQL with both databases.";
+      description = ''
+        User of this host who is a superuser of the PostgreSQL server with both
+        databases.
+      '';
     };
   };
   routes = {
     nginx = lib.mkOption {
       type = lib.types.bool;
       default = false;
-      description = "Whether to set up nginx on this host.";
+      description = "Whether to configure nginx on this host.";
     };
     caddy = lib.mkOption {
       type = lib.types.bool;
       default = false;
-      description = "Whether to set up Caddy on this host.";
+      description = "Whether to configure Caddy on this host.";
     };
     host = lib.mkOption {
       type = lib.types.nullOr types.domainName;
       default = null;
       example = "auth.example.com";
       description = ''
-        The public name of MAS. It may be the same as `matrixHost`, with a `path` of its
-        own.
+        Public host name of MAS. It may be the same as `matrixHost`, if MAS has a `path`
+        of its own.
       '';
     };
     path = lib.mkOption {
       type = types.urlPath;
       default = "/";
       example = "/auth/";
-      description = "The path under which MAS is reached on `host`.";
+      description = "Path under which MAS is served on `host`.";
     };
     matrixHost = lib.mkOption {
       type = lib.types.nullOr types.domainName;
       default = null;
       example = "matrix.example.com";
-      description = "The public name of Synapse.";
+      description = "Public host name of Synapse.";
     };
     synapse = lib.mkOption {
       type = types.upstream;
       default = "http://127.0.0.1:8008";
-      description = "Where the proxy reaches Synapse.";
+      description = "Address at which the proxy reaches Synapse.";
     };
     wellKnown = lib.mkOption {
       type = lib.types.bool;
       default = true;
       description = ''
         Whether to serve `/.well-known/matrix/client` and `/.well-known/matrix/server`
-        on the name of the homeserver, by which clients and other servers find it.
+        on the name of the homeserver. Clients and other servers use these documents to
+        find it.
       '';
     };
     wellKnownHeaders = lib.mkOption {
@@ -370,9 +388,9 @@
         X-Content-Type-Options = "nosniff";
       };
       description = ''
-        Response headers to add to these two documents, by name. nginx drops the headers
-        that a server or `http` block sets wherever a location sets one of its own, as
-        these two do: repeat such headers here.
+        Response headers to add to the well-known documents, by name. In nginx, a
+        location that sets a header of its own, as those of the documents do, drops all
+        headers set by a `server` or `http` block. Repeat such headers here.
       '';
     };
     internal = lib.mkOption {
@@ -380,8 +398,8 @@
       default = null;
       example = "127.0.0.1:8480";
       description = ''
-        An address of this host at which programs on the same host, such as bridges,
-        reach Synapse and MAS in the way that the public does.
+        Address on this host at which local programs, such as bridges, reach Synapse and
+        MAS in the same way as the public.
       '';
     };
   };
@@ -390,15 +408,15 @@
       type = lib.types.bool;
       default = true;
       description = ''
-        Whether to run `mas-cli doctor` regularly. The unit fails if it finds an error,
-        and never shows a secret.
+        Whether to run `mas-cli doctor` regularly. The unit fails if the doctor finds an
+        error. It never shows a secret.
       '';
     };
     schedule = lib.mkOption {
       type = types.calendarEvent;
       default = "daily";
       example = "Mon 04:00";
-      description = "When to run it, as a calendar event of systemd.";
+      description = "When to run the doctor, as a systemd calendar event.";
     };
   };
   users = lib.mkOption {
@@ -407,24 +425,24 @@
         passwordFile = lib.mkOption {
           type = types.unsetOr types.filePath;
           description = ''
-            File with the password. Without one, the user logs in through an identity
-            provider, or gets a password by `mas-cli manage set-password`.
+            File that contains the password. Without one, the user logs in through an
+            identity provider, or is given a password with `mas-cli manage set-password`.
           '';
           example = "/run/secrets/alice";
         };
         admin = lib.mkOption {
           type = lib.types.bool;
-          description = "Whether the user may use administrators' tools.";
+          description = "Whether the user may use admin tools.";
           defaultText = lib.literalExpression "false";
         };
         email = lib.mkOption {
           type = types.unsetOr lib.types.str;
-          description = "Address of the user, taken as verified.";
+          description = "Email address of the user. It is considered verified.";
           example = "alice@example.com";
         };
         displayName = lib.mkOption {
           type = types.unsetOr lib.types.str;
-          description = "The name shown to others.";
+          description = "Display name of the user.";
           example = "Alice";
         };
       }
@@ -437,8 +455,9 @@
       };
     };
     description = ''
-      Users to create once MAS runs, by localpart. A user that exists already, or
-      existed once, is left alone. Nobody is created while `migration.enable` is true.
+      Users to create once MAS is running, by localpart. A user that exists or has
+      ever existed is not changed. No users are created while `migration.enable` is
+      true.
     '';
   };
   admins = lib.mkOption {
@@ -446,8 +465,8 @@
     default = [ ];
     example = [ "alice" ];
     description = ''
-      Localparts of existing users who may use administrators' tools. They are given
-      that right once.
+      Localparts of existing users who may use admin tools. Each user is granted this
+      right only once.
     '';
   };
 }

@@ -226,26 +226,4 @@ in
             );
           };
         };
-  cutover =
-    lib.optionalAttrs cfg.routes.nginx {
-      "cutover.nginx" = lib.concatLines [
-        "location ~ ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$ {"
-        "    proxy_pass http://matrix-authentication-service;"
-        "    proxy_http_version 1.1;"
-        "    proxy_set_header Host $host;"
-        "    proxy_set_header X-Forwarded-For $remote_addr;"
-        "    proxy_set_header X-Forwarded-Proto $scheme;"
-        "}"
-      ];
-    }
-    // lib.optionalAttrs cfg.routes.caddy {
-      "cutover.caddy" = lib.concatLines [
-        "\t@compat path_regexp ^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/.*)?$"
-        "\thandle @compat {"
-        "\t\treverse_proxy ${cfg.computed.upstream.caddy} {"
-        "\t\t\tlb_try_duration 5s"
-        "\t\t}"
-        "\t}"
-      ];
-    };
 }

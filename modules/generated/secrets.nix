@@ -16,45 +16,45 @@ let
 in
 lib.concatLists [
   (refuse "database.uri"
-    "the password in the URI would be readable by everyone. Give `host`, `username` and `database` in place of `uri`, and the password in `password_file`."
+    "the password in the URI would be readable by everyone. Set `host`, `username`, `database` and `password_file` instead of `uri`."
     (matches formats.uriWithPassword (settings.database.uri or null))
   )
   (refuse "matrix.secret"
-    "this secret would be readable by everyone. Put it into a file and name that in `secret_file`."
+    "this secret would be readable by everyone. Write it to a file, and set `secret_file` to the path of that file."
     (settings ? matrix.secret)
   )
   (refuse "secrets.encryption"
-    "this secret would be readable by everyone. Put it into a file and name that in `encryption_file`."
+    "this secret would be readable by everyone. Write it to a file, and set `encryption_file` to the path of that file."
     (settings ? secrets.encryption)
   )
   (refuse "database.password"
-    "this secret would be readable by everyone. Put it into a file and name that in `password_file`."
+    "this secret would be readable by everyone. Write it to a file, and set `password_file` to the path of that file."
     (settings ? database.password)
   )
   (refuse "database.ssl_key"
-    "this secret would be readable by everyone. Put it into a file and name that in `ssl_key_file`."
+    "this secret would be readable by everyone. Write it to a file, and set `ssl_key_file` to the path of that file."
     (settings ? database.ssl_key)
   )
   (refuse "email.password"
-    "this secret would be readable by everyone. Put it into a file and name that in `password_file`."
+    "this secret would be readable by everyone. Write it to a file, and set `password_file` to the path of that file."
     (settings ? email.password)
   )
   (refuse "captcha.secret_key"
-    "this secret would be readable by everyone. Put it into a file of its own and name that in `extraConfigFiles`; MAS cannot read it from anywhere else."
+    "this secret would be readable by everyone. Write it to a separate configuration file, and add that file to `extraConfigFiles`."
     (settings ? captcha.secret_key)
   )
   (refuse "telemetry.sentry.dsn"
-    "this secret would be readable by everyone. Put it into a file of its own and name that in `extraConfigFiles`; MAS cannot read it from anywhere else."
+    "this secret would be readable by everyone. Write it to a separate configuration file, and add that file to `extraConfigFiles`."
     (settings ? telemetry.sentry.dsn)
   )
   (each "http.listeners" (settings.http.listeners or [ ]) (
     at: listener: earlier: [
       (refuse "${at}.tls.key"
-        "this secret would be readable by everyone. Put it into a file and name that in `key_file`."
+        "this secret would be readable by everyone. Write it to a file, and set `key_file` to the path of that file."
         (listener ? tls.key)
       )
       (refuse "${at}.tls.password"
-        "this secret would be readable by everyone. Put it into a file and name that in `password_file`."
+        "this secret would be readable by everyone. Write it to a file, and set `password_file` to the path of that file."
         (listener ? tls.password)
       )
     ]
@@ -62,11 +62,11 @@ lib.concatLists [
   (each "secrets.keys" (settings.secrets.keys or [ ]) (
     at: key: earlier: [
       (refuse "${at}.key"
-        "this secret would be readable by everyone. Put it into a file and name that in `key_file`."
+        "this secret would be readable by everyone. Write it to a file, and set `key_file` to the path of that file."
         (key ? key)
       )
       (refuse "${at}.password"
-        "this secret would be readable by everyone. Put it into a file and name that in `password_file`."
+        "this secret would be readable by everyone. Write it to a file, and set `password_file` to the path of that file."
         (key ? password)
       )
     ]
@@ -74,7 +74,7 @@ lib.concatLists [
   (each "passwords.schemes" (settings.passwords.schemes or [ ]) (
     at: scheme: earlier: [
       (refuse "${at}.secret"
-        "this secret would be readable by everyone. Put it into a file and name that in `secret_file`."
+        "this secret would be readable by everyone. Write it to a file, and set `secret_file` to the path of that file."
         (scheme ? secret)
       )
     ]
@@ -82,11 +82,11 @@ lib.concatLists [
   (each "upstream_oauth2.providers" (settings.upstream_oauth2.providers or [ ]) (
     at: provider: earlier: [
       (refuse "${at}.client_secret"
-        "this secret would be readable by everyone. Put it into a file and name that in `client_secret_file`."
+        "this secret would be readable by everyone. Write it to a file, and set `client_secret_file` to the path of that file."
         (provider ? client_secret)
       )
       (refuse "${at}.sign_in_with_apple.private_key"
-        "this secret would be readable by everyone. Put it into a file and name that in `private_key_file`."
+        "this secret would be readable by everyone. Write it to a file, and set `private_key_file` to the path of that file."
         (provider ? sign_in_with_apple.private_key)
       )
     ]
@@ -94,7 +94,7 @@ lib.concatLists [
   (each "clients" (settings.clients or [ ]) (
     at: client: earlier: [
       (refuse "${at}.client_secret"
-        "this secret would be readable by everyone. Put it into a file and name that in `client_secret_file`."
+        "this secret would be readable by everyone. Write it to a file, and set `client_secret_file` to the path of that file."
         (client ? client_secret)
       )
     ]

@@ -11,7 +11,7 @@ let
 in
 lib.concatLists [
   (refuse "password_config.enabled"
-    "passwords are MAS's business now. Remove it, and configure `passwords` of MAS."
+    "MAS is responsible for passwords now. Remove it, and configure `passwords` of MAS."
     (
       builtins.elem (settings.password_config.enabled or null) [
         true
@@ -20,26 +20,26 @@ lib.concatLists [
     )
   )
   (refuse "enable_registration"
-    "MAS does this now. Remove it, and set `account.password_registration_enabled` of MAS."
+    "MAS is responsible for this now. Remove it, and set `account.password_registration_enabled` of MAS."
     ((settings.enable_registration or null) == true)
   )
   (refuse "enable_registration_captcha"
-    "MAS does this now. Remove it, and configure `captcha` of MAS."
+    "MAS is responsible for this now. Remove it, and configure `captcha` of MAS."
     ((settings.enable_registration_captcha or null) == true)
   )
   (refuse "oidc_providers"
-    "identity providers are MAS's business now. Remove it, and list the providers in `upstream_oauth2.providers` of MAS, each with its `synapse_idp_id` if users are to keep their accounts."
+    "MAS is responsible for identity providers now. Remove it, and list the providers in `upstream_oauth2.providers` of MAS, each with its `synapse_idp_id` so that users keep their accounts."
     (
       (settings ? oidc_providers && (settings.oidc_providers or null) != null)
       && (settings.oidc_providers or null) != [ ]
     )
   )
   (refuse "oidc_config.enabled"
-    "identity providers are MAS's business now. Remove it, and list the providers in `upstream_oauth2.providers` of MAS, each with its `synapse_idp_id` if users are to keep their accounts."
+    "MAS is responsible for identity providers now. Remove it, and list the providers in `upstream_oauth2.providers` of MAS, each with its `synapse_idp_id` so that users keep their accounts."
     ((settings.oidc_config.enabled or null) == true)
   )
   (refuse "saml2_config"
-    "MAS does not know SAML. Remove it, and put a provider such as Dex between SAML and `upstream_oauth2.providers` of MAS."
+    "MAS does not support SAML. Remove it, and put a provider such as Dex between SAML and `upstream_oauth2.providers` of MAS."
     (
       (
         (settings ? saml2_config.sp_config && (settings.saml2_config.sp_config or null) != null)
@@ -49,25 +49,25 @@ lib.concatLists [
     )
   )
   (refuse "cas_config.enabled"
-    "MAS does not know CAS. Remove it, and put a provider such as Dex between CAS and `upstream_oauth2.providers` of MAS."
+    "MAS does not support CAS. Remove it, and put a provider such as Dex between CAS and `upstream_oauth2.providers` of MAS."
     ((settings.cas_config.enabled or null) == true)
   )
-  (refuse "jwt_config.enabled" "MAS does not take JWTs from elsewhere. Remove it." (
+  (refuse "jwt_config.enabled" "MAS does not accept JWTs issued by others. Remove it." (
     (settings.jwt_config.enabled or null) == true
   ))
   (refuse "password_providers"
-    "MAS cannot ask Synapse's password providers. Remove it, and use an identity provider with `upstream_oauth2.providers` of MAS."
+    "MAS cannot use Synapse's password providers. Remove it, and use an identity provider with `upstream_oauth2.providers` of MAS."
     (
       (settings ? password_providers && (settings.password_providers or null) != null)
       && (settings.password_providers or null) != [ ]
     )
   )
   (refuse "login_via_existing_session.enabled"
-    "MAS does this now. Remove it: MAS's own device code grant does the same."
+    "MAS is responsible for this now. Remove it. MAS's device code grant replaces it."
     ((settings.login_via_existing_session.enabled or null) == true)
   )
   (refuse "user_consent"
-    "Synapse cannot ask for consent any more. Remove it, and set `branding.tos_uri` of MAS."
+    "Synapse can no longer ask for consent. Remove it, and set `branding.tos_uri` of MAS."
     (settings ? user_consent.version && (settings.user_consent.version or null) != null)
   )
   (refuse "refresh_token_lifetime" "MAS issues the tokens now. Remove it." (
@@ -85,11 +85,11 @@ lib.concatLists [
     (settings ? session_lifetime && (settings.session_lifetime or null) != null)
   )
   (refuse "enable_3pid_changes"
-    "MAS does this now. Remove it, and set `account.email_change_allowed` of MAS."
+    "MAS is responsible for this now. Remove it, and set `account.email_change_allowed` of MAS."
     ((settings.enable_3pid_changes or null) == true)
   )
   (refuse "experimental_features.msc3861"
-    "this experiment has become `matrix_authentication_service`, and Synapse 1.157.0 refuses it. Remove it. Its `admin_token` is the shared secret now: put it into the file that `matrix.secret_file` of MAS names. Take Synapse's client out of `clients` of MAS."
+    "`matrix_authentication_service` replaces this experimental feature, and Synapse 1.157.0 rejects it. Remove it. Its `admin_token` is the shared secret now: write it to the file that `matrix.secret_file` of MAS names. Remove Synapse's client from `clients` of MAS."
     (
       (
         settings ? experimental_features.msc3861 && (settings.experimental_features.msc3861 or null) != null
@@ -98,7 +98,7 @@ lib.concatLists [
     )
   )
   (refuse "matrix_authentication_service.secret"
-    "Synapse takes either a secret or a file with it, and everyone could read this one. Remove it."
+    "Synapse accepts either a secret or a file that contains it, and everyone could read this one. Remove it."
     (
       settings ? matrix_authentication_service.secret
       && (settings.matrix_authentication_service.secret or null) != null

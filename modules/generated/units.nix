@@ -395,7 +395,7 @@ in
   }
   // lib.optionalAttrs cfg.migration.enable {
     syn2mas-inspect = {
-      description = "Look whether this homeserver is ready to be moved to MAS";
+      description = "Inspection of Synapse for the migration to Matrix Authentication Service";
       after = [
         "network-online.target"
         "matrix-authentication-service-secrets.service"
@@ -433,7 +433,7 @@ in
       };
     };
     syn2mas-rehearse = {
-      description = "Rehearse moving this homeserver to MAS on a copy";
+      description = "Rehearsal of the migration to Matrix Authentication Service";
       after = [
         "network-online.target"
         "matrix-authentication-service-secrets.service"
@@ -476,7 +476,7 @@ in
       };
     };
     syn2mas-migrate = {
-      description = "Move this homeserver to MAS";
+      description = "Migration of Synapse's users to Matrix Authentication Service";
       after = [
         "network-online.target"
         "matrix-authentication-service-secrets.service"
@@ -520,7 +520,7 @@ in
       };
     };
     syn2mas-verify = {
-      description = "Compare MAS's database with what follows from Synapse's";
+      description = "Verification of Matrix Authentication Service's database";
       after = [
         "network-online.target"
         "matrix-authentication-service-secrets.service"
@@ -560,7 +560,7 @@ in
       };
     };
     syn2mas-rollback = {
-      description = "Move this homeserver back to Synapse's own authentication";
+      description = "Rollback to Synapse's own authentication";
       after = [
         "network-online.target"
         "matrix-authentication-service-secrets.service"

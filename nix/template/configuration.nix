@@ -1,4 +1,4 @@
-# Synapse and MAS for example.com, behind nginx. Put your own names in.
+# Synapse and MAS for example.com, behind nginx. Replace the names with your own.
 { config, ... }:
 let
   domain = "example.com";
@@ -35,7 +35,7 @@ in
 
   services.postgresql = {
     enable = true;
-    # Synapse wants a database with the locale C.
+    # Synapse requires a database with the locale C.
     initialScript = builtins.toFile "synapse.sql" ''
       CREATE ROLE "matrix-synapse" WITH LOGIN;
       CREATE DATABASE "matrix-synapse" WITH OWNER "matrix-synapse"
@@ -57,6 +57,6 @@ in
     };
   };
 
-  # Write the release you install with, and leave it.
+  # The NixOS release of the first installation. Do not change it later.
   system.stateVersion = config.system.nixos.release;
 }

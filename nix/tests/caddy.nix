@@ -1,4 +1,4 @@
-# A homeserver behind Caddy is moved.
+# A migration behind Caddy.
 {
   nodes.machine.imports = [
     ./common/caddy.nix

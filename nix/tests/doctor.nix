@@ -1,4 +1,4 @@
-# The doctor says what is wrong, and never a secret.
+# The doctor reports errors, and never shows a secret.
 {
   nodes.machine.imports = [
     ./common/mas.nix

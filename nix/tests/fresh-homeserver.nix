@@ -1,4 +1,4 @@
-# A new homeserver, from an empty disk to people who talk.
+# A new homeserver, from an empty disk to users who exchange messages.
 {
   nodes.machine = {
     imports = [

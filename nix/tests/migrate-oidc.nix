@@ -1,5 +1,5 @@
-# People who log in through an OpenID provider are moved. The provider is Dex; in a container of Debian
-# another one takes its place.
+# A migration of users who log in through an OpenID provider. The provider is Dex; Debian containers use
+# another one.
 {
   nodes.machine =
     { ... }:

@@ -1,4 +1,4 @@
-# People with passwords are moved.
+# A migration of users with passwords.
 {
   nodes.machine.imports = [
     ./common/legacy.nix

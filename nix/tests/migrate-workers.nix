@@ -1,4 +1,4 @@
-# A homeserver with workers is moved while somebody uses it.
+# A migration with workers, while a client uses the homeserver.
 {
   nodes.machine = {
     imports = [

@@ -1,4 +1,4 @@
-# Both databases are on another machine, and take passwords.
+# Both databases are on another machine, and require passwords.
 {
   nodes.database = {
     networking.firewall.allowedTCPPorts = [ 5432 ];

@@ -1,4 +1,4 @@
-# Back to Synapse's own authentication, before and after people have logged in through MAS.
+# A rollback to Synapse's own authentication, before and after users have logged in through MAS.
 {
   nodes.machine.imports = [
     ./common/legacy.nix

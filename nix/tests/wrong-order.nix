@@ -1,4 +1,4 @@
-# Configurations that would lock people out are refused before anything is stopped.
+# Configurations that would lock users out are refused before anything is stopped.
 {
   nodes.machine =
     { lib, ... }:
@@ -25,7 +25,7 @@
     {
       imports = [ ./common/synapse.nix ];
       services.matrix-synapse.settings = lib.mapAttrs (_: lib.mkDefault) legacy;
-      # What a configuration is without MAS.
+      # A configuration without MAS.
       services.nginx.enable = lib.mkDefault false;
 
       specialisation = {

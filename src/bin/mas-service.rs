@@ -1,4 +1,4 @@
-//! `mas-service`: what the units run, and the administrator's commands.
+//! `mas-service`: the commands of the units and of the administrator.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use mas2nix::{
         self, doctor, prepare,
         register::{Outcome, register},
         secrets, transient_unit,
-        users::{self, Done},
+        users::{self, UserOutcome},
     },
     util::{error_text, logging},
 };
@@ -38,7 +38,7 @@ const WARNINGS: u8 = 11;
     after_help = "Example: mas-service cli -- manage list-admin-users"
 )]
 struct Cli {
-    /// What the NixOS module or `mas2nix render` wrote for this program.
+    /// Manifest that the NixOS module or `mas2nix render` wrote.
     #[arg(long, value_name = "FILE", default_value = manifests::PATH, global = true)]
     manifest: PathBuf,
     #[command(subcommand)]
@@ -47,49 +47,48 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Put MAS's configuration together where MAS's own unit reads it, and let MAS check it. For
-    /// units.
+    /// Assemble MAS's configuration for MAS's own unit, and have MAS check it. For units.
     #[command(after_help = "Example: mas-service prepare")]
     Prepare,
-    /// Put MAS's configuration together, and become `mas-cli`. For units.
+    /// Assemble MAS's configuration, and replace this process with `mas-cli`. For units.
     #[command(after_help = "Example: mas-service run --only database -- database migrate")]
     Run {
-        /// Use just this section of the configuration, unchecked.
+        /// Use only this section of the configuration, without checking it.
         #[arg(long, value_name = "SECTION")]
         only: Option<String>,
         /// Arguments for `mas-cli`.
         #[arg(last = true, required = true)]
         arguments: Vec<String>,
     },
-    /// Make the secrets that are not there yet. For units.
+    /// Generate the missing secrets. For units.
     #[command(after_help = "Example: mas-service secrets")]
     Secrets,
-    /// Look whether all files that the configuration names are there. For units.
+    /// Check that all files named in the configuration are usable. For units.
     #[command(after_help = "Example: sudo mas-service check-secrets")]
     CheckSecrets,
     /// Create the users that the configuration names. For units.
     #[command(after_help = "Example: mas-service users")]
     Users,
-    /// Look whether MAS, Synapse and the world fit together: exit 0 if all is well, 10 if there are
-    /// errors, 11 if there are only warnings, 1 if it cannot be told. For units.
+    /// Check MAS, Synapse and the connections between them. Exits with 0 if all is well, 10 if
+    /// there are errors, 11 if there are only warnings, and 1 if the check failed. For units.
     #[command(after_help = "Example: systemctl start matrix-authentication-service-doctor")]
     Doctor {
         /// Print the findings as JSON: `{"findings": [{"level", "text"}]}`.
         #[arg(long)]
         json: bool,
     },
-    /// Run `mas-cli` as the service would: with its user, configuration and credentials.
+    /// Run `mas-cli` like the service: with its user, configuration and credentials.
     #[command(after_help = "Example: mas-cli manage list-admin-users")]
     Cli {
         /// Arguments for `mas-cli`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Register a user. The password is asked for, or comes from a file; it never stands on a
+    /// Register a user. The password is read from the terminal or from a file, never from the
     /// command line.
     #[command(after_help = "Example: mas-register-user alice --admin --email alice@example.com")]
     RegisterUser(RegisterUser),
-    /// The same within the service's sandbox, with the password on the standard input.
+    /// Register a user inside the service's sandbox, with the password on standard input.
     #[command(hide = true)]
     Register(Attributes),
 }
@@ -98,7 +97,7 @@ enum Command {
 struct RegisterUser {
     #[command(flatten)]
     attributes: Attributes,
-    /// File with the password.
+    /// File that contains the password.
     #[arg(long, value_name = "FILE", conflicts_with = "no_password")]
     password_file: Option<PathBuf>,
 }
@@ -108,16 +107,16 @@ struct Attributes {
     /// Localpart of the user.
     #[arg(value_name = "NAME", allow_hyphen_values = false)]
     name: String,
-    /// Address of the user, taken as verified.
+    /// Email address of the user. It is considered verified.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// The name shown to others.
+    /// Display name of the user.
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// Let the user use administrators' tools.
+    /// Allow the user to use admin tools.
     #[arg(long)]
     admin: bool,
-    /// Give no password: the user logs in through an identity provider.
+    /// Set no password. The user logs in through an identity provider.
     #[arg(long)]
     no_password: bool,
 }
@@ -155,14 +154,14 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 fn run_secrets(manifest: &Manifest) -> Result<ExitCode> {
     for path in secrets::generate(&manifest.secrets)? {
-        tracing::info!("made {}", path.display());
+        tracing::info!("generated {}", path.display());
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn run_check_secrets(manifest: &Manifest) -> Result<ExitCode> {
-    if let Some(doubt) = secrets::doubt_about_synapse(manifest) {
-        tracing::warn!("{doubt}");
+    if let Some(warning) = secrets::synapse_secret_warning(manifest) {
+        tracing::warn!("{warning}");
     }
     let problems = secrets::problems(manifest);
     for problem in &problems {
@@ -175,12 +174,12 @@ fn run_check_secrets(manifest: &Manifest) -> Result<ExitCode> {
 }
 
 fn run_users(manifest: &Manifest) -> Result<ExitCode> {
-    users::create(manifest, Path::new("."), |name, done| match done {
-        Done::Created => tracing::info!("created {name}"),
-        Done::Found => tracing::info!("{name} exists already, and is left alone"),
-        Done::Promoted => tracing::info!("gave {name} administrators' rights"),
-        Done::Missing => tracing::warn!(
-            "admins: there is no user {name} yet. Register them, and start this unit again"
+    users::create(manifest, Path::new("."), |name, outcome| match outcome {
+        UserOutcome::Created => tracing::info!("created {name}"),
+        UserOutcome::Found => tracing::info!("{name} already exists and was not changed"),
+        UserOutcome::Promoted => tracing::info!("made {name} an administrator"),
+        UserOutcome::Missing => tracing::warn!(
+            "admins: there is no user {name}. Register the user, then start this unit again"
         ),
     })?;
     Ok(ExitCode::SUCCESS)
@@ -206,7 +205,7 @@ fn run_doctor(manifest: &Manifest, json: bool) -> Result<ExitCode> {
         Some(Level::Error) => ExitCode::from(ERRORS),
         Some(Level::Warning) => ExitCode::from(WARNINGS),
         Some(Level::Good) => ExitCode::SUCCESS,
-        None => bail!("`mas-cli doctor` said nothing that we understand"),
+        None => bail!("`mas-cli doctor` printed no result"),
     })
 }
 
@@ -236,7 +235,7 @@ fn run_register_user(
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
         }
         None if io::stdin().is_terminal() => ask_password()?,
-        None => bail!("give the password with `--password-file`, or run this in a terminal"),
+        None => bail!("no password: pass `--password-file FILE`, or run this in a terminal"),
     };
     let mut inner = inner(path, &["register", &attributes.name]);
     if let Some(email) = &attributes.email {
@@ -290,7 +289,7 @@ fn run_register(manifest: &Manifest, attributes: &Attributes) -> Result<ExitCode
     let name = &attributes.name;
     match register(&prepare::ready(manifest)?, name, &user, password)? {
         Outcome::Registered => println!("{name} is registered"),
-        Outcome::Exists => bail!("{name} exists already"),
+        Outcome::Exists => bail!("{name} already exists"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -33,7 +33,8 @@ const FOUND: u8 = 1;
 /// Exit code for wrong usage, as clap's own.
 const USAGE: u8 = 2;
 
-/// Typed, checked configuration of Matrix Authentication Service.
+/// Checks the configuration of Matrix Authentication Service, and renders it for NixOS and other
+/// hosts.
 #[derive(Parser)]
 #[command(
     version,
@@ -46,14 +47,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write the NixOS module's generated files, the option reference and the JSON schema.
+    /// Write the generated files of the NixOS module, the option references and the JSON schema.
     #[command(after_help = "Examples:\n  mas2nix compile\n  mas2nix compile --check")]
     Compile(Compile),
-    /// Check a MAS configuration: exit 0 if it is valid, 1 if not.
+    /// Check a configuration of MAS. Exits with 0 if it is valid, and with 1 if not.
     #[command(after_help = "Examples:\n  mas2nix check config.yaml\n  \
         mas2nix check base.yaml secrets.yaml --mas-version 1.16.0 --json")]
     Check(Check),
-    /// Write everything that runs MAS on a host with systemd: units, users, configuration, and
+    /// Write the files that run MAS on a host with systemd: units, users, configuration, and
     /// includes for Synapse and the reverse proxy.
     #[command(
         after_help = "Examples:\n  mas2nix render --config mas.yaml --out /tmp/mas\n  \
@@ -69,11 +70,12 @@ enum Command {
     /// List all options.
     #[command(after_help = "Example: mas2nix options --json | jq '.[] | select(.secret).path'")]
     Options {
-        /// Print everything known about each option, as a JSON list.
+        /// Print all properties of each option, as a JSON list.
         #[arg(long)]
         json: bool,
     },
-    /// Compare our schema with upstream's `config.schema.json`: exit 1 if they differ.
+    /// Compare the schema of mas2nix with upstream's `config.schema.json`. Exits with 1 if they
+    /// differ.
     #[command(after_help = "Example: mas2nix diff --upstream docs/config.schema.json")]
     Diff(Diff),
 }
@@ -83,20 +85,20 @@ struct Compile {
     /// Directory to write to: the root of the repository.
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
-    /// Write nothing: show what is stale, and exit 1 if anything is.
+    /// Write nothing. Show what is stale, and exit with 1 if anything is.
     #[arg(long)]
     check: bool,
 }
 
 #[derive(Args)]
 struct Check {
-    /// Configuration files, YAML or JSON, merged in this order as MAS merges them.
+    /// Configuration files (YAML or JSON), merged in the given order, as MAS merges them.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Version of MAS the configuration is for.
+    /// Version of MAS that the configuration is for.
     #[arg(long, value_name = "VERSION", default_value_t = NEWEST, value_parser = version)]
     mas_version: Version,
-    /// Refuse secrets that stand in the files themselves, as for a file that everyone can read.
+    /// Reject secrets in the files themselves, as for files that everyone can read.
     #[arg(long)]
     no_inline_secrets: bool,
     /// Print the problems as JSON: `{"valid", "problems": [{"id", "severity", "path", "value",
@@ -107,17 +109,18 @@ struct Check {
 
 #[derive(Args)]
 struct Render {
-    /// The module's options, YAML or JSON: what NixOS has below
-    /// `services.matrix-authentication-service`. Several files are merged in this order.
+    /// File with the module's options (YAML or JSON), as below
+    /// `services.matrix-authentication-service` in NixOS. Several files are merged in the given
+    /// order.
     #[arg(long, required = true, value_name = "FILE")]
     config: Vec<PathBuf>,
-    /// Directory to write to: the root of the host's file system, or any other one.
+    /// Directory to write to: the root of the host's file system, or another directory.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Version of MAS that runs on the host.
     #[arg(long, value_name = "VERSION", default_value_t = NEWEST, value_parser = version)]
     mas_version: Version,
-    /// Print as JSON what was written, or what is wrong: `{"valid", "problems", "files": [{"path",
+    /// Print the written files, or the problems, as JSON: `{"valid", "problems", "files": [{"path",
     /// "changed"}], "enable"}`.
     #[arg(long)]
     json: bool,
@@ -128,7 +131,7 @@ struct Diff {
     /// Upstream's JSON schema.
     #[arg(long, value_name = "FILE")]
     upstream: PathBuf,
-    /// Version of MAS the file is from.
+    /// Version of MAS that the schema is from.
     #[arg(long, value_name = "VERSION", default_value_t = NEWEST, value_parser = version)]
     from_version: Version,
     /// Print the differences as a JSON list.
@@ -136,7 +139,7 @@ struct Diff {
     json: bool,
 }
 
-/// A version as people write it: `1.22.0`, `v1.22.0` or `1.22`.
+/// Parses a version such as `1.22.0`, `v1.22.0` or `1.22`.
 fn version(text: &str) -> Result<Version, String> {
     let plain = text.strip_prefix('v').unwrap_or(text);
     let padded = format!(
@@ -145,7 +148,7 @@ fn version(text: &str) -> Result<Version, String> {
     );
     Version::parse(plain)
         .or_else(|_| Version::parse(&padded))
-        .map_err(|_| format!("write a version of MAS such as {NEWEST}"))
+        .map_err(|_| format!("expected a version of MAS, such as {NEWEST}"))
 }
 
 fn main() -> ExitCode {
@@ -200,7 +203,7 @@ fn run_compile(arguments: &Compile) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!(
-        "{} files are stale: run `mas2nix compile` and commit what it writes",
+        "{} files are stale: run `mas2nix compile` and commit the result",
         stale.len()
     );
     Ok(ExitCode::from(FOUND))
@@ -211,7 +214,7 @@ fn run_check(arguments: &Check) -> Result<ExitCode> {
         Err(problem) => vec![problem],
         Ok(loaded) => {
             let settings = tree::settings();
-            let options = check::Options {
+            let options = check::CheckOptions {
                 version: arguments.mas_version.clone(),
                 no_inline_secrets: arguments.no_inline_secrets,
                 complete: true,
@@ -361,7 +364,7 @@ fn run_explain(path: &str) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     if let Some(entry) = entries.iter().find(|entry| entry.path == wanted) {
         writeln!(out, "{}\n{}\n", entry.path, "=".repeat(entry.path.len()))?;
-        writeln!(out, "{}\n\nTakes {}.", entry.description, entry.r#type)?;
+        writeln!(out, "{}\n\nType: {}", entry.description, entry.r#type)?;
         if entry.required {
             writeln!(out, "Required.")?;
         }
@@ -421,7 +424,7 @@ fn run_diff(arguments: &Diff) -> Result<ExitCode> {
         fs::read_to_string(&arguments.upstream).with_context(|| format!("cannot read {file}"))?;
     let schema = serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
     let upstream =
-        tree::read(&schema).with_context(|| format!("{file} is not a schema that we can read"))?;
+        tree::read(&schema).with_context(|| format!("{file} is not a supported JSON schema"))?;
     let differences = diff::compare(&tree::settings(), &upstream, &arguments.from_version);
     let mut out = io::stdout().lock();
     if arguments.json {

@@ -20,19 +20,19 @@ pub struct Entry {
     pub option: String,
     /// A description of the values it accepts.
     pub r#type: String,
-    /// Its purpose, as Markdown.
+    /// Its purpose, choices and versions, as Markdown paragraphs.
     pub description: String,
     /// The texts it accepts, if it accepts a fixed set.
     pub choices: Vec<String>,
     /// Whether it is required when its parent is present.
     pub required: bool,
-    /// Whether MAS accepts `null`.
+    /// Whether MAS accepts `null` as its value.
     pub nullable: bool,
     /// The value that MAS uses if the option is absent.
     pub default: Option<serde_json::Value>,
     /// The default in words, if it is not a constant.
     pub default_text: Option<String>,
-    /// An example value.
+    /// An example value for the documentation, such as `"/run/secrets/mas-encryption"`.
     pub example: Option<serde_json::Value>,
     /// The first MAS version with this option.
     pub since: String,
@@ -77,7 +77,7 @@ fn entry(path: &str, node: &Node, section: Option<(&Section, &str)>) -> Entry {
             }
         })
         .collect();
-    let twin = section.filter(|_| node.secret);
+    let secret_in = section.filter(|_| node.secret);
     Entry {
         path: path.to_owned(),
         option: format!(
@@ -98,7 +98,8 @@ fn entry(path: &str, node: &Node, section: Option<(&Section, &str)>) -> Entry {
         since: node.since.to_string(),
         removed: node.removed.as_ref().map(ToString::to_string),
         secret: node.secret,
-        file_option: twin.and_then(|(section, name)| section.file_twin(name)),
+        file_option: secret_in
+            .and_then(|(section, name)| section.file_option(name).map(str::to_owned)),
         group: matches!(node.shape, Shape::Section(_) | Shape::List(_)),
     }
 }
@@ -118,23 +119,23 @@ pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
         parts.push(lines.collect::<Vec<_>>().join("\n"));
     }
     if let Some(meaning) = &node.null_means {
-        parts.push(format!("`null` means: {meaning}."));
+        parts.push(format!("`null`: {meaning}."));
     }
     if node.secret {
-        let twin = section.and_then(|(section, name)| section.file_twin(name));
-        let instead = match twin {
-            Some(twin) => format!("Use `{twin}`."),
-            None => "Put it into a file of its own and name that in `extraConfigFiles`.".to_owned(),
+        let file_option = section.and_then(|(section, name)| section.file_option(name));
+        let instead = match file_option {
+            Some(option) => format!("Use `{option}` instead."),
+            None => "Write it to a separate configuration file, and add that file to `extraConfigFiles`.".to_owned(),
         };
         parts.push(format!(
-            "A secret: the module refuses it, because everyone could read it in the Nix store. {instead}"
+            "This is a secret. The module rejects it here, because everyone could read it in the Nix store. {instead}"
         ));
     }
     if node.since > OLDEST {
         parts.push(format!("Needs MAS {} or newer.", node.since));
     }
     if let Some(removed) = &node.removed {
-        parts.push(format!("Gone since MAS {removed}."));
+        parts.push(format!("Removed in MAS {removed}."));
     }
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
@@ -213,9 +214,9 @@ fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja
 
 fn shown(entry: &Entry) -> minijinja::Value {
     let mut facts = vec![if entry.choices.is_empty() {
-        format!("Takes {}", entry.r#type)
+        format!("Type: {}", entry.r#type)
     } else {
-        "Takes one of these".to_owned()
+        "Type: one of the above".to_owned()
     }];
     if entry.required {
         facts.push("required".to_owned());
@@ -226,7 +227,7 @@ fn shown(entry: &Entry) -> minijinja::Value {
         (None, None) => {}
     }
     if let Some(example) = &entry.example {
-        facts.push(format!("for example `{}`", nix::value(example)));
+        facts.push(format!("example: `{}`", nix::value(example)));
     }
     context! { path => entry.path, description => entry.description, facts }
 }

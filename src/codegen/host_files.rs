@@ -10,11 +10,14 @@ use crate::{
     codegen::Artifact,
     config::{
         load::MergedConfig,
+        merge::{Lists, merge},
         tree::{self, Node, Shape},
     },
     deploy::{
         credentials::{self, Placed},
-        cutover_files, defaults, manifests, routes, synapse_overlay,
+        defaults,
+        etc_files::{self, Content},
+        manifests, routes,
         units::{self, NAME, Unit},
     },
     expr::{Entry, Item, Scope, Term},
@@ -30,8 +33,6 @@ use crate::{
 pub struct Context {
     /// The option values by name; computed values are in `computed`.
     options: Value,
-    /// MAS's configuration, with file paths as the service sees them.
-    config: Value,
     version: Version,
 }
 
@@ -55,18 +56,19 @@ pub fn context(
     options["settingsElsewhere"] = (!complete).into();
 
     let derived = Scope::whole(&options, true, version).value_of(&defaults::section());
-    let settings = merged(
-        derived["settings"].clone(),
-        options["settings"].clone(),
-        false,
+    let mut settings = derived["settings"].clone();
+    merge(&mut settings, options["settings"].clone(), Lists::Replaced);
+    merge(
+        &mut settings,
+        options["extraSettings"].clone(),
+        Lists::Joined,
     );
-    let settings = merged(settings, options["extraSettings"].clone(), true);
     let tree = tree::settings();
     let rules = rules::all(&tree);
     let mut problems = check::rule_problems(
         &rules,
         &settings,
-        &check::Options {
+        &check::CheckOptions {
             version: version.clone(),
             no_inline_secrets: options["allowInlineSecrets"] != true,
             complete,
@@ -82,7 +84,7 @@ pub fn context(
     problems.extend(check::rule_problems(
         &rules::module(),
         &options,
-        &check::Options {
+        &check::CheckOptions {
             version: version.clone(),
             no_inline_secrets: true,
             complete,
@@ -96,31 +98,9 @@ pub fn context(
     }
     let context = Context {
         options,
-        config: placed.settings,
         version: version.clone(),
     };
     Ok((context, problems))
-}
-
-/// Merges `above` over `below`: sections are merged, lists are joined or replaced.
-fn merged(below: Value, above: Value, join_lists: bool) -> Value {
-    match (below, above) {
-        (Value::Object(mut below), Value::Object(above)) => {
-            for (name, value) in above {
-                let value = match below.shift_remove(&name) {
-                    Some(known) => merged(known, value, join_lists),
-                    None => value,
-                };
-                below.insert(name, value);
-            }
-            Value::Object(below)
-        }
-        (Value::Array(mut below), Value::Array(above)) if join_lists => {
-            below.extend(above);
-            Value::Array(below)
-        }
-        (_, above) => above,
-    }
 }
 
 /// The values that terms of units and other files read from `computed`.
@@ -175,10 +155,13 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
         "credentials": lines,
         "userCredentials": user_lines,
         "credentialFiles": credentials,
+        "config": placed.settings,
         "copies": placed.copies,
         "extraConfigFiles": extra,
     });
-    merged(derived.clone(), own, false)
+    let mut computed = derived.clone();
+    merge(&mut computed, own, Lists::Replaced);
+    computed
 }
 
 /// The file from which MAS reads the shared secret, as Synapse sees it. For a credential, that is its
@@ -255,46 +238,13 @@ impl Context {
             format!("etc/tmpfiles.d/{NAME}.conf"),
             self.lines(units::tmpfiles()),
         );
-        add(
-            format!("etc/{NAME}/config.yaml"),
-            yaml::document(&self.config),
-        );
-        add(
-            format!("etc/{NAME}/service.yaml"),
-            self.yaml(manifests::section()),
-        );
-        if self.options["createDatabase"] == true {
-            add(
-                format!("etc/{NAME}/database.sql"),
-                self.lines(manifests::database_sql()),
-            );
-        }
-        if self.options["computed"]["generate"]["database"] == true {
-            add(
-                format!("etc/{NAME}/database-password.sql"),
-                self.lines(manifests::database_password_sql()),
-            );
-        }
-        if self.options["synapse"]["enable"] == true {
-            add(
-                format!("etc/{NAME}/synapse.yaml"),
-                self.yaml(synapse_overlay::overlay()),
-            );
-        }
-        if self.scope().holds(&synapse_overlay::here()) {
-            add(
-                format!("etc/{NAME}/syn2mas.yaml"),
-                self.yaml(manifests::migration()),
-            );
-        }
-        if self.options["migration"]["enable"] == true {
-            for (switch, lines) in [
-                (cutover_files::nginx(), routes::nginx_compat()),
-                (cutover_files::caddy(), routes::caddy_compat()),
-            ] {
-                if self.scope().holds(&switch.when) {
-                    add(format!("etc/{NAME}/{}", switch.source), self.lines(lines));
-                }
+        for file in etc_files::etc_files() {
+            if self.scope().applies(file.when.as_ref()) {
+                let content = match file.content {
+                    Content::Yaml(value) => yaml::document(&self.scope().value_of(&value)),
+                    Content::Lines(items) => self.lines(items),
+                };
+                add(format!("etc/{NAME}/{}", file.name), content);
             }
         }
         for site in routes::sites() {
@@ -336,10 +286,6 @@ impl Context {
     fn lines(&self, items: Vec<Item>) -> String {
         let lines = Term::Lines(Box::new(items.into()));
         text(&self.scope().value_of(&lines))
-    }
-
-    fn yaml(&self, section: Vec<Entry>) -> String {
-        yaml::document(&self.scope().value_of(&section.into()))
     }
 
     /// The text of a unit file. The directives of each section are in alphabetical order.

@@ -22,12 +22,12 @@ use crate::{
 /// The directory of the generated Nix files. Any other file in it is removed.
 pub const GENERATED: &str = "modules/generated";
 
-/// A generated file.
+/// A generated file: one of the repository, or one of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// Its path, relative to the root of the repository.
+    /// Its path, relative to the root of the repository or of the host's file system.
     pub path: PathBuf,
-    /// Its full content.
+    /// The text of the whole file.
     pub content: String,
 }
 

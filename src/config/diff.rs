@@ -54,12 +54,12 @@ fn presence(path: &str, ours: bool) -> Difference {
 
 fn facts_differ(path: &str, ours: &Facts, upstream: &Facts, version: &Version) -> Vec<Difference> {
     // Before MAS 1.7.0, upstream's schema did not state these properties.
-    let unsaid = |what: &str| {
+    let unstated = |what: &str| {
         *version < Version::new(1, 7, 0) && matches!(what, "null" | "minimum" | "maximum")
     };
     let differing = ours
         .iter()
-        .filter(|(what, value)| upstream[*what] != **value && !unsaid(what));
+        .filter(|(what, value)| upstream[*what] != **value && !unstated(what));
     differing
         .map(|(what, value)| Difference {
             path: path.to_owned(),
@@ -92,16 +92,16 @@ fn table(
 
 fn facts(node: &Node, version: &Version) -> Facts {
     let (kind, min, max) = kind(&node.shape);
-    let said = |key: &str, own: Value| node.upstream.get(key).cloned().unwrap_or(own);
+    let stated = |key: &str, own: Value| node.upstream.get(key).cloned().unwrap_or(own);
     let required = node.required || node.required_before.as_ref().is_some_and(|v| version < v);
     Facts::from([
-        ("type", said("type", kind)),
-        ("null", said("nullable", node.nullable.into())),
+        ("type", stated("type", kind)),
+        ("null", stated("nullable", node.nullable.into())),
         ("choices", choices(&node.shape, version)),
         ("required", required.into()),
-        ("default", said("default", declared_default(node))),
-        ("minimum", said("minimum", min)),
-        ("maximum", said("maximum", max)),
+        ("default", stated("default", declared_default(node))),
+        ("minimum", stated("minimum", min)),
+        ("maximum", stated("maximum", max)),
     ])
 }
 

@@ -9,12 +9,15 @@ use std::{
 use serde_json::{Map, Number, Value};
 use serde_yaml_ng::Value as Yaml;
 
-use crate::config::tree::join;
+use crate::config::{
+    merge::{Lists, merge_reporting},
+    tree::join,
+};
 
 /// One or more configuration files, merged.
 #[derive(Clone, Debug, Default)]
 pub struct MergedConfig {
-    /// The merged configuration.
+    /// The options of all files, as one map.
     pub value: Value,
     /// The file that each path came from. Only the topmost paths that a file added are recorded.
     origins: BTreeMap<String, PathBuf>,
@@ -64,7 +67,9 @@ impl MergedConfig {
         for file in files {
             let value = read(file)?;
             tracing::debug!(file = %file.display(), "read");
-            merge(&mut loaded.value, value, "", file, &mut loaded.origins);
+            merge_reporting(&mut loaded.value, value, Lists::Joined, |path| {
+                loaded.origins.insert(path, file.clone());
+            });
         }
         Ok(loaded)
     }
@@ -99,7 +104,9 @@ fn read(file: &Path) -> Result<Value, LoadError> {
     match json(yaml, "").map_err(invalid)? {
         Value::Null => Ok(Value::Object(Map::new())),
         value @ Value::Object(_) => Ok(value),
-        _ => Err(invalid("a configuration is a map of sections".to_owned())),
+        _ => Err(invalid(
+            "the configuration must be a map of sections".to_owned(),
+        )),
     }
 }
 
@@ -118,14 +125,20 @@ fn json(yaml: Yaml, path: &str) -> Result<Value, String> {
         Yaml::Mapping(entries) => {
             let entries = entries.into_iter().map(|(key, value)| {
                 let Yaml::String(key) = key else {
-                    return Err(format!("{path}: every key must be a text; quote it"));
+                    return Err(format!(
+                        "{path}: keys must be strings; put this key in quotes"
+                    ));
                 };
                 let value = json(value, &join(path, &key))?;
                 Ok((key, value))
             });
             Value::Object(entries.collect::<Result<_, String>>()?)
         }
-        Yaml::Tagged(_) => return Err(format!("{path}: MAS does not know YAML tags; remove it")),
+        Yaml::Tagged(_) => {
+            return Err(format!(
+                "{path}: MAS does not support YAML tags; remove the tag"
+            ));
+        }
     })
 }
 
@@ -134,39 +147,7 @@ fn finite(number: &serde_yaml_ng::Number, path: &str) -> Result<Number, String> 
     let whole = whole.or_else(|| number.as_u64().map(Number::from));
     whole
         .or_else(|| number.as_f64().and_then(Number::from_f64))
-        .ok_or_else(|| format!("{path}: {number} is no finite number; write one"))
-}
-
-fn merge(
-    into: &mut Value,
-    from: Value,
-    path: &str,
-    file: &Path,
-    origins: &mut BTreeMap<String, PathBuf>,
-) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (key, value) in from {
-                let path = join(path, &key);
-                if let Some(known) = into.get_mut(&key) {
-                    merge(known, value, &path, file, origins);
-                } else {
-                    origins.insert(path, file.to_owned());
-                    into.insert(key, value);
-                }
-            }
-        }
-        (Value::Array(into), Value::Array(from)) => {
-            for value in from {
-                origins.insert(format!("{path}[{}]", into.len()), file.to_owned());
-                into.push(value);
-            }
-        }
-        (into, from) => {
-            origins.insert(path.to_owned(), file.to_owned());
-            *into = from;
-        }
-    }
+        .ok_or_else(|| format!("{path}: {number} is not a finite number; use one"))
 }
 
 impl From<Value> for MergedConfig {

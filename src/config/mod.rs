@@ -2,4 +2,5 @@
 
 pub mod diff;
 pub mod load;
+pub mod merge;
 pub mod tree;

@@ -44,6 +44,11 @@ pub struct Node {
     pub removed: Option<Version>,
     /// Whether its value must never be shown.
     pub secret: bool,
+    /// If it names a file: the option beside it that takes the file's content itself, such as `secret` for
+    /// `secret_file`.
+    pub file_of: Option<String>,
+    /// Whether it names a directory of which MAS reads every file.
+    pub directory: bool,
     /// Whether it names a file whose every byte counts for MAS, including a final newline.
     pub read_raw: bool,
     /// Whether the NixOS module treats an empty text as unset.
@@ -161,11 +166,12 @@ impl Section {
         !in_forms && option.is_some_and(|option| option.required && option.variants.is_empty())
     }
 
-    /// The option that names a file with the value of `name`: `name` followed by `_file`, if it exists.
+    /// The option that names a file with the value of `name`, such as `secret_file` for `secret`.
     #[must_use]
-    pub fn file_twin(&self, name: &str) -> Option<String> {
-        let twin = format!("{name}_file");
-        self.get(&twin).map(|_| twin)
+    pub fn file_option(&self, name: &str) -> Option<&str> {
+        let mut options = self.options.iter();
+        let found = options.find(|(_, node)| node.file_of.as_deref() == Some(name));
+        found.map(|(option, _)| option.as_str())
     }
 }
 
@@ -345,6 +351,8 @@ impl Reader<'_> {
             since,
             removed: version("x-removed")?,
             secret: flag("x-secret").unwrap_or(false),
+            file_of: text("x-file-of"),
+            directory: flag("x-directory").unwrap_or(false),
             read_raw: flag("x-read-raw").unwrap_or(false),
             unset_if_empty: flag("x-unset-if-empty").unwrap_or(false),
             variants: Vec::new(),

@@ -10,9 +10,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::config::tree::{Node, steps};
+use crate::{
+    config::tree::{Node, steps},
+    deploy::manifests::{CopyKind, FileCopy},
+};
 
 /// An option that names a file or a directory.
 #[derive(Clone, Debug)]
@@ -20,28 +23,28 @@ pub struct FileOption {
     /// The path of the option, with `[]` for list entries.
     pub path: String,
     /// How MAS reads the file.
-    pub kind: Kind,
+    pub kind: FileKind,
 }
 
 /// How MAS reads a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// MAS ignores white space around the content.
     Trimmed,
-    /// Every byte counts.
+    /// MAS uses a trailing newline as part of the content.
     Raw,
     /// MAS reads every file in this directory.
     Directory,
 }
 
-impl Kind {
-    /// The name in the generated Nix files and in the manifest.
+impl FileKind {
+    /// The name in the generated Nix files.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Trimmed => "trimmed",
-            Kind::Raw => "raw",
-            Kind::Directory => "directory",
+            FileKind::Trimmed => "trimmed",
+            FileKind::Raw => "raw",
+            FileKind::Directory => "directory",
         }
     }
 }
@@ -51,11 +54,11 @@ impl Kind {
 pub fn options(settings: &Node) -> Vec<FileOption> {
     let nodes = settings.descendants().into_iter();
     let files = nodes.filter_map(|(path, node)| {
-        let kind = match (path.as_str(), node.read_raw) {
-            ("secrets.keys_dir", _) => Kind::Directory,
-            (path, _) if !path.ends_with("_file") => return None,
-            (_, true) => Kind::Raw,
-            (_, false) => Kind::Trimmed,
+        let kind = match (node.directory, &node.file_of, node.read_raw) {
+            (true, _, _) => FileKind::Directory,
+            (false, None, _) => return None,
+            (false, Some(_), true) => FileKind::Raw,
+            (false, Some(_), false) => FileKind::Trimmed,
         };
         Some(FileOption { path, kind })
     });
@@ -69,8 +72,8 @@ pub struct Placed {
     pub settings: Value,
     /// The credentials to load: the source file of each, by name.
     pub credentials: BTreeMap<String, String>,
-    /// The copies to make: objects with `kind`, `source` and `target`.
-    pub copies: Vec<Value>,
+    /// The copies that the service makes when it starts.
+    pub copies: Vec<FileCopy>,
 }
 
 /// Directories that the service can read directly.
@@ -136,16 +139,22 @@ pub fn place(options: &[FileOption], settings: &Value) -> Placed {
             } else {
                 path
             };
-            let copied =
-                option.kind == Kind::Raw || (option.kind == Kind::Directory && is_credential);
-            *value = if copied {
-                let target = format!("${{RUNTIME_DIRECTORY}}/{name}");
-                placed.copies.push(json!({
-                    "kind": option.kind.name(), "source": source, "target": target,
-                }));
-                target.into()
-            } else {
-                source.into()
+            let copied = match option.kind {
+                FileKind::Raw => Some(CopyKind::Raw),
+                FileKind::Directory if is_credential => Some(CopyKind::Directory),
+                FileKind::Directory | FileKind::Trimmed => None,
+            };
+            *value = match copied {
+                Some(kind) => {
+                    let target = format!("${{RUNTIME_DIRECTORY}}/{name}");
+                    placed.copies.push(FileCopy {
+                        kind,
+                        source,
+                        target: target.clone(),
+                    });
+                    target.into()
+                }
+                None => source.into(),
             };
         });
     }

@@ -1,7 +1,7 @@
 //! The files that `syn2mas` fills at the cutover, if `migration.enable` is true. They are empty before the
 //! cutover, and copies of their source afterwards.
 
-use crate::expr::{Expr, Term, all, enabled, template};
+use crate::expr::{self, Expr, Term, enabled, template};
 
 /// A file that the cutover fills.
 #[derive(Clone, Debug)]
@@ -19,33 +19,33 @@ pub struct CutoverFile {
 /// The file that Synapse reads after its own configuration.
 #[must_use]
 pub fn overlay() -> CutoverFile {
-    switch("synapse.yaml", "synapse.yaml", "", all([]))
+    cutover_file("synapse.yaml", "synapse.yaml", "", expr::all([]))
 }
 
 /// The file that nginx includes.
 #[must_use]
 pub fn nginx() -> CutoverFile {
     let when = enabled("routes.nginx");
-    switch("nginx.conf", "cutover.nginx", BLANK, when)
+    cutover_file("nginx.conf", "cutover.nginx", BLANK, when)
 }
 
 /// The file that Caddy imports.
 #[must_use]
 pub fn caddy() -> CutoverFile {
     let when = enabled("routes.caddy");
-    switch("caddy.conf", "cutover.caddy", BLANK, when)
+    cutover_file("caddy.conf", "cutover.caddy", BLANK, when)
 }
 
 /// All files that the cutover fills.
 #[must_use]
-pub fn switches() -> Vec<CutoverFile> {
+pub fn all() -> Vec<CutoverFile> {
     vec![overlay(), nginx(), caddy()]
 }
 
-/// An empty line: Caddy 2.6 does not import an empty file.
+/// An empty line, as tmpfiles.d(5) writes it: Caddy 2.6 does not import an empty file.
 const BLANK: &str = " \\n";
 
-fn switch(
+fn cutover_file(
     name: &'static str,
     source: &'static str,
     nothing: &'static str,

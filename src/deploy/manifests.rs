@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -19,11 +19,11 @@ use crate::{
 /// The default path of the service's manifest.
 pub const PATH: &str = "/etc/matrix-authentication-service/service.yaml";
 
-/// The manifest of `mas-service`.
+/// The manifest of `mas-service`, the file at [`PATH`].
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
-    /// The path of `mas-cli`.
+    /// The path of `mas-cli`, such as `/usr/local/bin/mas-cli`.
     pub mas_cli: PathBuf,
     /// The generated configuration. File names in it may contain `${CREDENTIALS_DIRECTORY}` and
     /// `${RUNTIME_DIRECTORY}`.
@@ -33,7 +33,7 @@ pub struct Manifest {
     /// Whether to run `mas-cli config check` before the configuration is used.
     pub check_config: bool,
     /// The files that the service copies.
-    pub copies: Vec<Copy>,
+    pub copies: Vec<FileCopy>,
     /// The source file of each credential, by the credential's name.
     pub credentials: BTreeMap<String, PathBuf>,
     /// The user that MAS runs as.
@@ -43,7 +43,7 @@ pub struct Manifest {
     /// Directives of systemd.exec(5) that an administrator added to MAS's unit and that MAS's commands
     /// need too, such as `EnvironmentFile=/run/secrets/mas`.
     pub unit_properties: Vec<String>,
-    /// The secrets to generate.
+    /// Which secrets `mas-service secrets` generates, and where.
     pub secrets: Secrets,
     /// The file from which Synapse reads the shared secret, if Synapse runs on this host.
     pub synapse_secret: Option<PathBuf>,
@@ -55,10 +55,10 @@ pub struct Manifest {
 
 /// A file that the service copies. Both paths may contain `${CREDENTIALS_DIRECTORY}` and
 /// `${RUNTIME_DIRECTORY}`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Copy {
-    /// How to copy it.
+pub struct FileCopy {
+    /// Whether the original is a file or a directory credential.
     pub kind: CopyKind,
     /// The path of the original.
     pub source: String,
@@ -67,7 +67,7 @@ pub struct Copy {
 }
 
 /// How to copy a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CopyKind {
     /// A secret, without its final newlines.
@@ -76,7 +76,7 @@ pub enum CopyKind {
     Directory,
 }
 
-/// The secrets to generate.
+/// Which secrets are generated on this host, and who may read them.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "they are independent of each other"
@@ -103,7 +103,7 @@ pub struct Secrets {
 pub fn section() -> Vec<Entry> {
     vec![
         entry("masCli", template("{package}/bin/mas-cli")),
-        entry("config", "/etc/matrix-authentication-service/config.yaml"),
+        entry("config", &*format!("{ETC}/config.yaml")),
         entry("extraConfigFiles", known("computed.extraConfigFiles")),
         entry("checkConfig", known("checkConfig")),
         entry("copies", known("computed.copies")),
@@ -121,14 +121,18 @@ pub fn section() -> Vec<Entry> {
                 entry("database", known("computed.generate.database")),
                 entry(
                     "group",
-                    either(synapse_overlay::here(), known("synapse.group"), Value::Null),
+                    either(
+                        synapse_overlay::on_this_host(),
+                        known("synapse.group"),
+                        Value::Null,
+                    ),
                 ),
             ],
         ),
         entry(
             "synapseSecret",
             either(
-                synapse_overlay::here(),
+                synapse_overlay::on_this_host(),
                 synapse_overlay::secret_path(),
                 Value::Null,
             ),
@@ -142,15 +146,15 @@ pub fn section() -> Vec<Entry> {
 #[must_use]
 pub fn migration() -> Vec<Entry> {
     let has_superuser = || enabled("migration.grant");
-    let switched = |switch: CutoverFile| {
+    let paths = |cutover_file: CutoverFile| {
         vec![
-            entry("file", switch.file),
-            entry("source", &*format!("{ETC}/{}", switch.source)),
+            entry("file", cutover_file.file),
+            entry("source", &*format!("{ETC}/{}", cutover_file.source)),
         ]
     };
-    let includes = [cutover_files::nginx(), cutover_files::caddy()].map(|switch| {
-        let when = switch.when.clone();
-        item(Term::Section(switched(switch))).when(when)
+    let includes = [cutover_files::nginx(), cutover_files::caddy()].map(|cutover_file| {
+        let when = cutover_file.when.clone();
+        item(Term::Section(paths(cutover_file))).when(when)
     });
     vec![
         entry("masService", PATH),
@@ -176,7 +180,7 @@ pub fn migration() -> Vec<Entry> {
                 item("matrix-authentication-service.service"),
             ],
         ),
-        entry("overlay", switched(cutover_files::overlay())),
+        entry("overlay", paths(cutover_files::overlay())),
         entry("include", Term::from(Vec::from(includes))),
         entry(
             "proxyUnit",
@@ -228,16 +232,16 @@ pub fn database_password_sql() -> Vec<Item> {
     ]
 }
 
-/// A command for administrators.
+/// A command for administrators: a shell script that runs `mas-service`.
 #[derive(Clone, Copy, Debug)]
 pub struct Tool {
-    /// The command's name.
+    /// The name of the program, such as `mas-cli`.
     pub name: &'static str,
-    /// The subcommand of `mas-service` that it runs.
+    /// The subcommand of `mas-service` that it runs, such as `cli`.
     pub subcommand: &'static str,
 }
 
-/// The commands for administrators.
+/// The commands for administrators: `mas-cli` and `mas-register-user`.
 #[must_use]
 pub fn tools() -> Vec<Tool> {
     let tool = |name, subcommand| Tool { name, subcommand };
@@ -248,7 +252,7 @@ pub fn tools() -> Vec<Tool> {
 }
 
 impl Tool {
-    /// The command's shell script.
+    /// The text of the shell script.
     #[must_use]
     pub fn script(&self) -> Term {
         let command = format!(

@@ -3,6 +3,7 @@
 pub mod credentials;
 pub mod cutover_files;
 pub mod defaults;
+pub mod etc_files;
 pub mod manifests;
 pub mod routes;
 pub mod synapse_overlay;

@@ -21,7 +21,7 @@ pub const COMPAT: &str = "^/_matrix/client/(api/)?[^/]+/(login|logout|refresh)(/
 pub struct Site {
     /// The name used in file names, such as `mas`.
     pub name: &'static str,
-    /// The host name.
+    /// The host name, such as `auth.example.com`.
     pub host: Term,
     /// The condition for having this site.
     pub when: Expr,
@@ -34,33 +34,33 @@ pub struct Site {
 pub struct Location {
     /// The paths of the requests.
     pub paths: Paths,
-    /// Where the requests go.
+    /// The server that answers the requests.
     pub target: Target,
 }
 
 /// The paths of a location.
 #[derive(Clone, Debug)]
 pub enum Paths {
-    /// Paths that match [`COMPAT`].
+    /// The login paths of the Matrix client API: those that match [`COMPAT`].
     Compat,
     /// Paths that begin with this one.
     Below(Term),
-    /// This path alone.
+    /// Exactly this path, such as `/.well-known/matrix/client`.
     Only(&'static str),
 }
 
-/// Where a request goes.
+/// The server that answers a request.
 #[derive(Clone, Debug)]
 pub enum Target {
-    /// To MAS, with the path unchanged.
+    /// MAS, with the path unchanged.
     Mas,
-    /// To MAS, without the prefix `routes.path`, which MAS does not know.
+    /// MAS, without the prefix `routes.path`, which MAS does not know.
     MasBelowPath,
-    /// To Synapse.
+    /// Synapse, with the path unchanged.
     Synapse,
-    /// Nowhere: the proxy itself answers with this JSON text.
+    /// The proxy itself, with this JSON text.
     Json(Term),
-    /// Nowhere: the proxy answers 404.
+    /// Nobody: the proxy answers 404.
     Nobody,
 }
 

@@ -6,7 +6,7 @@ use crate::expr::{Entry, Expr, Term, all, either, enabled, entry, given, known, 
 
 /// Whether Synapse runs on this host and delegates to MAS.
 #[must_use]
-pub fn here() -> Expr {
+pub fn on_this_host() -> Expr {
     let elsewhere = known("synapse.units").is(json!([]));
     all([enabled("synapse.enable"), not(elsewhere)])
 }

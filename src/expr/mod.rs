@@ -17,15 +17,15 @@ pub enum Term {
     Known(Path),
     /// The current list entry itself.
     Entry,
-    /// A constant.
+    /// A constant value.
     Constant(Value),
     /// The text in ASCII upper case.
     Upper(Box<Term>),
     /// What the group in this POSIX pattern captures if the pattern matches the whole text; else null.
     Captured(Box<Term>, &'static str),
-    /// The texts, concatenated.
+    /// The texts, one after the other without a separator.
     Text(Vec<Term>),
-    /// A number, as text.
+    /// A number as decimal digits: `5432` is `"5432"`.
     Digits(Box<Term>),
     /// The texts of a list, each followed by a newline.
     Lines(Box<Term>),
@@ -33,7 +33,7 @@ pub enum Term {
     Join(Box<Term>, &'static str),
     /// The first term if the condition holds, else the second.
     If(Box<Expr>, Box<Term>, Box<Term>),
-    /// A list.
+    /// A list. An item may have a condition.
     List(Vec<Item>),
     /// A map with fixed names. An entry may have a condition.
     Section(Vec<Entry>),
@@ -59,14 +59,14 @@ pub struct Entry {
     pub name: &'static str,
     /// The condition for including it; always included without one.
     pub when: Option<Expr>,
-    /// The value.
+    /// Evaluated only if the condition holds.
     pub value: Term,
 }
 
-/// A condition.
+/// A condition on option values: true or false.
 #[derive(Clone, Debug)]
 pub enum Expr {
-    /// The option is present.
+    /// The option is present, with any value.
     IsSet(Path),
     /// The option is absent, and no later configuration file can add it.
     Missing(Path),
@@ -327,7 +327,7 @@ impl From<Vec<Entry>> for Term {
 /// The values against which an expression is evaluated.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
-    /// The whole configuration.
+    /// All options, from the root.
     pub root: &'a Value,
     /// The current list entry, or the whole configuration outside of lists.
     pub value: &'a Value,
@@ -335,7 +335,7 @@ pub struct Scope<'a> {
     pub earlier: &'a [Value],
     /// Whether no later configuration file may add what is absent here.
     pub complete: bool,
-    /// The version of MAS.
+    /// The version of MAS that the configuration is for.
     pub version: &'a Version,
 }
 

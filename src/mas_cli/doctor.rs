@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// The check passed.
+    /// The check found nothing wrong.
     Good,
     /// Something may not work.
     Warning,
@@ -20,7 +20,7 @@ pub enum Level {
 /// A result of one of the doctor's checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How serious it is.
+    /// Whether the check passed.
     pub level: Level,
     /// The message, on one or more lines.
     pub text: String,

@@ -48,91 +48,92 @@ pub struct Provider {
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Inputs {
-    /// A file with everything that is not given here. The NixOS module writes one to
-    /// /etc/matrix-authentication-service/syn2mas.yaml, where it is found.
+    /// YAML file with the options that are not given on the command line. By default, the file that
+    /// the NixOS module writes, /etc/matrix-authentication-service/syn2mas.yaml, if it exists.
     #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip)]
     pub manifest: Option<PathBuf>,
-    /// Synapse's configuration, put together as Synapse does from several files.
+    /// Configuration file of Synapse. Several files are merged as Synapse merges them.
     #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub synapse_config: Vec<PathBuf>,
-    /// MAS's configuration, merged as MAS does from several files.
+    /// Configuration file of MAS. Several files are merged as MAS merges them.
     #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mas_config: Vec<PathBuf>,
-    /// The manifest of mas-service, if MAS's configuration is put together from it.
+    /// Manifest of mas-service. MAS's configuration is assembled from it if there is no
+    /// `--mas-config`.
     #[arg(long, value_name = "FILE", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mas_service: Option<PathBuf>,
-    /// Synapse's database, if it is not to be reached as Synapse's configuration says.
+    /// Synapse's database, if Synapse's configuration does not say how to reach it from here.
     #[arg(long, value_name = "URI", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub synapse_database_uri: Option<String>,
-    /// MAS's database, if it is not to be reached as MAS's configuration says.
+    /// MAS's database, if MAS's configuration does not say how to reach it from here.
     #[arg(long, value_name = "URI", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mas_database_uri: Option<String>,
-    /// The server of both databases, as a superuser. Needed where roles are told by the user of this
-    /// host: then MAS's role is lent Synapse's while the import runs.
+    /// Server of both databases, as a superuser. Needed where PostgreSQL identifies roles by users
+    /// of this host: then MAS's role is granted Synapse's role temporarily, during the import.
     #[arg(long, value_name = "URI", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin_database_uri: Option<String>,
-    /// The user of this host as whom Synapse's database is reached.
+    /// User of this host as which to connect to Synapse's database.
     #[arg(long, value_name = "USER", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub synapse_user: Option<String>,
-    /// The user of this host as whom MAS's database is reached, and mas-cli runs.
+    /// User of this host as which to connect to MAS's database and to run mas-cli.
     #[arg(long, value_name = "USER", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mas_user: Option<String>,
-    /// The user of this host as whom the superuser is reached.
+    /// User of this host as which to connect as the superuser.
     #[arg(long, value_name = "USER", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin_user: Option<String>,
-    /// MAS's own program [default: mas-cli].
+    /// MAS's command-line program [default: mas-cli].
     #[arg(long, value_name = "PATH", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mas_cli: Option<PathBuf>,
-    /// The directory with `pg_dump`, `pg_restore` and `psql`, if they are not on PATH.
+    /// Directory that contains `pg_dump`, `pg_restore` and `psql`, if they are not on PATH.
     #[arg(long, value_name = "DIR", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub postgresql_programs: Option<PathBuf>,
-    /// Where the journal and the backups are kept [default: /var/lib/syn2mas].
+    /// Directory for the journal and the backups [default: /var/lib/syn2mas].
     #[arg(long, value_name = "DIR", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_dir: Option<PathBuf>,
-    /// A unit of Synapse, workers too.
+    /// Unit of Synapse or of one of its workers. Can be given several times.
     #[arg(long, value_name = "UNIT", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub synapse_unit: Vec<String>,
-    /// A unit of MAS, sockets too.
+    /// Unit of MAS, sockets included. Can be given several times.
     #[arg(long, value_name = "UNIT", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mas_unit: Vec<String>,
-    /// A shell command that stops Synapse, if it is no unit.
+    /// Shell command that stops Synapse, if Synapse is not a unit.
     #[arg(long, value_name = "CMD", global = true, requires = "start_with")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_with: Option<String>,
-    /// A shell command that starts Synapse, if it is no unit.
+    /// Shell command that starts Synapse, if Synapse is not a unit.
     #[arg(long, value_name = "CMD", global = true, requires = "stop_with")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_with: Option<String>,
-    /// FILE=SOURCE: a file that Synapse reads after its own configuration, empty until it is to let
-    /// MAS authenticate its users, and then a copy of the source.
+    /// FILE that Synapse reads after its own configuration. It is empty before the cutover, and a
+    /// copy of SOURCE, with which Synapse delegates to MAS, afterwards.
     #[arg(long, value_name = "FILE=SOURCE", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlay: Option<CutoverFile>,
-    /// FILE=SOURCE: a file that the reverse proxy includes, empty until requests to log in belong to
-    /// MAS, and then a copy of the source.
+    /// FILE that the reverse proxy includes. It is empty before the cutover, and a copy of SOURCE,
+    /// which sends login requests to MAS, afterwards. Can be given several times.
     #[arg(long, value_name = "FILE=SOURCE", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub include: Vec<CutoverFile>,
-    /// A unit to reload when an include has changed.
+    /// Unit to reload when an include has changed. Can be given several times.
     #[arg(long, value_name = "UNIT", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub proxy_unit: Vec<String>,
-    /// Where Synapse answers, if that does not follow from its listeners.
+    /// URL at which Synapse responds, if it does not follow from Synapse's listeners.
     #[arg(long, value_name = "URL", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub synapse_url: Option<String>,

@@ -13,8 +13,8 @@ pub fn rules() -> Vec<Rule> {
                 "captcha-without-key",
                 &at,
                 all([set("captcha.service"), missing(&at)]),
-                &format!("the CAPTCHA service needs its {which} key"),
-                "Set it, or leave out `captcha.service`.",
+                &format!("the CAPTCHA service requires its {which} key"),
+                "Set it, or remove `captcha.service`.",
             )
         })
         .collect()

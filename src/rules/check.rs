@@ -12,7 +12,7 @@ use crate::{
         tree::{Node, Section, Shape, join},
     },
     expr::Scope,
-    rules::{Kind, Rule, secret_paths},
+    rules::{Rule, RuleKind, secret_paths},
     schema::format::URI_WITH_PASSWORD,
 };
 
@@ -61,9 +61,9 @@ impl Problem {
     }
 }
 
-/// Settings of a check.
+/// What a check assumes about a configuration.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct CheckOptions {
     /// The version of MAS the configuration is for.
     pub version: Version,
     /// Whether to report secrets in the configuration itself, instead of in files.
@@ -78,7 +78,7 @@ pub fn check(
     loaded: &MergedConfig,
     settings: &Node,
     rules: &[Rule],
-    options: &Options,
+    options: &CheckOptions,
 ) -> Vec<Problem> {
     let mut problems = structure_problems(loaded, settings);
     let misshapen: Vec<String> = problems
@@ -120,10 +120,10 @@ pub fn structure_problems(loaded: &MergedConfig, schema: &Node) -> Vec<Problem> 
 
 /// The rules that the values break. Nulls that mean "not set" must have been removed.
 #[must_use]
-pub fn rule_problems(rules: &[Rule], values: &Value, options: &Options) -> Vec<Problem> {
+pub fn rule_problems(rules: &[Rule], values: &Value, options: &CheckOptions) -> Vec<Problem> {
     let rules = rules
         .iter()
-        .filter(|rule| rule.kind != Kind::Secrecy || options.no_inline_secrets);
+        .filter(|rule| rule.kind != RuleKind::Secrecy || options.no_inline_secrets);
     let problems = rules.flat_map(|rule| {
         let paths = broken(rule, values, options).into_iter();
         paths.map(|path| Problem {
@@ -136,8 +136,8 @@ pub fn rule_problems(rules: &[Rule], values: &Value, options: &Options) -> Vec<P
 
 fn severity(rule: &Rule) -> Severity {
     match rule.kind {
-        Kind::Validity | Kind::Secrecy => Severity::Error,
-        Kind::Ignored => Severity::Warning,
+        RuleKind::Validity | RuleKind::Secrecy => Severity::Error,
+        RuleKind::Ignored => Severity::Warning,
     }
 }
 
@@ -202,7 +202,7 @@ fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut
     };
     if value.is_null() {
         if !node.nullable && !matches!(node.shape, Shape::Any) {
-            let fix = format!("Remove it, or give {}.", expected(&node.shape));
+            let fix = format!("Remove it, or set it to {}.", expected(&node.shape));
             wrong("null", "MAS does not accept null here".to_owned(), fix);
         }
         return;
@@ -229,7 +229,7 @@ fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut
         }
         (shape, value) if fits(shape, value) => {}
         (shape, _) => {
-            let reason = format!("it must be {}", expected(shape));
+            let reason = format!("must be {}", expected(shape));
             wrong("wrong-type", reason, suggestion(node, value));
         }
     }
@@ -241,11 +241,11 @@ fn unknown(root: &Node, section: &Section, key: &str, path: String) -> Problem {
     let fix = match close {
         Some((_, name)) => format!("Did you mean `{name}`?"),
         None => match elsewhere(root, key) {
-            Some(path) => format!("Remove it; there is `{path}`."),
+            Some(path) => format!("Remove it, or use `{path}`."),
             None => "Remove it.".to_owned(),
         },
     };
-    let reason = "there is no such option, and MAS would ignore it".to_owned();
+    let reason = "unknown option, which MAS would ignore".to_owned();
     Problem::new(UNKNOWN, path, reason, fix)
 }
 
@@ -296,9 +296,9 @@ pub fn expected(shape: &Shape) -> String {
     match shape {
         Shape::Boolean => "true or false".to_owned(),
         Shape::Integer { min, max, .. } if *max >= i64::MAX.into() => {
-            format!("a whole number from {min} on")
+            format!("an integer, at least {min}")
         }
-        Shape::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
+        Shape::Integer { min, max, .. } => format!("an integer from {min} to {max}"),
         Shape::Number {
             min: Some(min),
             max: Some(max),
@@ -311,12 +311,12 @@ pub fn expected(shape: &Shape) -> String {
             format: Some(format),
             ..
         } => format.description.to_owned(),
-        Shape::Text { format: None, .. } => "a text".to_owned(),
+        Shape::Text { format: None, .. } => "a string".to_owned(),
         Shape::Choice(choices) => {
             let values: Vec<String> = choices.iter().map(|c| format!("\"{}\"", c.value)).collect();
             format!("one of {}", values.join(", "))
         }
-        Shape::Any => "anything".to_owned(),
+        Shape::Any => "any value".to_owned(),
         Shape::List(_) => "a list".to_owned(),
         Shape::Map(_) => "a map".to_owned(),
         Shape::Section(_) => "a section".to_owned(),
@@ -340,18 +340,18 @@ fn suggestion(node: &Node, value: &Value) -> String {
             let close = closest(choices.iter().map(|choice| &choice.value), text);
             match close.filter(|(distance, _)| *distance <= 2) {
                 Some((_, value)) => format!("Did you mean \"{value}\"?"),
-                None => "Choose one of them.".to_owned(),
+                None => "Use one of these values.".to_owned(),
             }
         }
-        (Shape::Section(_), _) => "Give its options by name.".to_owned(),
-        (Shape::List(_), _) => "Put its entries into a list.".to_owned(),
-        (_, Some(example)) => format!("Write something like {example}."),
-        (_, None) => "Correct it.".to_owned(),
+        (Shape::Section(_), _) => "Set its options by name.".to_owned(),
+        (Shape::List(_), _) => "Write its entries as a list.".to_owned(),
+        (_, Some(example)) => format!("For example, write {example}."),
+        (_, None) => "Correct the value.".to_owned(),
     }
 }
 
 /// The paths, with list indices, at which the configuration breaks a rule.
-fn broken(rule: &Rule, settings: &Value, options: &Options) -> Vec<String> {
+fn broken(rule: &Rule, settings: &Value, options: &CheckOptions) -> Vec<String> {
     let root = Scope::whole(settings, options.complete, &options.version);
     let lists = rule.scope.split("[]").filter(|part| !part.is_empty());
     let lists: Vec<&str> = lists.map(|list| list.trim_start_matches('.')).collect();

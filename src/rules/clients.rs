@@ -25,8 +25,8 @@ pub fn rules() -> Vec<Rule> {
                 set("client_id"),
                 Expr::Repeated(Term::Upper(Box::new(option_or("client_id", "")))),
             ]),
-            "another client has this id already, and only the last one would count",
-            "Give every client an id of its own.",
+            "another client already has this ID, and MAS would use only the last one",
+            "Give each client a different ID.",
         ),
         // 1
         each(
@@ -34,7 +34,7 @@ pub fn rules() -> Vec<Rule> {
             "no-client-keys",
             "jwks_uri",
             all([with_key(), all_missing(&["jwks", "jwks_uri"])]),
-            "the authentication method needs the client's public keys",
+            "the authentication method \"private_key_jwt\" requires the client's public keys",
             "Set `jwks` or `jwks_uri`.",
         ),
         // 2; with every other method MAS rejects the pair anyway.
@@ -49,8 +49,8 @@ pub fn rules() -> Vec<Rule> {
                 not(with_secret()),
                 any_set(&SECRET),
             ]),
-            "this method does not use a client secret",
-            "Remove the secret, or choose a method such as \"client_secret_basic\".",
+            "this authentication method does not use a client secret",
+            "Remove the secret, or use a method such as \"client_secret_basic\".",
         ),
         // 4
         each(
@@ -58,7 +58,7 @@ pub fn rules() -> Vec<Rule> {
             "no-client-secret",
             "client_secret_file",
             all([with_secret(), all_missing(&SECRET)]),
-            "the authentication method needs a client secret",
+            "the authentication method requires a client secret",
             "Set `client_secret_file`.",
         ),
         // 8
@@ -71,7 +71,7 @@ pub fn rules() -> Vec<Rule> {
             "unused-client-keys",
             keys,
             all([set("client_auth_method"), not(with_key()), set(keys)]),
-            "public keys are for the authentication method \"private_key_jwt\"",
+            "public keys are only for the authentication method \"private_key_jwt\"",
             "Remove them, or change `client_auth_method`.",
         ));
     }

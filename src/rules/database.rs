@@ -1,6 +1,6 @@
 //! Rules of the `database` section.
 
-use super::{Kind, Rule, exclusive, rule};
+use super::{Rule, RuleKind, exclusive, rule};
 use crate::{
     expr::{all, all_missing, any, any_set, option, set},
     schema::format::URI_WITH_PASSWORD,
@@ -26,8 +26,8 @@ pub fn rules() -> Vec<Rule> {
                     "database.database",
                 ]),
             ]),
-            "`uri` excludes `host`, `port`, `socket`, `username`, `password`, `password_file` and `database`",
-            "Keep either `uri` or the parts.",
+            "`uri` cannot be combined with `host`, `port`, `socket`, `username`, `password`, `password_file` or `database`",
+            "Keep either `uri` or the other options.",
         ),
         // 15, 16
         exclusive("", "database", "password", "password_file"),
@@ -42,17 +42,17 @@ pub fn rules() -> Vec<Rule> {
                 all([any_set(&certificate), all_missing(&key)]),
                 all([any_set(&key), all_missing(&certificate)]),
             ]),
-            "a client certificate and its key go together",
+            "a client certificate and its private key must be set together",
             "Set both `ssl_certificate_file` and `ssl_key_file`, or neither.",
         ),
         Rule {
-            kind: Kind::Secrecy,
+            kind: RuleKind::Secrecy,
             ..rule(
                 "inline-secret",
                 "database.uri",
                 option("database.uri").matches(&URI_WITH_PASSWORD),
                 "the password in the URI would be readable by everyone",
-                "Give `host`, `username` and `database` in place of `uri`, and the password in `password_file`.",
+                "Set `host`, `username`, `database` and `password_file` instead of `uri`.",
             )
         },
     ]

@@ -4,7 +4,7 @@
 use semver::Version;
 use serde_json::Value;
 
-use super::{Kind, Rule, each};
+use super::{Rule, RuleKind, each};
 use crate::{
     config::tree::{Form, Node, Section, Shape, Union, join},
     expr::{Expr, all, all_missing, any_set, missing, not, option, set},
@@ -80,7 +80,7 @@ fn presence(place: &Place, section: &Section, name: &str, node: &Node) -> Vec<Ru
             name,
             place.within(missing(&at)),
             "required option missing",
-            "Set it.",
+            &how_to_set(place, name, node),
         ));
     }
     if let Some(version) = &node.required_before {
@@ -88,14 +88,22 @@ fn presence(place: &Place, section: &Section, name: &str, node: &Node) -> Vec<Ru
             "required",
             name,
             place.within(all([Expr::OlderThan(version.clone()), missing(&at)])),
-            &format!("MAS before {version} needs this option"),
-            "Set it, or use a newer MAS.",
+            &format!("MAS before {version} requires this option"),
+            "Set it, or use a newer version of MAS.",
         ));
     }
     if let (Some(Union::Tagged(tag)), false) = (&section.union, node.variants.is_empty()) {
         rules.extend(variants(place, tag, name, node));
     }
     rules
+}
+
+fn how_to_set(place: &Place, name: &str, node: &Node) -> String {
+    let path = join(&place.scope, &place.of(name));
+    match node.shape {
+        Shape::Section(_) => format!("Add a section `{name}`; see `mas2nix explain {path}`."),
+        _ => format!("Set it; see `mas2nix explain {path}`."),
+    }
 }
 
 fn variants(place: &Place, tag: &str, name: &str, node: &Node) -> Vec<Rule> {
@@ -110,7 +118,7 @@ fn variants(place: &Place, tag: &str, name: &str, node: &Node) -> Vec<Rule> {
         "wrong-variant",
         name,
         all([set(&place.of(tag)), not(tagged().one_of(&tags)), set(&at)]),
-        &format!("this option belongs to `{tag}` {}", quoted.join(" or ")),
+        &format!("this option is only for `{tag}` {}", quoted.join(" or ")),
         &format!("Remove it, or change `{tag}`."),
     )];
     for variant in &node.variants {
@@ -119,7 +127,7 @@ fn variants(place: &Place, tag: &str, name: &str, node: &Node) -> Vec<Rule> {
                 "required",
                 name,
                 all([tagged().is(variant.tag.as_str()), missing(&at)]),
-                &format!("`{tag}` \"{}\" needs this option", variant.tag),
+                &format!("`{tag}` \"{}\" requires this option", variant.tag),
                 "Set it.",
             ));
         }
@@ -133,7 +141,7 @@ fn variants(place: &Place, tag: &str, name: &str, node: &Node) -> Vec<Rule> {
                     set(&at),
                     not(option(&at).one_of(&choices)),
                 ]),
-                &format!("`{tag}` \"{}\" does not go with this value", variant.tag),
+                &format!("this value is not valid for `{tag}` \"{}\"", variant.tag),
                 &format!("Use one of {}.", choices.join(", ")),
             ));
         }
@@ -170,8 +178,8 @@ fn forms_rules(place: &Place, forms: &[Form]) -> Vec<Rule> {
             "mixed-forms",
             "",
             Expr::Any(mixed),
-            "the entry mixes forms, of which MAS would take one and ignore the rest",
-            &format!("Use just one of these forms: {described}."),
+            "the entry mixes several forms; MAS would use one of them and ignore the other options",
+            &format!("Use only one of these forms: {described}."),
         ),
     ];
     for form in forms {
@@ -189,7 +197,7 @@ fn forms_rules(place: &Place, forms: &[Form]) -> Vec<Rule> {
                     "required",
                     name,
                     all([any_set(&others), missing(&place.of(name))]),
-                    &format!("`{}` needs this option", others.join("`, `")),
+                    &format!("`{}` requires this option", others.join("`, `")),
                     "Set it.",
                 ));
             }
@@ -228,19 +236,19 @@ fn versions(place: &Place, name: &str, node: &Node, parent: &Version) -> Vec<Rul
             "too-new",
             name,
             all([Expr::OlderThan(since.clone()), set(&at)]),
-            &format!("this option needs MAS {since} or newer"),
-            "Remove it, or use a newer MAS.",
+            &format!("this option requires MAS {since} or newer"),
+            "Remove it, or use a newer version of MAS.",
         ));
     }
     if let Some(removed) = &node.removed {
         rules.push(Rule {
-            kind: Kind::Ignored,
+            kind: RuleKind::Ignored,
             ..place.rule(
                 "removed",
                 name,
                 all([not(Expr::OlderThan(removed.clone())), set(&at)]),
-                &format!("MAS {removed} dropped this option, and every version since ignores it"),
-                "Remove it: that changes nothing.",
+                &format!("MAS {removed} and newer versions ignore this option"),
+                "Remove it. This has no other effect.",
             )
         });
     }
@@ -262,8 +270,8 @@ fn versions(place: &Place, name: &str, node: &Node, parent: &Version) -> Vec<Rul
                     Expr::OlderThan(version.clone()),
                     Expr::OneOf(option(&at), values),
                 ]),
-                &format!("this value needs MAS {version} or newer"),
-                "Choose another one, or use a newer MAS.",
+                &format!("this value requires MAS {version} or newer"),
+                "Use another value, or a newer version of MAS.",
             ));
         }
     }
@@ -271,12 +279,15 @@ fn versions(place: &Place, name: &str, node: &Node, parent: &Version) -> Vec<Rul
 }
 
 fn secrecy(place: &Place, section: &Section, name: &str, node: &Node) -> Option<Rule> {
-    let fix = match section.file_twin(name) {
-        Some(twin) => format!("Put it into a file and name that in `{twin}`."),
-        None => "Put it into a file of its own and name that in `extraConfigFiles`; MAS cannot read it from anywhere else.".to_owned(),
+    let fix = match section.file_option(name) {
+        Some(option) => format!("Write it to a file, and set `{option}` to the path of that file."),
+        None => {
+            "Write it to a separate configuration file, and add that file to `extraConfigFiles`."
+                .to_owned()
+        }
     };
     node.secret.then(|| Rule {
-        kind: Kind::Secrecy,
+        kind: RuleKind::Secrecy,
         ..place.rule(
             "inline-secret",
             name,

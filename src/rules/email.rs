@@ -19,8 +19,8 @@ pub fn rules() -> Vec<Rule> {
                 set("email.username"),
                 all_missing(&["email.password", "email.password_file"]),
             ]),
-            "a user name needs a password",
-            "Set `email.password_file`, or leave out `email.username`.",
+            "a user name requires a password",
+            "Set `email.password_file`, or remove `email.username`.",
         ),
         rule(
             "smtp-password-without-user",
@@ -30,7 +30,7 @@ pub fn rules() -> Vec<Rule> {
                 missing("email.username"),
                 any_set(&["email.password", "email.password_file"]),
             ]),
-            "a password needs a user name",
+            "a password requires a user name",
             "Set `email.username`.",
         ),
         // 21
@@ -38,29 +38,29 @@ pub fn rules() -> Vec<Rule> {
             "password-and-password-file",
             "email.password_file",
             all([smtp(), set("email.password"), set("email.password_file")]),
-            "`password` and `password_file` exclude each other",
-            "Keep one of the two.",
+            "`password` and `password_file` cannot both be set",
+            "Remove one of them.",
         ),
         // 22
         rule(
             "smtp-without-mode",
             "email.mode",
             all([smtp(), missing("email.mode")]),
-            "SMTP needs a mode",
+            "the transport \"smtp\" requires a mode",
             "Set `email.mode` to \"starttls\", \"tls\" or \"plain\".",
         ),
         rule(
             "smtp-without-host",
             "email.hostname",
             all([smtp(), missing("email.hostname")]),
-            "SMTP needs a server",
+            "the transport \"smtp\" requires a server",
             "Set `email.hostname`.",
         ),
         rule(
             "smtp-with-command",
             "email.command",
             all([smtp(), set("email.command")]),
-            "`command` is for the transport \"sendmail\"",
+            "`command` is only for the transport \"sendmail\"",
             "Remove it.",
         ),
         // 23
@@ -68,8 +68,8 @@ pub fn rules() -> Vec<Rule> {
             "sendmail-without-command",
             "email.command",
             all([sendmail(), missing("email.command")]),
-            "the transport \"sendmail\" needs a program",
-            "Set `email.command`, such as \"/run/wrappers/bin/sendmail\".",
+            "the transport \"sendmail\" requires a program",
+            "Set `email.command`, for example to \"/run/wrappers/bin/sendmail\".",
         ),
     ];
     // 23
@@ -79,7 +79,7 @@ pub fn rules() -> Vec<Rule> {
             &format!("sendmail-with-{name}"),
             &at,
             all([sendmail(), set(&at)]),
-            &format!("`{name}` is for the transport \"smtp\""),
+            &format!("`{name}` is only for the transport \"smtp\""),
             "Remove it.",
         ));
     }
@@ -94,7 +94,7 @@ pub fn rules() -> Vec<Rule> {
                 set(&at),
                 not(option(&at).matches(&MAILBOX)),
             ]),
-            "this is no mail address",
+            "this is not an email address",
             "Write user@example.com, or \"Name\" <user@example.com>.",
         ));
     }

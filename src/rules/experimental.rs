@@ -14,7 +14,7 @@ pub fn rules() -> Vec<Rule> {
             "experimental.session_limit.hard_limit",
             Expr::Less(hard(), option("experimental.session_limit.soft_limit")),
             "the hard limit is below the soft limit",
-            "Raise it.",
+            "Set it to at least the value of `soft_limit`.",
         ),
         // 40
         rule(
@@ -24,8 +24,8 @@ pub fn rules() -> Vec<Rule> {
                 option("experimental.session_limit.dangerous_hard_limit_eviction").is(true),
                 Expr::Less(hard(), Term::Constant(json!(2))),
             ]),
-            "with `dangerous_hard_limit_eviction` the hard limit must be at least 2",
-            "Raise it.",
+            "with `dangerous_hard_limit_eviction`, the hard limit must be at least 2",
+            "Set it to 2 or more, or disable `dangerous_hard_limit_eviction`.",
         ),
     ]
 }

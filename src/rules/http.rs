@@ -17,8 +17,8 @@ pub fn rules() -> Vec<Rule> {
                 set("http"),
                 any([missing("http.listeners"), empty("http.listeners")]),
             ]),
-            "MAS would start without listening anywhere, because an `http` section replaces its default listeners",
-            "Give at least one listener.",
+            "MAS would not listen anywhere, because an `http` section replaces its default listeners",
+            "Add at least one listener.",
         ),
         wildcard("http.public_base"),
         wildcard("http.issuer"),
@@ -29,15 +29,15 @@ pub fn rules() -> Vec<Rule> {
             "resources",
             empty("resources"),
             "the listener serves nothing",
-            "Give at least one resource, such as { name = \"human\"; }.",
+            "Add at least one resource, such as { name = \"human\"; }.",
         ),
         each(
             LISTENERS,
             "listener-without-bind",
             "binds",
             empty("binds"),
-            "the listener listens nowhere",
-            "Give at least one socket, such as { address = \"127.0.0.1:8080\"; }.",
+            "the listener has no sockets",
+            "Add at least one socket, such as { address = \"127.0.0.1:8080\"; }.",
         ),
         // 11, 12, 13
         each(
@@ -48,7 +48,7 @@ pub fn rules() -> Vec<Rule> {
                 set("tls"),
                 all_missing(&["tls.certificate", "tls.certificate_file"]),
             ]),
-            "TLS needs a certificate",
+            "TLS requires a certificate",
             "Set `certificate_file`.",
         ),
         each(
@@ -56,7 +56,7 @@ pub fn rules() -> Vec<Rule> {
             "tls-without-key",
             "tls",
             all([set("tls"), all_missing(&["tls.key", "tls.key_file"])]),
-            "TLS needs a private key",
+            "TLS requires a private key",
             "Set `key_file`.",
         ),
         exclusive(LISTENERS, "tls", "certificate", "certificate_file"),
@@ -73,7 +73,7 @@ fn wildcard(at: &str) -> Rule {
         "wildcard-url",
         at,
         option(at).matches(&WILDCARD_URL),
-        "this names all addresses of a host, and clients such as Element X do not find MAS by it",
-        "Give the public address of MAS, for instance \"https://auth.example.com/\".",
+        "this URL stands for all addresses of a host, and clients such as Element X cannot use it",
+        "Set it to the public URL of MAS, such as \"https://auth.example.com/\".",
     )
 }

@@ -27,8 +27,8 @@ pub fn rules() -> Vec<Rule> {
                 set("matrix.endpoint"),
                 not(option("matrix.endpoint").matches(&HTTP_URL)),
             ]),
-            "MAS reaches the homeserver over HTTP, and this address is none of HTTP",
-            "Begin it with http:// or https://.",
+            "this is not an HTTP URL",
+            "Start it with http:// or https://.",
         ),
     ]
 }

@@ -45,12 +45,12 @@ pub struct Rule {
     /// How to correct it, for the user.
     pub fix: String,
     /// What kind of problem it reports.
-    pub kind: Kind,
+    pub kind: RuleKind,
 }
 
 /// The kind of problem that a rule reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RuleKind {
     /// The configuration does not work.
     Validity,
     /// A secret is in a file that everyone can read.
@@ -70,7 +70,7 @@ impl Rule {
 /// The options whose values must never be shown, with `[]` for list entries.
 #[must_use]
 pub fn secret_paths(rules: &[Rule]) -> BTreeSet<String> {
-    let secrecy = rules.iter().filter(|rule| rule.kind == Kind::Secrecy);
+    let secrecy = rules.iter().filter(|rule| rule.kind == RuleKind::Secrecy);
     secrecy.map(Rule::path).collect()
 }
 
@@ -122,7 +122,7 @@ fn each(scope: &str, id: &str, at: &str, when: Expr, reason: &str, fix: &str) ->
         when,
         reason: reason.to_owned(),
         fix: fix.to_owned(),
-        kind: Kind::Validity,
+        kind: RuleKind::Validity,
     }
 }
 
@@ -134,7 +134,7 @@ fn exclusive(scope: &str, section: &str, left: &str, right: &str) -> Rule {
         &format!("{left}-and-{right}").replace('_', "-"),
         &second,
         expr::all([set(&first), set(&second)]),
-        &format!("`{left}` and `{right}` exclude each other"),
-        "Keep one of the two.",
+        &format!("`{left}` and `{right}` cannot both be set"),
+        "Remove one of them.",
     )
 }

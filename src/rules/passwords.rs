@@ -15,8 +15,8 @@ pub fn rules() -> Vec<Rule> {
                 not(option_or("passwords.enabled", true).is(false)),
                 empty("passwords.schemes"),
             ]),
-            "there is no scheme to hash passwords with",
-            "Give a scheme, or set `passwords.enabled` to false.",
+            "there is no scheme for hashing passwords",
+            "Add a scheme, or set `passwords.enabled` to false.",
         ),
         // 25. MAS applies it only while passwords are enabled.
         each(
@@ -30,16 +30,16 @@ pub fn rules() -> Vec<Rule> {
                     option_or("passwords.enabled", true).is(false),
                 ))),
             ]),
-            "`secret` and `secret_file` exclude each other",
-            "Keep one of the two.",
+            "`secret` and `secret_file` cannot both be set",
+            "Remove one of them.",
         ),
         each(
             SCHEMES,
             "scheme-version-twice",
             "version",
             Expr::Repeated(option("version")),
-            "another scheme has this version already",
-            "Give every scheme a version of its own; the highest one hashes new passwords.",
+            "another scheme already has this version",
+            "Give each scheme a different version. The highest one hashes new passwords.",
         ),
     ]
 }

@@ -35,7 +35,7 @@ pub fn rules() -> Vec<Rule> {
                     ]),
                 ]),
                 "the rate must be more than 0 and at most 1000000000",
-                "One try a minute is 0.0167.",
+                "For example, 0.0167 is one attempt per minute.",
             )
         })
         .collect()

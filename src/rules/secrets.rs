@@ -15,8 +15,8 @@ pub fn rules() -> Vec<Rule> {
                 set("secrets"),
                 all_missing(&["secrets.encryption", "secrets.encryption_file"]),
             ]),
-            "MAS needs a key to encrypt its data with",
-            "Set `secrets.encryption_file`; `openssl rand -hex 32` makes a key.",
+            "MAS needs a key to encrypt its data",
+            "Set `secrets.encryption_file`. `openssl rand -hex 32` generates a key.",
         ),
         exclusive("", "secrets", "encryption", "encryption_file"),
         // 27

@@ -9,7 +9,10 @@ use crate::expr::{Expr, all, any, not, option, option_or, set};
 
 /// All rules of this file. They apply to Synapse's settings.
 pub fn rules() -> Vec<Rule> {
-    [logins(), others()].into_iter().flatten().collect()
+    [logins(), sessions_and_accounts()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn conflict(id: &str, at: &str, when: Expr, reason: &str, fix: &str) -> Rule {
@@ -24,10 +27,10 @@ fn present(path: &str) -> Expr {
     all([set(path), not(option(path).is(Value::Null))])
 }
 
-const HANDED_OVER: &str = "MAS does this now";
-const PROVIDERS: &str = "identity providers are MAS's business now";
+const HANDED_OVER: &str = "MAS is responsible for this now";
+const PROVIDERS: &str = "MAS is responsible for identity providers now";
 const LIST_PROVIDERS: &str = "Remove it, and list the providers in `upstream_oauth2.providers` of MAS, \
-    each with its `synapse_idp_id` if users are to keep their accounts.";
+    each with its `synapse_idp_id` so that users keep their accounts.";
 
 /// Ways to log in and to register.
 fn logins() -> Vec<Rule> {
@@ -37,7 +40,7 @@ fn logins() -> Vec<Rule> {
             "password_config.enabled",
             option("password_config.enabled")
                 .one_of_values(&[true.into(), "only_for_reauth".into()]),
-            "passwords are MAS's business now",
+            "MAS is responsible for passwords now",
             "Remove it, and configure `passwords` of MAS.",
         ),
         conflict(
@@ -81,21 +84,21 @@ fn logins() -> Vec<Rule> {
                 ]),
                 option_or("saml2_config.enabled", true).is(true),
             ]),
-            "MAS does not know SAML",
+            "MAS does not support SAML",
             "Remove it, and put a provider such as Dex between SAML and `upstream_oauth2.providers` of MAS.",
         ),
         conflict(
             "cas",
             "cas_config.enabled",
             on("cas_config.enabled"),
-            "MAS does not know CAS",
+            "MAS does not support CAS",
             "Remove it, and put a provider such as Dex between CAS and `upstream_oauth2.providers` of MAS.",
         ),
         conflict(
             "jwt",
             "jwt_config.enabled",
             on("jwt_config.enabled"),
-            "MAS does not take JWTs from elsewhere",
+            "MAS does not accept JWTs issued by others",
             "Remove it.",
         ),
         conflict(
@@ -105,7 +108,7 @@ fn logins() -> Vec<Rule> {
                 present("password_providers"),
                 not(option("password_providers").is(Value::Array(Vec::new()))),
             ]),
-            "MAS cannot ask Synapse's password providers",
+            "MAS cannot use Synapse's password providers",
             "Remove it, and use an identity provider with `upstream_oauth2.providers` of MAS.",
         ),
         conflict(
@@ -113,19 +116,19 @@ fn logins() -> Vec<Rule> {
             "login_via_existing_session.enabled",
             on("login_via_existing_session.enabled"),
             HANDED_OVER,
-            "Remove it: MAS's own device code grant does the same.",
+            "Remove it. MAS's device code grant replaces it.",
         ),
     ]
 }
 
 /// Sessions, and what users may do with their accounts.
-fn others() -> Vec<Rule> {
+fn sessions_and_accounts() -> Vec<Rule> {
     vec![
         conflict(
             "user-consent",
             "user_consent",
             present("user_consent.version"),
-            "Synapse cannot ask for consent any more",
+            "Synapse can no longer ask for consent",
             "Remove it, and set `branding.tos_uri` of MAS.",
         ),
         conflict(
@@ -163,14 +166,14 @@ fn others() -> Vec<Rule> {
                 present("experimental_features.msc3861"),
                 not(option("experimental_features.msc3861").is(serde_json::json!({}))),
             ]),
-            "this experiment has become `matrix_authentication_service`, and Synapse 1.157.0 refuses it",
-            "Remove it. Its `admin_token` is the shared secret now: put it into the file that `matrix.secret_file` of MAS names. Take Synapse's client out of `clients` of MAS.",
+            "`matrix_authentication_service` replaces this experimental feature, and Synapse 1.157.0 rejects it",
+            "Remove it. Its `admin_token` is the shared secret now: write it to the file that `matrix.secret_file` of MAS names. Remove Synapse's client from `clients` of MAS.",
         ),
         conflict(
             "inline-secret",
             "matrix_authentication_service.secret",
             present("matrix_authentication_service.secret"),
-            "Synapse takes either a secret or a file with it, and everyone could read this one",
+            "Synapse accepts either a secret or a file that contains it, and everyone could read this one",
             "Remove it.",
         ),
     ]

@@ -20,8 +20,8 @@ pub fn rules() -> Vec<Rule> {
                     set(&at),
                     not(option(&at).matches(&HTTP_URL)),
                 ]),
-                "OTLP is sent over HTTP",
-                "Give an address that starts with https:// or http://.",
+                "this is not an HTTP URL, but OTLP is sent over HTTP",
+                "Start it with https:// or http://.",
             )
         })
         .collect()

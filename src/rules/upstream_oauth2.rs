@@ -16,8 +16,8 @@ pub fn rules() -> Vec<Rule> {
                 set("id"),
                 Expr::Repeated(Term::Upper(Box::new(option_or("id", "")))),
             ]),
-            "another provider has this id already, and only the last one would count",
-            "Give every provider an id of its own.",
+            "another provider already has this ID, and MAS would use only the last one",
+            "Give each provider a different ID.",
         ),
         // 30
         each(
@@ -28,8 +28,8 @@ pub fn rules() -> Vec<Rule> {
                 missing("issuer"),
                 not(option_or("discovery_mode", "oidc").is("disabled")),
             ]),
-            "discovery needs the provider's issuer",
-            "Set `issuer`, or set `discovery_mode` to \"disabled\" and give the endpoints.",
+            "discovery requires the provider's issuer",
+            "Set `issuer`, or set `discovery_mode` to \"disabled\" and set the endpoints.",
         ),
         // 8
         exclusive(PROVIDERS, "", "client_secret", "client_secret_file"),
@@ -50,8 +50,8 @@ pub fn rules() -> Vec<Rule> {
                     _ => all([]),
                 },
             ]),
-            &format!("without discovery MAS cannot know the provider's `{endpoint}`"),
-            "Set it, or leave out `discovery_mode`.",
+            &format!("without discovery, MAS does not know the provider's `{endpoint}`"),
+            "Set it, or remove `discovery_mode`.",
         ));
     }
     rules
@@ -79,8 +79,8 @@ fn authentication() -> Vec<Rule> {
                 not(with_secret()),
                 any_set(&["client_secret", "client_secret_file"]),
             ]),
-            "this method does not use a client secret",
-            "Remove the secret, or choose a method such as \"client_secret_basic\".",
+            "this authentication method does not use a client secret",
+            "Remove the secret, or use a method such as \"client_secret_basic\".",
         ),
         // 32
         each(
@@ -91,7 +91,7 @@ fn authentication() -> Vec<Rule> {
                 with_secret(),
                 all_missing(&["client_secret", "client_secret_file"]),
             ]),
-            "the authentication method needs a client secret",
+            "the authentication method requires a client secret",
             "Set `client_secret_file`.",
         ),
         // 33
@@ -104,7 +104,7 @@ fn authentication() -> Vec<Rule> {
                 not(with_jwt()),
                 set("token_endpoint_auth_signing_alg"),
             ]),
-            "the authentication method signs nothing",
+            "the authentication method does not use a signing algorithm",
             "Remove it.",
         ),
         each(
@@ -112,8 +112,8 @@ fn authentication() -> Vec<Rule> {
             "no-signing-algorithm",
             "token_endpoint_auth_signing_alg",
             all([with_jwt(), missing("token_endpoint_auth_signing_alg")]),
-            "the authentication method needs an algorithm to sign with",
-            "Set it, such as \"RS256\" for private_key_jwt or \"HS256\" for client_secret_jwt.",
+            "the authentication method requires a signing algorithm",
+            "Set it, for example to \"RS256\" for private_key_jwt or \"HS256\" for client_secret_jwt.",
         ),
         // 34
         each(
@@ -121,7 +121,7 @@ fn authentication() -> Vec<Rule> {
             "no-apple-key",
             "sign_in_with_apple",
             all([apple(), missing("sign_in_with_apple")]),
-            "the authentication method needs Apple's key",
+            "the authentication method requires Apple's key",
             "Set `sign_in_with_apple`.",
         ),
         each(
@@ -133,7 +133,7 @@ fn authentication() -> Vec<Rule> {
                 not(apple()),
                 set("sign_in_with_apple"),
             ]),
-            "Apple's key is for the authentication method \"sign_in_with_apple\"",
+            "Apple's key is only for the authentication method \"sign_in_with_apple\"",
             "Remove it, or change `token_endpoint_auth_method`.",
         ),
     ]
@@ -149,8 +149,8 @@ fn claims_imports() -> Vec<Rule> {
             "skip-confirmation-without-localpart",
             "claims_imports.localpart.action",
             all([skipping(), not(action("localpart").is("require"))]),
-            "without a confirmation page the user name must come from the provider",
-            "Set it to \"require\", or leave out `skip_confirmation`.",
+            "without a confirmation page, the user name must come from the provider",
+            "Set it to \"require\", or remove `skip_confirmation`.",
         ),
         // 37
         each(
@@ -161,8 +161,8 @@ fn claims_imports() -> Vec<Rule> {
                 option("claims_imports.localpart.on_conflict").one_of(&["add", "replace", "set"]),
                 not(action("localpart").one_of(&["force", "require"])),
             ]),
-            "an account can only be taken over by a name that the provider decides",
-            "Set it to \"force\" or \"require\", or leave out `on_conflict`.",
+            "an existing account can be linked only if the provider determines the user name",
+            "Set it to \"force\" or \"require\", or remove `on_conflict`.",
         ),
     ];
     // 36
@@ -172,8 +172,8 @@ fn claims_imports() -> Vec<Rule> {
             "skip-confirmation-with-suggestion",
             &format!("claims_imports.{name}.action"),
             all([skipping(), action(name).is("suggest")]),
-            "without a confirmation page nothing can be suggested",
-            "Set it to \"force\", \"require\" or \"ignore\", or leave out `skip_confirmation`.",
+            "without a confirmation page, nothing can be suggested",
+            "Set it to \"force\", \"require\" or \"ignore\", or remove `skip_confirmation`.",
         ));
     }
     rules

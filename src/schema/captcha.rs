@@ -4,18 +4,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-/// A CAPTCHA in front of registration.
+/// A CAPTCHA that users must solve to register.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("x-since" = "0.10.0"))]
 pub struct Captcha {
-    /// Which service checks that a human is there. Leave it out for no CAPTCHA.
+    /// The CAPTCHA service to use. If unset, there is no CAPTCHA.
     pub service: Option<Service>,
 
-    /// The public half of the key pair that the service issued.
+    /// The public key issued by the CAPTCHA service.
     pub site_key: Option<String>,
 
-    /// The secret half of the key pair. MAS cannot read it from a file.
+    /// The secret key issued by the CAPTCHA service. MAS cannot read it from a file.
     #[schemars(extend("x-secret" = true))]
     pub secret_key: Option<String>,
 }

@@ -13,39 +13,40 @@ use super::{
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Client {
-    /// What identifies the client, in the form of a ULID. Never change it: a new id is a new
+    /// ID of the client, in the form of a ULID. Do not change it: MAS treats a new ID as a new
     /// client.
     #[schemars(example = &"01GFWR28C4KNE04WG3HKXB7C9R")]
     pub client_id: Ulid,
 
-    /// How the client proves to MAS who it is.
+    /// How the client authenticates to MAS.
     pub client_auth_method: ClientAuthMethod,
 
-    /// Name shown to users when the client asks for access.
+    /// Name shown to users when the client requests access.
     #[schemars(extend("x-since" = "0.16.0"))]
     pub client_name: Option<String>,
 
-    /// Page about the client, shown to users when it asks for access.
+    /// URL of a page about the client, shown to users when it requests access.
     #[schemars(extend("x-since" = "1.22.0"))]
     pub client_uri: Option<Url>,
 
-    /// The client's secret, for the `client_secret_*` methods.
+    /// Client secret, for the `client_secret_*` methods.
     #[schemars(extend("x-secret" = true))]
     pub client_secret: Option<String>,
 
-    /// File with the client's secret.
+    /// File that contains the client secret.
     #[schemars(example = &"/run/secrets/mas-client-secret", extend("x-since" = "1.0.0"))]
+    #[schemars(extend("x-file-of" = "client_secret"))]
     pub client_secret_file: Option<String>,
 
-    /// The client's public keys, for `private_key_jwt`.
+    /// Public keys of the client, for `private_key_jwt`.
     #[schemars(extend("x-nullable" = true))]
     pub jwks: Option<JsonWebKeySet>,
 
-    /// Where to fetch the client's public keys, for `private_key_jwt`.
+    /// URL of the client's public keys, for `private_key_jwt`.
     pub jwks_uri: Option<Url>,
 
-    /// Where MAS may send users back to after they logged in. Must match what the client asks
-    /// for, character by character.
+    /// URLs to which MAS may redirect users after they log in. The URL that the client requests
+    /// must match one of them exactly.
     #[schemars(
         example = ["https://client.example.com/callback"],
         extend("x-default" = [])
@@ -57,13 +58,13 @@ pub struct Client {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthMethod {
-    /// A public client: it has no secret to prove itself with.
+    /// No authentication. For public clients, which have no secret.
     None,
-    /// The client's secret in the `Authorization` header.
+    /// The client secret in the `Authorization` header.
     ClientSecretBasic,
-    /// The client's secret in the request's body.
+    /// The client secret in the request body.
     ClientSecretPost,
-    /// A JWT signed with the client's secret.
+    /// A JWT signed with the client secret.
     ClientSecretJwt,
     /// A JWT signed with the client's private key.
     PrivateKeyJwt,

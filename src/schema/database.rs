@@ -6,13 +6,12 @@ use serde_with::skip_serializing_none;
 
 use super::format::Hostname;
 
-/// The connection to PostgreSQL, version 13 or newer. A connection pooler in between must work in
-/// session mode.
+/// The connection to PostgreSQL 13 or newer. A connection pooler in between must use session mode.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Database {
-    /// The whole connection as one URI, in place of `host`, `port`, `socket`, `username`,
-    /// `password` and `database`. A password in it would lie in the Nix store: give the parts
+    /// Connection URI, used instead of `host`, `port`, `socket`, `username`, `password` and
+    /// `database`. A password in the URI would end up in the Nix store: set the individual options
     /// and `password_file` instead.
     #[schemars(
         url,
@@ -21,7 +20,7 @@ pub struct Database {
     )]
     pub uri: Option<String>,
 
-    /// Name or address of the database server.
+    /// Host name or IP address of the database server.
     #[schemars(extend("x-default-text" = "the local server's socket"))]
     pub host: Option<Hostname>,
 
@@ -29,61 +28,65 @@ pub struct Database {
     #[schemars(range(min = 1, max = 65535), extend("x-default-text" = "5432"))]
     pub port: Option<u16>,
 
-    /// Directory of the database server's Unix socket.
+    /// Directory that contains the database server's Unix socket.
     #[schemars(example = &"/run/postgresql")]
     pub socket: Option<String>,
 
     /// Role to connect as.
-    #[schemars(extend("x-default-text" = "the user MAS runs as"))]
+    #[schemars(extend("x-default-text" = "the user that MAS runs as"))]
     pub username: Option<String>,
 
     /// Password of the role.
     #[schemars(extend("x-secret" = true))]
     pub password: Option<String>,
 
-    /// File with the password of the role.
+    /// File that contains the password of the role.
     #[schemars(example = &"/run/secrets/mas-database-password", extend("x-since" = "1.22.0"))]
+    #[schemars(extend("x-file-of" = "password"))]
     pub password_file: Option<String>,
 
-    /// Name of the database. Never the one Synapse uses.
+    /// Name of the database. It must not be Synapse's database.
     #[schemars(extend("x-default-text" = "the role's name"))]
     pub database: Option<String>,
 
-    /// Whether to use TLS, and how much of the server's certificate to check. Use `verify-full`
-    /// for a server on another host.
+    /// Whether to use TLS, and how strictly to verify the server's certificate. Use `verify-full`
+    /// if the server runs on another host.
     #[schemars(extend("x-since" = "0.10.0", "x-default-text" = "`prefer`"))]
     pub ssl_mode: Option<SslMode>,
 
-    /// Certificate of the authority that signed the server's one, in PEM form.
+    /// Certificate of the authority that signed the server's certificate, in PEM format.
     #[schemars(extend("x-since" = "0.10.0"))]
     pub ssl_ca: Option<String>,
 
-    /// File with the certificate of the authority that signed the server's one.
+    /// File that contains the certificate of the authority that signed the server's certificate.
     #[schemars(extend("x-since" = "0.10.0"))]
+    #[schemars(extend("x-file-of" = "ssl_ca"))]
     pub ssl_ca_file: Option<String>,
 
-    /// Certificate that MAS shows to the server, in PEM form.
+    /// Certificate that MAS presents to the server, in PEM format.
     #[schemars(extend("x-since" = "0.10.0"))]
     pub ssl_certificate: Option<String>,
 
-    /// File with the certificate that MAS shows to the server.
+    /// File that contains the certificate that MAS presents to the server.
     #[schemars(extend("x-since" = "0.10.0"))]
+    #[schemars(extend("x-file-of" = "ssl_certificate"))]
     pub ssl_certificate_file: Option<String>,
 
-    /// Private key of `ssl_certificate`, in PEM form.
+    /// Private key of `ssl_certificate`, in PEM format.
     #[schemars(extend("x-since" = "0.10.0", "x-secret" = true))]
     pub ssl_key: Option<String>,
 
-    /// File with the private key of `ssl_certificate`.
+    /// File that contains the private key of `ssl_certificate`.
     #[schemars(extend("x-since" = "0.10.0"))]
+    #[schemars(extend("x-file-of" = "ssl_key"))]
     pub ssl_key_file: Option<String>,
 
-    /// How many connections MAS opens at most. Several MAS hosts open that many each; stay below
-    /// the server's `max_connections`.
+    /// Maximum number of open connections. Each MAS host opens up to this many: the total must stay
+    /// below the server's `max_connections`.
     #[schemars(range(min = 1), extend("default" = 10))]
     pub max_connections: Option<u32>,
 
-    /// How many connections MAS keeps open even when it is idle.
+    /// Number of connections that MAS keeps open even when it is idle.
     #[schemars(extend("default" = 0))]
     pub min_connections: Option<u32>,
 
@@ -95,7 +98,7 @@ pub struct Database {
     #[serde(with = "serde_with::rust::double_option", default)]
     #[schemars(
         with = "Option<u64>",
-        extend("default" = 600, "x-nullable" = true, "x-null" = "never close an idle connection")
+        extend("default" = 600, "x-nullable" = true, "x-null" = "never close idle connections")
     )]
     pub idle_timeout: Option<Option<u64>>,
 
@@ -106,27 +109,27 @@ pub struct Database {
         extend(
             "default" = 1800,
             "x-nullable" = true,
-            "x-null" = "keep a connection for ever",
+            "x-null" = "keep connections open forever",
             "x-upstream" = {"nullable": false}
         )
     )]
     pub max_lifetime: Option<Option<u64>>,
 }
 
-/// How PostgreSQL's clients treat TLS, as `libpq`'s `sslmode`.
+/// Use of TLS, as in libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SslMode {
     /// No TLS.
     Disable,
-    /// TLS only if the server insists.
+    /// TLS only if the server requires it.
     Allow,
     /// TLS if the server offers it.
     Prefer,
-    /// TLS, with any certificate.
+    /// TLS. Any certificate is accepted.
     Require,
-    /// TLS, with a certificate of a known authority.
+    /// TLS. The certificate must come from a trusted authority.
     VerifyCa,
-    /// TLS, with a certificate of a known authority that names the server.
+    /// TLS. The certificate must come from a trusted authority and match the server's name.
     VerifyFull,
 }

@@ -6,14 +6,14 @@ use serde_with::skip_serializing_none;
 
 use super::format::Hostname;
 
-/// Sending mail.
+/// How MAS sends mail.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Email {
-    /// How mail leaves the host.
+    /// How to send mail.
     pub transport: Transport,
 
-    /// Sender of every mail.
+    /// Sender of all mails.
     #[schemars(
         email,
         example = &"\"Example Chat\" <noreply@example.com>",
@@ -21,7 +21,7 @@ pub struct Email {
     )]
     pub from: Option<String>,
 
-    /// Where answers to a mail go.
+    /// Address for replies to these mails.
     #[schemars(
         email,
         example = &"\"Help desk\" <help@example.com>",
@@ -32,7 +32,7 @@ pub struct Email {
     /// Encryption of the SMTP connection.
     pub mode: Option<SmtpMode>,
 
-    /// Name or address of the SMTP server.
+    /// Host name or IP address of the SMTP server.
     #[schemars(example = &"mail.example.com")]
     pub hostname: Option<Hostname>,
 
@@ -50,11 +50,12 @@ pub struct Email {
     #[schemars(extend("x-secret" = true))]
     pub password: Option<String>,
 
-    /// File with the password for the SMTP server.
+    /// File that contains the password for the SMTP server.
     #[schemars(example = &"/run/secrets/smtp-password", extend("x-since" = "1.22.0"))]
+    #[schemars(extend("x-file-of" = "password"))]
     pub password_file: Option<String>,
 
-    /// Program that takes mail as `sendmail` does.
+    /// Program that sends mail, compatible with `sendmail`.
     #[schemars(
         example = &"/run/wrappers/bin/sendmail",
         extend("x-default" = null, "x-upstream" = {"default": "sendmail"})
@@ -62,15 +63,15 @@ pub struct Email {
     pub command: Option<String>,
 }
 
-/// How mail leaves the host.
+/// How to send mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
-    /// Nothing is sent.
+    /// Discard all mail.
     Blackhole,
-    /// Through an SMTP server.
+    /// Send mail through an SMTP server.
     Smtp,
-    /// Through a local program.
+    /// Send mail through a local program.
     Sendmail,
 }
 
@@ -78,10 +79,10 @@ pub enum Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SmtpMode {
-    /// None. For a relay on the same host.
+    /// No encryption, for a relay on the same host.
     Plain,
-    /// Starts in clear text and switches to TLS.
+    /// Start unencrypted, then switch to TLS.
     StartTls,
-    /// TLS from the start.
+    /// Use TLS from the start.
     Tls,
 }

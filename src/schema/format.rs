@@ -1,7 +1,8 @@
-//! Strings of a certain form, each with the one pattern that decides whether a string has it.
+//! String formats. Each has one pattern, which decides whether a string has the format.
 //!
-//! Patterns are POSIX extended regular expressions over the whole string, because that is what
-//! Nix can match; [`Format::matches`] reads the same ones. Each was held against `mas-cli`.
+//! Patterns are POSIX extended regular expressions that match the whole string, because that is
+//! what Nix supports. [`Format::matches`] reads the same patterns. Each was compared with
+//! `mas-cli`.
 
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
@@ -9,23 +10,23 @@ use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// A form of string.
+/// A string format.
 #[derive(Debug)]
 pub struct Format {
-    /// What the schema calls it (`x-format`).
+    /// Its name in the schema (`x-format`).
     pub name: &'static str,
-    /// What messages call it, with an article.
+    /// Its description in messages, with an article.
     pub description: &'static str,
-    /// What upstream's JSON schema calls it (`format`), if anything.
+    /// Its name in upstream's JSON schema (`format`), if any.
     pub json: Option<&'static str>,
-    /// What the whole string has to match.
+    /// The pattern that the whole string must match.
     pub pattern: &'static str,
-    /// `(when, then)`: a string that matches `when` has to match `then` too.
+    /// `(when, then)`: a string that matches `when` must also match `then`.
     pub also: Option<(&'static str, &'static str)>,
 }
 
 impl Format {
-    /// Whether the string has this form.
+    /// Whether the string has this format.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         matches(self.pattern, text)
@@ -51,7 +52,7 @@ pub fn all() -> impl Iterator<Item = &'static Format> {
 ///
 /// # Panics
 ///
-/// If the pattern is none. All patterns are constants of this program.
+/// If the pattern is invalid. All patterns are constants of this program.
 #[must_use]
 fn matches(pattern: &'static str, text: &str) -> bool {
     static COMPILED: LazyLock<std::sync::Mutex<HashMap<&'static str, Regex>>> =
@@ -67,11 +68,11 @@ fn matches(pattern: &'static str, text: &str) -> bool {
         .is_match(text)
 }
 
-/// What the first group of a POSIX pattern holds, if the text as a whole matches.
+/// The first group of a POSIX pattern, if the pattern matches the whole text.
 ///
 /// # Panics
 ///
-/// If the pattern is none; patterns are constants.
+/// If the pattern is invalid. All patterns are constants of this program.
 #[must_use]
 pub fn capture(pattern: &str, text: &str) -> Option<String> {
     let pattern = format!("(?s)^(?:{})$", escape_brackets(pattern));
@@ -80,8 +81,8 @@ pub fn capture(pattern: &str, text: &str) -> Option<String> {
     Some(group.as_str().to_owned())
 }
 
-/// POSIX takes `[` and `\` inside a bracket expression as they are; the regex crate wants them
-/// escaped.
+/// Escapes `[` and `\` inside bracket expressions: the regex crate requires that, and POSIX takes
+/// them literally.
 fn escape_brackets(pattern: &str) -> String {
     let mut out = String::new();
     let mut chars = pattern.chars().peekable();
@@ -134,7 +135,7 @@ macro_rules! ipv4 {
     };
 }
 
-/// An IPv6 address, its last four bytes in either form.
+/// An IPv6 address, with its last four bytes in either form.
 macro_rules! ipv6 {
     () => {
         concat!(
@@ -171,7 +172,7 @@ macro_rules! mask {
     };
 }
 
-/// What may stand between the dots of a URL's host, and one of it that is no digit.
+/// A character of a label in a URL's host, and one that is not a digit.
 macro_rules! host_label {
     () => {
         "[^][/?#\\@:<>^|%.[:space:][:cntrl:]]"
@@ -183,7 +184,7 @@ macro_rules! host_nondigit {
     };
 }
 
-/// The host of a URL: an address, or a name whose last label is no number.
+/// The host of a URL: an address, or a name whose last label is not a number.
 macro_rules! url_host {
     () => {
         concat!(
@@ -225,7 +226,7 @@ macro_rules! mail_address {
 /// A sender or recipient: an address, or a name and an address in angle brackets.
 pub static MAILBOX: Format = Format {
     name: "Mailbox",
-    description: "a mail address, alone or in angle brackets behind a name",
+    description: "an email address, alone or in angle brackets after a name",
     json: None,
     pattern: concat!(
         "[[:space:]]*(",
@@ -239,56 +240,56 @@ pub static MAILBOX: Format = Format {
     also: None,
 };
 
-/// A URI with a password in it.
+/// A URI that contains a password.
 pub static URI_WITH_PASSWORD: Format = Format {
     name: "UriWithPassword",
-    description: "a URI with a password in it",
+    description: "a URI that contains a password",
     json: None,
     pattern: "([^:/?#]+://[^/?#@]*:[^/?#@]+@.*|[^?]*\\?(.*&)?password=[^&]+.*)",
     also: None,
 };
 
-/// A URL of HTTP, of whose rest [`URL`] judges.
+/// An HTTP URL. [`URL`] checks the rest of it.
 pub static HTTP_URL: Format = Format {
     name: "HttpUrl",
-    description: "an address that starts with https:// or http://",
+    description: "a URL that starts with https:// or http://",
     json: None,
     pattern: "[Hh][Tt][Tt][Pp][Ss]?:.*",
     also: None,
 };
 
-/// A URL whose host stands for all addresses of a host. A server can listen there; nobody can
+/// A URL whose host stands for all addresses of a host. A server can listen there, but nobody can
 /// connect to it by that name.
 pub static WILDCARD_URL: Format = Format {
     name: "WildcardUrl",
-    description: "a URL that names all addresses of a host",
+    description: "a URL that stands for all addresses of a host",
     json: None,
     pattern: "[Hh][Tt][Tt][Pp][Ss]?://([^/?#@]*@)?(\\[[0:]+]|0+(\\.0+)*)(:[0-9]*)?([/?#].*)?",
     also: None,
 };
 
-/// The address of a PostgreSQL database on this host.
+/// The URI of a PostgreSQL database on this host.
 pub static LOCAL_DATABASE_URI: Format = Format {
     name: "LocalDatabaseUri",
-    description: "the address of a database on this host",
+    description: "the URI of a database on this host",
     json: None,
     pattern: "[^:]*://([^@/]*@)?(localhost|127\\.0\\.0\\.1|\\[::1])?(:[0-9]+)?/.*",
     also: None,
 };
 
-/// An address that only this host reaches, with a port or in a URL.
+/// A loopback address with a port, or a URL with one.
 pub static LOOPBACK: Format = Format {
     name: "Loopback",
-    description: "an address that only this host reaches",
+    description: "a loopback address",
     json: None,
     pattern: "(https?://)?(localhost|127\\.[0-9.]+|\\[::1])(:[0-9]+)?/?",
     also: None,
 };
 
-/// The address of a PostgreSQL database behind a Unix socket.
+/// The URI of a PostgreSQL database that uses a Unix socket.
 pub static SOCKET_DATABASE_URI: Format = Format {
     name: "SocketDatabaseUri",
-    description: "the address of a database behind a Unix socket",
+    description: "the URI of a database that uses a Unix socket",
     json: None,
     pattern: "[^:]*:///[^?]*\\?(.*&)?host=(/|%2[Ff]).*",
     also: None,
@@ -303,16 +304,16 @@ pub static RUNTIME_FILE: Format = Format {
     also: None,
 };
 
-/// Scopes with `openid` among them.
+/// Scopes that include `openid`.
 pub static OPENID_SCOPE: Format = Format {
     name: "OpenidScope",
-    description: "scopes with `openid` among them",
+    description: "scopes that include `openid`",
     json: None,
     pattern: "(.* )?openid( .*)?",
     also: None,
 };
 
-/// The forms that only rules ask for.
+/// The formats that only rules use.
 static OF_RULES: &[&Format] = &[
     &MAILBOX,
     &URI_WITH_PASSWORD,
@@ -325,8 +326,7 @@ static OF_RULES: &[&Format] = &[
     &OPENID_SCOPE,
 ];
 
-/// What several patterns are made of, under names of their own; a later part may contain earlier
-/// ones.
+/// Named parts of several patterns. A later part may contain earlier ones.
 pub const PARTS: &[(&str, &str)] = &[
     ("port", port!()),
     ("mask", mask!()),
@@ -402,7 +402,7 @@ formats! {
     /// An IP address, or a network with its prefix length or netmask.
     IpNetwork = IP_NETWORK {
         description: "an IP address or a network such as 10.0.0.0/8",
-        // Upstream says `ip` of what may be a network too.
+        // Upstream uses `ip` for networks too.
         json: Some("ip"),
         pattern: concat!(
             "(", ipv4!(), "(/(0*([12]?[0-9]|3[0-2])|255\\.255\\.255\\.", mask!(),
@@ -418,51 +418,51 @@ formats! {
         pattern: concat!("(", ipv4!(), "|\\[", ipv6!(), "(%[0-9]+)?]):", port!()),
         also: None,
     }
-    /// Where to listen.
+    /// An IP address and a port, or the path of a Unix socket.
     ListenAddress = LISTEN_ADDRESS {
         description: "an IP address and a port, such as 127.0.0.1:8080, or the path of a Unix socket",
         json: None,
         pattern: concat!("((", ipv4!(), "|\\[", ipv6!(), "]):", port!(), "|/[A-Za-z0-9/._-]+)"),
         also: None,
     }
-    /// Addresses as systemd takes them in `IPAddressAllow=`.
+    /// Addresses in the syntax of systemd's `IPAddressAllow=`.
     Addresses = ADDRESSES {
         description: "an IP address, a network such as 10.0.0.0/8, \"localhost\" or \"any\"",
         json: None,
         pattern: concat!("(any|localhost|", ipv4!(), "(/[0-9]+)?|", ipv6!(), "(/[0-9]+)?)"),
         also: None,
     }
-    /// The name of a host in a URL, as reverse proxies take it.
+    /// The name of a host in a URL, as reverse proxies accept it.
     DomainName = DOMAIN_NAME {
-        description: "the name of a host, such as matrix.example.com",
+        description: "a host name, such as matrix.example.com",
         json: Some("hostname"),
         pattern: "[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*",
         also: None,
     }
     /// A path in a URL, from slash to slash.
     UrlPath = URL_PATH {
-        description: "a path that begins and ends with a slash, such as /auth/",
+        description: "a path that starts and ends with a slash, such as /auth/",
         json: None,
         pattern: "/([A-Za-z0-9._~-]+/)*",
         also: None,
     }
-    /// Where a reverse proxy connects to.
+    /// The URL that a reverse proxy connects to, without a path.
     Upstream = UPSTREAM {
-        description: "an address such as http://127.0.0.1:8008 with nothing behind it",
+        description: "a URL without a path, such as http://127.0.0.1:8008",
         json: Some("uri"),
         pattern: concat!("https?://", url_host!(), "(:", port!(), ")?"),
         also: None,
     }
-    /// The path of a file, as units can name it.
+    /// A file path that can be used in unit files.
     FilePath = FILE_PATH {
-        description: "an absolute path, without control characters, % and quotes",
+        description: "an absolute path without control characters, % or quotes",
         json: None,
         pattern: "/[^%\"'[:cntrl:]]*",
         also: None,
     }
     /// A configuration file of MAS.
     ConfigFile = CONFIG_FILE {
-        description: "an absolute path, or one that begins with ${CREDENTIALS_DIRECTORY}/",
+        description: "an absolute path, or a path that starts with ${CREDENTIALS_DIRECTORY}/",
         json: None,
         pattern: "(\\$CREDENTIALS_DIRECTORY|\\$[{]CREDENTIALS_DIRECTORY})?/[^%\"'[:cntrl:]]*",
         also: None,
@@ -474,16 +474,16 @@ formats! {
         pattern: "[A-Za-z0-9@:_.-]+\\.(service|socket|target|timer|path|mount)",
         also: None,
     }
-    /// A name that stands alone in configuration files and commands.
+    /// A name that needs no quotes in configuration files and commands.
     Name = NAME {
         description: "a name of letters, digits, -, . and _",
         json: None,
         pattern: "[A-Za-z0-9_][A-Za-z0-9._-]*",
         also: None,
     }
-    /// The value of an HTTP header, as reverse proxies take it between quotes.
+    /// An HTTP header value that reverse proxies accept in quotes.
     HeaderValue = HEADER_VALUE {
-        description: "the value of an HTTP header, without quotes, \\, $ and braces",
+        description: "an HTTP header value without quotes, \\, $ or braces",
         json: None,
         pattern: "[^\"\\${}[:cntrl:]]*",
         also: None,
@@ -495,9 +495,9 @@ formats! {
         pattern: "[0-9]+\\.[0-9]+\\.[0-9]+([A-Za-z0-9.+-]*)",
         also: None,
     }
-    /// A calendar event of systemd.
+    /// A systemd calendar event (systemd.time(7)).
     CalendarEvent = CALENDAR_EVENT {
-        description: "a calendar event of systemd, such as \"daily\" or \"Mon 04:00\"",
+        description: "a systemd calendar event, such as \"daily\" or \"Mon 04:00\"",
         json: None,
         pattern: "[A-Za-z0-9*:,./~ +-]+",
         also: None,
@@ -509,9 +509,9 @@ formats! {
         pattern: "[0-7]{1,4}",
         also: None,
     }
-    /// The name or address of a host. MAS itself takes any text.
+    /// A host name or IP address. MAS itself accepts any text.
     Hostname = HOSTNAME {
-        description: "the name or address of a host",
+        description: "a host name or IP address",
         json: Some("hostname"),
         pattern: ".*",
         also: None,
@@ -519,7 +519,7 @@ formats! {
     /// The name of a Matrix homeserver
     /// (<https://spec.matrix.org/latest/appendices/#server-name>).
     ServerName = SERVER_NAME {
-        description: "the name of a Matrix homeserver, such as example.com, with no https:// and no path",
+        description: "the name of a Matrix homeserver, such as example.com, without https:// or a path",
         json: None,
         pattern: concat!("([A-Za-z0-9.-]{1,255}|\\[", ipv6!(), "])(:", port!(), ")?"),
         also: None,
@@ -545,9 +545,9 @@ formats! {
         pattern: "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?",
         also: None,
     }
-    /// The address of a Sentry project.
+    /// The DSN of a Sentry project.
     Dsn = DSN {
-        description: "the address of a Sentry project, such as https://key@sentry.example.com/1",
+        description: "the DSN of a Sentry project, such as https://key@sentry.example.com/1",
         json: Some("uri"),
         pattern: concat!(
             "(https?://[^/?#\\@:[:space:]]+(:[^/?#\\@:[:space:]]*)?@", url_host!(),

@@ -6,26 +6,25 @@ use serde_with::skip_serializing_none;
 
 use super::format::{IpNetwork, Mode, SocketAddress, Url};
 
-/// The web server.
+/// The web server of MAS.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Http {
-    /// Address under which users reach MAS. Everything in links, mails and redirects starts with
-    /// it.
+    /// Public URL of MAS. Links on pages and in mails, and redirects, start with it.
     #[schemars(example = &"https://auth.example.com/")]
     pub public_base: Url,
 
-    /// The issuer that MAS advertises to OpenID Connect clients. Clients remember it: never change
+    /// The issuer that MAS advertises to OpenID Connect clients. Clients remember it: do not change
     /// it once users have logged in.
     #[schemars(extend("x-default-text" = "the value of `public_base`"))]
     pub issuer: Option<Url>,
 
-    /// Where MAS listens, and what it serves there. As soon as this section is there, MAS has no
-    /// listener but these.
+    /// Where MAS listens, and what it serves there. If the `http` section is present, these
+    /// listeners replace the default ones.
     #[schemars(extend("default" = []))]
     pub listeners: Option<Vec<Listener>>,
 
-    /// Reverse proxies whose `X-Forwarded-For` header MAS believes.
+    /// Reverse proxies whose `X-Forwarded-For` header MAS trusts.
     #[schemars(
         example = ["127.0.0.1/8", "::1/128"],
         extend("default" = [
@@ -35,7 +34,7 @@ pub struct Http {
     pub trusted_proxies: Option<Vec<IpNetwork>>,
 }
 
-/// A listener: some sockets, and what is served on all of them.
+/// A listener: a set of sockets, and the resources served on all of them.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Listener {
@@ -43,7 +42,7 @@ pub struct Listener {
     #[schemars(example = &"web")]
     pub name: Option<String>,
 
-    /// What the listener serves.
+    /// Resources that the listener serves.
     #[schemars(example = [
         serde_json::json!({"name": "discovery"}),
         serde_json::json!({"name": "human"}),
@@ -51,11 +50,11 @@ pub struct Listener {
     ])]
     pub resources: Vec<Resource>,
 
-    /// Path under which the listener serves all of it.
+    /// Path under which the listener serves all its resources.
     #[schemars(example = &"/auth")]
     pub prefix: Option<String>,
 
-    /// The sockets to listen on.
+    /// Sockets to listen on.
     #[schemars(example = [serde_json::json!({"address": "127.0.0.1:8080"})])]
     pub binds: Vec<Bind>,
 
@@ -63,52 +62,52 @@ pub struct Listener {
     #[schemars(extend("default" = false))]
     pub proxy_protocol: Option<bool>,
 
-    /// Serve TLS. Not needed behind a reverse proxy on the same host.
+    /// TLS for this listener. Not needed behind a reverse proxy on the same host.
     #[schemars(extend("x-nullable" = true))]
     pub tls: Option<Tls>,
 }
 
-/// Something a listener serves.
+/// A resource that a listener serves.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "lowercase")]
-#[schemars(extend("x-tag-description" = "What to serve."))]
+#[schemars(extend("x-tag-description" = "The resource to serve."))]
 pub enum Resource {
-    /// Whether MAS is alive and reaches its database, under `/health`. Keep it internal.
+    /// Health check under `/health`: whether MAS runs and reaches its database. Keep it internal.
     Health,
-    /// Metrics under `/metrics`, with `telemetry.metrics.exporter = "prometheus"`. Keep it
+    /// Metrics under `/metrics`, if `telemetry.metrics.exporter` is `"prometheus"`. Keep it
     /// internal.
     Prometheus,
-    /// OpenID Connect discovery, under `/.well-known/`. Synapse needs it.
+    /// OpenID Connect discovery under `/.well-known/`. Synapse needs it.
     Discovery,
-    /// The pages users see.
+    /// The pages that users see.
     Human,
-    /// The API behind those pages.
+    /// The GraphQL API, which the pages use.
     GraphQL {
-        /// Whether to serve GraphiQL, a page to try the GraphQL API with. Only for `graphql`.
+        /// Whether to serve GraphiQL, a page for trying out the GraphQL API. Only for `graphql`.
         #[schemars(extend("x-default" = false))]
         #[serde(skip_serializing_if = "Option::is_none")]
         playground: Option<bool>,
-        /// Whether OAuth 2.0 access tokens open the GraphQL API, which upstream does not support.
-        /// Only for `graphql`.
+        /// Whether OAuth 2.0 access tokens give access to the GraphQL API, which upstream does not
+        /// support. Only for `graphql`.
         #[schemars(extend("x-default" = false, "x-since" = "0.10.0"))]
         #[serde(skip_serializing_if = "Option::is_none")]
         undocumented_oauth2_access: Option<bool>,
     },
     /// The OAuth 2.0 endpoints. Synapse needs them.
     OAuth,
-    /// The old Matrix login, for clients that do not know OAuth 2.0.
+    /// The legacy Matrix login, for clients that do not support OAuth 2.0.
     Compat,
     /// Style sheets and scripts of the pages.
     Assets {
-        /// Directory of the style sheets and scripts. Only for `assets`.
-        #[schemars(extend("x-nullable" = false, "x-default-text" = "what the package brings"))]
+        /// Directory that contains the style sheets and scripts. Only for `assets`.
+        #[schemars(extend("x-nullable" = false, "x-default-text" = "provided by the package"))]
         #[serde(skip_serializing_if = "Option::is_none")]
         path: Option<String>,
     },
-    /// The administrators' REST API, under `/api/admin/v1/`.
+    /// The admin REST API, under `/api/admin/v1/`.
     #[schemars(extend("x-since" = "0.10.0"))]
     AdminApi,
-    /// What MAS knows of the connection, for debugging.
+    /// Information about the connection, for debugging.
     #[serde(rename = "connection-info")]
     ConnectionInfo,
 }
@@ -121,8 +120,8 @@ pub enum Resource {
 pub enum Bind {
     /// A TCP port, by name.
     Listen {
-        /// Name or address to listen on, together with `port`.
-        #[schemars(example = &"localhost", extend("x-default-text" = "every address"))]
+        /// Host name or IP address to listen on, together with `port`.
+        #[schemars(example = &"localhost", extend("x-default-text" = "all addresses"))]
         host: Option<String>,
         /// TCP port to listen on.
         #[schemars(example = 8080)]
@@ -139,28 +138,28 @@ pub enum Bind {
         /// Path of a Unix socket to listen on.
         #[schemars(example = &"/run/matrix-authentication-service/web.sock")]
         socket: String,
-        /// Who may connect to `socket`: permissions in octal, as a string.
+        /// Permissions of `socket` in octal, as a string. They determine who may connect.
         #[schemars(
             example = &"660",
-            extend("x-since" = "1.22.0", "x-default-text" = "what the umask leaves")
+            extend("x-since" = "1.22.0", "x-default-text" = "determined by the umask")
         )]
         mode: Option<Mode>,
     },
-    /// A socket that systemd hands over.
+    /// A socket passed by systemd.
     FileDescriptor {
-        /// Which of the sockets that systemd hands over, counted from 0.
+        /// Index of the socket among those passed by systemd, starting at 0.
         #[schemars(extend("default" = 0))]
         fd: Option<usize>,
-        /// What kind of socket `fd` is.
+        /// Type of the socket `fd`.
         #[schemars(extend("default" = "tcp"))]
-        kind: Option<Kind>,
+        kind: Option<SocketKind>,
     },
 }
 
-/// A kind of socket.
+/// Type of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum SocketKind {
     /// A Unix socket.
     Unix,
     /// A TCP socket.
@@ -171,26 +170,29 @@ pub enum Kind {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Tls {
-    /// Certificate chain in PEM form.
+    /// Certificate chain in PEM format.
     pub certificate: Option<String>,
 
-    /// File with the certificate chain in PEM form.
+    /// File that contains the certificate chain in PEM format.
     #[schemars(example = &"/var/lib/acme/auth.example.com/fullchain.pem")]
+    #[schemars(extend("x-file-of" = "certificate"))]
     pub certificate_file: Option<String>,
 
-    /// Private key in PEM form.
+    /// Private key in PEM format.
     #[schemars(extend("x-secret" = true))]
     pub key: Option<String>,
 
-    /// File with the private key, in PEM or DER form.
+    /// File that contains the private key, in PEM or DER format.
     #[schemars(example = &"/var/lib/acme/auth.example.com/key.pem")]
+    #[schemars(extend("x-file-of" = "key"))]
     pub key_file: Option<String>,
 
     /// Password that decrypts the private key.
     #[schemars(extend("x-secret" = true))]
     pub password: Option<String>,
 
-    /// File with the password that decrypts the private key.
+    /// File that contains the password that decrypts the private key.
     #[schemars(extend("x-read-raw" = true))]
+    #[schemars(extend("x-file-of" = "password"))]
     pub password_file: Option<String>,
 }

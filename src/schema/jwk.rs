@@ -17,28 +17,29 @@ pub struct JsonWebKeySet {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct JsonWebKey {
-    /// The key itself, in the form of its type.
+    /// The parameters that make up the key; they depend on its type.
     #[serde(flatten)]
     pub parameters: PublicParameters,
 
-    /// What the key is for.
+    /// Intended use of the key.
     pub r#use: Option<Use>,
 
-    /// The operations the key may be used for.
+    /// Operations that the key may be used for.
     #[schemars(extend("x-nullable" = true))]
     pub key_ops: Option<Vec<Operation>>,
 
-    /// The algorithm the key is for.
+    /// Algorithm that the key is intended for.
     pub alg: Option<SigningAlgorithm>,
 
-    /// What identifies the key within its set.
+    /// ID of the key within its set.
     pub kid: Option<String>,
 
-    /// Where to fetch the key's X.509 certificate chain.
+    /// URL of the key's X.509 certificate chain.
     #[schemars(extend("x-upstream" = {"type": "string"}))]
     pub x5u: Option<Url>,
 
-    /// The key's X.509 certificate chain, each certificate in DER form, the key's own one first.
+    /// X.509 certificate chain of the key, starting with the key's own certificate. Each
+    /// certificate is in DER format.
     #[schemars(extend("x-nullable" = true, "x-upstream" = {"nullable": false}))]
     pub x5c: Option<Vec<Base64>>,
 
@@ -50,10 +51,10 @@ pub struct JsonWebKey {
     pub x5t_s256: Option<Base64Url>,
 }
 
-/// The numbers that make up a public key.
+/// Parameters of a public key.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kty")]
-#[schemars(extend("x-tag-description" = "The key's type, which decides on the options that describe it."))]
+#[schemars(extend("x-tag-description" = "Type of the key. It determines which other options describe the key."))]
 pub enum PublicParameters {
     /// An RSA key.
     #[serde(rename = "RSA")]
@@ -69,7 +70,7 @@ pub enum PublicParameters {
     Ec {
         /// The curve of an EC or OKP key.
         crv: EcCurve,
-        /// X coordinate of an EC key, or the whole of an OKP key.
+        /// X coordinate of an EC key, or the complete OKP key.
         x: Base64Url,
         /// Y coordinate of an EC key.
         y: Base64Url,
@@ -79,7 +80,7 @@ pub enum PublicParameters {
     Okp {
         /// The curve of an EC or OKP key.
         crv: OkpCurve,
-        /// X coordinate of an EC key, or the whole of an OKP key.
+        /// X coordinate of an EC key, or the complete OKP key.
         x: Base64Url,
     },
 }
@@ -114,7 +115,7 @@ pub enum OkpCurve {
     X448,
 }
 
-/// What a key is for.
+/// Intended use of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Use {
@@ -143,7 +144,7 @@ pub enum Operation {
     UnwrapKey,
     /// Derive a key.
     DeriveKey,
-    /// Derive bits that are no key.
+    /// Derive bits that are not used as a key.
     DeriveBits,
 }
 
@@ -177,7 +178,7 @@ pub enum SigningAlgorithm {
     /// No signature at all.
     #[serde(rename = "none")]
     None,
-    /// EdDSA, the curve left to the key.
+    /// EdDSA, on the curve of the key.
     #[serde(rename = "EdDSA")]
     EdDsa,
     /// ECDSA on secp256k1 with SHA-256.

@@ -1,27 +1,29 @@
-//! What can be configured: MAS's configuration as Rust types, one file per section.
+//! MAS's configuration as Rust types, one file per section.
 //!
-//! schemars turns these types into a JSON schema, and [`crate::config::tree`] turns that into the tree
-//! every other part of the program walks. What Rust's type system cannot say stands beside the
-//! field as an extension keyword of the JSON schema:
+//! schemars turns these types into a JSON schema, and [`crate::config::tree`] turns that into the
+//! tree that every other part of the program walks. What Rust's type system cannot express stands
+//! beside the field as an extension keyword of the JSON schema:
 //!
 //! | keyword | meaning |
 //! |---|---|
-//! | `default` | what MAS uses when the option is absent, as upstream's own schema says |
-//! | `x-default` | the same where upstream's schema is silent or wrong; `null` for "none" |
-//! | `x-default-text` | a default that is no constant, in words |
-//! | `x-since`, `x-removed` | first MAS version with the option, first one without it again |
+//! | `default` | the value MAS uses if the option is absent, as stated in upstream's schema |
+//! | `x-default` | the same where upstream's schema is silent or wrong; `null` means that there is none |
+//! | `x-default-text` | a default that is not a constant, in words |
+//! | `x-since`, `x-removed` | first MAS version with the option, first version without it |
 //! | `x-required-before` | MAS versions before this one refuse to start without the option |
-//! | `x-secret` | never print the value, and never let it into the Nix store |
-//! | `x-read-raw` | MAS uses every byte of the named file, so a final newline must go |
-//! | `x-unset-if-empty` | NixOS takes the empty text for leaving the option out, because nixpkgs' module has it for the default |
-//! | `x-nullable` | whether `null` is accepted, where the rule below does not tell |
-//! | `x-null` | `null` differs from leaving the option out: what it means |
-//! | `x-upstream` | what upstream's schema says instead, for `mas2nix diff` |
+//! | `x-secret` | the value must never be printed or reach the Nix store |
+//! | `x-file-of` | the option names a file that contains the value of another option: `"secret"` for `secret_file` |
+//! | `x-directory` | the option names a directory, and MAS reads every file in it |
+//! | `x-read-raw` | MAS uses every byte of the named file, so a final newline must be removed |
+//! | `x-unset-if-empty` | the NixOS module treats an empty string as absent, because it is the default in nixpkgs' module |
+//! | `x-nullable` | whether `null` is accepted, where that differs from the rule below |
+//! | `x-null` | the meaning of `null`, where it differs from leaving the option out |
+//! | `x-upstream` | keywords that differ in upstream's schema, for `mas2nix diff` |
 //!
-//! `null` means "not set" for a scalar without a default and is refused everywhere else, as in
-//! MAS itself. An option without `x-since` is as old as what contains it.
+//! `null` means "not set" for a scalar without a default and is rejected everywhere else, as in MAS
+//! itself. An option without `x-since` is as old as the section that contains it.
 //!
-//! Names, types, defaults and versions were read off MAS v0.9.0 to v1.22.0
+//! Names, types, defaults and versions were taken from MAS v0.9.0 to v1.22.0
 //! (<https://github.com/element-hq/matrix-authentication-service>).
 
 pub mod account;
@@ -55,12 +57,12 @@ pub const NEWEST: semver::Version = semver::Version::new(1, 22, 0);
 /// The oldest MAS version this schema describes.
 pub const OLDEST: semver::Version = semver::Version::new(0, 9, 0);
 
-/// Configuration of Matrix Authentication Service, as it stands in its `config.yaml`.
+/// Configuration of Matrix Authentication Service, as in its `config.yaml`.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("x-since" = "0.9.0"))]
 pub struct Settings {
-    /// The web server: where it listens, what it serves there, and under which public address.
+    /// The web server: its public URL, where it listens, and what it serves there.
     #[schemars(extend("x-upstream" = {"default": {
         "listeners": [
             {
@@ -90,70 +92,70 @@ pub struct Settings {
     /// The homeserver that MAS authenticates users for.
     pub matrix: matrix::Matrix,
 
-    /// Keys that encrypt what MAS stores and sign what it issues.
+    /// Keys that encrypt the data MAS stores and sign the tokens it issues.
     pub secrets: secrets::Secrets,
 
-    /// The connection to PostgreSQL. Without this section MAS connects to the local server as the
-    /// user it runs as.
+    /// The connection to PostgreSQL. Without this section, MAS connects to the local server as the
+    /// user that it runs as.
     #[schemars(extend("x-upstream" = {"default": {
         "uri": "postgresql://", "max_connections": 10, "min_connections": 0,
         "connect_timeout": 30, "idle_timeout": 600, "max_lifetime": 1800
     }}))]
     pub database: Option<database::Database>,
 
-    /// Logging in with a password that MAS itself keeps.
+    /// Login with passwords that MAS itself stores.
     #[schemars(extend("default" = {
         "enabled": true, "schemes": [{"version": 1, "algorithm": "argon2id"}],
         "minimum_complexity": 3
     }))]
     pub passwords: Option<passwords::Passwords>,
 
-    /// Sending mail: address verification and account recovery. Without this section MAS throws
-    /// all mail away.
+    /// How MAS sends mail, for address verification and account recovery. Without this section, MAS
+    /// discards all mail.
     #[schemars(extend("default" = {
         "from": "\"Authentication Service\" <root@localhost>",
         "reply_to": "\"Authentication Service\" <root@localhost>", "transport": "blackhole"
     }))]
     pub email: Option<email::Email>,
 
-    /// Logging in through other identity providers.
+    /// Login through other identity providers.
     pub upstream_oauth2: Option<upstream_oauth2::UpstreamOauth2>,
 
-    /// OAuth 2.0 clients known from the start. Others register themselves at run time. MAS copies
-    /// this list into its database at every start; entries taken out of it stay there until
-    /// `mas-cli config sync --prune`.
+    /// Predefined OAuth 2.0 clients. Other clients register themselves at run time. MAS copies this
+    /// list to its database at every start. Entries removed from the list stay in the database
+    /// until `mas-cli config sync --prune` runs.
     pub clients: Option<Vec<clients::Client>>,
 
-    /// What users may do with their accounts by themselves.
+    /// What users may do with their own accounts.
     pub account: Option<account::Account>,
 
-    /// Switches of the OAuth 2.0 protocol.
+    /// Features of the OAuth 2.0 protocol.
     pub oauth: Option<oauth::Oauth>,
 
     /// How MAS presents itself to users.
     pub branding: Option<branding::Branding>,
 
-    /// A CAPTCHA in front of registration.
+    /// A CAPTCHA that users must solve to register.
     pub captcha: Option<captcha::Captcha>,
 
-    /// The Open Policy Agent policy that allows or refuses registrations, clients and logins.
+    /// The Open Policy Agent policy that allows or denies registrations, clients and logins.
     pub policy: Option<policy::Policy>,
 
-    /// How often someone may try something. Each limit is a token bucket.
+    /// Rate limits. Each one is a token bucket.
     pub rate_limiting: Option<rate_limiting::RateLimiting>,
 
     /// Traces, metrics and crash reports.
     pub telemetry: Option<telemetry::Telemetry>,
 
-    /// Where MAS finds its page templates and translations. The package sets these paths; change
-    /// them for templates of your own.
+    /// Paths of the page templates and translations. The package sets these paths; change them only
+    /// to use custom templates.
     pub templates: Option<templates::Templates>,
 
-    /// Features that upstream may still change or take away.
+    /// Experimental features, which upstream may change or remove.
     pub experimental: Option<experimental::Experimental>,
 }
 
-/// The JSON schema of a type such as [`Settings`], every type written out in place.
+/// The JSON schema of a type such as [`Settings`], with all types inlined.
 #[must_use]
 pub fn json_schema<T: JsonSchema>() -> serde_json::Value {
     let mut settings = schemars::generate::SchemaSettings::draft07();

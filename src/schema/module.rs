@@ -1,5 +1,5 @@
-//! The options of the NixOS module itself, around MAS's own settings. `mas2nix render` reads the
-//! same from a file.
+//! The NixOS module's own options, beside MAS's settings. `mas2nix render` reads the same options
+//! from a file.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::{
     },
 };
 
-/// MAS, what runs it, and what stands around it.
+/// Options of the NixOS module.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "they are independent of each other"
@@ -24,140 +24,141 @@ use super::{
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-since" = "0.9.0"))]
 pub struct Module {
-    /// Whether to run MAS.
+    /// Whether to enable Matrix Authentication Service (MAS).
     #[schemars(extend("default" = true))]
     pub enable: bool,
 
-    /// Where MAS is installed: the directory above `bin/mas-cli`.
+    /// Directory in which MAS is installed, with `bin/mas-cli` below it.
     #[schemars(extend("default" = "/usr"), example = &"/opt/mas")]
     pub package: FilePath,
 
-    /// Where mas2nix is installed: the directory above `bin/mas-service`.
+    /// Directory in which mas2nix is installed, with `bin/mas-service` below it.
     #[schemars(extend("default" = "/usr"), example = &"/usr/local")]
     pub tools_package: FilePath,
 
-    /// Where PostgreSQL's client is installed: the directory above `bin/psql`.
+    /// Directory in which the PostgreSQL client is installed, with `bin/psql` below it.
     #[schemars(extend("default" = "/usr"))]
     pub postgresql_package: FilePath,
 
-    /// The port of the PostgreSQL on this host, with which its socket is named, too.
+    /// Port of the PostgreSQL server on this host. The name of its Unix socket contains it too.
     #[schemars(extend(
         "default" = 5432,
         "x-default-text" = "`services.postgresql.settings.port` on NixOS, otherwise 5432"
     ))]
     pub postgresql_port: u16,
 
-    /// The configuration of MAS.
+    /// Configuration of MAS.
     pub settings: Settings,
 
-    /// Settings that are unknown here, for a newer MAS.
+    /// Settings that this module does not know, for a newer MAS.
     #[schemars(extend("default" = {}))]
     pub extra_settings: Value,
 
-    /// What this host does: answer requests, work off the queue of jobs (mail, provisioning,
-    /// cleaning up), or both. Any number of hosts can share one database, with a load balancer
-    /// before those that answer; at least one of them has to work off the queue.
+    /// What this host does: answer requests, process the job queue (mail, provisioning, cleanup),
+    /// or both. Any number of hosts can share one database, with a load balancer in front of those
+    /// that answer requests. At least one host must process the queue.
     #[schemars(extend("default" = "both"))]
     pub role: Role,
 
-    /// Further configuration files, read after the generated one: for secrets that MAS cannot read
-    /// from a file of their own. They are handed to the service as systemd credentials, unless they
-    /// are credentials already or lie in the service's own directories.
+    /// Additional configuration files, read after the generated one. Use them for secrets that MAS
+    /// cannot read from separate files. The service receives them as systemd credentials, unless
+    /// they already are credentials or are in the service's own directories.
     #[schemars(extend("default" = []), example = ["/run/secrets/mas.yaml"])]
     pub extra_config_files: Vec<ConfigFile>,
 
-    /// Whether secrets may stand in the settings themselves, where every user of this host and
-    /// every copy of its system can read them. For tests.
+    /// Whether to allow secrets in the settings themselves, where they are readable by every user
+    /// of this host and in every copy of its system. Only for tests.
     #[schemars(extend("default" = false))]
     pub allow_inline_secrets: bool,
 
-    /// Whether to let MAS itself check its configuration: when the system is built, unless
-    /// `extraConfigFiles` names files that exist only on the host, and each time the service
-    /// starts.
+    /// Whether MAS checks its own configuration: each time the service starts, and when the system
+    /// is built, unless `extraConfigFiles` names files that exist only on the host.
     #[schemars(extend("default" = true))]
     pub check_config: bool,
 
-    /// Files to hand to the service as systemd credentials, by name. Settings refer to one as
+    /// Files to pass to the service as systemd credentials, by name. Settings can refer to them as
     /// `${CREDENTIALS_DIRECTORY}/<name>`. The `*_file` options do not need this.
     #[schemars(extend("default" = {}), example = serde_json::json!({"oidc": "/run/secrets/oidc"}))]
     pub credentials: BTreeMap<String, FilePath>,
 
-    /// Units to start before MAS. Synapse is none of them: it is started after MAS, so its units are
-    /// left out here where `synapse.enable` is true.
+    /// Units to start before MAS. If `synapse.enable` is true, Synapse's units are ignored here,
+    /// because they start after MAS.
     #[schemars(extend("default" = []), example = ["openldap.service"])]
     pub service_dependencies: Vec<UnitName>,
 
-    /// Whether to make a role and a database named `matrix-authentication-service` in the
-    /// PostgreSQL of this host. The service connects to it through the Unix socket as its own
-    /// user, so there is no password.
+    /// Whether to create a role and a database named `matrix-authentication-service` in the
+    /// PostgreSQL server on this host. The service connects through the Unix socket as its own
+    /// user, without a password.
     #[schemars(extend("default" = false))]
     pub create_database: bool,
 
-    /// The locale of the database that `createDatabase` makes.
+    /// Locale of the database that `createDatabase` creates.
     #[schemars(
         extend("x-default-text" = "that of the PostgreSQL cluster"),
         example = &"C.UTF-8"
     )]
     pub database_locale: Option<Name>,
 
-    /// Secrets that nobody has to create by hand.
+    /// Generated secrets.
     pub secrets: Secrets,
 
-    /// Where MAS listens, as long as `settings.http.listeners` does not say otherwise.
+    /// Where MAS listens, unless `settings.http.listeners` is set.
     pub listen: Listen,
 
-    /// Whether systemd holds the sockets, so that restarting MAS drops no connection.
+    /// Whether systemd holds the listening sockets, so that no connection is dropped when MAS
+    /// restarts.
     #[schemars(extend("default" = false))]
     pub socket_activation: bool,
 
-    /// Addresses that MAS may exchange packets with. If clients that register themselves publish
-    /// their keys at an address of their own, MAS has to reach that: `any` allows everything.
+    /// Addresses that MAS may exchange packets with. Clients that register themselves may publish
+    /// their keys at an address of their own. MAS must be able to reach it: `any` allows all
+    /// addresses.
     #[schemars(
         extend(
             "x-nullable" = true,
-            "x-default-text" = "only this host, if nothing in the settings needs another one"
+            "x-default-text" = "this host only, unless the settings require others"
         ),
         example = ["localhost", "10.0.0.0/8"]
     )]
     pub addresses: Option<Vec<Addresses>>,
 
-    /// Serving the administrators' API to the public too, for a web interface such as Element
-    /// Admin. Without it, it is on the internal listener only.
+    /// Whether to serve the admin API on the public listener too, for a web interface such as
+    /// Element Admin. Otherwise, only the internal listener serves it.
     #[schemars(extend("default" = false))]
     pub public_admin_api: bool,
 
-    /// Metrics for Prometheus on the internal listener, under `/metrics`.
+    /// Whether to serve metrics for Prometheus on the internal listener, under `/metrics`.
     #[schemars(extend("default" = false))]
     pub metrics: bool,
 
-    /// Whether to send mail through the mail server of this host, port 25, without encryption or
-    /// password.
+    /// Whether to send mail through the mail server on this host, on port 25, without encryption or
+    /// a password.
     #[schemars(extend("default" = false))]
     pub local_mail_relay: bool,
 
-    /// A directory with another `policy.wasm` than MAS's own.
-    #[schemars(extend("x-default-text" = "what MAS's package brings"))]
+    /// Directory that contains a `policy.wasm` to use instead of MAS's own.
+    #[schemars(extend("x-default-text" = "provided by MAS's package"))]
     pub policy_package: Option<FilePath>,
 
-    /// A directory with `templates`, `translations`, `assets` and their `manifest.json`, in place
-    /// of MAS's own.
-    #[schemars(extend("x-default-text" = "what MAS's package brings"))]
+    /// Directory that contains `templates`, `translations`, `assets` and their `manifest.json`, to
+    /// use instead of MAS's own.
+    #[schemars(extend("x-default-text" = "provided by MAS's package"))]
     pub templates_package: Option<FilePath>,
 
-    /// Synapse, made to let MAS authenticate its users.
+    /// Delegation of Synapse's authentication to MAS.
     pub synapse: Synapse,
 
-    /// Moving an existing homeserver to MAS with `syn2mas`.
+    /// Migration of an existing homeserver to MAS with `syn2mas`.
     pub migration: Migration,
 
-    /// What the reverse proxy hands to MAS and to Synapse.
+    /// Routes of the reverse proxy to MAS and Synapse.
     pub routes: Routes,
 
-    /// Looking regularly whether MAS, Synapse and the world between them fit together.
+    /// Regular checks of MAS, Synapse and the connections between them.
     pub doctor: Doctor,
 
-    /// Users to create once MAS runs, by localpart. A user that exists already, or existed once,
-    /// is left alone. Nobody is created while `migration.enable` is true.
+    /// Users to create once MAS is running, by localpart. A user that exists or has ever existed is
+    /// not changed. No users are created while `migration.enable` is true.
     #[schemars(
         extend("default" = {}),
         example = serde_json::json!({
@@ -166,7 +167,7 @@ pub struct Module {
     )]
     pub users: BTreeMap<String, User>,
 
-    /// Localparts of existing users who may use administrators' tools. They are given that right
+    /// Localparts of existing users who may use admin tools. Each user is granted this right only
     /// once.
     #[schemars(extend("default" = []), example = ["alice"])]
     pub admins: Vec<Name>,
@@ -176,27 +177,28 @@ pub struct Module {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Answer requests, and work off the queue.
+    /// Answer requests and process the queue.
     Both,
     /// Only answer requests.
     Server,
-    /// Only work off the queue.
+    /// Only process the queue.
     Worker,
 }
 
-/// Secrets that nobody has to create by hand.
+/// Generated secrets.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Secrets {
-    /// Whether to make the secrets that the settings do not name, before MAS starts for the first
-    /// time: the encryption key, signing keys, the secret shared with Synapse. What is there is
-    /// never touched.
+    /// Whether to generate the secrets that the settings do not name, before MAS starts for the
+    /// first time: the encryption key, the signing keys, and the secret shared with Synapse.
+    /// Existing secrets are never changed.
     #[schemars(extend(
-        "x-default-text" = "whether `extraConfigFiles` is empty: such a file may bring secrets"
+        "x-default-text" = "true if `extraConfigFiles` is empty, otherwise false, because such a file may contain secrets"
     ))]
     pub generate: Option<bool>,
 
-    /// Where they are kept. Back this directory up: without it, MAS's database is of little use.
+    /// Directory for the generated secrets. Back it up: without it, MAS's database is of little
+    /// use.
     #[schemars(extend("default" = "/var/lib/matrix-authentication-service-secrets"))]
     pub directory: FilePath,
 }
@@ -205,7 +207,7 @@ pub struct Secrets {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Listen {
-    /// What the reverse proxy connects to: an IP address with a port, or the path of a Unix
+    /// Address that the reverse proxy connects to: an IP address with a port, or the path of a Unix
     /// socket.
     #[schemars(
         extend("default" = "127.0.0.1:8080"),
@@ -213,62 +215,64 @@ pub struct Listen {
     )]
     pub public: ListenAddress,
 
-    /// What Synapse and monitoring connect to: health, metrics, the administrators' API, and the
-    /// OAuth 2.0 endpoints. The public must not reach it.
+    /// Address that Synapse and monitoring connect to. It serves health checks, metrics, the admin
+    /// API and the OAuth 2.0 endpoints. It must not be reachable by the public.
     #[schemars(extend("default" = "127.0.0.1:8081"))]
     pub internal: SocketAddress,
 }
 
-/// Synapse, made to let MAS authenticate its users.
+/// Delegation of Synapse's authentication to MAS.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Synapse {
-    /// Whether Synapse lets MAS authenticate its users. With `services.matrix-synapse` on the same
-    /// host this sets Synapse's part too, and refuses what conflicts with it.
+    /// Whether Synapse delegates authentication to MAS. If `services.matrix-synapse` is enabled on
+    /// the same host, this configures Synapse too, and rejects settings of Synapse that conflict
+    /// with delegation.
     #[schemars(extend("default" = false))]
     pub enable: bool,
 
-    /// The version of Synapse.
+    /// Version of Synapse.
     #[schemars(
         extend("x-default-text" = "that of `services.matrix-synapse`, if it is enabled"),
         example = &"1.157.1"
     )]
     pub version: Option<Version>,
 
-    /// Where Synapse reaches MAS.
+    /// URL at which Synapse reaches MAS.
     #[schemars(extend("default" = "http://127.0.0.1:8081/"))]
     pub endpoint: Url,
 
-    /// The file from which Synapse reads the secret that it shares with MAS. `synapse.group` has to
-    /// be able to read it.
+    /// File from which Synapse reads the secret that it shares with MAS. `synapse.group` must be
+    /// able to read it.
     #[schemars(
-        extend("x-default-text" = "the one that is made here, or `matrix.secret_file` of the settings"),
+        extend("x-default-text" = "the generated one, or `matrix.secret_file` of the settings"),
         example = &"/run/secrets/synapse-mas"
     )]
     pub secret_path: Option<FilePath>,
 
-    /// The group that Synapse and its workers run as on this host, which may read the shared secret.
+    /// Group that Synapse and its workers run as on this host. It may read the shared secret.
     #[schemars(extend("default" = "matrix-synapse"))]
     pub group: Name,
 
-    /// Synapse's units on this host, workers included. They are started after MAS. Empty if
+    /// Units of Synapse on this host, including workers. They start after MAS. Use an empty list if
     /// Synapse runs on another host.
     #[schemars(extend("default" = ["matrix-synapse.service"]))]
     pub units: Vec<UnitName>,
 
-    /// The name of Synapse's database, if it is in the same PostgreSQL as MAS's: it must be
-    /// another one.
+    /// Name of Synapse's database, if it is on the same PostgreSQL server as MAS's. MAS must use a
+    /// different one.
     #[schemars(extend(
         "x-default-text" = "`database.args.database` of `services.matrix-synapse.settings`, if that is enabled"
     ))]
     pub database: Option<String>,
 
-    /// Whether to speak HTTP/2 to MAS from the first byte on. Needs Synapse 1.151.0 or newer.
+    /// Whether Synapse speaks HTTP/2 to MAS from the first byte, without negotiating it. Needs
+    /// Synapse 1.151.0 or newer.
     #[schemars(extend("default" = false))]
     pub force_http2: bool,
 }
 
-/// Moving an existing homeserver to MAS.
+/// Migration of an existing homeserver to MAS.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "they are independent of each other"
@@ -276,115 +280,116 @@ pub struct Synapse {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Migration {
-    /// Whether Synapse and the reverse proxy are switched to MAS by `syn2mas` at run time, not by
-    /// this configuration. Synapse's own settings stay as they are; MAS does not start before the
-    /// cutover, and no users are created. Afterwards, move what the settings say about passwords,
-    /// identity providers and registration out of Synapse's, set this to false, and
+    /// Whether `syn2mas` switches Synapse and the reverse proxy to MAS at run time, instead of this
+    /// configuration. Synapse keeps its own settings. MAS does not start before the cutover, and no
+    /// users are created. After the migration, remove the settings for passwords, identity
+    /// providers and registration from Synapse's configuration, set this option to false, and set
     /// `migration.passwords` to true.
     #[schemars(extend("default" = false))]
     pub enable: bool,
 
-    /// Whether users have passwords that Synapse has hashed. Then MAS's default for
-    /// `passwords.schemes` knows them, and hashes new passwords in its own way. It does so while
-    /// `migration.enable` is true, too.
+    /// Whether users have passwords that Synapse hashed. The default of `passwords.schemes` then
+    /// accepts these passwords, and hashes new ones with MAS's own scheme. It also does so while
+    /// `migration.enable` is true.
     #[schemars(extend("default" = false))]
     pub passwords: bool,
 
-    /// Whether the homeserver is known to be moved to MAS although MAS's database does not say so:
+    /// Whether the homeserver is known to be moved to MAS although MAS's database does not say so,
     /// because it was moved with `mas-cli syn2mas migrate` and not with `syn2mas`, or because its
-    /// database is now on another server of PostgreSQL. Without this, a configuration in which MAS
-    /// authenticates users is refused as long as Synapse has their sessions and there is no proof that
-    /// MAS has them too. With it, only an empty MAS is refused.
+    /// database is now on another PostgreSQL server. Without this, a configuration in which MAS
+    /// authenticates users is rejected as long as Synapse has their sessions and nothing proves that MAS
+    /// has them too. With it, only an empty MAS is rejected.
     #[schemars(extend("default" = false))]
     pub assume_moved: bool,
 
-    /// A file with Synapse's `password_config.pepper`, if it has one.
+    /// File that contains Synapse's `password_config.pepper`, if it has one.
     #[schemars(example = &"/run/secrets/synapse-pepper")]
     pub pepper_file: Option<FilePath>,
 
-    /// Where `syn2mas` keeps its journal, its backups, and the files that it switches.
+    /// Directory for the journal and the backups of `syn2mas`, and for the files that it switches.
     #[schemars(extend("default" = "/var/lib/syn2mas"))]
     pub directory: FilePath,
 
-    /// Synapse's configuration files, in the order in which it reads them.
+    /// Synapse's configuration files, in the order in which Synapse reads them.
     #[schemars(extend(
         "default" = ["/etc/matrix-synapse/homeserver.yaml"],
         "x-default-text" = "those of `services.matrix-synapse`, if it is enabled"
     ))]
     pub synapse_config: Vec<FilePath>,
 
-    /// The user of this host as whom Synapse reaches its database.
+    /// User of this host as which Synapse connects to its database.
     #[schemars(extend("default" = "matrix-synapse"))]
     pub synapse_user: Name,
 
-    /// Whether MAS's role is lent Synapse's while the import runs. Needed where PostgreSQL knows both
-    /// by the users of this host, and not if Synapse's database takes a password.
+    /// Whether to grant Synapse's role to MAS's role during the import. Needed if PostgreSQL
+    /// identifies both roles by users of this host, and not needed if Synapse's database requires a
+    /// password.
     #[schemars(extend("default" = true))]
     pub grant: bool,
 
-    /// The user of this host who is a superuser of the PostgreSQL with both databases.
+    /// User of this host who is a superuser of the PostgreSQL server with both databases.
     #[schemars(extend("default" = "postgres"))]
     pub superuser: Name,
 }
 
-/// What the reverse proxy hands to MAS and to Synapse.
+/// Routes of the reverse proxy to MAS and Synapse.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Routes {
-    /// Whether to set up nginx on this host.
+    /// Whether to configure nginx on this host.
     #[schemars(extend("default" = false))]
     pub nginx: bool,
 
-    /// Whether to set up Caddy on this host.
+    /// Whether to configure Caddy on this host.
     #[schemars(extend("default" = false))]
     pub caddy: bool,
 
-    /// The public name of MAS. It may be the same as `matrixHost`, with a `path` of its own.
+    /// Public host name of MAS. It may be the same as `matrixHost`, if MAS has a `path` of its own.
     #[schemars(example = &"auth.example.com")]
     pub host: Option<DomainName>,
 
-    /// The path under which MAS is reached on `host`.
+    /// Path under which MAS is served on `host`.
     #[schemars(extend("default" = "/"), example = &"/auth/")]
     pub path: UrlPath,
 
-    /// The public name of Synapse.
+    /// Public host name of Synapse.
     #[schemars(example = &"matrix.example.com")]
     pub matrix_host: Option<DomainName>,
 
-    /// Where the proxy reaches Synapse.
+    /// Address at which the proxy reaches Synapse.
     #[schemars(extend("default" = "http://127.0.0.1:8008"))]
     pub synapse: Upstream,
 
     /// Whether to serve `/.well-known/matrix/client` and `/.well-known/matrix/server` on the name
-    /// of the homeserver, by which clients and other servers find it.
+    /// of the homeserver. Clients and other servers use these documents to find it.
     #[schemars(extend("default" = true))]
     pub well_known: bool,
 
-    /// Response headers to add to these two documents, by name. nginx drops the headers that a
-    /// server or `http` block sets wherever a location sets one of its own, as these two do: repeat
-    /// such headers here.
+    /// Response headers to add to the well-known documents, by name. In nginx, a location that sets
+    /// a header of its own, as those of the documents do, drops all headers set by a `server` or
+    /// `http` block. Repeat such headers here.
     #[schemars(
         extend("default" = {}),
         example = serde_json::json!({"X-Content-Type-Options": "nosniff"})
     )]
     pub well_known_headers: BTreeMap<String, HeaderValue>,
 
-    /// An address of this host at which programs on the same host, such as bridges, reach Synapse
-    /// and MAS in the way that the public does.
+    /// Address on this host at which local programs, such as bridges, reach Synapse and MAS in the
+    /// same way as the public.
     #[schemars(example = &"127.0.0.1:8480")]
     pub internal: Option<ListenAddress>,
 }
 
-/// Looking regularly whether everything fits together.
+/// Regular checks of the service.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Doctor {
-    /// Whether to run `mas-cli doctor` regularly. The unit fails if it finds an error, and never
-    /// shows a secret.
+    /// Whether to run `mas-cli doctor` regularly. The unit fails if the doctor finds an error. It
+    /// never shows a secret.
     #[schemars(extend("default" = true))]
     pub enable: bool,
 
-    /// When to run it, as a calendar event of systemd.
+    /// When to run the doctor, as a systemd calendar event.
     #[schemars(extend("default" = "daily"), example = &"Mon 04:00")]
     pub schedule: CalendarEvent,
 }
@@ -393,20 +398,20 @@ pub struct Doctor {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// File with the password. Without one, the user logs in through an identity provider, or gets
-    /// a password by `mas-cli manage set-password`.
+    /// File that contains the password. Without one, the user logs in through an identity provider,
+    /// or is given a password with `mas-cli manage set-password`.
     #[schemars(example = &"/run/secrets/alice")]
     pub password_file: Option<FilePath>,
 
-    /// Whether the user may use administrators' tools.
+    /// Whether the user may use admin tools.
     #[schemars(extend("default" = false))]
     pub admin: Option<bool>,
 
-    /// Address of the user, taken as verified.
+    /// Email address of the user. It is considered verified.
     #[schemars(example = &"alice@example.com")]
     pub email: Option<String>,
 
-    /// The name shown to others.
+    /// Display name of the user.
     #[schemars(example = &"Alice")]
     pub display_name: Option<String>,
 }

@@ -4,19 +4,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-/// The Open Policy Agent policy that allows or refuses registrations, clients and logins.
+/// The Open Policy Agent policy that allows or denies registrations, clients and logins.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Policy {
-    /// The compiled policy. Change it only for a policy of your own.
-    #[schemars(extend("x-nullable" = false, "x-default-text" = "what the package brings"))]
+    /// Compiled policy. Change this only to use a custom policy.
+    #[schemars(extend("x-nullable" = false, "x-default-text" = "provided by the package"))]
     pub wasm_module: Option<String>,
 
-    /// Rule that decides on registrations of clients.
+    /// Rule that decides on client registrations.
     #[schemars(extend("x-default" = "client_registration/violation"))]
     pub client_registration_entrypoint: Option<String>,
 
-    /// Rule that decides on registrations of users.
+    /// Rule that decides on user registrations.
     #[schemars(extend("x-default" = "register/violation"))]
     pub register_entrypoint: Option<String>,
 
@@ -24,7 +24,7 @@ pub struct Policy {
     #[schemars(extend("x-default" = "authorization_grant/violation"))]
     pub authorization_grant_entrypoint: Option<String>,
 
-    /// Rule that decides on logins of the old Matrix kind.
+    /// Rule that decides on legacy Matrix logins.
     #[schemars(extend("x-since" = "1.8.0", "x-default" = "compat_login/violation"))]
     pub compat_login_entrypoint: Option<String>,
 
@@ -36,9 +36,8 @@ pub struct Policy {
     #[schemars(extend("x-default" = "email/violation"))]
     pub email_entrypoint: Option<String>,
 
-    /// What the policy is told, in any form. The policy that comes with MAS looks at
-    /// `admin_users`, `admin_clients`, `client_registration`, `registration`, `emails` and
-    /// `requester`.
+    /// Arbitrary data for the policy. The policy that comes with MAS uses `admin_users`,
+    /// `admin_clients`, `client_registration`, `registration`, `emails` and `requester`.
     #[schemars(
         example = serde_json::json!({
             "admin_clients": ["01H8PKNWKKRPCBW4YGH1RWV279"],

@@ -6,30 +6,32 @@ use serde_with::skip_serializing_none;
 
 use super::format::Hex32;
 
-/// Keys that encrypt what MAS stores and sign what it issues.
+/// Keys that encrypt the data MAS stores and sign the tokens it issues.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Secrets {
-    /// Key that encrypts cookies and columns of the database: 32 bytes as 64 hexadecimal digits.
-    /// Never change it: what it encrypted is lost then.
+    /// Key that encrypts cookies and database columns: 32 bytes as 64 hexadecimal digits. Do not
+    /// change it: everything encrypted with it would be lost.
     #[schemars(extend("x-secret" = true, "x-required-before" = "0.17.0"))]
     pub encryption: Option<Hex32>,
 
-    /// File with the key that encrypts cookies and columns of the database. `openssl rand -hex 32`
-    /// makes one.
+    /// File that contains the key that encrypts cookies and database columns. `openssl rand -hex
+    /// 32` generates a key.
     #[schemars(
         example = &"/run/secrets/mas-encryption",
         extend("x-since" = "0.17.0", "x-read-raw" = true)
     )]
+    #[schemars(extend("x-file-of" = "encryption"))]
     pub encryption_file: Option<String>,
 
-    /// Keys that sign tokens. There should be an RSA key, which OpenID Connect demands.
+    /// Keys that sign tokens. One of them should be an RSA key, which OpenID Connect requires.
     #[schemars(extend("x-nullable" = true))]
     pub keys: Option<Vec<Key>>,
 
-    /// Directory whose files are all keys that sign tokens, none of them encrypted. Adds to
-    /// `keys`.
+    /// Directory with additional keys that sign tokens. Every file in it must be an unencrypted
+    /// key.
     #[schemars(example = &"/var/lib/secrets/mas-keys", extend("x-since" = "1.7.0"))]
+    #[schemars(extend("x-directory" = true))]
     pub keys_dir: Option<String>,
 }
 
@@ -37,26 +39,28 @@ pub struct Secrets {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Key {
-    /// What identifies the key to clients.
+    /// ID by which clients identify the key.
     #[schemars(extend(
         "x-required-before" = "1.2.0",
         "x-default-text" = "the key's SHA-256 thumbprint"
     ))]
     pub kid: Option<String>,
 
-    /// The key in PEM form.
+    /// The key in PEM format.
     #[schemars(extend("x-secret" = true))]
     pub key: Option<String>,
 
-    /// File with the key, in PEM or DER form.
+    /// File that contains the key, in PEM or DER format.
     #[schemars(example = &"/run/secrets/mas-rsa-key")]
+    #[schemars(extend("x-file-of" = "key"))]
     pub key_file: Option<String>,
 
     /// Password that decrypts the key.
     #[schemars(extend("x-secret" = true))]
     pub password: Option<String>,
 
-    /// File with the password that decrypts the key.
+    /// File that contains the password that decrypts the key.
     #[schemars(extend("x-read-raw" = true))]
+    #[schemars(extend("x-file-of" = "password"))]
     pub password_file: Option<String>,
 }

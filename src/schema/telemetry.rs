@@ -24,22 +24,22 @@ pub struct Telemetry {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Tracing {
-    /// Where traces go.
+    /// Where to send traces.
     #[schemars(extend("default" = "none"))]
     pub exporter: Option<TracingExporter>,
 
-    /// Base address of the OTLP collector, for the exporter `otlp`.
+    /// Base URL of the OTLP collector, for the exporter `otlp`.
     #[schemars(extend("default" = "https://localhost:4318", "x-nullable" = true))]
     pub endpoint: Option<Url>,
 
-    /// Which headers carry a trace from one service to the next.
+    /// Header formats that propagate traces between services.
     #[schemars(
         example = ["tracecontext", "baggage"],
         extend("x-required-before" = "0.15.0", "default" = [])
     )]
     pub propagators: Option<Vec<Propagator>>,
 
-    /// Which share of traces to send, from 0 to 1.
+    /// Fraction of traces to send, from 0 to 1.
     #[schemars(
         range(min = 0.0, max = 1.0),
         example = 0.5,
@@ -48,7 +48,7 @@ pub struct Tracing {
     pub sample_rate: Option<f64>,
 }
 
-/// Where traces go.
+/// Where to send traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TracingExporter {
@@ -60,7 +60,7 @@ pub enum TracingExporter {
     Otlp,
 }
 
-/// A form of headers that carry a trace.
+/// A header format that propagates traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Propagator {
@@ -68,7 +68,7 @@ pub enum Propagator {
     TraceContext,
     /// W3C Baggage.
     Baggage,
-    /// The headers of Jaeger.
+    /// Jaeger's headers.
     Jaeger,
 }
 
@@ -76,16 +76,16 @@ pub enum Propagator {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
-    /// Where metrics go.
+    /// Where to send metrics.
     #[schemars(extend("default" = "none"))]
     pub exporter: Option<MetricsExporter>,
 
-    /// Base address of the OTLP collector, for the exporter `otlp`.
+    /// Base URL of the OTLP collector, for the exporter `otlp`.
     #[schemars(extend("default" = "https://localhost:4318", "x-nullable" = true))]
     pub endpoint: Option<Url>,
 }
 
-/// Where metrics go.
+/// Where to send metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MetricsExporter {
@@ -95,7 +95,7 @@ pub enum MetricsExporter {
     Stdout,
     /// To an OpenTelemetry collector.
     Otlp,
-    /// To whoever asks: needs a listener with the resource `prometheus`.
+    /// To Prometheus, which fetches them. Requires a listener with the resource `prometheus`.
     Prometheus,
 }
 
@@ -103,18 +103,18 @@ pub enum MetricsExporter {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Sentry {
-    /// Address of the Sentry project, which contains its key. MAS cannot read it from a file.
+    /// DSN of the Sentry project, which contains a key. MAS cannot read it from a file.
     #[schemars(extend("x-secret" = true))]
     pub dsn: Option<Dsn>,
 
-    /// Name of this installation in Sentry.
+    /// Name of this environment in Sentry.
     #[schemars(
         example = &"staging",
         extend("x-since" = "0.15.0", "x-default-text" = "`production`")
     )]
     pub environment: Option<String>,
 
-    /// Which share of reports to send, from 0 to 1.
+    /// Fraction of reports to send, from 0 to 1.
     #[schemars(
         range(min = 0.0, max = 1.0),
         example = 0.5,
@@ -122,7 +122,7 @@ pub struct Sentry {
     )]
     pub sample_rate: Option<f32>,
 
-    /// Which share of traces to send to Sentry, from 0 to 1.
+    /// Fraction of traces to send to Sentry, from 0 to 1.
     #[schemars(
         range(min = 0.0, max = 1.0),
         example = 0.5,

@@ -4,30 +4,30 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-/// Where MAS finds its page templates and translations.
+/// Paths of the page templates and translations.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Templates {
-    /// Directory of the page templates.
+    /// Directory that contains the page templates.
     #[schemars(extend(
         "x-nullable" = false,
-        "x-default-text" = "what the package brings",
+        "x-default-text" = "provided by the package",
         "x-upstream" = {"nullable": true}
     ))]
     pub path: Option<String>,
 
-    /// File that lists the style sheets and scripts the pages load.
+    /// File that lists the style sheets and scripts that the pages load.
     #[schemars(extend(
         "x-nullable" = false,
-        "x-default-text" = "what the package brings",
+        "x-default-text" = "provided by the package",
         "x-upstream" = {"nullable": true}
     ))]
     pub assets_manifest: Option<String>,
 
-    /// Directory of the translations.
+    /// Directory that contains the translations.
     #[schemars(extend(
         "x-nullable" = false,
-        "x-default-text" = "what the package brings",
+        "x-default-text" = "provided by the package",
         "x-upstream" = {"nullable": true}
     ))]
     pub translations_path: Option<String>,

@@ -11,11 +11,11 @@ use super::{
     jwk::SigningAlgorithm,
 };
 
-/// Logging in through other identity providers.
+/// Login through other identity providers.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct UpstreamOauth2 {
-    /// The providers, in the order the login page shows them. MAS copies this list into its
-    /// database at every start and disables a provider that is no longer in it.
+    /// Identity providers, in the order in which the login page shows them. MAS copies this list to
+    /// its database at every start, and disables providers that are no longer in it.
     pub providers: Vec<Provider>,
 }
 
@@ -23,24 +23,24 @@ pub struct UpstreamOauth2 {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Provider {
-    /// What identifies the provider, in the form of a ULID. It is part of the redirect URI that
-    /// the provider has to know: `<public_base>/upstream/callback/<id>`. Never change it: a new id
-    /// is a new provider, and users lose their link.
+    /// ID of the provider, in the form of a ULID. It is part of the redirect URI to register with
+    /// the provider: `<public_base>/upstream/callback/<id>`. Do not change it: MAS treats a new ID
+    /// as a new provider, and users lose their links.
     #[schemars(example = &"01HFVBY12TMNTYTBV8W921M5FA")]
     pub id: Ulid,
 
-    /// Whether users can log in through this provider. A provider that Synapse's users came from
-    /// must be enabled while they are moved.
+    /// Whether users can log in through this provider. If Synapse's users have logged in through
+    /// it, it must be enabled during the migration.
     #[schemars(extend("x-since" = "0.10.0", "x-default" = true))]
     pub enabled: Option<bool>,
 
-    /// The provider's name in Synapse, so that users keep their link to it: `oidc-` and the
-    /// `idp_id` of its entry in `oidc_providers`, or `oidc` for `oidc_config` and for an entry
-    /// without `idp_id`.
+    /// ID of the provider in Synapse, so that users keep their links to it. It is `oidc-` followed
+    /// by the `idp_id` of the provider's entry in `oidc_providers`, or `oidc` for `oidc_config` and
+    /// for an entry without `idp_id`.
     #[schemars(example = &"oidc-github", extend("x-since" = "0.14.0"))]
     pub synapse_idp_id: Option<String>,
 
-    /// The provider's issuer, exactly as its discovery document gives it. Needed unless
+    /// Issuer of the provider, exactly as in its discovery document. Required unless
     /// `discovery_mode` is `disabled`.
     #[schemars(
         example = &"https://accounts.example.com/",
@@ -52,116 +52,118 @@ pub struct Provider {
     #[schemars(example = &"Example ID")]
     pub human_name: Option<String>,
 
-    /// Which logo to show. The pages that come with MAS know `apple`, `google`, `facebook`,
-    /// `github`, `gitlab` and `twitter`.
+    /// Brand whose logo to show. MAS's own pages know `apple`, `google`, `facebook`, `github`,
+    /// `gitlab` and `twitter`.
     #[schemars(example = &"google")]
     pub brand_name: Option<String>,
 
-    /// What identifies MAS to the provider.
+    /// Client ID of MAS at the provider.
     pub client_id: String,
 
-    /// Secret shared with the provider, for the `client_secret_*` methods.
+    /// Client secret of MAS at the provider, for the `client_secret_*` methods.
     #[schemars(extend("x-secret" = true))]
     pub client_secret: Option<String>,
 
-    /// File with the secret shared with the provider.
+    /// File that contains the client secret of MAS at the provider.
     #[schemars(example = &"/run/secrets/oidc-client-secret", extend("x-since" = "1.7.0"))]
+    #[schemars(extend("x-file-of" = "client_secret"))]
     pub client_secret_file: Option<String>,
 
-    /// How MAS proves to the provider who it is.
+    /// How MAS authenticates to the provider.
     pub token_endpoint_auth_method: TokenAuthMethod,
 
-    /// The key for the method `sign_in_with_apple`.
+    /// Key for the method `sign_in_with_apple`.
     #[schemars(extend("x-since" = "0.13.0", "x-nullable" = true))]
     pub sign_in_with_apple: Option<SignInWithApple>,
 
     /// Algorithm that signs the JWT of the methods `client_secret_jwt` and `private_key_jwt`.
     pub token_endpoint_auth_signing_alg: Option<SigningAlgorithm>,
 
-    /// Algorithm the provider has to sign ID tokens with.
+    /// Algorithm with which the provider must sign ID tokens.
     #[schemars(extend("x-since" = "0.13.0", "x-default" = "RS256"))]
     pub id_token_signed_response_alg: Option<SigningAlgorithm>,
 
-    /// Scopes to ask for, with spaces between them. OpenID Connect needs `openid`.
+    /// Scopes to request, separated by spaces. OpenID Connect requires `openid`.
     #[schemars(
         example = &"openid profile email",
         extend("x-required-before" = "0.17.0", "x-default" = "openid")
     )]
     pub scope: Option<String>,
 
-    /// How MAS learns the provider's endpoints.
+    /// How MAS discovers the provider's endpoints.
     #[schemars(extend("x-default" = "oidc"))]
     pub discovery_mode: Option<DiscoveryMode>,
 
-    /// Whether to protect the login with PKCE.
+    /// Whether to protect logins with PKCE.
     #[schemars(extend("x-default" = "auto"))]
     pub pkce_method: Option<PkceMethod>,
 
-    /// Whether to ask the userinfo endpoint for claims. Needed for providers whose ID token lacks
-    /// some, and for OAuth 2.0 providers without OpenID Connect.
+    /// Whether to fetch claims from the userinfo endpoint. Needed for providers whose ID tokens
+    /// lack some claims, and for OAuth 2.0 providers without OpenID Connect.
     #[schemars(extend("x-since" = "0.13.0", "default" = false))]
     pub fetch_userinfo: Option<bool>,
 
-    /// Ask for a signed answer from the userinfo endpoint, with this algorithm.
+    /// Algorithm with which the userinfo endpoint must sign its responses. If unset, MAS does not
+    /// request signed responses.
     #[schemars(extend("x-since" = "0.13.0"))]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
 
-    /// The provider's authorization endpoint, in place of the discovered one.
+    /// Authorization endpoint of the provider, instead of the discovered one.
     #[schemars(extend("x-default-text" = "discovered"))]
     pub authorization_endpoint: Option<Url>,
 
-    /// The provider's userinfo endpoint, in place of the discovered one.
+    /// Userinfo endpoint of the provider, instead of the discovered one.
     #[schemars(extend("x-since" = "0.13.0", "x-default-text" = "discovered"))]
     pub userinfo_endpoint: Option<Url>,
 
-    /// The provider's token endpoint, in place of the discovered one.
+    /// Token endpoint of the provider, instead of the discovered one.
     #[schemars(extend("x-default-text" = "discovered"))]
     pub token_endpoint: Option<Url>,
 
-    /// Where the provider publishes its keys, in place of the discovered address.
+    /// URL of the provider's keys, instead of the discovered one.
     #[schemars(extend("x-default-text" = "discovered"))]
     pub jwks_uri: Option<Url>,
 
-    /// How the provider sends users back.
+    /// How the provider returns users to MAS.
     #[schemars(extend("x-since" = "0.13.0", "x-default-text" = "`query`"))]
     pub response_mode: Option<ResponseMode>,
 
-    /// What to take over from the provider into the account.
+    /// Which user data to import from the provider.
     pub claims_imports: Option<ClaimsImports>,
 
-    /// Further parameters of the authorization request. From MAS 1.20.0 on the values are
+    /// Additional parameters of the authorization request. Since MAS 1.20.0, their values are
     /// templates.
     #[schemars(example = serde_json::json!({"prompt": "select_account"}), extend("x-default" = {}))]
     pub additional_authorization_parameters: Option<BTreeMap<String, String>>,
 
-    /// Whether to hand the `login_hint` of the client on to the provider.
+    /// Whether to forward the client's `login_hint` to the provider.
     #[schemars(extend("x-since" = "0.17.0", "default" = false))]
     pub forward_login_hint: Option<bool>,
 
-    /// What to do when the provider tells MAS that a user logged out there.
+    /// What to do when the provider reports that a user has logged out.
     #[schemars(extend("x-since" = "0.19.0", "x-default" = "do_nothing"))]
     pub on_backchannel_logout: Option<OnBackchannelLogout>,
 
-    /// Whether registering through this provider needs a registration token.
+    /// Whether registering through this provider requires a registration token.
     #[schemars(extend("x-since" = "1.19.0", "default" = false))]
     pub registration_token_required: Option<bool>,
 }
 
-/// How MAS proves to a provider who it is.
+/// How MAS authenticates to a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenAuthMethod {
-    /// Not at all.
+    /// No authentication.
     None,
     /// `client_secret` in the `Authorization` header.
     ClientSecretBasic,
-    /// `client_secret` in the request's body.
+    /// `client_secret` in the request body.
     ClientSecretPost,
     /// A JWT signed with `client_secret`.
     ClientSecretJwt,
-    /// A JWT signed with a key of the `secrets` section.
+    /// A JWT signed with a key from the `secrets` section.
     PrivateKeyJwt,
-    /// The way Apple wants it, with `sign_in_with_apple`.
+    /// Apple's method, with the key in `sign_in_with_apple`.
     #[schemars(extend("x-since" = "0.13.0"))]
     SignInWithApple,
 }
@@ -170,30 +172,31 @@ pub enum TokenAuthMethod {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SignInWithApple {
-    /// The private key in PEM form.
+    /// Private key in PEM format.
     #[schemars(extend("x-secret" = true, "x-required-before" = "0.16.0"))]
     pub private_key: Option<String>,
 
-    /// File with the private key.
+    /// File that contains the private key.
     #[schemars(example = &"/run/secrets/apple-key", extend("x-since" = "0.16.0"))]
+    #[schemars(extend("x-file-of" = "private_key"))]
     pub private_key_file: Option<String>,
 
-    /// Apple's id of your team.
+    /// Team ID, as assigned by Apple.
     pub team_id: String,
 
-    /// Apple's id of the key.
+    /// Key ID, as assigned by Apple.
     pub key_id: String,
 }
 
-/// How MAS learns a provider's endpoints.
+/// How MAS discovers a provider's endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DiscoveryMode {
-    /// From its discovery document, checked strictly.
+    /// From the discovery document, with strict validation.
     Oidc,
-    /// From its discovery document, whatever it says.
+    /// From the discovery document, without validation.
     Insecure,
-    /// Not at all: the endpoints stand in the configuration.
+    /// From the configuration, without discovery.
     Disabled,
 }
 
@@ -201,21 +204,21 @@ pub enum DiscoveryMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PkceMethod {
-    /// If the discovery document offers it.
+    /// If the discovery document advertises it.
     Auto,
-    /// Yes, with SHA-256.
+    /// Always, with SHA-256.
     Always,
-    /// No.
+    /// Never.
     Never,
 }
 
-/// How a provider sends users back.
+/// How a provider returns users to MAS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseMode {
-    /// In the query of a redirect.
+    /// In the query string of a redirect.
     Query,
-    /// In a form. Apple needs this one.
+    /// In a form. Apple requires this.
     FormPost,
 }
 
@@ -223,50 +226,50 @@ pub enum ResponseMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBackchannelLogout {
-    /// Write it to the log.
+    /// Only write it to the log.
     DoNothing,
     /// End the browser session at MAS.
     LogoutBrowserOnly,
-    /// End the browser session and every client's session that came from it.
+    /// End the browser session and all client sessions that were started from it.
     LogoutAll,
 }
 
-/// What to take over from a provider into an account.
+/// User data to import from a provider.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ClaimsImports {
-    /// What identifies the user at the provider.
+    /// Identifier of the user at the provider.
     pub subject: Option<Subject>,
 
-    /// Whether new users skip the page that shows what their account will look like. Needs
-    /// `localpart.action = "require"` and nothing left to suggest.
+    /// Whether new users skip the page that shows their future account. Requires `localpart.action
+    /// = "require"`, and no action may be `suggest`.
     #[schemars(extend("x-since" = "1.8.0", "x-default" = false))]
     pub skip_confirmation: Option<bool>,
 
-    /// The user name: what stands before the colon in a Matrix user id.
+    /// User name: the part before the colon in a Matrix user ID.
     pub localpart: Option<Localpart>,
 
-    /// The display name.
+    /// Display name.
     pub displayname: Option<Displayname>,
 
-    /// An email address.
+    /// Email address.
     pub email: Option<EmailImport>,
 
-    /// The name of the account at the provider, to tell users which one they used.
+    /// Name of the account at the provider, so that users can see which account they used.
     #[schemars(extend("x-since" = "0.13.0"))]
     pub account_name: Option<AccountName>,
 }
 
-/// What identifies a user at a provider.
+/// Identifier of a user at a provider.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
-    /// Template of the value, over the claims in `user`.
+    /// Template of the value. The claims are available as `user`.
     #[schemars(example = &"{{ user.sub }}", extend("x-default-text" = "`{{ user.sub }}`"))]
     pub template: Option<String>,
 }
 
-/// How to come by a user name.
+/// How to import the user name.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Localpart {
@@ -274,20 +277,20 @@ pub struct Localpart {
     #[schemars(extend("x-default" = "ignore"))]
     pub action: Option<ImportAction>,
 
-    /// Template of the value, over the claims in `user`.
+    /// Template of the value. The claims are available as `user`.
     #[schemars(
         example = &"{{ user.preferred_username | lower }}",
         extend("x-default-text" = "`{{ user.preferred_username }}`")
     )]
     pub template: Option<String>,
 
-    /// What to do when an account of that name exists already. Anything but `fail` hands that
+    /// What to do if an account with this name already exists. Every value except `fail` gives that
     /// account to whoever has the name at the provider.
     #[schemars(extend("x-since" = "0.20.0", "x-default" = "fail"))]
     pub on_conflict: Option<OnConflict>,
 }
 
-/// How to come by a display name.
+/// How to import the display name.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Displayname {
@@ -295,12 +298,12 @@ pub struct Displayname {
     #[schemars(extend("x-default" = "ignore"))]
     pub action: Option<ImportAction>,
 
-    /// Template of the value, over the claims in `user`.
+    /// Template of the value. The claims are available as `user`.
     #[schemars(extend("x-default-text" = "`{{ user.name }}`"))]
     pub template: Option<String>,
 }
 
-/// How to come by an email address.
+/// How to import the email address.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EmailImport {
@@ -308,16 +311,16 @@ pub struct EmailImport {
     #[schemars(extend("x-default" = "ignore"))]
     pub action: Option<ImportAction>,
 
-    /// Template of the value, over the claims in `user`.
+    /// Template of the value. The claims are available as `user`.
     #[schemars(extend("x-default-text" = "`{{ user.email }}`"))]
     pub template: Option<String>,
 
-    /// When to take the address for verified. MAS 0.13.0 dropped this option and ignores it.
+    /// When to consider the address verified. MAS 0.13.0 removed this option and ignores it.
     #[schemars(extend("x-removed" = "0.13.0"))]
     pub set_email_verification: Option<SetEmailVerification>,
 }
 
-/// When to take an email address for verified.
+/// When to consider an email address verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SetEmailVerification {
@@ -325,45 +328,45 @@ pub enum SetEmailVerification {
     Always,
     /// Never.
     Never,
-    /// If the provider says so.
+    /// If the provider says that it is verified.
     Import,
 }
 
-/// How to come by the account's name at a provider.
+/// How to import the name of the account at a provider.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct AccountName {
-    /// Template of the value, over the claims in `user`.
+    /// Template of the value. The claims are available as `user`.
     #[schemars(example = &"@{{ user.preferred_username }}")]
     pub template: Option<String>,
 }
 
-/// What to do with a value that a provider gives.
+/// What to do with a value from a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ImportAction {
-    /// Leave it.
+    /// Ignore the value.
     Ignore,
-    /// Offer it to the user.
+    /// Suggest the value to the user.
     Suggest,
-    /// Take it if it is there.
+    /// Use the value, if there is one.
     Force,
-    /// Take it, and refuse the login if it is not there.
+    /// Use the value, and refuse the login if there is none.
     Require,
 }
 
-/// What to do when an account of that name exists already.
+/// What to do if an account with this name already exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnConflict {
     /// Refuse the login.
     Fail,
-    /// Link the account, whatever it is linked to.
+    /// Link the account, regardless of its existing links.
     Add,
-    /// Link the account, and drop its other link to this provider.
+    /// Link the account, replacing its existing link to this provider.
     #[schemars(extend("x-since" = "1.8.0"))]
     Replace,
-    /// Link the account, unless it has a link to this provider.
+    /// Link the account, unless it already has a link to this provider.
     #[schemars(extend("x-since" = "1.8.0"))]
     Set,
 }

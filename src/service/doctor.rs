@@ -29,13 +29,13 @@ pub fn run(manifest: &Manifest) -> Result<Vec<Finding>, ServiceError> {
     let config = MergedConfig::files(&mas_cli.config)?;
     secrets.extend(inline(&config.value, &tree::settings()));
     let output = prepare::output(&mut mas_cli.parsable(&["doctor"]))?;
-    let said = redacted(&output, &secrets);
+    let text = redacted(&output, &secrets);
     if output.status.success() {
-        Ok(findings(&said))
+        Ok(findings(&text))
     } else {
         Err(ServiceError::Doctor {
             status: output.status,
-            output: said.trim().to_owned(),
+            output: text.trim().to_owned(),
         })
     }
 }

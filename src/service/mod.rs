@@ -76,7 +76,9 @@ pub enum ServiceError {
     #[error("cannot find the path of this program")]
     Executable(#[source] io::Error),
     /// An environment variable that systemd sets is missing.
-    #[error("${0} is not set: run this as systemd runs it, or use the `mas-cli` wrapper")]
+    #[error(
+        "${0} is not set: this command is for systemd units; use the `mas-cli` wrapper instead"
+    )]
     NotAService(&'static str),
     /// A program cannot be run.
     #[error("cannot run {program}")]

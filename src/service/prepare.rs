@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::ServiceError;
 use crate::{
-    deploy::manifests::{Copy, CopyKind, Manifest},
+    deploy::manifests::{CopyKind, FileCopy, Manifest},
     mas_cli::MasCli,
     util::{atomic_write, secret::secret_text, yaml},
 };
@@ -95,15 +95,15 @@ pub fn prepare(
 ) -> Result<Vec<PathBuf>, ServiceError> {
     let template =
         fs::read_to_string(&manifest.config).map_err(ServiceError::io("read", &manifest.config))?;
-    let brought = brought(manifest);
-    let template = if only.is_none() && brought.is_empty() {
+    let overridden = secrets_from_environment(manifest);
+    let template = if only.is_none() && overridden.is_empty() {
         template
     } else {
         edited(manifest, &template, |config| {
             if let Some(section) = only {
-                keep(config, section);
+                keep_section(config, section);
             }
-            give_way(config, &brought);
+            remove_options(config, &overridden);
         })?
     };
     let copies = manifest.copies.iter();
@@ -136,7 +136,7 @@ fn edited(
 }
 
 /// Removes all sections except one.
-fn keep(config: &mut Value, section: &str) {
+fn keep_section(config: &mut Value, section: &str) {
     if let Value::Object(sections) = config {
         sections.retain(|name, _| name == section);
     }
@@ -144,29 +144,33 @@ fn keep(config: &mut Value, section: &str) {
 
 /// The options, as section and name, whose secret is generated on this host but also set by an environment
 /// variable.
-fn brought(manifest: &Manifest) -> Vec<(&'static str, &'static str)> {
-    let made = &manifest.secrets;
+fn secrets_from_environment(manifest: &Manifest) -> Vec<(&'static str, &'static str)> {
+    let generated = &manifest.secrets;
     let options = [
         (
-            made.encryption,
+            generated.encryption,
             "MAS_SECRETS_ENCRYPTION",
             ("secrets", "encryption_file"),
         ),
-        (made.synapse, "MAS_MATRIX_SECRET", ("matrix", "secret_file")),
         (
-            made.database,
+            generated.synapse,
+            "MAS_MATRIX_SECRET",
+            ("matrix", "secret_file"),
+        ),
+        (
+            generated.database,
             "MAS_DATABASE_PASSWORD",
             ("database", "password_file"),
         ),
     ];
-    let brought = options
+    let overridden = options
         .into_iter()
-        .filter(|(made, variable, _)| *made && env::var_os(variable).is_some());
-    brought.map(|(_, _, option)| option).collect()
+        .filter(|(generated, variable, _)| *generated && env::var_os(variable).is_some());
+    overridden.map(|(_, _, option)| option).collect()
 }
 
 /// Removes options that an environment variable replaces: MAS rejects a secret that is set twice.
-fn give_way(config: &mut Value, options: &[(&str, &str)]) {
+fn remove_options(config: &mut Value, options: &[(&str, &str)]) {
     for (section, option) in options {
         if let Some(Value::Object(entries)) = config.get_mut(section) {
             entries.shift_remove(*option);
@@ -191,7 +195,7 @@ fn extra_config(
     Ok(copy)
 }
 
-fn make_copy(copy: &Copy, directories: &Directories) -> Result<(), ServiceError> {
+fn make_copy(copy: &FileCopy, directories: &Directories) -> Result<(), ServiceError> {
     let source = PathBuf::from(directories.fill(&copy.source));
     let target = PathBuf::from(directories.fill(&copy.target));
     match copy.kind {

@@ -48,19 +48,19 @@ pub fn register(
     }
     let Some(password) = password else {
         let output = output(command.arg("--yes"))?;
-        let said = [output.stdout, output.stderr].concat();
-        return outcome(name, &String::from_utf8_lossy(&said));
+        let output = [output.stdout, output.stderr].concat();
+        return outcome(name, &String::from_utf8_lossy(&output));
     };
     if password.contains(['\n', '\r']) {
         return Err(ServiceError::PasswordLines {
             user: name.to_owned(),
         });
     }
-    let said = dialogue(command, password).map_err(|error| ServiceError::NotRegistered {
+    let output = dialogue(command, password).map_err(|error| ServiceError::NotRegistered {
         user: name.to_owned(),
         reason: redact(&error.to_string(), &[password.to_owned()]),
     })?;
-    outcome(name, &said)
+    outcome(name, &output)
 }
 
 /// Answers the dialogue. Returns the output after the last answer.
@@ -92,18 +92,18 @@ fn choose(session: &mut PtySession, action: &str) -> Result<(), rexpect::error::
     session.flush()
 }
 
-fn outcome(name: &str, said: &str) -> Result<Outcome, ServiceError> {
-    if said.contains("User registered") {
+fn outcome(name: &str, output: &str) -> Result<Outcome, ServiceError> {
+    if output.contains("User registered") {
         return Ok(Outcome::Registered);
     }
-    if said.contains("User already exists") {
+    if output.contains("User already exists") {
         return Ok(Outcome::Exists);
     }
-    let reason = said
+    let reason = output
         .lines()
         .find_map(|line| line.trim().strip_prefix("Error: "))
-        .or_else(|| said.lines().rfind(|line| line.contains("ERROR")))
-        .unwrap_or("MAS did not say why");
+        .or_else(|| output.lines().rfind(|line| line.contains("ERROR")))
+        .unwrap_or("MAS gave no reason");
     Err(ServiceError::NotRegistered {
         user: name.to_owned(),
         reason: reason.to_owned(),

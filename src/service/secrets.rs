@@ -25,26 +25,26 @@ const RSA_BITS: usize = 3072;
 ///
 /// If a secret cannot be generated. Others may have been generated before.
 pub fn generate(wanted: &Secrets) -> Result<Vec<PathBuf>, ServiceError> {
-    let mut made = Vec::new();
+    let mut generated = Vec::new();
     let file = |name: &str| wanted.directory.join(name);
     if wanted.encryption && make_file(&file("encryption"), &random_hex())? {
-        made.push(file("encryption"));
+        generated.push(file("encryption"));
     }
     if wanted.keys && make_keys(&file("keys"))? {
-        made.push(file("keys"));
+        generated.push(file("keys"));
     }
     if wanted.database && make_file(&file("database"), &random_hex())? {
-        made.push(file("database"));
+        generated.push(file("database"));
     }
     if wanted.synapse {
         if make_file(&file("synapse"), &random_hex())? {
-            made.push(file("synapse"));
+            generated.push(file("synapse"));
         }
         if let Some(group) = &wanted.group {
             share(&file("synapse"), group)?;
         }
     }
-    Ok(made)
+    Ok(generated)
 }
 
 /// 32 random bytes as 64 hexadecimal digits.
@@ -143,15 +143,15 @@ pub fn problems(manifest: &Manifest) -> Vec<String> {
     let files =
         files.filter(|(_, path)| !path.starts_with("/tmp") && !path.starts_with("/var/tmp"));
     let problems = files.filter_map(|(name, path)| {
-        let wrong = wrong_file(name, path)?;
-        Some(format!("{}: {}: {wrong}", option(name), path.display()))
+        let problem = file_problem(name, path)?;
+        Some(format!("{}: {}: {problem}", option(name), path.display()))
     });
     problems.collect()
 }
 
 /// Why Synapse probably cannot read the shared secret, judging by owner and mode.
 #[must_use]
-pub fn doubt_about_synapse(manifest: &Manifest) -> Option<String> {
+pub fn synapse_secret_warning(manifest: &Manifest) -> Option<String> {
     let path = manifest.synapse_secret.as_ref()?;
     let name = manifest.secrets.group.as_ref()?;
     let group = Group::from_name(name).ok()??;
@@ -163,8 +163,8 @@ pub fn doubt_about_synapse(manifest: &Manifest) -> Option<String> {
         || (mode & 0o400 != 0 && owner.is_some_and(|owner| owner.gid == group.gid));
     (!readable).then(|| {
         format!(
-            "synapse.secretPath: {}: it seems that Synapse cannot read it. Let the group {name} \
-             read it, or name another file",
+            "synapse.secretPath: {}: Synapse probably cannot read it. Let the group {name} \
+             read it, or set another file",
             path.display()
         )
     })
@@ -189,12 +189,12 @@ fn option(name: &str) -> String {
     format!("settings{}", steps.collect::<String>())
 }
 
-fn wrong_file(name: &str, path: &Path) -> Option<String> {
+fn file_problem(name: &str, path: &Path) -> Option<String> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) => {
             return Some(format!(
-                "{error}. Put the secret there, or name another file"
+                "{error}. Put the secret there, or set another file"
             ));
         }
     };
@@ -222,7 +222,7 @@ fn wrong_file(name: &str, path: &Path) -> Option<String> {
     let hex = text.len() == 64 && text.chars().all(|char| char.is_ascii_hexdigit());
     if name == "secrets.encryption_file" && !hex {
         return Some(format!(
-            "it takes 64 hexadecimal digits, and these are {} characters. Make a key with \
+            "expected 64 hexadecimal digits, found {} characters. Generate a key with \
              `openssl rand -hex 32`",
             text.chars().count()
         ));
@@ -295,21 +295,24 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("key");
         assert!(
-            wrong_file("matrix.secret_file", &file)
+            file_problem("matrix.secret_file", &file)
                 .unwrap()
                 .contains("No such file")
         );
         let socket = directory.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        assert_eq!(wrong_file("credentials.a", &socket), None);
+        assert_eq!(file_problem("credentials.a", &socket), None);
         fs::write(&file, "\n").unwrap();
         assert!(
-            wrong_file("matrix.secret_file", &file)
+            file_problem("matrix.secret_file", &file)
                 .unwrap()
                 .contains("empty")
         );
         fs::write(&file, "abc\n").unwrap();
-        let wrong = wrong_file("secrets.encryption_file", &file).unwrap();
-        assert!(wrong.contains("64") && !wrong.contains("abc"), "{wrong}");
+        let problem = file_problem("secrets.encryption_file", &file).unwrap();
+        assert!(
+            problem.contains("64") && !problem.contains("abc"),
+            "{problem}"
+        );
     }
 }

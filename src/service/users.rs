@@ -11,9 +11,9 @@ use crate::deploy::manifests::Manifest;
 use crate::mas_cli::MasCli;
 use crate::util::secret::secret_text;
 
-/// What was done for a user.
+/// What was done for a user or administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Done {
+pub enum UserOutcome {
     /// The user was created.
     Created,
     /// The user already existed and was not changed.
@@ -33,12 +33,12 @@ pub enum Done {
 pub fn create(
     manifest: &Manifest,
     state: &Path,
-    mut tell: impl FnMut(&str, Done),
+    mut on_outcome: impl FnMut(&str, UserOutcome),
 ) -> Result<(), ServiceError> {
-    let remembered = state.join("users");
-    fs::create_dir_all(&remembered).map_err(ServiceError::io("create", &remembered))?;
-    let created = |name: &String| remembered.join(format!("{name}.created"));
-    let promoted = |name: &String| remembered.join(format!("{name}.promoted"));
+    let markers = state.join("users");
+    fs::create_dir_all(&markers).map_err(ServiceError::io("create", &markers))?;
+    let created = |name: &String| markers.join(format!("{name}.created"));
+    let promoted = |name: &String| markers.join(format!("{name}.promoted"));
     let users = manifest.users.iter();
     let users: Vec<_> = users.filter(|(name, _)| !created(name).exists()).collect();
     let admins = manifest.admins.iter();
@@ -53,19 +53,19 @@ pub fn create(
             Some(_) => Some(password(&credentials.join(format!("user-{name}")))?),
             None => None,
         };
-        let done = match register(&mas_cli, name, user, password.as_deref())? {
-            Outcome::Registered => Done::Created,
-            Outcome::Exists => Done::Found,
+        let outcome = match register(&mas_cli, name, user, password.as_deref())? {
+            Outcome::Registered => UserOutcome::Created,
+            Outcome::Exists => UserOutcome::Found,
         };
-        remember(&created(name))?;
-        tell(name, done);
+        mark_done(&created(name))?;
+        on_outcome(name, outcome);
     }
     for name in admins {
         if promote(&mas_cli, name)? {
-            remember(&promoted(name))?;
-            tell(name, Done::Promoted);
+            mark_done(&promoted(name))?;
+            on_outcome(name, UserOutcome::Promoted);
         } else {
-            tell(name, Done::Missing);
+            on_outcome(name, UserOutcome::Missing);
         }
     }
     Ok(())
@@ -82,17 +82,17 @@ fn promote(mas_cli: &MasCli, name: &str) -> Result<bool, ServiceError> {
     if output.status.success() {
         return Ok(true);
     }
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    if said.contains("User not found") {
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    if error.contains("User not found") {
         return Ok(false);
     }
-    let reason = said.lines().find(|line| !line.trim().is_empty());
+    let reason = error.lines().find(|line| !line.trim().is_empty());
     Err(ServiceError::NotPromoted {
         user: name.to_owned(),
-        reason: reason.unwrap_or("MAS did not say why").to_owned(),
+        reason: reason.unwrap_or("MAS gave no reason").to_owned(),
     })
 }
 
-fn remember(seen: &Path) -> Result<(), ServiceError> {
-    fs::write(seen, "").map_err(ServiceError::io("create", seen))
+fn mark_done(marker: &Path) -> Result<(), ServiceError> {
+    fs::write(marker, "").map_err(ServiceError::io("create", marker))
 }

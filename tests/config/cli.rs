@@ -1,4 +1,4 @@
-//! The command line: exit codes, what goes to standard output, and that nothing is lost.
+//! The command line: exit codes, standard output, and that no file is lost.
 
 use std::{
     fs,
@@ -49,20 +49,20 @@ fn what_is_committed_is_what_the_compiler_writes() {
 
 fn compile_writes_once_and_check_shows_what_is_stale() {
     let directory = TempDir::new().unwrap();
-    let here = directory.path();
-    let output = mas2nix(here, &["compile"]);
+    let directory = directory.path();
+    let output = mas2nix(directory, &["compile"]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     assert!(out(&output).contains("modules/generated/options/http.nix"));
-    assert_eq!(out(&mas2nix(here, &["compile"])), "");
-    assert_eq!(code(&mas2nix(here, &["compile", "--check"])), 0);
+    assert_eq!(out(&mas2nix(directory, &["compile"])), "");
+    assert_eq!(code(&mas2nix(directory, &["compile", "--check"])), 0);
 
-    let changed = here.join("modules/generated/files.nix");
+    let changed = directory.join("modules/generated/files.nix");
     let text = fs::read_to_string(&changed).unwrap().replace("raw", "war");
     fs::write(&changed, &text).unwrap();
-    let left_over = here.join("modules/generated/options/old.nix");
+    let left_over = directory.join("modules/generated/options/old.nix");
     fs::write(&left_over, "{ }\n").unwrap();
-    fs::remove_file(here.join("docs/options.md")).unwrap();
-    let output = mas2nix(here, &["compile", "--check"]);
+    fs::remove_file(directory.join("docs/options.md")).unwrap();
+    let output = mas2nix(directory, &["compile", "--check"]);
     assert_eq!(code(&output), 1);
     let diff = out(&output);
     assert!(diff.contains("-# `*`") && diff.contains("war"), "{diff}");
@@ -75,9 +75,9 @@ fn compile_writes_once_and_check_shows_what_is_stale() {
         text,
         "--check changes nothing"
     );
-    assert_eq!(code(&mas2nix(here, &["compile"])), 0);
+    assert_eq!(code(&mas2nix(directory, &["compile"])), 0);
     assert!(!left_over.exists());
-    assert_eq!(code(&mas2nix(here, &["compile", "--check"])), 0);
+    assert_eq!(code(&mas2nix(directory, &["compile", "--check"])), 0);
 }
 
 fn compile_says_where_it_cannot_write() {
@@ -122,7 +122,7 @@ fn check_merges_files_as_mas_does_and_names_them() {
     assert_eq!(problems[0]["file"], "b.json");
 }
 
-fn check_tells_valid_invalid_and_wrong_usage_apart() {
+fn check_has_exit_codes_for_valid_invalid_and_wrong_usage() {
     let files = [
         ("good.yaml", MINIMAL),
         ("bad.yaml", "matrix: [\n"),
@@ -134,29 +134,29 @@ fn check_tells_valid_invalid_and_wrong_usage_apart() {
         ("key.yaml", "1: 2"),
     ];
     let directory = directory(&files);
-    let here = directory.path();
-    assert_eq!(code(&mas2nix(here, &["check", "good.yaml"])), 0);
-    assert_eq!(code(&mas2nix(here, &["check"])), 2);
+    let directory = directory.path();
+    assert_eq!(code(&mas2nix(directory, &["check", "good.yaml"])), 0);
+    assert_eq!(code(&mas2nix(directory, &["check"])), 2);
     assert_eq!(
         code(&mas2nix(
-            here,
+            directory,
             &["check", "good.yaml", "--mas-version", "new"]
         )),
         2
     );
-    let output = mas2nix(here, &["check", "absent.yaml"]);
+    let output = mas2nix(directory, &["check", "absent.yaml"]);
     assert_eq!(code(&output), 2);
     assert!(err(&output).contains("absent.yaml"), "{}", err(&output));
-    for (file, said) in [
+    for (file, message) in [
         ("bad.yaml", "not YAML"),
         ("list.yaml", "a map of sections"),
         ("inf.yaml", "rate_limiting.registration.per_second"),
-        ("key.yaml", "quote it"),
+        ("key.yaml", "put this key in quotes"),
     ] {
-        let output = mas2nix(here, &["check", file]);
+        let output = mas2nix(directory, &["check", file]);
         assert_eq!(code(&output), 1, "{file}");
         assert!(
-            out(&output).contains(said) && out(&output).contains(file),
+            out(&output).contains(message) && out(&output).contains(file),
             "{}",
             out(&output)
         );
@@ -176,27 +176,27 @@ fn check_knows_versions_and_secrets() {
         ),
     ];
     let directory = directory(&files);
-    let here = directory.path();
-    let output = mas2nix(here, &["check", "m.yaml", "--mas-version", "0.16.0"]);
+    let directory = directory.path();
+    let output = mas2nix(directory, &["check", "m.yaml", "--mas-version", "0.16.0"]);
     assert_eq!(code(&output), 1);
     assert!(
-        out(&output).contains("needs MAS 0.17.0 or newer"),
+        out(&output).contains("requires MAS 0.17.0 or newer"),
         "{}",
         out(&output)
     );
     for version in ["1.0.0", "v1.0.0", "1.0", "1.22.0-rc.1"] {
-        let output = mas2nix(here, &["check", "m.yaml", "--mas-version", version]);
+        let output = mas2nix(directory, &["check", "m.yaml", "--mas-version", version]);
         assert_eq!(code(&output), 0, "{version}: {}", err(&output));
     }
-    assert_eq!(code(&mas2nix(here, &["check", "s.yaml"])), 0);
-    let output = mas2nix(here, &["check", "u.yaml", "--json"]);
+    assert_eq!(code(&mas2nix(directory, &["check", "s.yaml"])), 0);
+    let output = mas2nix(directory, &["check", "u.yaml", "--json"]);
     assert!(out(&output).contains("matrix.endpoint"));
     assert!(!out(&output).contains("hunter2"), "{}", out(&output));
     for form in [
         &["check", "s.yaml", "--no-inline-secrets"][..],
         &["check", "s.yaml", "--no-inline-secrets", "--json"],
     ] {
-        let output = mas2nix(here, form);
+        let output = mas2nix(directory, form);
         assert_eq!(code(&output), 1);
         assert!(out(&output).contains("matrix.secret") && out(&output).contains("database.uri"));
         assert!(!out(&output).contains("hunter2"), "{}", out(&output));
@@ -204,14 +204,14 @@ fn check_knows_versions_and_secrets() {
 }
 
 fn explain_finds_an_option_however_it_is_written() {
-    let here = root();
+    let directory = root();
     for path in [
         "http.listeners[].binds[].address",
         "http.listeners[3].binds[0].address",
         "http.listeners.*.binds.*.address",
         "services.matrix-authentication-service.settings.http.listeners.*.binds.*.address",
     ] {
-        let output = mas2nix(here, &["explain", path]);
+        let output = mas2nix(directory, &["explain", path]);
         assert_eq!(code(&output), 0, "{}", err(&output));
         assert!(
             out(&output).starts_with("http.listeners[].binds[].address\n"),
@@ -219,7 +219,7 @@ fn explain_finds_an_option_however_it_is_written() {
             out(&output)
         );
     }
-    let output = mas2nix(here, &["explain", "http.public_bse"]);
+    let output = mas2nix(directory, &["explain", "http.public_bse"]);
     assert_eq!(code(&output), 2);
     assert!(
         err(&output).contains("Did you mean `http.public_base`"),
@@ -371,20 +371,20 @@ fn exit_codes_are_described_alike_everywhere() {
 
 fn render_writes_everything_or_nothing() {
     let directory = TempDir::new().unwrap();
-    let here = directory.path();
+    let directory = directory.path();
     let render = |config: &str, extra: &[&str]| {
-        fs::write(here.join("mas.yaml"), config).unwrap();
+        fs::write(directory.join("mas.yaml"), config).unwrap();
         let arguments = ["render", "--config", "mas.yaml", "--out", "host"];
-        mas2nix(here, &[&arguments, extra].concat())
+        mas2nix(directory, &[&arguments, extra].concat())
     };
-    let host = |path: &str| here.join("host").join(path);
+    let host = |path: &str| directory.join("host").join(path);
 
     let output = render("settings: {matrix: {homeserver: a}}\nrolle: both\n", &[]);
     assert_eq!(code(&output), 1);
-    let said = out(&output);
+    let stdout = out(&output);
     assert!(
-        said.contains("mas.yaml: rolle: ") && said.contains("`role`"),
-        "{said}"
+        stdout.contains("mas.yaml: rolle: ") && stdout.contains("`role`"),
+        "{stdout}"
     );
     assert!(!host("").exists());
 
@@ -421,7 +421,10 @@ fn render_writes_everything_or_nothing() {
     assert!(err(&output).contains("0 of "), "{}", err(&output));
     assert!(other.exists());
 
-    let output = mas2nix(here, &["render", "--config", "absent", "--out", "host"]);
+    let output = mas2nix(
+        directory,
+        &["render", "--config", "absent", "--out", "host"],
+    );
     assert_eq!(code(&output), 2);
 }
 
@@ -430,7 +433,7 @@ crate::support::harness::tests![
     compile_writes_once_and_check_shows_what_is_stale,
     compile_says_where_it_cannot_write,
     check_merges_files_as_mas_does_and_names_them,
-    check_tells_valid_invalid_and_wrong_usage_apart,
+    check_has_exit_codes_for_valid_invalid_and_wrong_usage,
     check_knows_versions_and_secrets,
     explain_finds_an_option_however_it_is_written,
     options_lists_all,

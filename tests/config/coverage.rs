@@ -1,4 +1,4 @@
-//! The test data uses every option, and the Rust types hold all of it.
+//! The test data uses every option, and the Rust types can represent all of it.
 
 use crate::support::{
     data, edit,
@@ -38,7 +38,26 @@ fn the_types_hold_what_the_schema_allows() {
     }
 }
 
-/// Whole numbers are the same whether they are written with a fraction or not.
+fn every_file_option_is_marked_as_such() {
+    let settings = tree::settings();
+    let nodes = settings.descendants();
+    let below = nodes.iter().filter_map(|(_, node)| node.section());
+    for section in below.chain(settings.section()) {
+        for (name, node) in &section.options {
+            assert_eq!(
+                node.file_of.as_deref(),
+                name.strip_suffix("_file"),
+                "{name}"
+            );
+            if let Some(of) = &node.file_of {
+                assert!(section.get(of).is_some(), "{name}: no {of} beside it");
+                assert_eq!(section.file_option(of), Some(name.as_str()));
+            }
+        }
+    }
+}
+
+/// Integers are equal whether they are written with a fraction or not.
 fn sort(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(map) => {
@@ -67,5 +86,6 @@ fn nothing_differs_from_upstream() -> TestResult {
 crate::support::harness::tests![
     the_test_data_uses_every_option,
     the_types_hold_what_the_schema_allows,
+    every_file_option_is_marked_as_such,
     nothing_differs_from_upstream,
 ];

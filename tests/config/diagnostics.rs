@@ -1,5 +1,6 @@
-//! Mistakes that people make, and what `mas2nix check` tells them. One file each in
-//! `tests/fixtures/mistakes`; what is said is in `snapshots`. The module's half is in `tests/module`.
+//! Common mistakes, and the messages of `mas2nix check` about them. Each mistake is a file in
+//! `tests/fixtures/mistakes`; the messages are in `snapshots`. `tests/module` tests the messages of
+//! the module.
 
 use std::process::Command;
 
@@ -15,11 +16,11 @@ fn the_checker_explains() {
             .output()
             .unwrap();
         assert_no_secret(&output.stdout);
-        let said = String::from_utf8(output.stdout).unwrap();
-        // What MAS ignores does no harm.
-        let harm = i32::from(!said.contains(": warning: "));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        // An ignored option is only a warning.
+        let harm = i32::from(!stdout.contains(": warning: "));
         assert_eq!(output.status.code(), Some(harm), "{}", name.display());
-        insta::assert_snapshot!("check", said);
+        insta::assert_snapshot!("check", stdout);
     });
 }
 

@@ -1,4 +1,5 @@
-//! Three judges of the same configurations: `mas2nix check`, the evaluated module, and MAS itself.
+//! Compares the verdicts of `mas2nix check`, the evaluated module and MAS itself on the same
+//! configurations.
 
 use std::{num::ParseIntError, str::FromStr};
 
@@ -11,8 +12,8 @@ use mas2nix::{
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-/// What we refuse and MAS accepts: it ignores these, or fails on them only when it starts or when
-/// somebody logs in.
+/// Problems that we reject and MAS accepts: MAS ignores them, or fails only when it starts or when
+/// a user logs in.
 fn deliberately_stricter(problem: &Problem) -> bool {
     let path = check::without_indices(&problem.path);
     match problem.id.as_str() {
@@ -44,9 +45,9 @@ fn deliberately_stricter(problem: &Problem) -> bool {
                     "telemetry.sentry.dsn",
                 ]
                 .contains(&path.as_str())
-                // A number is taken for the position of a resource in MAS's source.
+                // MAS accepts a number as the index of a resource in its source.
                 || path == "http.listeners[].resources[].name"
-                // A list where a section belongs, if no option of it is required.
+                // A list instead of a section, if no option of the section is required.
                 || problem.reason.contains("must be a section")
                 // White space around a URL.
                 || problem.reason.contains("must be an absolute URL")
@@ -55,7 +56,7 @@ fn deliberately_stricter(problem: &Problem) -> bool {
     }
 }
 
-/// Lists whose entries are drawn one by one, because few of them are valid.
+/// Lists whose entries are drawn one by one, because few random entries are valid.
 const LISTS: [&str; 5] = [
     "clients",
     "upstream_oauth2.providers",
@@ -140,8 +141,8 @@ fn runner() -> TestRunner {
     TestRunner::new_with_rng(Config::default(), rng)
 }
 
-/// Drops every null that has no meaning of its own, and empty texts that nixpkgs' module has for defaults,
-/// as NixOS does.
+/// Drops every null that has no meaning of its own, and empty strings that are defaults in nixpkgs'
+/// module, as NixOS does.
 fn drop_nulls(node: &Node, value: &mut Value) {
     match (&node.shape, value) {
         (Shape::Section(section), Value::Object(entries)) => {
@@ -169,8 +170,8 @@ fn drop_nulls(node: &Node, value: &mut Value) {
     }
 }
 
-fn the_judges_agree() -> TestResult {
-    // Each agrees with us, also where the other is missing.
+fn checker_module_and_mas_agree() -> TestResult {
+    // Each verdict is compared with ours, even if the other program is missing.
     let (mas, nix) = (MasCli::find(), Nix::find());
     let mut runner = runner();
     let mut configs: Vec<Value> = Vec::new();
@@ -200,7 +201,7 @@ fn the_judges_agree() -> TestResult {
             let mut set = config.clone();
             drop_nulls(&SETTINGS, &mut set);
             let problems = crate::support::problems(&set);
-            // The module gives listeners where a configuration leaves them out.
+            // The module adds listeners if a configuration has none.
             let completed = problems.iter().all(|p| {
                 p.id == "no-listener" || p.path == "http.public_base" && p.id == "required"
             });
@@ -213,14 +214,14 @@ fn the_judges_agree() -> TestResult {
             }
         }
         if let Ok(mas) = &mas {
-            let (accepted, said) = mas.check(config);
+            let (accepted, message) = mas.check(config);
             let excused = problems.iter().any(deliberately_stricter);
             match (verdict, accepted) {
                 (true, true) => valid += 1,
                 (false, false) => refused_by_all += 1,
                 (false, true) if excused => stricter += 1,
                 _ => disagreements.push(format!(
-                    "MAS says {accepted}, we say {problems:?} of {config}\n{said}"
+                    "MAS says {accepted}, we say {problems:?} of {config}\n{message}"
                 )),
             }
         }
@@ -235,4 +236,4 @@ fn the_judges_agree() -> TestResult {
     mas.map(drop).and(modules.map(drop))
 }
 
-crate::support::harness::tests![the_judges_agree,];
+crate::support::harness::tests![checker_module_and_mas_agree,];

@@ -1,4 +1,4 @@
-//! Generated expressions mean the same in Rust and in Nix.
+//! Generated expressions have the same value in Rust and in Nix.
 
 use crate::support::{Nix, generate::draw, harness::TestResult};
 use mas2nix::{

@@ -1,6 +1,6 @@
-//! Texts of a certain form: the checker, the module and MAS agree on `tests/fixtures/formats.yaml`.
+//! String formats: the checker, the module and MAS agree on `tests/fixtures/formats.yaml`.
 
-use crate::support::{Case, MasCli, Nix, data, edit, harness::TestResult, problems};
+use crate::support::{Case, MasCli, Nix, cases, data, edit, harness::TestResult, problems};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -29,11 +29,8 @@ struct Sample {
 }
 
 fn samples() -> Vec<Sample> {
-    let file = crate::support::root().join("tests/fixtures/formats.yaml");
-    let formats: Vec<Format> =
-        serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let mut samples = Vec::new();
-    for format in formats {
+    for format in cases::<Format>("formats") {
         for (texts, valid, mas) in [
             (format.good, true, true),
             (format.bad, false, false),
@@ -70,7 +67,7 @@ fn the_checker_knows_the_forms() {
 fn the_module_knows_the_forms() -> TestResult {
     let nix = Nix::find()?;
     let mut samples = samples();
-    // nixpkgs' module has an empty text for the default of these.
+    // nixpkgs' module has an empty string as the default of these.
     let unset = ["matrix.endpoint = \"\"", "matrix.homeserver = \"\""];
     for sample in &mut samples {
         sample.valid |= unset.contains(&sample.name.as_str());
@@ -92,8 +89,8 @@ fn the_module_knows_the_forms() -> TestResult {
 fn mas_knows_the_forms() -> TestResult {
     let mas = MasCli::find()?;
     for sample in samples() {
-        let (accepted, said) = mas.check(&sample.config);
-        assert_eq!(accepted, sample.mas, "{}: {said}", sample.name);
+        let (accepted, message) = mas.check(&sample.config);
+        assert_eq!(accepted, sample.mas, "{}: {message}", sample.name);
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the tests themselves rely on.
+//! Tests of the test harness.
 
 use std::{
     collections::BTreeMap,
@@ -9,8 +9,8 @@ use std::{
 
 use crate::support::{is_newest, root};
 
-/// Without Rust's own harness, a function marked like that would never be called. And a file that
-/// `main.rs` does not name would not even be compiled.
+/// A function marked `#[test]` would never be called, because Rust's own harness is not used. A
+/// file that `main.rs` does not name would not even be compiled.
 fn no_test_is_left_to_the_harness_of_rust() {
     let mut checked = 0;
     for directory in entries(&root().join("tests")) {
@@ -37,7 +37,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-fn mas_is_known_with_and_without_a_v() {
+fn versions_of_mas_are_read_with_and_without_a_v() {
     for known in ["mas-cli v1.22.0\n", "mas-cli 1.22.0\n"] {
         assert!(is_newest(known), "{known}");
     }
@@ -94,6 +94,6 @@ fn a_skip_is_recorded_and_fails_where_nothing_may_be_skipped() {
 
 crate::support::harness::tests![
     no_test_is_left_to_the_harness_of_rust,
-    mas_is_known_with_and_without_a_v,
+    versions_of_mas_are_read_with_and_without_a_v,
     a_skip_is_recorded_and_fails_where_nothing_may_be_skipped,
 ];

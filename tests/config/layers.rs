@@ -1,4 +1,4 @@
-//! Imports point down: no folder of `src`, and no room of `src/migrate`, uses one that stands above it.
+//! Imports point down: no folder of `src`, and no module of `src/migrate`, imports one above it.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ const FOLDERS: &[&str] = &[
     "migrate",
 ];
 
-/// The rooms of `src/migrate`, from the lowest to the highest.
+/// The modules of `src/migrate`, from the lowest to the highest.
 const ROOMS: &[&str] = &[
     "error",
     "system",

@@ -1,5 +1,5 @@
-//! Configurations of MAS and of the module: what the checker, the module and MAS itself say of them, and
-//! the commands that read and write them. Also what holds for the repository as a whole.
+//! Configurations of MAS and of the module, as judged by the checker, the module and MAS itself,
+//! and the commands that read and write them. Also checks of the repository as a whole.
 
 mod cli;
 mod coverage;

@@ -1,9 +1,71 @@
-//! Several configuration files: we merge them the way MAS does.
+//! Checks that several configuration files are merged like MAS merges them, in Rust and in the module.
 
-use crate::support::{MasCli, data, harness::TestResult};
-use mas2nix::config::load::MergedConfig;
+use std::fs;
+
+use crate::support::{MasCli, Nix, cases, data, harness::TestResult, root};
+use mas2nix::config::{
+    load::MergedConfig,
+    merge::{Lists, merge},
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+/// A case of `tests/fixtures/merge.yaml`.
+#[derive(Deserialize, Serialize)]
+struct Case {
+    name: String,
+    below: Value,
+    above: Value,
+    joined: Value,
+    #[serde(default)]
+    replaced: Option<Value>,
+}
+
+impl Case {
+    /// The merged settings if lists are joined, and if they are replaced.
+    fn expected(&self) -> [&Value; 2] {
+        let replaced = self.replaced.as_ref();
+        [&self.joined, replaced.unwrap_or(&self.joined)]
+    }
+}
+
+fn the_cases_hold_in_rust() {
+    for case in cases::<Case>("merge") {
+        let merged = [Lists::Joined, Lists::Replaced].map(|lists| {
+            let mut merged = case.below.clone();
+            merge(&mut merged, case.above.clone(), lists);
+            merged
+        });
+        let [joined, replaced] = &merged;
+        assert_eq!([joined, replaced], case.expected(), "{}", case.name);
+    }
+}
+
+fn the_cases_hold_in_the_module() -> TestResult {
+    let nix = Nix::find()?;
+    let cases = cases::<Case>("merge");
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("cases.json");
+    fs::write(&file, json!(cases).to_string()).unwrap();
+    let merged = nix.json(&format!(
+        "let
+           merge = import {} {{ lib = import <nixpkgs/lib>; }};
+           cases = builtins.fromJSON (builtins.readFile {});
+         in map (case: [
+           (merge.joiningLists case.below case.above)
+           (merge.replacingLists case.below case.above)
+         ]) cases",
+        root().join("modules/merge.nix").display(),
+        file.display()
+    ));
+    let merged: Vec<[Value; 2]> = serde_json::from_value(merged.unwrap()).unwrap();
+    assert_eq!(merged.len(), cases.len());
+    for (case, [joined, replaced]) in cases.iter().zip(&merged) {
+        assert_eq!([joined, replaced], case.expected(), "{}", case.name);
+    }
+    Ok(())
+}
 
 fn mas_merges_files_the_same_way() -> TestResult {
     let mas = MasCli::find()?;
@@ -68,4 +130,8 @@ fn mas_merges_files_the_same_way() -> TestResult {
     Ok(())
 }
 
-crate::support::harness::tests![mas_merges_files_the_same_way,];
+crate::support::harness::tests![
+    the_cases_hold_in_rust,
+    the_cases_hold_in_the_module,
+    mas_merges_files_the_same_way,
+];

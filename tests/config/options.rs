@@ -1,15 +1,15 @@
 //! The rules of the module's own options and of Synapse's settings, each broken once: the checker
-//! and the module say the same of it.
+//! and the module report the same.
 
 use std::{collections::BTreeSet, fs};
 
-use crate::support::{Nix, harness::TestResult, root};
+use crate::support::{Nix, cases, harness::TestResult, root};
 use mas2nix::{
     codegen::host_files,
     config::load::MergedConfig,
     rules::{
         self, Rule,
-        check::{self, Options},
+        check::{self, CheckOptions},
     },
     schema::NEWEST,
 };
@@ -33,19 +33,14 @@ struct Synapse {
     settings: Value,
 }
 
-fn cases<T: serde::de::DeserializeOwned>(name: &str) -> Vec<T> {
-    let file = root().join(format!("tests/fixtures/{name}.yaml"));
-    serde_yaml_ng::from_str(&fs::read_to_string(file).unwrap()).unwrap()
-}
-
-/// Each rule is broken by some case, but for those that only one target has.
+/// Each rule is broken by a case, except those that only one target has.
 fn assert_all_broken(rules: &[Rule], broken: &BTreeSet<String>) {
     let known: BTreeSet<String> = rules.iter().map(|rule| rule.id.clone()).collect();
     assert_eq!(&known, broken);
 }
 
-/// What the module says where its options and Synapse's are these.
-fn module_says(
+/// The messages of the module for options of the module and of Synapse.
+fn module_messages(
     nix: &Nix,
     version: &Version,
     module: &Value,
@@ -58,7 +53,7 @@ fn module_says(
     );
     fs::write(&options, module.to_string()).unwrap();
     fs::write(&settings, synapse.unwrap_or(&json!({})).to_string()).unwrap();
-    let said = nix.json(&format!(
+    let messages = nix.json(&format!(
         "let
            read = file: builtins.fromJSON (builtins.readFile file);
            evaluated = import {} {{
@@ -78,7 +73,7 @@ fn module_says(
         synapse.is_some(),
         settings.display()
     ));
-    serde_json::from_value(said.unwrap_or_else(|error| panic!("{error}"))).unwrap()
+    serde_json::from_value(messages.unwrap_or_else(|error| panic!("{error}"))).unwrap()
 }
 
 fn options_that_do_not_fit_together() -> TestResult {
@@ -105,14 +100,14 @@ fn options_that_do_not_fit_together() -> TestResult {
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{config}");
         broken.extend(case.rule);
         let Ok(nix) = &nix else { continue };
-        let said: BTreeSet<String> = module_says(nix, &version, &config, None)
+        let messages: BTreeSet<String> = module_messages(nix, &version, &config, None)
             .into_iter()
             .collect();
         let expected = problems.iter().map(|problem| {
             let option = format!("services.matrix-authentication-service.{}", problem.path);
             format!("{option}: {}. {}", problem.reason, problem.fix)
         });
-        assert_eq!(said, expected.collect(), "{config}");
+        assert_eq!(messages, expected.collect(), "{config}");
     }
     // NixOS has no /usr/local.
     broken.insert("wrapper-over-mas".to_owned());
@@ -125,7 +120,7 @@ fn options_that_do_not_fit_together() -> TestResult {
 
 fn settings_of_synapse_that_conflict_with_delegation() -> TestResult {
     let nix = Nix::find();
-    let options = Options {
+    let options = CheckOptions {
         version: NEWEST,
         no_inline_secrets: true,
         complete: true,
@@ -147,13 +142,13 @@ fn settings_of_synapse_that_conflict_with_delegation() -> TestResult {
         broken.extend(case.rule);
         let Ok(nix) = &nix else { continue };
         let module = json!({"synapse": {"enable": true}});
-        let said = module_says(nix, &NEWEST, &module, Some(&case.settings));
+        let messages = module_messages(nix, &NEWEST, &module, Some(&case.settings));
         let expected = problems.iter().map(|problem| {
             let option = format!("services.matrix-synapse.settings.{}", problem.path);
             format!("{option}: {}. {}", problem.reason, problem.fix)
         });
-        assert_eq!(said, expected.collect::<Vec<_>>(), "{}", case.settings);
-        assert!(!said.concat().contains("hunter2"));
+        assert_eq!(messages, expected.collect::<Vec<_>>(), "{}", case.settings);
+        assert!(!messages.concat().contains("hunter2"));
     }
     assert_all_broken(&rules::synapse(), &broken);
     nix.map(drop)
@@ -179,7 +174,7 @@ fn synapse_on_this_host_is_set_up() -> TestResult {
                      server_name = \"example.org\";
                      listeners = [
                        {{ port = 9000; resources = [ {{ names = [ \"metrics\" ]; }} ]; }}
-                       {{ port = 8018; bind_addresses = [ \"::1\" ];
+                       {{ port = 8018; bind_addresses = [ \"::1\" ]; tls = false;
                          resources = [ {{ names = [ \"client\" ]; }} ]; }}
                      ];
                      database = {{ name = \"psycopg2\"; args.database = \"matrix-synapse\"; }};

@@ -1,14 +1,15 @@
-//! Each rule, broken by a configuration that breaks nothing else: the checker and the module say
-//! the same of it, and MAS refuses it too unless we are stricter on purpose.
+//! Each rule, broken by a configuration that breaks no other rule: the checker and the module
+//! report the same, and MAS rejects it too, unless we are deliberately stricter.
 
 use std::collections::BTreeSet;
 
 use crate::support::{
-    Case, MasCli, Nix, RULES, SETTINGS, data, edit, harness::TestResult, problems, problems_with,
+    Case, MasCli, Nix, RULES, SETTINGS, cases, data, edit, harness::TestResult, problems,
+    problems_with,
 };
 use mas2nix::{
     rules::{
-        Kind,
+        RuleKind,
         check::{self, Problem},
     },
     schema::{NEWEST, OLDEST},
@@ -47,13 +48,12 @@ impl Broken {
 }
 
 fn broken() -> Vec<Broken> {
-    let file = crate::support::root().join("tests/fixtures/broken.yaml");
-    serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+    cases("broken")
 }
 
-/// What the checker says, for some version of MAS.
+/// The problems that the checker reports, for a version of MAS.
 fn problems_for(config: &Value, version: &Version) -> Vec<Problem> {
-    let options = check::Options {
+    let options = check::CheckOptions {
         version: version.clone(),
         no_inline_secrets: false,
         complete: true,
@@ -61,7 +61,7 @@ fn problems_for(config: &Value, version: &Version) -> Vec<Problem> {
     problems_with(config, &options)
 }
 
-/// The messages of the module, in the checker's words.
+/// The messages of the module, in the form of the checker's.
 fn messages(problems: &[Problem]) -> BTreeSet<String> {
     let prefix = "services.matrix-authentication-service.settings";
     let messages = problems.iter().map(|problem| {
@@ -80,10 +80,10 @@ fn every_rule_is_broken_once() {
         .collect();
     let untried: Vec<_> = RULES
         .iter()
-        .filter(|rule| rule.kind != Kind::Secrecy && rule.id != "too-new")
+        .filter(|rule| rule.kind != RuleKind::Secrecy && rule.id != "too-new")
         .map(|rule| (rule.id.clone(), rule.path()))
         .filter(|rule| !tried.contains(rule))
-        // `required` for a plain option: see `what_is_required_is_missed`.
+        // `required` for a plain option: see `a_missing_required_option_is_reported`.
         .filter(|(id, path)| id != "required" || !SETTINGS.find(path).unwrap().variants.is_empty())
         .collect();
     assert!(untried.is_empty(), "no configuration breaks {untried:?}");
@@ -105,8 +105,8 @@ fn the_checker_and_the_module_name_what_is_broken() -> TestResult {
         .collect();
     for (broken, module) in all.iter().zip(nix.evaluate(&cases)) {
         let expected = messages(&problems(&broken.config()));
-        let said: BTreeSet<String> = module.messages.into_iter().collect();
-        assert_eq!(said, expected, "{} at {}", broken.rule, broken.at);
+        let messages: BTreeSet<String> = module.messages.into_iter().collect();
+        assert_eq!(messages, expected, "{} at {}", broken.rule, broken.at);
     }
     Ok(())
 }
@@ -114,17 +114,17 @@ fn the_checker_and_the_module_name_what_is_broken() -> TestResult {
 fn mas_agrees_or_breaks_later() -> TestResult {
     let mas = MasCli::find()?;
     for broken in broken() {
-        let (accepted, said) = mas.check(&broken.config());
+        let (accepted, message) = mas.check(&broken.config());
         assert_eq!(
             !accepted, broken.mas,
-            "{} at {}: {said}",
+            "{} at {}: {message}",
             broken.rule, broken.at
         );
     }
     Ok(())
 }
 
-fn what_is_required_is_missed() -> TestResult {
+fn a_missing_required_option_is_reported() -> TestResult {
     let mut cases = Vec::new();
     for (path, node) in SETTINGS.descendants() {
         if !node.required || !node.variants.is_empty() || path.ends_with("[]") {
@@ -137,7 +137,7 @@ fn what_is_required_is_missed() -> TestResult {
         let (mut config, concrete) = found.unwrap_or_else(|| panic!("{path} is in no test data"));
         edit::remove(&mut config, &concrete);
         let problems = problems(&config);
-        // An address is what makes its form, so without it there is none.
+        // The address determines the form, so without it there is none.
         let id = if path.ends_with(".address")
             || path.ends_with("binds[].port")
             || path.ends_with(".socket")
@@ -163,7 +163,8 @@ fn what_is_required_is_missed() -> TestResult {
             .map(|(path, config)| Case::settings(path, config))
             .collect();
         for module in nix.evaluate(&cases) {
-            // The module gives the one itself, and drops the section without the other, as nixpkgs' does.
+            // The module sets the first one itself, and drops the section without the second, as
+            // nixpkgs' module does.
             let completed = ["http.public_base", "upstream_oauth2.providers"];
             assert!(
                 !module.valid || completed.contains(&module.name.as_str()),
@@ -234,8 +235,8 @@ fn every_version_knows_its_options() -> TestResult {
         .collect();
     for ((version, config), module) in cases.iter().zip(nix.evaluate(&modules)) {
         let expected = messages(&problems_for(config, version));
-        let said: BTreeSet<String> = module.messages.into_iter().collect();
-        let differing: Vec<_> = said.symmetric_difference(&expected).collect();
+        let messages: BTreeSet<String> = module.messages.into_iter().collect();
+        let differing: Vec<_> = messages.symmetric_difference(&expected).collect();
         assert!(differing.is_empty(), "{version}: {differing:#?}");
     }
     Ok(())
@@ -243,7 +244,7 @@ fn every_version_knows_its_options() -> TestResult {
 
 fn inline_secrets_are_named_alike() -> TestResult {
     let nix = Nix::find()?;
-    let strict = check::Options {
+    let strict = check::CheckOptions {
         version: NEWEST,
         no_inline_secrets: true,
         complete: true,
@@ -271,7 +272,7 @@ crate::support::harness::tests![
     every_rule_is_broken_once,
     the_checker_and_the_module_name_what_is_broken,
     mas_agrees_or_breaks_later,
-    what_is_required_is_missed,
+    a_missing_required_option_is_reported,
     every_version_knows_its_options,
     inline_secrets_are_named_alike,
 ];

@@ -11,7 +11,7 @@ use mas2nix::{codegen::host_files, config::load::MergedConfig, schema::NEWEST};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A host: what `mas2nix render` wrote for it, and the directories that systemd would make.
+/// A host: the output of `mas2nix render`, and the directories that systemd would create.
 struct Host {
     directory: TempDir,
     manifest: Value,
@@ -62,7 +62,7 @@ impl Host {
         command
     }
 
-    /// What systemd does with `LoadCredential=`.
+    /// Loads credentials like systemd's `LoadCredential=`.
     fn load_credentials(&self) {
         for (name, source) in self.manifest["credentials"].as_object().unwrap() {
             let (target, source) = (
@@ -100,10 +100,10 @@ fn mas_takes_the_secrets_that_are_made() -> TestResult {
     succeed(&host.run("secrets"));
     succeed(&host.run("check-secrets"));
     host.load_credentials();
-    let said = succeed(&host.run("run -- config dump"));
-    assert!(said.contains("keys_dir"), "{said}");
-    // Variables of the unit are settings, too.
-    assert!(said.contains("imprint: of the environment"), "{said}");
+    let stdout = succeed(&host.run("run -- config dump"));
+    assert!(stdout.contains("keys_dir"), "{stdout}");
+    // Variables of the unit are settings too.
+    assert!(stdout.contains("imprint: of the environment"), "{stdout}");
     let key = fs::read_to_string(host.path("run/secrets.encryption_file")).unwrap();
     assert_eq!(key.len(), 64);
     let keys: Vec<_> = fs::read_dir(host.path("run/secrets.keys_dir"))
@@ -142,15 +142,15 @@ fn final_newlines_go_where_mas_would_keep_them() -> TestResult {
 
     fs::remove_file(host.path("credentials/secrets.encryption_file")).unwrap();
     let output = host.run("run -- config check");
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     assert!(
-        !output.status.success() && said.contains("secrets.encryption_file"),
-        "{said}"
+        !output.status.success() && stderr.contains("secrets.encryption_file"),
+        "{stderr}"
     );
     Ok(())
 }
 
-fn mas_has_its_say_before_it_starts() -> TestResult {
+fn mas_checks_its_configuration_before_it_starts() -> TestResult {
     let mas = MasCli::find()?;
     let host = Host::new(
         &mas,
@@ -162,11 +162,11 @@ fn mas_has_its_say_before_it_starts() -> TestResult {
     succeed(&host.run("secrets"));
     host.load_credentials();
     let output = host.run("run -- server");
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        said.contains("max_connections") && said.contains("MAS refuses"),
-        "{said}"
+        stderr.contains("max_connections") && stderr.contains("MAS rejects"),
+        "{stderr}"
     );
     Ok(())
 }
@@ -186,13 +186,13 @@ fn files_that_are_not_there_are_named() -> TestResult {
     succeed(&host.run("secrets"));
     let output = host.run("check-secrets");
     assert_eq!(output.status.code(), Some(1));
-    let said = text(&output.stderr);
+    let stderr = text(&output.stderr);
     for part in [
         "settings.matrix.secret_file: /nonexistent/secret: No such file",
         "settings.secrets.keys[0].key_file: /nonexistent/key",
         "users.alice.passwordFile: /nonexistent/alice",
     ] {
-        assert!(said.contains(part), "{part}\n{said}");
+        assert!(stderr.contains(part), "{part}\n{stderr}");
     }
     Ok(())
 }
@@ -207,12 +207,12 @@ fn a_secret_in_the_environment_counts() -> TestResult {
     command
         .env("MAS_SECRETS_ENCRYPTION", &secret)
         .env("MAS_MATRIX_SECRET", "shared");
-    let said = succeed(&command.output().unwrap());
+    let stdout = succeed(&command.output().unwrap());
     assert!(
-        said.contains(&secret) && said.contains("secret: shared"),
-        "{said}"
+        stdout.contains(&secret) && stdout.contains("secret: shared"),
+        "{stdout}"
     );
-    assert!(!said.contains("secret_file"), "{said}");
+    assert!(!stdout.contains("secret_file"), "{stdout}");
     Ok(())
 }
 
@@ -225,13 +225,13 @@ fn one_section_needs_no_other_ones_secrets() -> TestResult {
                 "matrix": {"homeserver": "a", "secret_file": "/nonexistent/secret"},
                 "database": {"uri": "postgresql:///mas?host=/nonexistent"},
             },
-            // One is there only when MAS's own unit has made it.
+            // One exists only after MAS's own unit has created it.
             "extraConfigFiles": ["/var/lib/matrix-authentication-service/nonexistent.yaml"],
         }),
     );
     let output = host.run("run --only database -- database migrate");
-    let said = text(&output.stderr);
-    assert!(!said.contains("/nonexistent/secret"), "{said}");
+    let stderr = text(&output.stderr);
+    assert!(!stderr.contains("/nonexistent/secret"), "{stderr}");
     let config = fs::read_to_string(host.path("run/config.yaml")).unwrap();
     assert_eq!(
         config,
@@ -242,7 +242,7 @@ fn one_section_needs_no_other_ones_secrets() -> TestResult {
     Ok(())
 }
 
-fn outside_a_unit_it_says_so() -> TestResult {
+fn outside_a_unit_it_fails_with_a_reason() -> TestResult {
     let mas = MasCli::find()?;
     let host = Host::new(&mas, json!({"settings": {"matrix": {"homeserver": "a"}}}));
     let output = Command::new(env!("CARGO_BIN_EXE_mas-service"))
@@ -264,9 +264,9 @@ fn outside_a_unit_it_says_so() -> TestResult {
 crate::support::harness::tests![
     mas_takes_the_secrets_that_are_made,
     final_newlines_go_where_mas_would_keep_them,
-    mas_has_its_say_before_it_starts,
+    mas_checks_its_configuration_before_it_starts,
     files_that_are_not_there_are_named,
     a_secret_in_the_environment_counts,
     one_section_needs_no_other_ones_secrets,
-    outside_a_unit_it_says_so,
+    outside_a_unit_it_fails_with_a_reason,
 ];

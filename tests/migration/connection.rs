@@ -1,5 +1,5 @@
-//! `syn2mas` with connections that are not plain: encrypted, with settings of a role in the way, through
-//! a pooler, with other versions of PostgreSQL's programs, and with little room on the disk.
+//! `syn2mas` with unusual connections: encrypted, with session settings of roles, through a pooler,
+//! with other versions of PostgreSQL's programs, and with little disk space.
 
 use std::{
     fs,
@@ -168,7 +168,7 @@ fn encrypt(migration: &Migration, certificates: &Certificates, port: u16, names:
 
 /// Two certificates, each good for one database only, do for everything: Synapse and MAS run with them,
 /// and so does every part of a migration.
-fn a_homeserver_is_moved_by_tls() -> TestResult {
+fn a_homeserver_is_migrated_over_tls() -> TestResult {
     let (server, mas) = prepared()?;
     let certificates = Certificates::make(&server)?;
     let homeserver = Homeserver::new(&server, &mas, "tls");
@@ -255,7 +255,7 @@ fn succeeds(command: &mut Command) {
     assert_eq!(code, Some(0), "{printed:#} {said}");
 }
 
-/// Wherever it may be said how a connection is encrypted, it is heard.
+/// TLS settings are read from all supported places.
 fn tls_is_taken_from_everywhere() -> TestResult {
     const TRUSTED: &[(&str, &str)] = &[("sslrootcert", "ca.pem")];
     let (server, mas) = prepared()?;
@@ -270,7 +270,7 @@ fn tls_is_taken_from_everywhere() -> TestResult {
     let mut command = encrypted.syn2mas("rehearse");
     by_address(&mut command, TRUSTED);
     succeeds(&mut command);
-    // What this host trusts, and a superuser who lends MAS's role Synapse's.
+    // The authorities that this host trusts, and a superuser who grants Synapse's role to MAS's.
     let admin = encrypted.uri_of("postgres", "postgres", &[]);
     for dry in [&[][..], &["--dry-run"]] {
         let mut command = encrypted.syn2mas("rehearse");
@@ -319,7 +319,7 @@ fn tls_is_taken_from_everywhere() -> TestResult {
     Ok(())
 }
 
-/// What cannot work is refused by `inspect`, in one line that names the reason.
+/// `inspect` rejects impossible settings, in one line that names the reason.
 fn tls_that_cannot_work_is_refused_with_a_reason() -> TestResult {
     let (server, mas) = prepared()?;
     let encrypted = Encrypted::new(&server, &mas)?;
@@ -371,8 +371,8 @@ fn tls_that_cannot_work_is_refused_with_a_reason() -> TestResult {
     Ok(())
 }
 
-/// Each side has a password of its own, which reaches every program, and which no other user of this
-/// host sees. Synapse's tables are in a schema of its role's.
+/// Each side has its own password, which reaches every program and which no other user of this host
+/// sees. Synapse's tables are in a schema of its role.
 fn passwords_and_schemas_are_those_of_the_roles() -> TestResult {
     const OF_SYNAPSE: &str = "of:Syn\\apse @%";
     const OF_MAS: &str = "of#MAS/?&";
@@ -431,7 +431,7 @@ fn passwords_and_schemas_are_those_of_the_roles() -> TestResult {
     Ok(())
 }
 
-/// What a role or a database may set for its sessions, which would end them or make them fail.
+/// Session settings of a role or a database that would end sessions or make them fail.
 const HARMFUL: &[&str] = &[
     "statement_timeout = 1",
     "lock_timeout = 1",
@@ -447,13 +447,13 @@ const HARMFUL: &[&str] = &[
     "client_min_messages = debug1",
 ];
 
-fn what_a_role_sets_does_not_hold_for_us() -> TestResult {
+fn session_settings_of_roles_have_no_effect() -> TestResult {
     let (server, mas) = prepared()?;
     go_through_with(&server, &mas, HARMFUL);
     Ok(())
 }
 
-fn what_a_role_of_a_newer_postgresql_sets_does_not_hold_for_us() -> TestResult {
+fn session_settings_of_a_newer_postgresql_have_no_effect() -> TestResult {
     let mas = MasCli::find()?;
     let programs = tempfile::tempdir().unwrap();
     let server = Postgres::start_newer(programs.path())?;
@@ -461,7 +461,7 @@ fn what_a_role_of_a_newer_postgresql_sets_does_not_hold_for_us() -> TestResult {
     let newer = ["transaction_timeout = 5", "idle_session_timeout = 5"];
     go_through_with(&server, &mas, &[HARMFUL, &newer].concat());
 
-    // The programs of an older one are of no use.
+    // The programs of an older version cannot be used.
     let migration = Migration::new(&server, &mas, "template_synapse", "another_mas");
     let (code, inspected, _) = run(&mut migration.syn2mas(&["inspect"]));
     assert_eq!(code, Some(10), "{inspected:#}");
@@ -600,8 +600,8 @@ impl Drop for PgBouncer {
     }
 }
 
-/// Whatever `PgBouncer` refuses or swallows, it is named, and so is the way around it.
-fn a_pooler_in_between_is_named() -> TestResult {
+/// Whatever `PgBouncer` rejects or ignores, it is reported, with the way around it.
+fn a_pooler_is_reported() -> TestResult {
     let (server, mas) = prepared()?;
     server.copy("template_synapse", "synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
@@ -679,7 +679,7 @@ fn programs_of_a_newer_postgresql_restore_what_they_backed_up() -> TestResult {
     Ok(())
 }
 
-fn programs_that_do_not_suit_are_named() -> TestResult {
+fn incompatible_programs_are_reported() -> TestResult {
     let (server, mas) = prepared()?;
     server.copy("template_synapse", "synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
@@ -725,7 +725,7 @@ fn a_backup_that_cannot_be_restored_fails_the_rehearsal() -> TestResult {
     server.copy("template_synapse", "synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     migration.migrate_database();
-    // It is there to be dumped, and its function calls what is not there when it is restored.
+    // It can be dumped, but its function calls something that does not exist during the restore.
     server.sql(
         "mas",
         "CREATE FUNCTION helper(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
@@ -747,7 +747,7 @@ fn a_backup_that_cannot_be_restored_fails_the_rehearsal() -> TestResult {
     Ok(())
 }
 
-/// There may be room for the six tables, and none for everything.
+/// There may be space for the six tables, but not for all tables.
 fn a_full_disk_for_everything_is_named() -> TestResult {
     need_root("mount a disk")?;
     let (server, mas) = prepared()?;
@@ -811,12 +811,12 @@ fn a_full_disk_for_backups_and_databases_is_named() -> TestResult {
         let now = found.blocks_available() * found.fragment_size();
         fs::write(filling, vec![0; usize::try_from(now - free).unwrap()]).unwrap();
     };
-    // Enough for either of the two, and not for both.
+    // Enough for either of them, but not for both.
     fill(3 * size + 5_000_000);
     let (_, inspected, _) = syn2mas("inspect");
     assert!(ids(&inspected).contains(&"disk-space"), "{inspected:#}");
     assert!(!ids(&inspected).contains(&"disk-space-of-postgresql"));
-    // Enough for a migration, and not for a rehearsal.
+    // Enough for a migration, but not for a rehearsal.
     fill(4 * size + 15_000_000);
     let (_, inspected, _) = syn2mas("inspect");
     assert!(!ids(&inspected).contains(&"disk-space"), "{inspected:#}");
@@ -827,15 +827,15 @@ fn a_full_disk_for_backups_and_databases_is_named() -> TestResult {
 }
 
 crate::support::harness::tests![
-    a_homeserver_is_moved_by_tls,
+    a_homeserver_is_migrated_over_tls,
     tls_is_taken_from_everywhere,
     tls_that_cannot_work_is_refused_with_a_reason,
     passwords_and_schemas_are_those_of_the_roles,
-    what_a_role_sets_does_not_hold_for_us,
-    what_a_role_of_a_newer_postgresql_sets_does_not_hold_for_us,
-    a_pooler_in_between_is_named,
+    session_settings_of_roles_have_no_effect,
+    session_settings_of_a_newer_postgresql_have_no_effect,
+    a_pooler_is_reported,
     programs_of_a_newer_postgresql_restore_what_they_backed_up,
-    programs_that_do_not_suit_are_named,
+    incompatible_programs_are_reported,
     a_backup_that_cannot_be_restored_fails_the_rehearsal,
     a_full_disk_for_everything_is_named,
     a_full_disk_for_backups_and_databases_is_named,

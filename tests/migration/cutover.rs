@@ -1,5 +1,5 @@
-//! What the module comes to before a cutover, after it, and once the administrator has taken it over
-//! into the settings; and what it refuses to switch to.
+//! The module's configuration before a cutover, after it, and in its final static form, and the
+//! switches that it refuses.
 
 use std::{fs, path::Path, process::Command};
 
@@ -43,7 +43,7 @@ fn without(settings: &Value, overlay: &str) -> Value {
     settings
 }
 
-/// Everything that Synapse makes of its configuration files, by section.
+/// Synapse's effective configuration, by section.
 fn effective(python: &Path, files: &[&Path]) -> Value {
     let code = "
 import json, sys
@@ -76,14 +76,14 @@ json.dump({name: plain(vars(value)) for name, value in sections.items()}, sys.st
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn the_static_form_comes_to_the_same() -> TestResult {
+fn the_static_configuration_is_equivalent() -> TestResult {
     let nix = Nix::find()?;
     let python = synapse_python()?;
     let directory = TempDir::new().unwrap();
     let secret = directory.path().join("secret");
     fs::write(&secret, "of the test").unwrap();
     let mut legacy = data("legacy");
-    // SAML has a library of its own, which is not there.
+    // SAML needs a library that is not installed.
     legacy.as_object_mut().unwrap().remove("saml2_config");
     legacy["signing_key_path"] = root()
         .join("target/synapse/signing.key")
@@ -179,7 +179,7 @@ fn the_static_form_comes_to_the_same() -> TestResult {
     Ok(())
 }
 
-fn what_would_lock_people_out_is_not_switched_to() -> TestResult {
+fn switches_that_would_lock_users_out_are_refused() -> TestResult {
     let nix = Nix::find()?;
     let directory = TempDir::new().unwrap();
     let migration = |more: Value| {
@@ -232,7 +232,7 @@ fn what_would_lock_people_out_is_not_switched_to() -> TestResult {
         "enable": true, "synapse": delegated, "migration": migration(json!({"assumeMoved": true})),
     }));
     assert!(asks(&assumed, "--assume-moved"));
-    // Nothing is refused on a homeserver that was never moved.
+    // Nothing is refused on a homeserver that was never migrated.
     assert!(run(way_back).0 && run(passwords).0);
     fs::write(directory.path().join("synapse.yaml"), "").unwrap();
     assert!(run(way_back).0 && run(passwords).0);
@@ -258,6 +258,6 @@ fn what_would_lock_people_out_is_not_switched_to() -> TestResult {
 }
 
 crate::support::harness::tests![
-    the_static_form_comes_to_the_same,
-    what_would_lock_people_out_is_not_switched_to,
+    the_static_configuration_is_equivalent,
+    switches_that_would_lock_users_out_are_refused,
 ];

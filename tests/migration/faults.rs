@@ -1,5 +1,5 @@
-//! What can go wrong while a homeserver is moved, on a real one: whatever happens, the next run ends
-//! with everybody moved and verified, or with everything as it was.
+//! Faults during the migration of a real homeserver: whatever happens, the next run ends with all
+//! users migrated and verified, or with everything as before.
 
 use std::{
     fmt::Write as _,
@@ -20,12 +20,12 @@ use nix::{
 };
 use serde_json::Value;
 
-/// What goes wrong.
+/// A fault.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     /// A signal, so many milliseconds after a line of the journal: its step, and its status.
     Signal(Signal, &'static str, &'static str, u64),
-    /// The same for the way back, after a whole migration.
+    /// The same during a rollback, after a complete migration.
     KilledGoingBack(&'static str, &'static str, u64),
     /// PostgreSQL is restarted while the import runs.
     PostgresRestarts,
@@ -39,7 +39,7 @@ enum Fault {
     OverlayRefused,
 }
 
-/// What the administrator types next.
+/// The next command of the administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Migrate,
@@ -101,7 +101,7 @@ fn faults() -> Vec<(Fault, Next)> {
         (Fault::PostgresRestarts, Next::Migrate),
         (Fault::Vacuum, Next::Migrate),
         (
-            // One that fails from the beginning is found before anything is done.
+            // A program that always fails is found before anything is done.
             Fault::MasCli("case \"$*\" in *migrate*) exit 1;; *) mas-cli \"$@\";; esac"),
             Next::Migrate,
         ),
@@ -110,7 +110,7 @@ fn faults() -> Vec<(Fault, Next)> {
             Next::Migrate,
         ),
         (
-            // It says that all went well, and it did not.
+            // It reports success, although it failed.
             Fault::MasCli(
                 "mas-cli \"$@\" || exit; case \"$*\" in *migrate*) \
                  psql -qc \"DELETE FROM user_emails WHERE email LIKE 'bob%'\";; esac",
@@ -206,7 +206,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
             );
         }
         Fault::DiskFull => {
-            // It was not when it was looked.
+            // It may have ended after the check.
             assert!(wait_for_line(homeserver, &mut child, "inspect", "done"));
             let found = nix::sys::statvfs::statvfs(&state).unwrap();
             let free = found.blocks_available() * found.fragment_size();
@@ -228,7 +228,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
     }
 }
 
-/// Whether everybody is served, as it should be in this state.
+/// Whether all users are served, as they should be in this state.
 fn look(homeserver: &Homeserver, cut_over: bool) -> Result<(), String> {
     let is = homeserver.is_cut_over();
     if is != cut_over {
@@ -240,7 +240,7 @@ fn look(homeserver: &Homeserver, cut_over: bool) -> Result<(), String> {
             return Err(format!("{token}: {status}"));
         }
     }
-    // An empty line is nothing: Caddy wants it.
+    // An empty line counts as empty: Caddy needs it.
     let read = |name: &str| fs::read(homeserver.directory.join(name)).unwrap();
     let nothing: [&[u8]; 2] = [b"", b"\n"];
     let (include, source) = (read("include.conf"), read("include.source"));
@@ -265,7 +265,7 @@ fn look(homeserver: &Homeserver, cut_over: bool) -> Result<(), String> {
     }
 }
 
-/// Backups of what was taken back hold password hashes and tokens for nothing.
+/// Backups of an undone migration must not remain, because they contain password hashes and tokens.
 fn left_behind(homeserver: &Homeserver) -> Option<String> {
     let directories = fs::read_dir(homeserver.directory.join("state/backup")).ok()?;
     let mut dumps = directories.map(|entry| entry.unwrap().path().join("synapse.dump"));
@@ -286,7 +286,7 @@ fn was_injected(fault: Fault, ended: &str) -> bool {
     }
 }
 
-/// A fault, the next run, and what is then: a row of the table.
+/// A fault, the next run, and the result: a row of the table.
 fn try_fault(
     server: &Postgres,
     mas: &MasCli,
@@ -298,7 +298,7 @@ fn try_fault(
     homeserver.run("start");
     let first = run_into(&homeserver, server, fault);
     let status = homeserver.json(&["status"]).1;
-    // Whoever gives up by itself leaves things as they were.
+    // A program that gives up by itself leaves everything as before.
     let mut wrong =
         (!was_injected(fault, &first)).then(|| format!("the fault did not happen: {first}"));
     let after_first = match &*first {
@@ -373,16 +373,13 @@ fn try_faults(faults: Vec<(Fault, Next)>) -> TestResult {
     Ok(())
 }
 
-fn whatever_goes_wrong_nothing_is_lost() -> TestResult {
+fn no_fault_loses_data() -> TestResult {
     try_faults(faults())
 }
 
-fn on_a_full_disk_nothing_is_lost() -> TestResult {
+fn a_full_disk_loses_no_data() -> TestResult {
     need_root("mount a disk")?;
     try_faults(vec![(Fault::DiskFull, Next::Migrate)])
 }
 
-crate::support::harness::tests![
-    whatever_goes_wrong_nothing_is_lost,
-    on_a_full_disk_nothing_is_lost,
-];
+crate::support::harness::tests![no_fault_loses_data, a_full_disk_loses_no_data,];

@@ -1,4 +1,5 @@
-//! `syn2mas inspect`: silent about a homeserver that is ready, and exact about everything else.
+//! `syn2mas inspect`: no findings for a homeserver that is ready, and exact findings for everything
+//! else.
 
 use std::{
     fs,
@@ -28,7 +29,7 @@ use mas2nix::migrate::{
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-/// A homeserver about which there is nothing to say.
+/// A homeserver without findings.
 const READY: &str = "
     DELETE FROM refresh_tokens; DELETE FROM access_tokens; DELETE FROM devices;
     DELETE FROM user_threepids; DELETE FROM user_external_ids;
@@ -40,7 +41,7 @@ const READY: &str = "
     INSERT INTO access_tokens (id, user_id, device_id, token) VALUES (1, '@alice:example.com', 'A', 'syt_a'), (2, '@bob:example.com', 'B', 'syt_b'), (3, '@bob:example.com', NULL, 'MDAxOGxvY2F0aW9uIGV4YW1wbGUuY29tCjAwMTNpZGVudGlmaWVyIGtleQo');
 ";
 
-/// What to do to its database, what is found then, and how many of it.
+/// Changes of its database, with the expected finding and count.
 const ROWS: &[(&str, &str, i64)] = &[
     (
         "INSERT INTO users (name, creation_ts) VALUES ('@x:other.org', 1), ('x', 1), ('@x:example.com:8448', 1)",
@@ -464,13 +465,13 @@ const ROWS: &[(&str, &str, i64)] = &[
     ),
 ];
 
-/// What to do to its database without any consequence: the import does not read these rows, or skips
-/// them, and nobody misses them.
+/// Changes of its database without consequences: the import does not read these rows, or skips
+/// them, and no user misses them.
 const HARMLESS: &[&str] = &[
     // A hidden device is not read.
     "ALTER TABLE devices ALTER user_id DROP NOT NULL; INSERT INTO devices (user_id, device_id, hidden) VALUES (NULL, 'D', true)",
     "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@nobody:other.org', 'D', true)",
-    // Nor are tokens of somebody else's device, and of deactivated users nothing is imported.
+    // Nor are tokens of another user's device. Nothing is imported for deactivated users.
     "INSERT INTO users (name, creation_ts, deactivated) VALUES ('@d:example.com', 1, 1); INSERT INTO devices (user_id, device_id, hidden, last_seen) VALUES ('@d:example.com', 'D', NULL, NULL), ('@d:example.com', repeat('x', 300), false, 9223372036854775807); INSERT INTO access_tokens (id, user_id, device_id, token, valid_until_ms) VALUES (9, '@d:example.com', 'D', 'odd', 9223372036854775807), (10, '@d:example.com', 'ABSENT', 'syt_x', 1)",
     "ALTER TABLE devices DROP CONSTRAINT device_uniqueness CASCADE; INSERT INTO users (name, creation_ts, deactivated) VALUES ('@d:example.com', 1, 1); INSERT INTO devices (user_id, device_id, hidden) VALUES ('@d:example.com', 'D', false), ('@d:example.com', 'D', false)",
     "ALTER TABLE devices DROP CONSTRAINT device_uniqueness CASCADE; INSERT INTO devices SELECT * FROM devices WHERE hidden",
@@ -489,7 +490,7 @@ const HARMLESS: &[&str] = &[
     "INSERT INTO registration_tokens (token, uses_allowed, pending, completed) VALUES ('a', -2147483648, 0, 2147483647)",
 ];
 
-/// What to replace in which configuration, and what is found then.
+/// Replacements in a configuration, with the expected findings.
 const SETTINGS: &[(&str, &str, &str, &str)] = &[
     (
         "mas",
@@ -652,7 +653,7 @@ const SETTINGS: &[(&str, &str, &str, &str)] = &[
     ("synapse", "psycopg2", "sqlite3", "sqlite"),
 ];
 
-/// Settings on which the real import, given the same files, is of another opinion, and why.
+/// Settings for which the real import, given the same files, has a different result, and why.
 const EXEMPT: &[(&str, &str)] = &[
     (
         "",
@@ -701,7 +702,7 @@ fn prepared_in(directory: &Path) -> Result<(Postgres, MasCli), Skip> {
     Ok((server, mas))
 }
 
-/// Copies of a homeserver's database with something changed in each, and what becomes of them.
+/// Changed copies of a homeserver's database, and their results.
 struct Copies<'a> {
     server: &'a Postgres,
     migration: Migration<'a>,
@@ -755,7 +756,7 @@ impl<'a> Copies<'a> {
 }
 
 impl Verdicts {
-    /// The worst severity that `inspect` tells.
+    /// The worst severity that `inspect` reports.
     fn worst(&self) -> &str {
         let worst = self.findings.first();
         worst.map_or("nothing", |finding| finding["severity"].as_str().unwrap())
@@ -766,8 +767,8 @@ impl Verdicts {
         ids.map(|id| id.as_str().unwrap()).collect()
     }
 
-    /// The real import has the last word on what is a blocker. It alone does not notice that it cuts
-    /// off times; the comparison behind it does.
+    /// Whether the real import confirms the verdict. The import alone does not notice that it
+    /// truncates times; the comparison after it does.
     fn agree(&self) -> bool {
         let blockers = self.findings.iter();
         let blockers = blockers.filter(|finding| finding["severity"] == "blocker");
@@ -827,7 +828,7 @@ fn every_kind_of_row_is_counted() -> TestResult {
     Ok(())
 }
 
-fn what_the_import_leaves_alone_is_no_finding() -> TestResult {
+fn rows_that_the_import_skips_are_no_findings() -> TestResult {
     let (server, mas) = prepared()?;
     let copies = Copies::new(&server, &mas);
     let mut wrong = Vec::new();
@@ -848,7 +849,7 @@ fn what_the_import_leaves_alone_is_no_finding() -> TestResult {
 /// How many rows of garbage each table has, how likely a value is garbage, and how often that is tried.
 const DOSES: &[(u32, f64, u32)] = &[(100, 0.5, 2), (100, 0.0007, 20), (12, 0.003, 30)];
 
-fn garbage_is_found_and_stops_nobody() -> TestResult {
+fn garbage_is_reported_and_does_not_stop_inspect() -> TestResult {
     let (server, mas) = prepared()?;
     server.sql("synapse", &garbage::without_constraints());
     let copies = Copies::new(&server, &mas);
@@ -992,7 +993,7 @@ fn every_setting_is_named() -> TestResult {
         }
         let (_, findings) = inspect(&migration, &[]);
         let found: Vec<&Value> = findings.iter().map(|finding| &finding["id"]).collect();
-        // The real import has the last word on what is a blocker.
+        // The real import confirms what is a blocker.
         server.copy("empty_mas", "mas_of_setting");
         let imported = migration.import_into("mas_of_setting").output().unwrap();
         let blocked = findings.iter().any(|found| found["severity"] == "blocker");
@@ -1056,7 +1057,7 @@ fn every_setting_is_named() -> TestResult {
     Ok(())
 }
 
-fn the_state_of_mas_is_told() -> TestResult {
+fn the_state_of_mas_is_reported() -> TestResult {
     let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let first = |extra: &[&str]| {
@@ -1108,7 +1109,7 @@ const INTERRUPTED: &[(&str, &str)] = &[
     ("DELETE FROM syn2mas_restore_indices", "mas-inconsistent"),
 ];
 
-fn an_interrupted_import_can_be_taken_back_or_not() -> TestResult {
+fn interrupted_imports_are_undone_or_reported() -> TestResult {
     let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     server.create("interrupted");
@@ -1246,7 +1247,7 @@ const TARGETS: &[(bool, &str, Option<&str>)] = &[
     ),
 ];
 
-fn the_database_of_mas_takes_the_import_or_not() -> TestResult {
+fn databases_that_refuse_the_import_are_reported() -> TestResult {
     let (server, mas) = prepared()?;
     server.sql("postgres", "CREATE ROLE mas LOGIN");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
@@ -1407,7 +1408,7 @@ fn what_going_back_may_not_drop_is_named() -> TestResult {
     Ok(())
 }
 
-fn whoever_is_at_work_on_the_database_of_mas_is_named() -> TestResult {
+fn clients_of_the_database_of_mas_are_reported() -> TestResult {
     let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     migration.migrate_database();
@@ -1430,7 +1431,7 @@ fn whoever_is_at_work_on_the_database_of_mas_is_named() -> TestResult {
     assert!(found.contains(&"mas-in-use".to_owned()), "{found:?}");
     drop(watcher);
 
-    // An import that waits for somebody who reads.
+    // An import that waits for a reader.
     let reader = psql("BEGIN; SELECT count(*) FROM users; SELECT pg_sleep(100)");
     thread::sleep(Duration::from_secs(1));
     let mut command = migration.import_into("mas");
@@ -1446,7 +1447,7 @@ fn whoever_is_at_work_on_the_database_of_mas_is_named() -> TestResult {
     Ok(())
 }
 
-fn whoever_may_not_be_sent_away_is_named() -> TestResult {
+fn clients_that_cannot_be_terminated_are_reported() -> TestResult {
     let (server, mas) = prepared()?;
     server.sql("postgres", "CREATE ROLE mas LOGIN");
     server.sql("postgres", "CREATE DATABASE owned OWNER mas");
@@ -1471,7 +1472,7 @@ fn whoever_may_not_be_sent_away_is_named() -> TestResult {
     let _own = psql("mas", "SELECT pg_sleep(100)");
     let idle = psql("postgres", "SELECT pg_sleep(100)");
     assert_eq!(others(), 2);
-    // Whoever holds no lock on a table does no harm.
+    // A client without a lock on a table does no harm.
     quiet().unwrap();
     assert_eq!(others(), 1);
     drop(idle);
@@ -1569,7 +1570,7 @@ fn providers_are_those_that_the_import_knows() -> TestResult {
             .arg("--dry-run")
             .output()
             .unwrap();
-        // It does not read an empty list; `syn2mas` hands it one.
+        // The import does not read an empty list; `syn2mas` gives it one.
         let is_empty = providers.ends_with("oidc_providers:");
         assert_eq!(
             imported.status.success(),
@@ -1603,7 +1604,7 @@ fn the_way_back_needs_more(migration: &Migration, as_reader: &str) {
     migration.server.sql("synapse", ROLLBACK_GRANTS);
 }
 
-fn the_server_lets_the_import_in() -> TestResult {
+fn the_server_accepts_the_import() -> TestResult {
     let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let ids = |extra: &[&str]| ids(&migration, extra);
@@ -1638,7 +1639,7 @@ fn the_server_lets_the_import_in() -> TestResult {
         ids(&["--synapse-database-uri", &as_reader]),
         Vec::<String>::new()
     );
-    // The role that the import will be lent cannot check yet.
+    // Access through the role that will be granted to the import cannot be checked yet.
     server.sql("synapse", "CREATE ROLE lent LOGIN");
     server.sql(
         "postgres",
@@ -1680,7 +1681,7 @@ fn the_server_lets_the_import_in() -> TestResult {
     let admin = as_reader.replace("/synapse", "/postgres");
     assert_eq!(ids(&["--admin-database-uri", &admin]), ["no-superuser"]);
     assert_eq!(ids(&["--mas-cli", "/nonexistent"]), ["mas-cli"]);
-    // MAS is asked too, once it has its tables, and what it says is told once.
+    // MAS's own check runs too, once its tables exist, and its messages are reported once.
     migration.migrate_database();
     assert_eq!(ids(&[]), Vec::<String>::new());
     server.sql(
@@ -1846,7 +1847,7 @@ impl Drop for Gone {
     }
 }
 
-/// What no test here triggers, and why.
+/// Findings that no test here triggers, and why.
 const UNTRIGGERED: &[(&str, &str)] = &[
     (
         "mas-check",
@@ -1876,20 +1877,20 @@ fn every_kind_is_triggered_by_a_test() {
 crate::support::harness::tests![
     every_kind_is_triggered_by_a_test,
     every_kind_of_row_is_counted,
-    what_the_import_leaves_alone_is_no_finding,
-    garbage_is_found_and_stops_nobody,
+    rows_that_the_import_skips_are_no_findings,
+    garbage_is_reported_and_does_not_stop_inspect,
     a_password_that_mas_cannot_read_is_named,
     every_setting_is_named,
-    the_state_of_mas_is_told,
-    an_interrupted_import_can_be_taken_back_or_not,
-    the_database_of_mas_takes_the_import_or_not,
+    the_state_of_mas_is_reported,
+    interrupted_imports_are_undone_or_reported,
+    databases_that_refuse_the_import_are_reported,
     what_going_back_may_not_drop_is_named,
-    whoever_is_at_work_on_the_database_of_mas_is_named,
-    whoever_may_not_be_sent_away_is_named,
+    clients_of_the_database_of_mas_are_reported,
+    clients_that_cannot_be_terminated_are_reported,
     a_replica_is_named,
     a_provider_that_was_there_before_it_was_disabled_is_no_blocker,
     providers_are_those_that_the_import_knows,
-    the_server_lets_the_import_in,
+    the_server_accepts_the_import,
     a_transaction_that_stays_open_is_named,
     a_server_without_room_is_named,
     a_full_disk_of_the_server_is_named,

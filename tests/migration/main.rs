@@ -1,4 +1,4 @@
-//! `syn2mas`: moving a homeserver of real Synapse, MAS and PostgreSQL, and the way back.
+//! `syn2mas`: migrating a homeserver of real Synapse, MAS and PostgreSQL, and rolling back.
 
 mod connection;
 mod cutover;

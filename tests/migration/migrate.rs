@@ -1,5 +1,5 @@
-//! `syn2mas migrate` and `rollback` on a real homeserver: Synapse, MAS and PostgreSQL are the real
-//! ones, and people are asked whether they notice.
+//! `syn2mas migrate` and `rollback` on a homeserver with real Synapse, MAS and PostgreSQL, checked
+//! from the users' side.
 
 use std::{
     io::{BufRead, BufReader},
@@ -23,7 +23,7 @@ fn prepared() -> Result<(Postgres, MasCli), Skip> {
     Ok((server, mas))
 }
 
-/// Whether everybody finds things as they were, whoever authenticates them.
+/// Whether all users are served as before, no matter who authenticates them.
 fn everybody_is_served(homeserver: &Homeserver) {
     for (token, user) in [
         ("syt_alice_phone", "alice"),
@@ -49,7 +49,7 @@ fn everybody_is_served(homeserver: &Homeserver) {
     assert_eq!(status, 200, "the application service's token");
 }
 
-/// On a terminal it is shown what is about to be done, and nothing is done without a yes.
+/// On a terminal, the plan is shown, and nothing is done without confirmation.
 fn ask_first(homeserver: &Homeserver) {
     let command = homeserver.syn2mas(&["migrate"]);
     let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
@@ -74,7 +74,7 @@ fn ask_first(homeserver: &Homeserver) {
     assert!(String::from_utf8_lossy(&output.stderr).contains("--yes"));
 }
 
-/// A rehearsal says what would be, and leaves nothing behind.
+/// A rehearsal reports the expected result, and leaves nothing behind.
 fn rehearse(homeserver: &Homeserver) {
     let server = homeserver.migration.server;
     let databases = || server.sql("postgres", "SELECT datname FROM pg_database ORDER BY 1");
@@ -106,7 +106,7 @@ fn rehearse(homeserver: &Homeserver) {
     assert_eq!(homeserver.whoami("syt_alice_phone").0, 200);
 }
 
-fn everybody_is_served_before_and_after_and_after_going_back() -> TestResult {
+fn users_are_served_before_and_after_migration_and_rollback() -> TestResult {
     let (server, mas) = prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "path");
     homeserver.run("start");
@@ -144,7 +144,7 @@ fn everybody_is_served_before_and_after_and_after_going_back() -> TestResult {
     );
     assert_eq!(admins.trim(), "alice");
 
-    // All that, and logging in, is no difference to what was there; a lost row is.
+    // All this, and logging in, is not reported as a difference; a lost row is.
     let (code, report) = homeserver.json(&["verify"]);
     assert_eq!(code, Some(0), "{report:#}");
     let used = |entity: &str| {
@@ -201,4 +201,4 @@ fn everybody_is_served_before_and_after_and_after_going_back() -> TestResult {
     Ok(())
 }
 
-crate::support::harness::tests![everybody_is_served_before_and_after_and_after_going_back,];
+crate::support::harness::tests![users_are_served_before_and_after_migration_and_rollback,];

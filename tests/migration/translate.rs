@@ -1,5 +1,5 @@
-//! `syn2mas translate`: what it writes is right for MAS and for the module, always the same, and without
-//! secrets; and nothing is dropped silently.
+//! `syn2mas translate`: its output is valid for MAS and the module, deterministic, and without
+//! secrets, and nothing is dropped silently.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -38,7 +38,7 @@ fn provider(settings: &Value, id: &str) -> Value {
         .clone()
 }
 
-fn everything_that_mas_has_comes_over() {
+fn everything_that_mas_supports_is_translated() {
     let settings = settings();
     for (path, expected) in [
         ("/matrix/homeserver", json!("example.com")),
@@ -133,7 +133,7 @@ fn everything_that_mas_has_comes_over() {
     );
 }
 
-fn who_may_not_log_in_has_no_subject() {
+fn attribute_requirements_become_a_condition_on_the_subject() {
     let template = provider(&settings(), "oidc-corporate");
     let template = template["claims_imports"]["subject"]["template"]
         .as_str()
@@ -161,7 +161,7 @@ fn who_may_not_log_in_has_no_subject() {
     assert_eq!(subject(json!({"employee": "7", "groups": ["matrix"]})), "");
 }
 
-fn what_does_not_come_over_is_listed() {
+fn untranslated_options_are_listed() {
     let (out, _) = translate(&["--json"]);
     let translation: Value = serde_json::from_str(&out).unwrap();
     let left = translation["left"].as_array().unwrap();
@@ -250,7 +250,7 @@ fn mas_and_our_checker_accept_it() -> TestResult {
     settings["matrix"]["secret_file"] = "/run/secrets/matrix".into();
     settings["secrets"] =
         json!({"encryption_file": "/run/secrets/e", "keys_dir": "/run/secrets/k"});
-    let options = check::Options {
+    let options = check::CheckOptions {
         version: mas2nix::schema::NEWEST,
         no_inline_secrets: true,
         complete: false,
@@ -264,12 +264,12 @@ fn mas_and_our_checker_accept_it() -> TestResult {
     Ok(())
 }
 
-fn the_module_takes_it() -> TestResult {
+fn the_module_accepts_it() -> TestResult {
     let nix = Nix::find()?;
     let (text, _) = translate(&[]);
     let module = nix.json(&text).unwrap_or_else(|error| panic!("{error}"));
     let mut module = module["services"]["matrix-authentication-service"].clone();
-    // Where an extra file may bring secrets, none are made unless it is said so.
+    // If an extra file may contain secrets, none are generated unless requested.
     module["secrets"] = json!({"generate": true});
     let evaluated = nix
         .evaluate(&[Case::module("translated", module)])
@@ -283,7 +283,7 @@ fn the_module_takes_it() -> TestResult {
 
 fn synapse_itself_accepts_what_is_translated() -> TestResult {
     let python = synapse_python()?;
-    // SAML has a library of its own, which is not there.
+    // SAML needs a library that is not installed.
     let directory = TempDir::new().unwrap();
     let text = fs::read_to_string(root().join(LEGACY)).unwrap();
     let config = directory.path().join("homeserver.yaml");
@@ -309,11 +309,11 @@ fn synapse_itself_accepts_what_is_translated() -> TestResult {
 }
 
 crate::support::harness::tests![
-    everything_that_mas_has_comes_over,
-    who_may_not_log_in_has_no_subject,
-    what_does_not_come_over_is_listed,
+    everything_that_mas_supports_is_translated,
+    attribute_requirements_become_a_condition_on_the_subject,
+    untranslated_options_are_listed,
     no_secret_is_shown_and_all_are_written,
     mas_and_our_checker_accept_it,
-    the_module_takes_it,
+    the_module_accepts_it,
     synapse_itself_accepts_what_is_translated,
 ];

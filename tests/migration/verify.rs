@@ -1,5 +1,5 @@
-//! `syn2mas verify` after the real import: silent about an untouched one, and loud about every row
-//! that is changed afterwards.
+//! `syn2mas verify` after the real import: no differences in an unchanged database, and a
+//! difference for every row that is changed afterwards.
 
 use crate::support::{
     MasCli,
@@ -386,7 +386,7 @@ fn every_changed_row_is_found() -> TestResult {
     Ok(())
 }
 
-fn what_cannot_be_told_is_not_called_identical() -> TestResult {
+fn an_unknown_result_is_not_reported_as_identical() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     server.create_synapse("synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
@@ -495,8 +495,8 @@ fn run(comparison: &Comparison, server: &Postgres, synapse: &str, mas: &str) -> 
         .unwrap()
 }
 
-/// Whatever the import takes, it is not called wrong.
-fn what_the_import_makes_is_identical() -> TestResult {
+/// Everything that the import accepts is reported as identical.
+fn the_result_of_the_import_is_identical() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     let mut runner = TestRunner::default();
     let migration = Migration::new(&server, &mas, "unused", "empty_mas");
@@ -606,8 +606,9 @@ const TABLES: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// What MAS's database means, whatever ids it has: a line for each user, and each session with its tokens.
-/// Times that are no whole milliseconds come from the import's clock, and mean nothing.
+/// The meaning of MAS's database, independent of IDs: a line for each user, and for each session
+/// with its tokens. Times that are not whole milliseconds come from the import's clock and are
+/// ignored.
 const MEANING: &str = "
   SELECT 'user', u.username, u.created_at, u.locked_at, u.deactivated_at, u.can_request_admin,
     u.is_guest,
@@ -657,7 +658,7 @@ fn meaning(server: &Postgres) -> String {
     )
 }
 
-/// A database of MAS that may be changed in whatever way, and made anew.
+/// A database of MAS that can be changed in any way and restored.
 struct Changeable<'a> {
     server: &'a Postgres,
     meaning: String,
@@ -665,7 +666,7 @@ struct Changeable<'a> {
 
 impl<'a> Changeable<'a> {
     fn new(server: &'a Postgres) -> Self {
-        // Nothing but the digest is to find a change.
+        // Only the digest should find a change.
         server.sql(
             "mas",
             "DO $$ DECLARE c record; BEGIN
@@ -687,8 +688,8 @@ impl<'a> Changeable<'a> {
         }
     }
 
-    /// Changes some tables, looks whether the comparison notices exactly if something means
-    /// another thing now, and makes them anew.
+    /// Changes some tables, checks that the comparison notices exactly the changes in meaning, and
+    /// restores the tables.
     fn try_change(&self, change: &str, tables: &[&str]) -> bool {
         self.server.sql("mas", change);
         let same = meaning(self.server) == self.meaning;
@@ -741,7 +742,7 @@ fn imported() -> Result<Postgres, Skip> {
     Ok(server)
 }
 
-fn no_exchange_goes_unseen() -> TestResult {
+fn every_exchange_is_found() -> TestResult {
     let server = imported()?;
     let database = Changeable::new(&server);
     for (table, id, columns) in TABLES {
@@ -774,7 +775,7 @@ fn no_exchange_goes_unseen() -> TestResult {
     Ok(())
 }
 
-/// What may happen to sessions of one user, `a` and `b`, both with a device or both without one.
+/// Possible changes of sessions of one user, `a` and `b`, both with a device or both without one.
 const SESSIONS: &[(&str, &str)] = &[
     (
         "all tokens of one move to the other",
@@ -845,8 +846,8 @@ fn a_token_belongs_to_its_session() -> TestResult {
     Ok(())
 }
 
-/// What an attack has tried where nothing but the digest proves anything: rows of Synapse's, and a change
-/// of MAS's that has to be seen.
+/// Attempted attacks where only the digest proves anything: rows of Synapse's database, and a
+/// change of MAS's that must be found.
 const HIDDEN: &[(&str, &str)] = &[
     ("", "UPDATE compat_sessions SET created_at = NULL"),
     (
@@ -957,7 +958,7 @@ fn nothing_hides_from_the_digest() -> TestResult {
     Ok(())
 }
 
-/// What happens after the cutover, and whether it is a difference.
+/// Events after the cutover, and whether each is a difference.
 const LATER: &[(&str, bool)] = &[
     ("SELECT 1", false),
     (
@@ -1003,7 +1004,7 @@ const LATER: &[(&str, bool)] = &[
     ("DELETE FROM user_emails", true),
 ];
 
-fn what_people_do_later_is_no_difference() -> TestResult {
+fn changes_by_users_after_the_cutover_are_no_differences() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     server.create_synapse("synapse");
     // Clocks may have been wrong.
@@ -1036,12 +1037,12 @@ fn what_people_do_later_is_no_difference() -> TestResult {
 
 crate::support::harness::tests![
     nothing_hides_from_the_digest,
-    what_people_do_later_is_no_difference,
+    changes_by_users_after_the_cutover_are_no_differences,
     a_search_may_end_early,
     a_token_belongs_to_its_session,
     every_changed_row_is_found,
-    what_cannot_be_told_is_not_called_identical,
-    what_the_import_makes_is_identical,
+    an_unknown_result_is_not_reported_as_identical,
+    the_result_of_the_import_is_identical,
     the_last_provider_counts,
-    no_exchange_goes_unseen,
+    every_exchange_is_found,
 ];

@@ -1,5 +1,5 @@
-//! Where the module stands in for nixpkgs' module of the same name, and what it makes of what an
-//! administrator adds to MAS's unit. Whole configurations are in `configurations.rs`.
+//! The module as a replacement for nixpkgs' module of the same name, and its handling of an
+//! administrator's additions to MAS's unit. Whole configurations are in `configurations.rs`.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 const SERVICE: &str = "services.matrix-authentication-service";
 const UNIT: &str = "systemd.services.matrix-authentication-service";
 
-/// Evaluates the module with a module of the administrator's, and takes something out of the result.
+/// Evaluates the module with an additional module, and returns a part of the result.
 fn evaluate(nix: &Nix, module: &str, result: &str) -> Result<Value, String> {
     nix.json(&format!(
         "let
@@ -40,7 +40,7 @@ fn texts(value: &Value) -> Vec<&str> {
     items.map(|item| item.as_str().unwrap()).collect()
 }
 
-fn a_host_without_synapse_is_told_of_the_group() -> TestResult {
+fn a_missing_group_of_synapse_is_reported() -> TestResult {
     let nix = Nix::find()?;
     let on_host = |synapse: &str| {
         let module = format!("{{ {SERVICE} = {{ createDatabase = true; {synapse} }}; }}");
@@ -53,12 +53,12 @@ fn a_host_without_synapse_is_told_of_the_group() -> TestResult {
         on_host("synapse = { enable = true; units = [ ]; secretPath = \"/s\"; };"),
         json!([])
     );
-    let said = on_host("synapse.enable = true;");
-    assert_eq!(said.as_array().unwrap().len(), 1);
-    let said = said[0].as_str().unwrap();
+    let problems = on_host("synapse.enable = true;");
+    assert_eq!(problems.as_array().unwrap().len(), 1);
+    let problem = problems[0].as_str().unwrap();
     assert!(
-        said.starts_with(&format!("{SERVICE}.synapse.group: there is no group")),
-        "{said}"
+        problem.starts_with(&format!("{SERVICE}.synapse.group: there is no group")),
+        "{problem}"
     );
     Ok(())
 }
@@ -90,14 +90,14 @@ fn synapse_is_no_dependency_of_what_it_waits_for() -> TestResult {
             "{relation}: {units:?}"
         );
     }
-    // Said of the unit itself, it is refused.
+    // In the unit itself, it is rejected.
     let module = format!(
         "{{ imports = [ ({}) ]; {UNIT}.after = [ \"matrix-synapse.service\" ]; }}",
         module("")
     );
-    let said = get(&nix, &module, "problems");
+    let problems = get(&nix, &module, "problems");
     assert!(
-        said[0]
+        problems[0]
             .as_str()
             .unwrap()
             .starts_with(&format!("{UNIT}.after: matrix-synapse.service"))
@@ -160,7 +160,7 @@ fn the_database_is_where_postgresql_listens() -> TestResult {
         migration.contains("host=/run/postgresql&port=5433&user=postgres"),
         "{migration}"
     );
-    // Backups go by this list.
+    // Backup modules use this list.
     assert_eq!(
         found["ensureDatabases"],
         json!(["matrix-authentication-service"])
@@ -186,7 +186,7 @@ fn the_database_is_where_postgresql_listens() -> TestResult {
     Ok(())
 }
 
-fn plain_values_win_over_ours() -> TestResult {
+fn plain_values_override_the_modules() -> TestResult {
     let nix = Nix::find()?;
     let module = format!(
         "{{ {UNIT} = {{
@@ -294,7 +294,7 @@ fn helper_units_have_what_mas_own_unit_has() -> TestResult {
     Ok(())
 }
 
-fn variables_may_bring_settings() -> TestResult {
+fn environment_variables_may_be_settings() -> TestResult {
     let nix = Nix::find()?;
     let result = "{ inherit problems; settings = cfg.finalSettings; }";
     let with = |unit: &str| {
@@ -346,7 +346,7 @@ fn settings_are_read_back_as_from_nixpkgs_module() -> TestResult {
         "discovery"
     );
     assert_eq!(found["upstream_oauth2"]["providers"], json!([]));
-    // What a configuration says differs from it.
+    // The user's own values differ.
     let found = settings("settings.database = { host = \"db\"; max_connections = 3; };");
     assert!(found["database"].get("uri").is_none());
     assert_eq!(found["database"]["max_connections"], 3);
@@ -392,7 +392,7 @@ fn what_nixpkgs_leaves_out_is_left_out() -> TestResult {
         json!(["127.0.0.1", "::1"])
     );
     assert_eq!(written["email"], json!({"transport": "blackhole"}));
-    // Here it has a meaning: never to close an idle connection.
+    // Here, null means never to close an idle connection.
     assert_eq!(written["database"], json!({"idle_timeout": null}));
     Ok(())
 }
@@ -462,23 +462,23 @@ fn settings_and_the_rest_of_a_host_may_refer_to_each_other() -> TestResult {
 
 fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
     let nix = Nix::find()?;
-    let here =
+    let homeserver =
         "services.matrix-synapse = { enable = true; settings.server_name = \"example.com\"; };";
     let listener = "[ { binds = [ { address = \"127.0.0.1:8090\"; } ]; resources = [ { name = \"human\"; } ]; } ]";
     let proxy = |settings: &str| {
         format!(
             "{SERVICE} = {{ synapse.enable = true; {settings}
-               routes = {{ nginx = true; host = \"a.example.com\"; matrixHost = \"m.example.com\"; }}; }}; {here}"
+               routes = {{ nginx = true; host = \"a.example.com\"; matrixHost = \"m.example.com\"; }}; }}; {homeserver}"
         )
     };
-    for (module, said) in [
+    for (module, message) in [
         (
             format!(
                 "{SERVICE} = {{ synapse.enable = true; credentials.b = \"/b\";
-                       settings.matrix.secret_file = \"\\${{CREDENTIALS_DIRECTORY}}/a\"; }}; {here}
+                       settings.matrix.secret_file = \"\\${{CREDENTIALS_DIRECTORY}}/a\"; }}; {homeserver}
                      {UNIT}.serviceConfig.SetCredential = \"a:b\";"
             ),
-            "synapse.secretPath: Synapse has nowhere to read the shared secret from",
+            "synapse.secretPath: Synapse cannot read the shared secret",
         ),
         (
             format!(
@@ -493,7 +493,7 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
         ),
         (
             format!("{UNIT}.environment.MAS_HTTP_PUBLIC_BASE = \"https://a\";"),
-            "environment.MAS_HTTP_PUBLIC_BASE: MAS takes it for `http.public.base`",
+            "environment.MAS_HTTP_PUBLIC_BASE: MAS interprets it as `http.public.base`",
         ),
         (
             format!(
@@ -506,29 +506,29 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
                 "{UNIT}.preStart = \"true\"; {SERVICE}.settings.database.ssl_ca_file =
                        \"/var/lib/matrix-authentication-service/ca.pem\";"
             ),
-            "settings.database.ssl_ca_file: the tables are brought up to date before",
+            "settings.database.ssl_ca_file: the database is migrated before",
         ),
         (
             format!(
-                "{SERVICE} = {{ synapse.enable = true; }}; {here}
+                "{SERVICE} = {{ synapse.enable = true; }}; {homeserver}
                      {UNIT}.after = [ \"matrix-synapse.target\" ];"
             ),
-            "after: matrix-synapse.target is started after MAS",
+            "after: matrix-synapse.target starts after MAS",
         ),
     ] {
         let problems = get(&nix, &format!("{{ {module} }}"), "problems");
         let problems = texts(&problems);
         assert!(
-            problems.iter().any(|problem| problem.contains(said)),
+            problems.iter().any(|problem| problem.contains(message)),
             "{module}\n{problems:?}"
         );
     }
     Ok(())
 }
 
-fn what_an_administrator_says_reaches_where_it_belongs() -> TestResult {
+fn what_an_administrator_adds_reaches_the_right_units() -> TestResult {
     let nix = Nix::find()?;
-    // Synapse reads the file behind MAS's credential.
+    // Synapse reads the source file of MAS's credential.
     for form in [
         "\\${CREDENTIALS_DIRECTORY}/a",
         "/run/credentials/matrix-authentication-service.service/a",
@@ -548,7 +548,7 @@ fn what_an_administrator_says_reaches_where_it_belongs() -> TestResult {
         assert_eq!(found["problems"], json!([]), "{form}");
         let section = &found["matrix_authentication_service"];
         assert_eq!(section["secret_path"], "/run/agenix/a", "{form}");
-        // What Synapse is told already is left.
+        // An existing setting of Synapse is kept.
         assert_eq!(section["endpoint"], "http://127.0.0.1:9/");
     }
     let module = format!(
@@ -577,9 +577,9 @@ fn what_an_administrator_says_reaches_where_it_belongs() -> TestResult {
     Ok(())
 }
 
-fn a_forced_list_of_credentials_is_held_against_the_settings() -> TestResult {
+fn a_forced_list_of_credentials_is_checked_against_the_settings() -> TestResult {
     let nix = Nix::find()?;
-    let said = |list: &str| {
+    let problems = |list: &str| {
         let module = format!(
             "{{ {SERVICE} = {{ secrets.generate = false; settings = {{
                   matrix.secret_file = \"/run/agenix/mas\"; secrets.encryption_file = \"/run/agenix/key\"; }}; }};
@@ -587,8 +587,8 @@ fn a_forced_list_of_credentials_is_held_against_the_settings() -> TestResult {
         );
         get(&nix, &module, "problems")
     };
-    assert_eq!(said("[ \"x:/x\" ]"), json!([]));
-    let forced = said("lib.mkForce [ \"matrix.secret_file:/run/agenix/mas\" ]");
+    assert_eq!(problems("[ \"x:/x\" ]"), json!([]));
+    let forced = problems("lib.mkForce [ \"matrix.secret_file:/run/agenix/mas\" ]");
     let forced = texts(&forced);
     assert!(
         forced.len() == 1 && forced[0].contains("leaves `secrets.encryption_file` out"),
@@ -605,7 +605,7 @@ fn the_place_in_a_list_is_named() -> TestResult {
                 token_endpoint_auth_method = \"none\"; {more} }}"
         )
     };
-    let said =
+    let error_of =
         |module: String| evaluate(&nix, &module, "builtins.toJSON cfg.finalSettings").unwrap_err();
     let module = format!(
         "{{ imports = [
@@ -615,7 +615,7 @@ fn the_place_in_a_list_is_named() -> TestResult {
         provider(""),
         provider("fetch_userinf = true;")
     );
-    let error = said(format!("{{ lib, ... }}: {module}"));
+    let error = error_of(format!("{{ lib, ... }}: {module}"));
     assert!(
         error.contains(&format!(
             "{SERVICE}.settings.upstream_oauth2.providers[1].fetch_userinf'"
@@ -626,19 +626,19 @@ fn the_place_in_a_list_is_named() -> TestResult {
 }
 
 crate::support::harness::tests![
-    a_host_without_synapse_is_told_of_the_group,
+    a_missing_group_of_synapse_is_reported,
     synapse_is_no_dependency_of_what_it_waits_for,
     a_migration_is_never_restarted_by_a_switch,
     the_database_is_where_postgresql_listens,
-    plain_values_win_over_ours,
+    plain_values_override_the_modules,
     helper_units_have_what_mas_own_unit_has,
-    variables_may_bring_settings,
+    environment_variables_may_be_settings,
     settings_are_read_back_as_from_nixpkgs_module,
     what_nixpkgs_leaves_out_is_left_out,
     settings_may_be_a_module,
     settings_and_the_rest_of_a_host_may_refer_to_each_other,
     what_would_not_work_is_refused_before_it_is_tried,
-    what_an_administrator_says_reaches_where_it_belongs,
-    a_forced_list_of_credentials_is_held_against_the_settings,
+    what_an_administrator_adds_reaches_the_right_units,
+    a_forced_list_of_credentials_is_checked_against_the_settings,
     the_place_in_a_list_is_named,
 ];

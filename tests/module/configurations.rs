@@ -1,6 +1,7 @@
-//! Configurations that people wrote for nixpkgs' module (`tests/fixtures/configurations`): each is refused
-//! with a clear message, or MAS would really start. For that, what units do before MAS serves anybody is
-//! done here with the real programs: every unit sees just the credentials and files that it has.
+//! Public configurations for nixpkgs' module (`tests/fixtures/configurations`): each is rejected
+//! with a clear message, or MAS would really start. To test that, the real programs perform the
+//! steps of the units before MAS serves requests. Every unit sees only its own credentials and
+//! files.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +28,7 @@ struct Host {
     made: BTreeMap<String, Value>,
 }
 
-/// What evaluating a configuration gives: see `tests/support/nix/configuration.nix`.
+/// The result of evaluating a configuration: see `tests/support/nix/configuration.nix`.
 #[derive(Clone, Deserialize)]
 struct Evaluated {
     problems: Vec<String>,
@@ -97,21 +98,21 @@ fn every_configuration_has_an_entry() {
     assert!(hosts.len() >= 30, "{}", hosts.len());
 }
 
-fn what_would_not_start_is_refused_and_says_why() -> TestResult {
+fn configurations_that_cannot_start_are_refused_with_a_reason() -> TestResult {
     let nix = Nix::find()?;
     for (name, host) in hosts().iter().filter(|(_, host)| !host.refused.is_empty()) {
-        let said = match evaluate(&nix, [name].into_iter()) {
+        let error = match evaluate(&nix, [name].into_iter()) {
             Ok(evaluated) => evaluated[name].problems.join("\n"),
             Err(error) => error,
         };
         for part in &host.refused {
-            assert!(said.contains(part), "{name}: {part}\n{said}");
+            assert!(error.contains(part), "{name}: {part}\n{error}");
         }
     }
     Ok(())
 }
 
-fn what_is_not_refused_would_start() -> TestResult {
+fn accepted_configurations_start() -> TestResult {
     let (nix, mas, postgres) = (Nix::find()?, MasCli::find()?, Postgres::start()?);
     let role = "CREATE ROLE \"matrix-authentication-service\" SUPERUSER LOGIN";
     postgres.sql("postgres", role);
@@ -161,27 +162,30 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// Where things of the host are here.
+    /// Replaces paths of the host with paths in the test's directory.
     fn relocated(&self, text: &str) -> String {
-        let here = |part: &str| self.directory.path().join(part).display().to_string();
+        let in_directory = |part: &str| self.directory.path().join(part).display().to_string();
         [
             (
                 "/var/lib/matrix-authentication-service-secrets",
-                here("secrets"),
+                in_directory("secrets"),
             ),
-            ("/var/lib/matrix-authentication-service", here("state")),
-            ("/run/matrix-authentication-service/", here("main/")),
-            ("/etc/matrix-authentication-service/", here("")),
+            (
+                "/var/lib/matrix-authentication-service",
+                in_directory("state"),
+            ),
+            ("/run/matrix-authentication-service/", in_directory("main/")),
+            ("/etc/matrix-authentication-service/", in_directory("")),
             (
                 "/run/postgresql",
                 self.postgres.path().display().to_string(),
             ),
-            ("/run/secrets/", here("managed/")),
-            ("/run/agenix/", here("managed/")),
+            ("/run/secrets/", in_directory("managed/")),
+            ("/run/agenix/", in_directory("managed/")),
         ]
         .into_iter()
-        .fold(text.to_owned(), |text, (there, here)| {
-            text.replace(there, &here)
+        .fold(text.to_owned(), |text, (path, relocated)| {
+            text.replace(path, &relocated)
         })
     }
 
@@ -275,10 +279,10 @@ impl<'a> Start<'a> {
     fn service(&self, suffix: &str, arguments: &[&str]) {
         let unit = self.unit(suffix);
         let commands = [unit.directive("ExecStartPre"), unit.directive("ExecStart")].concat();
-        let said = format!("bin/mas-service {}", arguments.join(" "));
+        let command = format!("bin/mas-service {}", arguments.join(" "));
         if suffix != "-doctor" {
             assert!(
-                commands.iter().any(|command| command.ends_with(&said)),
+                commands.iter().any(|line| line.ends_with(&command)),
                 "{}: {suffix}: {commands:?}",
                 self.name
             );
@@ -289,8 +293,8 @@ impl<'a> Start<'a> {
         self.succeed(suffix, &mut command);
     }
 
-    /// Lets MAS do with its configuration what it does first when it serves: look for every secret, and
-    /// bring its clients and providers into the database.
+    /// Runs the first actions of MAS's server on its configuration: reading every secret, and
+    /// writing its clients and providers to the database.
     fn start_server(&self) {
         let credentials = self.credentials("");
         let command = self.relocated(&self.unit("").directive("ExecStart").concat());
@@ -323,7 +327,7 @@ impl<'a> Start<'a> {
         self.check_files("", &config);
     }
 
-    /// Looks whether every file that the configuration names is there.
+    /// Checks that every file named in the configuration exists.
     fn check_files(&self, at: &str, value: &Value) {
         match value {
             Value::Object(entries) => {
@@ -398,7 +402,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// A secret of the kind that names tell.
+/// A secret of the type that the name indicates.
 fn secret_for(credential: &str, source: &str) -> String {
     let is = |part: &str| credential.contains(part) || source.contains(part);
     if is("encryption") {
@@ -420,6 +424,6 @@ fn signing_key() -> String {
 
 crate::support::harness::tests![
     every_configuration_has_an_entry,
-    what_would_not_start_is_refused_and_says_why,
-    what_is_not_refused_would_start,
+    configurations_that_cannot_start_are_refused_with_a_reason,
+    accepted_configurations_start,
 ];

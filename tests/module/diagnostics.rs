@@ -1,5 +1,6 @@
-//! Mistakes that people make, and what they are told when the module is evaluated. One file each in
-//! `tests/fixtures/mistakes`; what is said is in `snapshots`. The checker's half is in `tests/config`.
+//! Common mistakes, and the messages about them when the module is evaluated. Each mistake is a
+//! file in `tests/fixtures/mistakes`; the messages are in `snapshots`. `tests/config` tests the
+//! messages of the checker.
 
 use std::{fs, path::Path};
 
@@ -8,14 +9,14 @@ use crate::support::{Nix, assert_no_secret, harness::TestResult, root};
 fn the_module_explains() -> TestResult {
     let nix = Nix::find()?;
     insta::glob!("../fixtures/mistakes", "*.yaml", |path| {
-        let said = module_says(&nix, path);
-        assert_no_secret(said.as_bytes());
-        insta::assert_snapshot!("module", said);
+        let messages = module_messages(&nix, path);
+        assert_no_secret(messages.as_bytes());
+        insta::assert_snapshot!("module", messages);
     });
     Ok(())
 }
 
-fn module_says(nix: &Nix, path: &Path) -> String {
+fn module_messages(nix: &Nix, path: &Path) -> String {
     let directory = tempfile::TempDir::new().unwrap();
     let file = directory.path().join("settings.json");
     let config = mas2nix::config::load::MergedConfig::files(&[path.to_owned()])
@@ -52,7 +53,7 @@ fn module_says(nix: &Nix, path: &Path) -> String {
             }
         }
         Err(error) => {
-            // What comes before depends on the version of Nix.
+            // The text before it depends on the version of Nix.
             let (_, message) = error.rsplit_once("error: ").unwrap();
             let lines = message.lines().map(str::trim);
             let lines =

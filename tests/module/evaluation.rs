@@ -13,13 +13,13 @@ use tempfile::TempDir;
 
 const SERVICE: &str = "services.matrix-authentication-service";
 
-/// Evaluates the module with Nix expressions for its configuration, and takes something out of the
+/// Evaluates the module with Nix expressions for its configuration, and returns a part of the
 /// result.
 fn evaluate(nix: &Nix, modules: &[&str], result: &str) -> Result<Value, String> {
     evaluate_with(nix, "", modules, result)
 }
 
-/// The same, with the MAS that is at hand as its package.
+/// The same, with the available MAS as its package.
 fn evaluate_with_mas(nix: &Nix, mas: &MasCli, module: &str, result: &str) -> Value {
     let package = format!("masCli = \"{}\";", mas.prefix().display());
     evaluate_with(nix, &package, &[module], result).unwrap()
@@ -78,7 +78,7 @@ fn every_path_is_an_option_of_the_right_type() -> TestResult {
         let option = options
             .get(name.as_str())
             .unwrap_or_else(|| panic!("no option {name}"));
-        // Where nixpkgs puts parentheses is its own business.
+        // nixpkgs' use of parentheses does not matter.
         let plain = |text: &str| text.replace(['(', ')'], "");
         let kind = option["type"].as_str().unwrap();
         assert_eq!(plain(kind), plain(&nix_type(node)), "{name}");
@@ -95,7 +95,7 @@ fn every_path_is_an_option_of_the_right_type() -> TestResult {
     Ok(())
 }
 
-/// What nixpkgs calls the type of an option.
+/// The description of an option's type in nixpkgs.
 fn nix_type(node: &Node) -> String {
     let own = match &node.shape {
         Shape::Boolean => "boolean".to_owned(),
@@ -265,11 +265,11 @@ fn mas_checks_the_configuration_when_the_system_is_built() -> TestResult {
         output.status.success()
     };
     assert!(run(&build("")));
-    // Only MAS can say what it makes of settings that this module does not know.
+    // Only MAS can check settings that this module does not know.
     assert!(!run(&build(
         "extraSettings.database.max_connections = \"many\";"
     )));
-    // Without it, and where a file exists only on the host, the file is just written.
+    // Without `checkConfig`, or if a file exists only on the host, the file is just written.
     assert_eq!(build("checkConfig = false;")["command"], Value::Null);
     assert_eq!(
         build("extraConfigFiles = [ \"/run/mas.yaml\" ];")["command"],
@@ -338,15 +338,15 @@ fn extra_settings_come_last_and_merge_as_mas_merges_files() -> TestResult {
     let wrong =
         json!({"settings": data("files"), "extraSettings": wrong, "allowInlineSecrets": true});
     let wrong = nix.evaluate(&[Case::module("", wrong)]).remove(0).messages;
-    for (i, said) in [
-        "http.listeners: it must be a list",
+    for (i, message) in [
+        "http.listeners: must be a list",
         "clients[2].client_id: another client",
         "clients[3].client_auth_method: required option",
     ]
     .iter()
     .enumerate()
     {
-        assert!(wrong[i].contains(said), "{wrong:?}");
+        assert!(wrong[i].contains(message), "{wrong:?}");
     }
     assert_eq!(wrong.len(), 3, "{wrong:?}");
     let written = &module.r#final;
@@ -359,7 +359,7 @@ fn extra_settings_come_last_and_merge_as_mas_merges_files() -> TestResult {
     Ok(())
 }
 
-fn what_other_files_may_bring_is_not_missed() -> TestResult {
+fn options_that_later_files_may_set_are_not_required() -> TestResult {
     let nix = Nix::find()?;
     let settings = json!({
         "http": {"public_base": "https://a/", "listeners": [{"resources": [{"name": "human"}]}]},
@@ -368,7 +368,7 @@ fn what_other_files_may_bring_is_not_missed() -> TestResult {
     let case =
         |extra: Value| Case::module("", json!({"settings": settings, "extraConfigFiles": extra}));
     let modules = nix.evaluate(&[case(json!(["/run/secrets/mas.yaml"])), case(json!([]))]);
-    // Only what no other file can mend: the entry of a list.
+    // Only problems that no other file can fix, such as in the entry of a list.
     assert_eq!(modules[0].messages.len(), 1, "{:?}", modules[0].messages);
     assert!(modules[0].messages[0].contains("settings.http.listeners[0].binds"));
     assert!(modules[1].messages.len() > 5, "{:?}", modules[1].messages);
@@ -541,7 +541,7 @@ fn a_configuration_of_nixpkgs_module_works() -> TestResult {
     Ok(())
 }
 
-fn what_we_show_people_evaluates() -> TestResult {
+fn examples_for_users_evaluate() -> TestResult {
     let nix = Nix::find()?;
     let directory = TempDir::new().unwrap();
     let snippet = directory.path().join("readme.nix");
@@ -584,7 +584,7 @@ fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() -> TestResult {
       } != \"\"";
     let with = |more: &str| evaluate(&nix, &[&template.display().to_string(), more], all);
     assert_eq!(with("{ }"), Ok(true.into()));
-    for (wrong, said) in [
+    for (wrong, message) in [
         ("services.nginx.virtualHost.a = { };", "does not exist"),
         (
             "services.nginx.virtualHosts.a.forceSSl = true;",
@@ -601,7 +601,7 @@ fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() -> TestResult {
         ),
     ] {
         let error = with(&format!("{{ {wrong} }}")).unwrap_err();
-        assert!(error.contains(said), "{wrong}\n{error}");
+        assert!(error.contains(message), "{wrong}\n{error}");
     }
     Ok(())
 }
@@ -614,9 +614,9 @@ crate::support::harness::tests![
     mas_checks_the_configuration_when_the_system_is_built,
     definitions_from_several_modules_merge,
     extra_settings_come_last_and_merge_as_mas_merges_files,
-    what_other_files_may_bring_is_not_missed,
+    options_that_later_files_may_set_are_not_required,
     secrets_do_not_enter_the_store,
     a_configuration_of_nixpkgs_module_works,
-    what_we_show_people_evaluates,
+    examples_for_users_evaluate,
     an_option_of_nixos_that_is_misspelled_or_mistyped_is_found,
 ];

@@ -1,5 +1,5 @@
-//! The NixOS module: what Nix makes of it, beside NixOS's own options and nixpkgs' module, and what `mas2nix
-//! render` writes in its place.
+//! The NixOS module, as evaluated by Nix, compared with NixOS's own options, nixpkgs' module and
+//! the output of `mas2nix render`.
 
 mod compatibility;
 mod configurations;
@@ -9,6 +9,7 @@ mod nixos_options;
 mod render;
 #[path = "../support/mod.rs"]
 mod support;
+mod twins;
 
 support::harness::main![
     compatibility,
@@ -17,4 +18,5 @@ support::harness::main![
     evaluation,
     nixos_options,
     render,
+    twins,
 ];

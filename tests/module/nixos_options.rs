@@ -1,5 +1,6 @@
-//! The options of NixOS that `tests/e2e/nixos_options` declares, so that nothing else of NixOS is needed:
-//! held against what NixOS declares, and their behaviour against what nixpkgs' modules do.
+//! The NixOS options that `tests/e2e/nixos_options` declares, so that nothing else of NixOS is
+//! needed. Compares them with the declarations of NixOS, and their behaviour with that of nixpkgs'
+//! modules.
 
 use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
@@ -34,7 +35,7 @@ const SYSTEM: &str = "specialisation.<name>.configuration";
 /// Options whose default is the release of the `lib` at hand.
 const RELEASE: [&str; 2] = ["system.nixos.release", "system.stateVersion"];
 
-/// What one row of a table says of an option.
+/// An option, from one row of a table.
 #[derive(Clone, Debug, PartialEq)]
 struct Declared {
     kind: String,

@@ -1,4 +1,4 @@
-//! What `mas2nix render` writes, against what the NixOS module comes to.
+//! Compares the output of `mas2nix render` with the evaluated NixOS module.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -10,7 +10,7 @@ use semver::Version;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Configurations that between them use every unit, file and route.
+/// Configurations that together use every unit, file and route.
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 fn configurations() -> Vec<(&'static str, Value)> {
     let base = json!({

@@ -27,7 +27,7 @@ pub fn remove(config: &mut Value, path: &str) {
     assert!(removed.is_some(), "{path} is not there to remove");
 }
 
-/// The first place in a configuration that a general path (`clients[].jwks`) leads to.
+/// The first concrete path in a configuration that matches a general path such as `clients[].jwks`.
 pub fn concrete(config: &Value, path: &str) -> Option<String> {
     match path.split_once("[]") {
         None => {

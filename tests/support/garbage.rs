@@ -1,13 +1,13 @@
-//! Rows as no Synapse writes them, for tables that have lost their constraints.
+//! Rows that Synapse never writes, for tables without constraints.
 
 use proptest::{prelude::*, sample::select, strategy::BoxedStrategy};
 
 use super::generate::draw;
 
-/// A table, and its columns with what Synapse writes there, numbered rows apart.
+/// A table, and its columns with the values that Synapse writes there, except for row numbers.
 pub type Table = (&'static str, &'static [(&'static str, Column)]);
 
-/// What belongs into a column.
+/// The content of a column.
 #[derive(Clone, Copy, Debug)]
 pub enum Column {
     /// A text, in which `#` stands for the number of the row.
@@ -135,7 +135,7 @@ impl Column {
         }
     }
 
-    /// What it never writes, in SQL, or seldom.
+    /// A value that Synapse never or rarely writes, in SQL.
     fn garbage(self) -> BoxedStrategy<String> {
         let number = |smallest: i64, largest: i64| {
             let edges = select(vec![
@@ -169,7 +169,7 @@ impl Column {
     }
 }
 
-/// Texts that are easily taken for something else.
+/// Strings that are easily mistaken for something else.
 fn odd_text() -> BoxedStrategy<String> {
     let texts = [
         "",
@@ -278,7 +278,8 @@ pub fn rows(
     statements
 }
 
-/// Statements that take every constraint and index away from the tables, so that they take anything.
+/// Statements that remove every constraint and index from the tables, so that they accept any
+/// value.
 pub fn without_constraints() -> String {
     let names: Vec<&str> = TABLES.iter().map(|(table, _)| *table).collect();
     let names = names.join("', '");

@@ -1,4 +1,4 @@
-//! Configurations generated from the schema: mostly valid ones, and ones with a fault in them.
+//! Generates configurations from the schema: mostly valid ones, and ones with a fault.
 
 use mas2nix::{
     config::tree::{self, Node, Section, Shape, Union},
@@ -176,8 +176,8 @@ fn texts(format: Option<&'static Format>) -> BoxedStrategy<Value> {
     select(samples.to_vec()).prop_map(Value::from).boxed()
 }
 
-/// The configuration with one place of it changed: removed, of another type, out of range, or of
-/// the right type with another value.
+/// The configuration with one change: a value removed, of another type, out of range, or replaced
+/// by another of the right type.
 pub fn with_fault(config: &Value, settings: &Node, runner: &mut TestRunner) -> Value {
     let mut places = Vec::new();
     collect(config, &mut Vec::new(), &mut places);
@@ -216,7 +216,7 @@ enum Step {
     Index(usize),
 }
 
-fn collect(value: &Value, here: &mut Vec<Step>, places: &mut Vec<Vec<Step>>) {
+fn collect(value: &Value, path: &mut Vec<Step>, places: &mut Vec<Vec<Step>>) {
     let children: Vec<(Step, &Value)> = match value {
         Value::Object(map) => map
             .iter()
@@ -230,10 +230,10 @@ fn collect(value: &Value, here: &mut Vec<Step>, places: &mut Vec<Vec<Step>>) {
         _ => Vec::new(),
     };
     for (step, child) in children {
-        here.push(step);
-        places.push(here.clone());
-        collect(child, here, places);
-        here.pop();
+        path.push(step);
+        places.push(path.clone());
+        collect(child, path, places);
+        path.pop();
     }
 }
 

@@ -1,5 +1,5 @@
-//! Runs the tests of one binary. Unlike the harness of Rust, it counts a test that lacks a program as
-//! skipped.
+//! Runs the tests of one binary. Unlike Rust's own harness, it reports a test whose requirements
+//! are missing as skipped.
 
 use std::process::{Command, ExitCode, Stdio};
 
@@ -7,7 +7,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use super::root;
 
-/// Why something cannot be tested on this host, in one sentence without a full stop.
+/// Why something cannot be tested on this host: one sentence without a full stop.
 #[derive(Debug)]
 pub struct Skip(String);
 

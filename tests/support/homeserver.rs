@@ -1,4 +1,4 @@
-//! A real homeserver to be moved: Synapse and MAS as processes, started and stopped by commands.
+//! A real homeserver to migrate: Synapse and MAS as processes, started and stopped with commands.
 
 use std::{
     fs,
@@ -15,8 +15,8 @@ use super::{
     root, script,
 };
 
-/// Of Synapse's database in the template, so that people can log in: peppered, one of them with
-/// letters that Synapse normalizes.
+/// Sets passwords in Synapse's template database, so that users can log in: with a pepper, one of
+/// them with characters that Synapse normalizes.
 const PASSWORDS: &str = "
     UPDATE users SET password_hash = '$2b$04$D71FeQD9W8aoyw3aY.z3r.c4EIQnxfMbXHA/.5zw.qE8bcIR9guB.' WHERE name = '@alice:example.com';
     UPDATE users SET password_hash = '$2b$04$LffuKS9hpQB2EbXTbNlAUuQDuMYVX7QeULmdDTzct6ve2jRjgZGCS' WHERE name = '@bob:example.com';
@@ -34,7 +34,7 @@ pub fn password(user: &str) -> &'static str {
     }
 }
 
-/// A homeserver, gone when this is dropped.
+/// A homeserver. It is removed when this is dropped.
 pub struct Homeserver<'a> {
     pub migration: Migration<'a>,
     pub directory: PathBuf,
@@ -189,7 +189,7 @@ policy: {{wasm_module: {policy}}}
         let python = python.display();
         let synapse_config = self.migration.synapse_config.display();
         let mas_cli = self.migration.mas.program().display();
-        // What runs on must not hold the pipes of who started it.
+        // A process that keeps running must not hold the pipes of the process that started it.
         self.script(
             "start",
             &format!(
@@ -284,9 +284,9 @@ exit 0"
     /// Runs `syn2mas` with `--json`: its exit code, and what it prints.
     pub fn json(&self, arguments: &[&str]) -> (Option<i32>, Value) {
         let output = self.syn2mas(arguments).arg("--json").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         let value = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("{arguments:?}: {said}"));
+            .unwrap_or_else(|_| panic!("{arguments:?}: {stderr}"));
         (output.status.code(), value)
     }
 
@@ -314,7 +314,7 @@ exit 0"
         )
     }
 
-    /// Where clients log in: MAS after the cutover, Synapse before it.
+    /// The URL at which clients log in: MAS after the cutover, Synapse before it.
     fn logins(&self) -> &str {
         if self.is_cut_over() {
             &self.mas
@@ -404,7 +404,7 @@ fn add(file: &Path, text: &str) {
     fs::write(file, content).unwrap();
 }
 
-/// Ports that nobody listens on.
+/// Two free TCP ports.
 pub fn free_ports() -> [u16; 2] {
     let listeners = [0, 0].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())

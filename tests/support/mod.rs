@@ -1,4 +1,4 @@
-//! What the tests share: the real programs they run against, and generated configurations.
+//! Shared code of the tests: the real programs that they run, and generated configurations.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
@@ -29,13 +29,13 @@ use mas2nix::{
     },
     schema::NEWEST,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use harness::{Skip, TestResult, skip};
 
-/// Where a program of that name is, as the shell would find it.
+/// The path of a program on `PATH`.
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let mut candidates = std::env::split_paths(&path).map(|directory| directory.join(name));
@@ -45,9 +45,10 @@ pub fn program(name: &str) -> Option<PathBuf> {
 pub static SETTINGS: LazyLock<Node> = LazyLock::new(tree::settings);
 pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules::all(&SETTINGS));
 
-/// What the checker says of a configuration that may contain secrets, for the newest MAS.
+/// The problems that the checker reports for a configuration that may contain secrets, for the
+/// newest MAS.
 pub fn problems(config: &Value) -> Vec<Problem> {
-    let options = check::Options {
+    let options = check::CheckOptions {
         version: NEWEST,
         no_inline_secrets: false,
         complete: true,
@@ -55,7 +56,7 @@ pub fn problems(config: &Value) -> Vec<Problem> {
     problems_with(config, &options)
 }
 
-pub fn problems_with(config: &Value, options: &check::Options) -> Vec<Problem> {
+pub fn problems_with(config: &Value, options: &check::CheckOptions) -> Vec<Problem> {
     check::check(
         &MergedConfig::from(config.clone()),
         &SETTINGS,
@@ -92,11 +93,11 @@ impl MasCli {
         Ok(mas)
     }
 
-    /// MAS with some arguments, and nothing of the environment that it would read settings from.
+    /// MAS with arguments, and without environment variables that it would read settings from.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(&self.0);
         command.args(arguments.split(' ')).env_clear();
-        // Where a build sandbox has its certificates, without which MAS checks nothing.
+        // The certificates of a build sandbox, which MAS needs for every check.
         command.envs(std::env::vars_os().filter(|(name, _)| name == "SSL_CERT_FILE"));
         command
     }
@@ -111,7 +112,7 @@ impl MasCli {
         self.0.parent().and_then(Path::parent).unwrap()
     }
 
-    /// Whether MAS accepts the configuration, and what it says.
+    /// Whether MAS accepts the configuration, and its output.
     pub fn check(&self, config: &Value) -> (bool, String) {
         let directory = TempDir::new().unwrap();
         let file = directory.path().join("config.yaml");
@@ -255,18 +256,24 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The cases of a file in `tests/fixtures`, which is a list.
+pub fn cases<T: DeserializeOwned>(name: &str) -> Vec<T> {
+    let file = root().join(format!("tests/fixtures/{name}.yaml"));
+    serde_yaml_ng::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
 /// A configuration of `tests/fixtures`.
 pub fn data(name: &str) -> Value {
     let file = root().join(format!("tests/fixtures/{name}.yaml"));
     MergedConfig::files(&[file]).unwrap().value
 }
 
-/// What people are told never shows what the secrets of `tests/fixtures/mistakes` are.
-pub fn assert_no_secret(said: &[u8]) {
-    let said = String::from_utf8_lossy(said);
+/// Asserts that an output contains none of the secrets in `tests/fixtures/mistakes`.
+pub fn assert_no_secret(output: &[u8]) {
+    let output = String::from_utf8_lossy(output);
     assert!(
-        !said.contains("hunter2") && !said.contains("12345"),
-        "{said}"
+        !output.contains("hunter2") && !output.contains("12345"),
+        "{output}"
     );
 }
 

@@ -16,7 +16,7 @@ use super::{
     need_root, program, root, script,
 };
 
-/// A server that is gone when this is dropped.
+/// A server. It is stopped and removed when this is dropped.
 pub struct Postgres {
     directory: TempDir,
     bin: PathBuf,
@@ -133,7 +133,7 @@ impl Postgres {
         self.sql("postgres", &format!("CREATE DATABASE {to} TEMPLATE {from}"));
     }
 
-    /// Makes a database of Synapse in which nobody is.
+    /// Creates a Synapse database without users.
     pub fn create_empty_synapse(&self, database: &str) {
         self.create(database);
         self.file(database, &self.synapse.join("schema.sql"));
@@ -145,7 +145,7 @@ impl Postgres {
         self.file(database, &root().join("tests/fixtures/homeserver.sql"));
     }
 
-    /// Restarts the server without asking anybody.
+    /// Restarts the server without waiting for clients.
     pub fn restart(&self) {
         let mut command = self.as_postgres("pg_ctl");
         command.args([
@@ -173,7 +173,7 @@ impl Postgres {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs as many statements as there are.
+    /// Runs any number of statements.
     pub fn script(&self, database: &str, statements: &str) {
         let file = self.path().join("script.sql");
         fs::write(&file, statements).unwrap();
@@ -277,7 +277,7 @@ impl Drop for Postgres {
     }
 }
 
-/// Where the newest PostgreSQL has its programs: Debian keeps them off PATH.
+/// The program directory of the newest PostgreSQL: Debian does not put it on PATH.
 fn installed() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let versions = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -370,7 +370,7 @@ upstream_oauth2: {{providers: [{}, {}]}}
         let mut command = self.mas.command("syn2mas migrate");
         command.arg("--config").arg(&self.mas_config);
         command.arg("--synapse-config").arg(&self.synapse_config);
-        succeed(&mut command).unwrap_or_else(|said| panic!("{said}"));
+        succeed(&mut command).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// MAS's own import from another database of Synapse into another one of MAS; what it says if it
@@ -401,7 +401,7 @@ upstream_oauth2: {{providers: [{}, {}]}}
     pub fn migrate_database(&self) {
         let mut command = self.mas.command("database migrate");
         command.arg("--config").arg(&self.mas_config);
-        succeed(&mut command).unwrap_or_else(|said| panic!("{said}"));
+        succeed(&mut command).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// `syn2mas`, with both configurations.

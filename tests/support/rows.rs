@@ -1,5 +1,5 @@
-//! Rows of a homeserver that the import takes, generated: with everything that it treats differently, and
-//! values that several rows share.
+//! Generates rows of a homeserver that the import accepts: all cases that it treats differently,
+//! and values shared by several rows.
 
 use proptest::{
     prelude::*,
@@ -12,7 +12,7 @@ use super::generate::draw;
 /// Addresses as Synapse writes them down.
 const ADDRESSES: &[&str] = &["192.0.2.1", "10.0.0.1", "2001:db8::1", "-"];
 
-/// Other spellings, and what is no address for MAS.
+/// Other spellings, and strings that are no address for MAS.
 const ODD_ADDRESSES: &[&str] = &[
     "2001:DB8::1",
     "::1.2.3.4",
@@ -29,7 +29,7 @@ const ODD_ADDRESSES: &[&str] = &[
     "fe80::1%eth0",
 ];
 
-/// Names of devices, and what else people write.
+/// Names of devices, and other text that users write.
 const TEXTS: &[&str] = &[
     "",
     "Element",
@@ -56,7 +56,7 @@ const TIMES: &[i64] = &[
     -1_500,
 ];
 
-/// A source of chance.
+/// A source of random numbers.
 pub struct Dice<'a> {
     pub runner: &'a mut TestRunner,
     /// Whether there are addresses that PostgreSQL writes in another way.

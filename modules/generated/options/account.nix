@@ -4,8 +4,8 @@ types.section {
   email_change_allowed = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether users may add and remove their email addresses. Turn it off where
-      another system, such as an identity provider, owns the addresses.
+      Whether users may add and remove email addresses. Disable this if another
+      system, such as an identity provider, manages the addresses.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -14,8 +14,9 @@ types.section {
   displayname_change_allowed = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether users may change their display name in MAS. Keep it equal to Synapse's
-      `enable_set_displayname`, or users meet a form that then fails.
+      Whether users may change their display name in MAS. Set this to the same value
+      as Synapse's `enable_set_displayname`. Otherwise, users see a form that then
+      fails.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -25,8 +26,8 @@ types.section {
     type = lib.types.bool;
     description = ''
       Whether anyone may register an account with a password. Has no effect while
-      `passwords.enabled` is false. Combine it with a CAPTCHA, a registration token or
-      email verification on a public server.
+      `passwords.enabled` is false. On a public server, combine it with a CAPTCHA, a
+      registration token or email verification.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -35,8 +36,8 @@ types.section {
   password_registration_email_required = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether registering with a password needs a verified email address. Turn it off
-      on servers that send no mail.
+      Whether registering with a password requires a verified email address. Disable
+      this on servers that send no mail.
 
       Needs MAS 1.4.0 or newer.
     '';
@@ -55,8 +56,8 @@ types.section {
   password_recovery_enabled = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether users may reset a forgotten password by email. Needs a working `email`
-      section.
+      Whether users may reset a forgotten password by email. Requires a working
+      `email` section.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -74,8 +75,8 @@ types.section {
   login_with_email_allowed = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether the login form takes an email address in place of a user name. An
-      address that belongs to several accounts logs in to none of them.
+      Whether the login form accepts an email address instead of a user name. An
+      address that belongs to several accounts cannot be used to log in.
 
       Needs MAS 0.15.0 or newer.
     '';
@@ -84,8 +85,8 @@ types.section {
   password_registration_token_required = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether registering with a password needs a registration token, as issued by
-      `mas-cli manage issue-user-registration-token`.
+      Whether registering with a password requires a registration token. `mas-cli
+      manage issue-user-registration-token` issues such tokens.
 
       Needs MAS 1.19.0 or newer.
     '';
@@ -94,7 +95,8 @@ types.section {
   registration_token_required = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      The older name of `password_registration_token_required`, for MAS before 1.19.0.
+      The former name of `password_registration_token_required`, for MAS before
+      1.19.0.
 
       Needs MAS 0.17.0 or newer.
     '';

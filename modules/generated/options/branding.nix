@@ -3,35 +3,38 @@
 types.section {
   service_name = lib.mkOption {
     type = types.unsetOr lib.types.str;
-    description = "The name that pages and mails call this service by.";
+    description = "Name of this service on pages and in mails.";
     defaultText = lib.literalMD "the server's address";
     example = "Example Chat";
   };
   policy_uri = lib.mkOption {
     type = types.unsetOr types.url;
-    description = "Your privacy policy. Pages and mails link to it, and clients are told about it.";
+    description = ''
+      URL of your privacy policy. Pages and mails link to it, and MAS advertises it to
+      clients.
+    '';
     example = "https://example.com/privacy";
   };
   tos_uri = lib.mkOption {
     type = types.unsetOr types.url;
     description = ''
-      Your terms of service. Whoever registers has to accept them; accounts that exist
-      already are not asked.
+      URL of your terms of service. Users must accept them when they register.
+      Existing users are not asked.
     '';
     example = "https://example.com/terms";
   };
   imprint = lib.mkOption {
     type = types.unsetOr lib.types.str;
-    description = "Legal notice in the footer of pages and mails.";
+    description = "Legal notice shown in the footer of pages and mails.";
     example = "Example Ltd, 1 Example Street, Exampleton";
   };
   logo_uri = lib.mkOption {
     type = types.unsetOr types.url;
     description = ''
-      A logo to show. MAS 1.21.0 dropped this option; a logo now needs a template of
-      your own.
+      URL of a logo. MAS 1.21.0 removed this option; showing a logo now requires a
+      custom template.
 
-      Gone since MAS 1.21.0.
+      Removed in MAS 1.21.0.
     '';
   };
 }

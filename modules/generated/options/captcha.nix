@@ -10,7 +10,7 @@ types.section {
       ]
     );
     description = ''
-      Which service checks that a human is there. Leave it out for no CAPTCHA.
+      The CAPTCHA service to use. If unset, there is no CAPTCHA.
 
       - `"recaptcha_v2"`: Google reCAPTCHA, version 2.
       - `"cloudflare_turnstile"`: Cloudflare Turnstile.
@@ -22,7 +22,7 @@ types.section {
   site_key = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      The public half of the key pair that the service issued.
+      The public key issued by the CAPTCHA service.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -30,10 +30,11 @@ types.section {
   secret_key = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);
     description = ''
-      The secret half of the key pair. MAS cannot read it from a file.
+      The secret key issued by the CAPTCHA service. MAS cannot read it from a file.
 
-      A secret: the module refuses it, because everyone could read it in the Nix
-      store. Put it into a file of its own and name that in `extraConfigFiles`.
+      This is a secret. The module rejects it here, because everyone could read it in
+      the Nix store. Write it to a separate configuration file, and add that file to
+      `extraConfigFiles`.
 
       Needs MAS 0.10.0 or newer.
     '';

@@ -5,8 +5,8 @@ types.list (
     client_id = lib.mkOption {
       type = types.ulid;
       description = ''
-        What identifies the client, in the form of a ULID. Never change it: a new id is
-        a new client.
+        ID of the client, in the form of a ULID. Do not change it: MAS treats a new ID
+        as a new client.
       '';
       example = "01GFWR28C4KNE04WG3HKXB7C9R";
     };
@@ -19,19 +19,19 @@ types.list (
         "private_key_jwt"
       ];
       description = ''
-        How the client proves to MAS who it is.
+        How the client authenticates to MAS.
 
-        - `"none"`: A public client: it has no secret to prove itself with.
-        - `"client_secret_basic"`: The client's secret in the `Authorization` header.
-        - `"client_secret_post"`: The client's secret in the request's body.
-        - `"client_secret_jwt"`: A JWT signed with the client's secret.
+        - `"none"`: No authentication. For public clients, which have no secret.
+        - `"client_secret_basic"`: The client secret in the `Authorization` header.
+        - `"client_secret_post"`: The client secret in the request body.
+        - `"client_secret_jwt"`: A JWT signed with the client secret.
         - `"private_key_jwt"`: A JWT signed with the client's private key.
       '';
     };
     client_name = lib.mkOption {
       type = types.unsetOr lib.types.str;
       description = ''
-        Name shown to users when the client asks for access.
+        Name shown to users when the client requests access.
 
         Needs MAS 0.16.0 or newer.
       '';
@@ -39,7 +39,7 @@ types.list (
     client_uri = lib.mkOption {
       type = types.unsetOr types.url;
       description = ''
-        Page about the client, shown to users when it asks for access.
+        URL of a page about the client, shown to users when it requests access.
 
         Needs MAS 1.22.0 or newer.
       '';
@@ -47,16 +47,16 @@ types.list (
     client_secret = lib.mkOption {
       type = types.secret (types.unsetOr lib.types.str);
       description = ''
-        The client's secret, for the `client_secret_*` methods.
+        Client secret, for the `client_secret_*` methods.
 
-        A secret: the module refuses it, because everyone could read it in the Nix
-        store. Use `client_secret_file`.
+        This is a secret. The module rejects it here, because everyone could read it in
+        the Nix store. Use `client_secret_file` instead.
       '';
     };
     client_secret_file = lib.mkOption {
       type = types.unsetOr lib.types.str;
       description = ''
-        File with the client's secret.
+        File that contains the client secret.
 
         Needs MAS 1.0.0 or newer.
       '';
@@ -75,7 +75,7 @@ types.list (
                     "OKP"
                   ];
                   description = ''
-                    The key's type, which decides on the options that describe it.
+                    Type of the key. It determines which other options describe the key.
 
                     - `"RSA"`: An RSA key.
                     - `"EC"`: A key on an elliptic curve in Weierstrass form.
@@ -117,7 +117,7 @@ types.list (
                 };
                 x = lib.mkOption {
                   type = types.base64Url;
-                  description = "X coordinate of an EC key, or the whole of an OKP key.";
+                  description = "X coordinate of an EC key, or the complete OKP key.";
                 };
                 y = lib.mkOption {
                   type = types.base64Url;
@@ -131,7 +131,7 @@ types.list (
                     ]
                   );
                   description = ''
-                    What the key is for.
+                    Intended use of the key.
 
                     - `"sig"`: Signatures.
                     - `"enc"`: Encryption.
@@ -152,7 +152,7 @@ types.list (
                       ]
                     )
                   );
-                  description = "The operations the key may be used for.";
+                  description = "Operations that the key may be used for.";
                 };
                 alg = lib.mkOption {
                   type = types.unsetOr (
@@ -177,7 +177,7 @@ types.list (
                     ]
                   );
                   description = ''
-                    The algorithm the key is for.
+                    Algorithm that the key is intended for.
 
                     - `"HS256"`: HMAC with SHA-256.
                     - `"HS384"`: HMAC with SHA-384.
@@ -192,7 +192,7 @@ types.list (
                     - `"PS384"`: RSASSA-PSS with SHA-384.
                     - `"PS512"`: RSASSA-PSS with SHA-512.
                     - `"none"`: No signature at all.
-                    - `"EdDSA"`: EdDSA, the curve left to the key.
+                    - `"EdDSA"`: EdDSA, on the curve of the key.
                     - `"ES256K"`: ECDSA on secp256k1 with SHA-256.
                     - `"Ed25519"`: EdDSA on Curve25519. Needs MAS 0.18.0 or newer.
                     - `"Ed448"`: EdDSA on Curve448. Needs MAS 0.18.0 or newer.
@@ -200,17 +200,17 @@ types.list (
                 };
                 kid = lib.mkOption {
                   type = types.unsetOr lib.types.str;
-                  description = "What identifies the key within its set.";
+                  description = "ID of the key within its set.";
                 };
                 x5u = lib.mkOption {
                   type = types.unsetOr types.url;
-                  description = "Where to fetch the key's X.509 certificate chain.";
+                  description = "URL of the key's X.509 certificate chain.";
                 };
                 x5c = lib.mkOption {
                   type = types.unsetOr (types.list types.base64);
                   description = ''
-                    The key's X.509 certificate chain, each certificate in DER form, the key's own
-                    one first.
+                    X.509 certificate chain of the key, starting with the key's own certificate.
+                    Each certificate is in DER format.
                   '';
                 };
                 x5t = lib.mkOption {
@@ -227,17 +227,17 @@ types.list (
           };
         }
       );
-      description = "The client's public keys, for `private_key_jwt`.";
+      description = "Public keys of the client, for `private_key_jwt`.";
     };
     jwks_uri = lib.mkOption {
       type = types.unsetOr types.url;
-      description = "Where to fetch the client's public keys, for `private_key_jwt`.";
+      description = "URL of the client's public keys, for `private_key_jwt`.";
     };
     redirect_uris = lib.mkOption {
       type = types.list types.url;
       description = ''
-        Where MAS may send users back to after they logged in. Must match what the
-        client asks for, character by character.
+        URLs to which MAS may redirect users after they log in. The URL that the client
+        requests must match one of them exactly.
       '';
       defaultText = lib.literalExpression "[ ]";
       example = [ "https://client.example.com/callback" ];

@@ -4,15 +4,15 @@ types.section {
   uri = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);
     description = ''
-      The whole connection as one URI, in place of `host`, `port`, `socket`,
-      `username`, `password` and `database`. A password in it would lie in the Nix
-      store: give the parts and `password_file` instead.
+      Connection URI, used instead of `host`, `port`, `socket`, `username`, `password`
+      and `database`. A password in the URI would end up in the Nix store: set the
+      individual options and `password_file` instead.
     '';
     example = "postgresql:///mas?host=/run/postgresql";
   };
   host = lib.mkOption {
     type = types.unsetOr types.hostname;
-    description = "Name or address of the database server.";
+    description = "Host name or IP address of the database server.";
     defaultText = lib.literalMD "the local server's socket";
   };
   port = lib.mkOption {
@@ -22,27 +22,27 @@ types.section {
   };
   socket = lib.mkOption {
     type = types.unsetOr lib.types.str;
-    description = "Directory of the database server's Unix socket.";
+    description = "Directory that contains the database server's Unix socket.";
     example = "/run/postgresql";
   };
   username = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = "Role to connect as.";
-    defaultText = lib.literalMD "the user MAS runs as";
+    defaultText = lib.literalMD "the user that MAS runs as";
   };
   password = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);
     description = ''
       Password of the role.
 
-      A secret: the module refuses it, because everyone could read it in the Nix
-      store. Use `password_file`.
+      This is a secret. The module rejects it here, because everyone could read it in
+      the Nix store. Use `password_file` instead.
     '';
   };
   password_file = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      File with the password of the role.
+      File that contains the password of the role.
 
       Needs MAS 1.22.0 or newer.
     '';
@@ -50,7 +50,7 @@ types.section {
   };
   database = lib.mkOption {
     type = types.unsetOr lib.types.str;
-    description = "Name of the database. Never the one Synapse uses.";
+    description = "Name of the database. It must not be Synapse's database.";
     defaultText = lib.literalMD "the role's name";
   };
   ssl_mode = lib.mkOption {
@@ -65,16 +65,16 @@ types.section {
       ]
     );
     description = ''
-      Whether to use TLS, and how much of the server's certificate to check. Use
-      `verify-full` for a server on another host.
+      Whether to use TLS, and how strictly to verify the server's certificate. Use
+      `verify-full` if the server runs on another host.
 
       - `"disable"`: No TLS.
-      - `"allow"`: TLS only if the server insists.
+      - `"allow"`: TLS only if the server requires it.
       - `"prefer"`: TLS if the server offers it.
-      - `"require"`: TLS, with any certificate.
-      - `"verify-ca"`: TLS, with a certificate of a known authority.
-      - `"verify-full"`: TLS, with a certificate of a known authority that names the
-        server.
+      - `"require"`: TLS. Any certificate is accepted.
+      - `"verify-ca"`: TLS. The certificate must come from a trusted authority.
+      - `"verify-full"`: TLS. The certificate must come from a trusted authority and
+        match the server's name.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -83,7 +83,8 @@ types.section {
   ssl_ca = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      Certificate of the authority that signed the server's one, in PEM form.
+      Certificate of the authority that signed the server's certificate, in PEM
+      format.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -91,7 +92,8 @@ types.section {
   ssl_ca_file = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      File with the certificate of the authority that signed the server's one.
+      File that contains the certificate of the authority that signed the server's
+      certificate.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -99,7 +101,7 @@ types.section {
   ssl_certificate = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      Certificate that MAS shows to the server, in PEM form.
+      Certificate that MAS presents to the server, in PEM format.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -107,7 +109,7 @@ types.section {
   ssl_certificate_file = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      File with the certificate that MAS shows to the server.
+      File that contains the certificate that MAS presents to the server.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -115,10 +117,10 @@ types.section {
   ssl_key = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);
     description = ''
-      Private key of `ssl_certificate`, in PEM form.
+      Private key of `ssl_certificate`, in PEM format.
 
-      A secret: the module refuses it, because everyone could read it in the Nix
-      store. Use `ssl_key_file`.
+      This is a secret. The module rejects it here, because everyone could read it in
+      the Nix store. Use `ssl_key_file` instead.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -126,7 +128,7 @@ types.section {
   ssl_key_file = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      File with the private key of `ssl_certificate`.
+      File that contains the private key of `ssl_certificate`.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -134,14 +136,14 @@ types.section {
   max_connections = lib.mkOption {
     type = lib.types.ints.between 1 4294967295;
     description = ''
-      How many connections MAS opens at most. Several MAS hosts open that many each;
-      stay below the server's `max_connections`.
+      Maximum number of open connections. Each MAS host opens up to this many: the
+      total must stay below the server's `max_connections`.
     '';
     defaultText = lib.literalExpression "10";
   };
   min_connections = lib.mkOption {
     type = lib.types.ints.u32;
-    description = "How many connections MAS keeps open even when it is idle.";
+    description = "Number of connections that MAS keeps open even when it is idle.";
     defaultText = lib.literalExpression "0";
   };
   connect_timeout = lib.mkOption {
@@ -154,7 +156,7 @@ types.section {
     description = ''
       Seconds after which an idle connection is closed.
 
-      `null` means: never close an idle connection.
+      `null`: never close idle connections.
     '';
     defaultText = lib.literalExpression "600";
   };
@@ -163,7 +165,7 @@ types.section {
     description = ''
       Seconds after which a connection is replaced by a new one.
 
-      `null` means: keep a connection for ever.
+      `null`: keep connections open forever.
     '';
     defaultText = lib.literalExpression "1800";
   };

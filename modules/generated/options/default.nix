@@ -3,10 +3,7 @@
 types.section {
   http = lib.mkOption {
     type = import ./http.nix { inherit lib types; };
-    description = ''
-      The web server: where it listens, what it serves there, and under which public
-      address.
-    '';
+    description = "The web server: its public URL, where it listens, and what it serves there.";
   };
   matrix = lib.mkOption {
     type = import ./matrix.nix { inherit lib types; };
@@ -14,44 +11,44 @@ types.section {
   };
   secrets = lib.mkOption {
     type = import ./secrets.nix { inherit lib types; };
-    description = "Keys that encrypt what MAS stores and sign what it issues.";
+    description = "Keys that encrypt the data MAS stores and sign the tokens it issues.";
   };
   database = lib.mkOption {
     type = import ./database.nix { inherit lib types; };
     description = ''
-      The connection to PostgreSQL. Without this section MAS connects to the local
-      server as the user it runs as.
+      The connection to PostgreSQL. Without this section, MAS connects to the local
+      server as the user that it runs as.
     '';
   };
   passwords = lib.mkOption {
     type = import ./passwords.nix { inherit lib types; };
-    description = "Logging in with a password that MAS itself keeps.";
+    description = "Login with passwords that MAS itself stores.";
     defaultText = lib.literalExpression "{ enabled = true; schemes = [ { version = 1; algorithm = \"argon2id\"; } ]; minimum_complexity = 3; }";
   };
   email = lib.mkOption {
     type = import ./email.nix { inherit lib types; };
     description = ''
-      Sending mail: address verification and account recovery. Without this section
-      MAS throws all mail away.
+      How MAS sends mail, for address verification and account recovery. Without this
+      section, MAS discards all mail.
     '';
     defaultText = lib.literalExpression "{ from = \"\\\"Authentication Service\\\" <root@localhost>\"; reply_to = \"\\\"Authentication Service\\\" <root@localhost>\"; transport = \"blackhole\"; }";
   };
   upstream_oauth2 = lib.mkOption {
     type = import ./upstream_oauth2.nix { inherit lib types; };
-    description = "Logging in through other identity providers.";
+    description = "Login through other identity providers.";
   };
   clients = lib.mkOption {
     type = import ./clients.nix { inherit lib types; };
     description = ''
-      OAuth 2.0 clients known from the start. Others register themselves at run time.
-      MAS copies this list into its database at every start; entries taken out of it
-      stay there until `mas-cli config sync --prune`.
+      Predefined OAuth 2.0 clients. Other clients register themselves at run time. MAS
+      copies this list to its database at every start. Entries removed from the list
+      stay in the database until `mas-cli config sync --prune` runs.
     '';
   };
   account = lib.mkOption {
     type = import ./account.nix { inherit lib types; };
     description = ''
-      What users may do with their accounts by themselves.
+      What users may do with their own accounts.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -59,7 +56,7 @@ types.section {
   oauth = lib.mkOption {
     type = import ./oauth.nix { inherit lib types; };
     description = ''
-      Switches of the OAuth 2.0 protocol.
+      Features of the OAuth 2.0 protocol.
 
       Needs MAS 1.18.0 or newer.
     '';
@@ -71,7 +68,7 @@ types.section {
   captcha = lib.mkOption {
     type = import ./captcha.nix { inherit lib types; };
     description = ''
-      A CAPTCHA in front of registration.
+      A CAPTCHA that users must solve to register.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -79,14 +76,14 @@ types.section {
   policy = lib.mkOption {
     type = import ./policy.nix { inherit lib types; };
     description = ''
-      The Open Policy Agent policy that allows or refuses registrations, clients and
+      The Open Policy Agent policy that allows or denies registrations, clients and
       logins.
     '';
   };
   rate_limiting = lib.mkOption {
     type = import ./rate_limiting.nix { inherit lib types; };
     description = ''
-      How often someone may try something. Each limit is a token bucket.
+      Rate limits. Each one is a token bucket.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -98,12 +95,12 @@ types.section {
   templates = lib.mkOption {
     type = import ./templates.nix { inherit lib types; };
     description = ''
-      Where MAS finds its page templates and translations. The package sets these
-      paths; change them for templates of your own.
+      Paths of the page templates and translations. The package sets these paths;
+      change them only to use custom templates.
     '';
   };
   experimental = lib.mkOption {
     type = import ./experimental.nix { inherit lib types; };
-    description = "Features that upstream may still change or take away.";
+    description = "Experimental features, which upstream may change or remove.";
   };
 }

@@ -8,22 +8,22 @@ types.section {
       "sendmail"
     ];
     description = ''
-      How mail leaves the host.
+      How to send mail.
 
-      - `"blackhole"`: Nothing is sent.
-      - `"smtp"`: Through an SMTP server.
-      - `"sendmail"`: Through a local program.
+      - `"blackhole"`: Discard all mail.
+      - `"smtp"`: Send mail through an SMTP server.
+      - `"sendmail"`: Send mail through a local program.
     '';
   };
   from = lib.mkOption {
     type = lib.types.str;
-    description = "Sender of every mail.";
+    description = "Sender of all mails.";
     defaultText = lib.literalExpression "\"\\\"Authentication Service\\\" <root@localhost>\"";
     example = "\"Example Chat\" <noreply@example.com>";
   };
   reply_to = lib.mkOption {
     type = lib.types.str;
-    description = "Where answers to a mail go.";
+    description = "Address for replies to these mails.";
     defaultText = lib.literalExpression "\"\\\"Authentication Service\\\" <root@localhost>\"";
     example = "\"Help desk\" <help@example.com>";
   };
@@ -38,14 +38,14 @@ types.section {
     description = ''
       Encryption of the SMTP connection.
 
-      - `"plain"`: None. For a relay on the same host.
-      - `"starttls"`: Starts in clear text and switches to TLS.
-      - `"tls"`: TLS from the start.
+      - `"plain"`: No encryption, for a relay on the same host.
+      - `"starttls"`: Start unencrypted, then switch to TLS.
+      - `"tls"`: Use TLS from the start.
     '';
   };
   hostname = lib.mkOption {
     type = types.unsetOr types.hostname;
-    description = "Name or address of the SMTP server.";
+    description = "Host name or IP address of the SMTP server.";
     example = "mail.example.com";
   };
   port = lib.mkOption {
@@ -62,14 +62,14 @@ types.section {
     description = ''
       Password for the SMTP server.
 
-      A secret: the module refuses it, because everyone could read it in the Nix
-      store. Use `password_file`.
+      This is a secret. The module rejects it here, because everyone could read it in
+      the Nix store. Use `password_file` instead.
     '';
   };
   password_file = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      File with the password for the SMTP server.
+      File that contains the password for the SMTP server.
 
       Needs MAS 1.22.0 or newer.
     '';
@@ -77,7 +77,7 @@ types.section {
   };
   command = lib.mkOption {
     type = types.unsetOr lib.types.str;
-    description = "Program that takes mail as `sendmail` does.";
+    description = "Program that sends mail, compatible with `sendmail`.";
     example = "/run/wrappers/bin/sendmail";
   };
 }

@@ -3,14 +3,17 @@
 types.section {
   access_token_ttl = lib.mkOption {
     type = lib.types.ints.between 60 86400;
-    description = "Seconds an OAuth 2.0 access token lives before its client has to refresh it.";
+    description = ''
+      Lifetime of OAuth 2.0 access tokens, in seconds. Clients must refresh expired
+      tokens.
+    '';
     defaultText = lib.literalExpression "300";
   };
   compat_token_ttl = lib.mkOption {
     type = lib.types.ints.between 60 86400;
     description = ''
-      Seconds an access token of the old Matrix login lives, for clients that can
-      refresh it.
+      Lifetime of access tokens of the legacy Matrix login, in seconds, for clients
+      that can refresh them.
     '';
     defaultText = lib.literalExpression "300";
   };
@@ -20,7 +23,8 @@ types.section {
         ttl = lib.mkOption {
           type = lib.types.ints.between 600 7776000;
           description = ''
-            Seconds without activity after which a session ends: ten minutes to ninety days.
+            Seconds of inactivity after which a session ends, from ten minutes to ninety
+            days.
 
             Needs MAS 0.14.0 or newer.
           '';
@@ -29,7 +33,7 @@ types.section {
         expire_compat_sessions = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether sessions of the old Matrix login end this way.
+            Whether to end inactive sessions of the legacy Matrix login.
 
             Needs MAS 0.14.0 or newer.
           '';
@@ -38,7 +42,7 @@ types.section {
         expire_oauth_sessions = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether OAuth 2.0 sessions end this way.
+            Whether to end inactive OAuth 2.0 sessions.
 
             Needs MAS 0.14.0 or newer.
           '';
@@ -47,7 +51,7 @@ types.section {
         expire_user_sessions = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether browser sessions of MAS itself end this way.
+            Whether to end inactive browser sessions of MAS itself.
 
             Needs MAS 0.14.0 or newer.
           '';
@@ -56,7 +60,7 @@ types.section {
       }
     );
     description = ''
-      End sessions that nobody used for a while. Off unless this section is there.
+      Ends inactive sessions. Disabled unless this section is set.
 
       Needs MAS 0.14.0 or newer.
     '';
@@ -64,8 +68,8 @@ types.section {
   plan_management_iframe_uri = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      Page to show inside account management as the user's plan. MAS passes it on
-      unchecked.
+      URL of a page to embed in account management as the user's plan. MAS does not
+      check it.
 
       Needs MAS 0.17.0 or newer.
     '';
@@ -77,8 +81,8 @@ types.section {
         soft_limit = lib.mkOption {
           type = lib.types.ints.positive;
           description = ''
-            From this many sessions on, whoever logs in with a browser is asked to end one
-            first.
+            Number of sessions from which a user who logs in with a browser is asked to end
+            one first.
 
             Needs MAS 1.8.0 or newer.
           '';
@@ -86,7 +90,7 @@ types.section {
         hard_limit = lib.mkOption {
           type = lib.types.ints.positive;
           description = ''
-            From this many sessions on, every login is refused.
+            Number of sessions from which every login is refused.
 
             Needs MAS 1.8.0 or newer.
           '';
@@ -94,8 +98,8 @@ types.section {
         max_session_threshold = lib.mkOption {
           type = types.unsetOr lib.types.ints.positive;
           description = ''
-            Accounts with more sessions than this are exempt, so that old bots that log in
-            again and again go on working.
+            Accounts with more sessions than this are exempt from the limits, so that old
+            bots that log in repeatedly keep working.
 
             Needs MAS 1.18.0 or newer.
           '';
@@ -103,9 +107,9 @@ types.section {
         dangerous_hard_limit_eviction = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether a login beyond `hard_limit` ends the session that was not used for
-            longest instead of being refused. The device that loses its session loses its
-            encrypted history too, unless it is backed up.
+            Whether a login beyond `hard_limit` ends the least recently used session instead
+            of being refused. The device that loses its session also loses its encrypted
+            history, unless that is backed up.
 
             Needs MAS 1.17.0 or newer.
           '';
@@ -114,7 +118,7 @@ types.section {
       }
     );
     description = ''
-      Limit how many sessions a user may have. Off unless this section is there.
+      Limits the number of sessions per user. Disabled unless this section is set.
 
       Needs MAS 1.8.0 or newer.
     '';

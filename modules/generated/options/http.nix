@@ -3,17 +3,14 @@
 types.section {
   public_base = lib.mkOption {
     type = types.url;
-    description = ''
-      Address under which users reach MAS. Everything in links, mails and redirects
-      starts with it.
-    '';
+    description = "Public URL of MAS. Links on pages and in mails, and redirects, start with it.";
     example = "https://auth.example.com/";
   };
   issuer = lib.mkOption {
     type = types.unsetOr types.url;
     description = ''
       The issuer that MAS advertises to OpenID Connect clients. Clients remember it:
-      never change it once users have logged in.
+      do not change it once users have logged in.
     '';
     defaultText = lib.literalMD "the value of `public_base`";
   };
@@ -42,28 +39,29 @@ types.section {
                   "connection-info"
                 ];
                 description = ''
-                  What to serve.
+                  The resource to serve.
 
-                  - `"health"`: Whether MAS is alive and reaches its database, under `/health`.
-                    Keep it internal.
-                  - `"prometheus"`: Metrics under `/metrics`, with `telemetry.metrics.exporter =
-                    "prometheus"`. Keep it internal.
-                  - `"discovery"`: OpenID Connect discovery, under `/.well-known/`. Synapse needs
+                  - `"health"`: Health check under `/health`: whether MAS runs and reaches its
+                    database. Keep it internal.
+                  - `"prometheus"`: Metrics under `/metrics`, if `telemetry.metrics.exporter` is
+                    `"prometheus"`. Keep it internal.
+                  - `"discovery"`: OpenID Connect discovery under `/.well-known/`. Synapse needs
                     it.
-                  - `"human"`: The pages users see.
-                  - `"graphql"`: The API behind those pages.
+                  - `"human"`: The pages that users see.
+                  - `"graphql"`: The GraphQL API, which the pages use.
                   - `"oauth"`: The OAuth 2.0 endpoints. Synapse needs them.
-                  - `"compat"`: The old Matrix login, for clients that do not know OAuth 2.0.
+                  - `"compat"`: The legacy Matrix login, for clients that do not support OAuth
+                    2.0.
                   - `"assets"`: Style sheets and scripts of the pages.
-                  - `"adminapi"`: The administrators' REST API, under `/api/admin/v1/`. Needs MAS
-                    0.10.0 or newer.
-                  - `"connection-info"`: What MAS knows of the connection, for debugging.
+                  - `"adminapi"`: The admin REST API, under `/api/admin/v1/`. Needs MAS 0.10.0 or
+                    newer.
+                  - `"connection-info"`: Information about the connection, for debugging.
                 '';
               };
               playground = lib.mkOption {
                 type = lib.types.bool;
                 description = ''
-                  Whether to serve GraphiQL, a page to try the GraphQL API with. Only for
+                  Whether to serve GraphiQL, a page for trying out the GraphQL API. Only for
                   `graphql`.
                 '';
                 defaultText = lib.literalExpression "false";
@@ -71,8 +69,8 @@ types.section {
               undocumented_oauth2_access = lib.mkOption {
                 type = lib.types.bool;
                 description = ''
-                  Whether OAuth 2.0 access tokens open the GraphQL API, which upstream does not
-                  support. Only for `graphql`.
+                  Whether OAuth 2.0 access tokens give access to the GraphQL API, which upstream
+                  does not support. Only for `graphql`.
 
                   Needs MAS 0.10.0 or newer.
                 '';
@@ -80,12 +78,12 @@ types.section {
               };
               path = lib.mkOption {
                 type = lib.types.str;
-                description = "Directory of the style sheets and scripts. Only for `assets`.";
-                defaultText = lib.literalMD "what the package brings";
+                description = "Directory that contains the style sheets and scripts. Only for `assets`.";
+                defaultText = lib.literalMD "provided by the package";
               };
             }
           );
-          description = "What the listener serves.";
+          description = "Resources that the listener serves.";
           example = [
             { name = "discovery"; }
             { name = "human"; }
@@ -94,7 +92,7 @@ types.section {
         };
         prefix = lib.mkOption {
           type = types.unsetOr lib.types.str;
-          description = "Path under which the listener serves all of it.";
+          description = "Path under which the listener serves all its resources.";
           example = "/auth";
         };
         binds = lib.mkOption {
@@ -102,8 +100,8 @@ types.section {
             types.section {
               host = lib.mkOption {
                 type = types.unsetOr lib.types.str;
-                description = "Name or address to listen on, together with `port`.";
-                defaultText = lib.literalMD "every address";
+                description = "Host name or IP address to listen on, together with `port`.";
+                defaultText = lib.literalMD "all addresses";
                 example = "localhost";
               };
               port = lib.mkOption {
@@ -124,16 +122,16 @@ types.section {
               mode = lib.mkOption {
                 type = types.unsetOr types.mode;
                 description = ''
-                  Who may connect to `socket`: permissions in octal, as a string.
+                  Permissions of `socket` in octal, as a string. They determine who may connect.
 
                   Needs MAS 1.22.0 or newer.
                 '';
-                defaultText = lib.literalMD "what the umask leaves";
+                defaultText = lib.literalMD "determined by the umask";
                 example = "660";
               };
               fd = lib.mkOption {
                 type = lib.types.ints.unsigned;
-                description = "Which of the sockets that systemd hands over, counted from 0.";
+                description = "Index of the socket among those passed by systemd, starting at 0.";
                 defaultText = lib.literalExpression "0";
               };
               kind = lib.mkOption {
@@ -142,7 +140,7 @@ types.section {
                   "tcp"
                 ];
                 description = ''
-                  What kind of socket `fd` is.
+                  Type of the socket `fd`.
 
                   - `"unix"`: A Unix socket.
                   - `"tcp"`: A TCP socket.
@@ -151,7 +149,7 @@ types.section {
               };
             }
           );
-          description = "The sockets to listen on.";
+          description = "Sockets to listen on.";
           example = [ { address = "127.0.0.1:8080"; } ];
         };
         proxy_protocol = lib.mkOption {
@@ -164,25 +162,25 @@ types.section {
             types.section {
               certificate = lib.mkOption {
                 type = types.unsetOr lib.types.str;
-                description = "Certificate chain in PEM form.";
+                description = "Certificate chain in PEM format.";
               };
               certificate_file = lib.mkOption {
                 type = types.unsetOr lib.types.str;
-                description = "File with the certificate chain in PEM form.";
+                description = "File that contains the certificate chain in PEM format.";
                 example = "/var/lib/acme/auth.example.com/fullchain.pem";
               };
               key = lib.mkOption {
                 type = types.secret (types.unsetOr lib.types.str);
                 description = ''
-                  Private key in PEM form.
+                  Private key in PEM format.
 
-                  A secret: the module refuses it, because everyone could read it in the Nix
-                  store. Use `key_file`.
+                  This is a secret. The module rejects it here, because everyone could read it in
+                  the Nix store. Use `key_file` instead.
                 '';
               };
               key_file = lib.mkOption {
                 type = types.unsetOr lib.types.str;
-                description = "File with the private key, in PEM or DER form.";
+                description = "File that contains the private key, in PEM or DER format.";
                 example = "/var/lib/acme/auth.example.com/key.pem";
               };
               password = lib.mkOption {
@@ -190,29 +188,29 @@ types.section {
                 description = ''
                   Password that decrypts the private key.
 
-                  A secret: the module refuses it, because everyone could read it in the Nix
-                  store. Use `password_file`.
+                  This is a secret. The module rejects it here, because everyone could read it in
+                  the Nix store. Use `password_file` instead.
                 '';
               };
               password_file = lib.mkOption {
                 type = types.unsetOr lib.types.str;
-                description = "File with the password that decrypts the private key.";
+                description = "File that contains the password that decrypts the private key.";
               };
             }
           );
-          description = "Serve TLS. Not needed behind a reverse proxy on the same host.";
+          description = "TLS for this listener. Not needed behind a reverse proxy on the same host.";
         };
       }
     );
     description = ''
-      Where MAS listens, and what it serves there. As soon as this section is there,
-      MAS has no listener but these.
+      Where MAS listens, and what it serves there. If the `http` section is present,
+      these listeners replace the default ones.
     '';
     defaultText = lib.literalExpression "[ ]";
   };
   trusted_proxies = lib.mkOption {
     type = types.list types.ipNetwork;
-    description = "Reverse proxies whose `X-Forwarded-For` header MAS believes.";
+    description = "Reverse proxies whose `X-Forwarded-For` header MAS trusts.";
     defaultText = lib.literalExpression "[ \"192.168.0.0/16\" \"172.16.0.0/12\" \"10.0.0.0/10\" \"127.0.0.1/8\" \"fd00::/8\" \"::1/128\" ]";
     example = [
       "127.0.0.1/8"

@@ -9,15 +9,15 @@ types.section {
       "synapse_modern"
     ];
     description = ''
-      What kind of homeserver it is, and how MAS talks to it.
+      Type of the homeserver, and how MAS communicates with it.
 
       - `"synapse"`: Synapse.
-      - `"synapse_read_only"`: Synapse, without ever writing to it: for a MAS that is
-        only being tried out.
+      - `"synapse_read_only"`: Synapse, without ever writing to it. For trying out
+        MAS.
       - `"synapse_legacy"`: Synapse before 1.136.0, through its admin API. Needs MAS
         0.20.0 or newer.
-      - `"synapse_modern"`: Synapse from 1.136.0 on, through its API for MAS. The same
-        as `synapse` since MAS 1.0.0. Needs MAS 0.20.0 or newer.
+      - `"synapse_modern"`: Synapse 1.136.0 or newer, through its API for MAS. The
+        same as `synapse` since MAS 1.0.0. Needs MAS 0.20.0 or newer.
 
       Needs MAS 0.15.0 or newer.
     '';
@@ -26,8 +26,8 @@ types.section {
   homeserver = lib.mkOption {
     type = types.unsetIfEmpty types.serverName;
     description = ''
-      The homeserver's name, `server_name` in Synapse's configuration: what stands
-      behind the colon in user ids.
+      Name of the homeserver, `server_name` in Synapse's configuration: the part after
+      the colon in user IDs.
     '';
     defaultText = lib.literalExpression "\"localhost:8008\"";
     example = "example.com";
@@ -35,8 +35,8 @@ types.section {
   endpoint = lib.mkOption {
     type = types.unsetIfEmpty types.url;
     description = ''
-      Where MAS reaches the homeserver. Use an internal address: this way leads to an
-      API that the public must not reach.
+      URL at which MAS reaches the homeserver. Use an internal address: it leads to an
+      API that must not be reachable by the public.
     '';
     defaultText = lib.literalExpression "\"http://localhost:8008/\"";
   };
@@ -44,16 +44,17 @@ types.section {
     type = types.secret (types.unsetOr lib.types.str);
     description = ''
       Secret shared with the homeserver, `matrix_authentication_service.secret` in
-      Synapse's configuration. Whoever knows it is administrator of the homeserver.
+      Synapse's configuration. Anyone who knows it is an administrator of the
+      homeserver.
 
-      A secret: the module refuses it, because everyone could read it in the Nix
-      store. Use `secret_file`.
+      This is a secret. The module rejects it here, because everyone could read it in
+      the Nix store. Use `secret_file` instead.
     '';
   };
   secret_file = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      File with the secret shared with the homeserver.
+      File that contains the secret shared with the homeserver.
 
       Needs MAS 1.0.0 or newer.
     '';

@@ -4,8 +4,8 @@ types.section {
   device_code_grant_enabled = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether a device may log in by showing a code that the user confirms elsewhere
-      (RFC 8628). Logging in by QR code needs it.
+      Whether a device may log in by showing a code that the user confirms on another
+      device (RFC 8628). Required for login by QR code.
 
       Needs MAS 1.18.0 or newer.
     '';
@@ -14,8 +14,8 @@ types.section {
   device_code_user_code_auto_fill_enabled = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether the link a device shows already contains the code. Convenient, and
-      easier to abuse for phishing.
+      Whether the link that a device shows already contains the code. This is
+      convenient, but easier to abuse for phishing.
 
       Needs MAS 1.18.0 or newer.
     '';

@@ -4,7 +4,7 @@ types.section {
   enabled = lib.mkOption {
     type = lib.types.bool;
     description = ''
-      Whether users can log in with a password. Without, only upstream providers
+      Whether users can log in with a password. Otherwise, only upstream providers
       remain.
     '';
     defaultText = lib.literalExpression "true";
@@ -15,8 +15,8 @@ types.section {
         version = lib.mkOption {
           type = lib.types.ints.u16;
           description = ''
-            Number of the scheme. MAS stores it beside each hash: never change it, never use
-            it twice. Passwords that came from Synapse have version 1.
+            Version number of the scheme. MAS stores it with each hash: do not change or
+            reuse it. Passwords imported from Synapse have version 1.
           '';
         };
         algorithm = lib.mkOption {
@@ -26,18 +26,19 @@ types.section {
             "pbkdf2"
           ];
           description = ''
-            The hash function.
+            Hash function.
 
-            - `"bcrypt"`: What Synapse uses.
-            - `"argon2id"`: What new passwords should use.
-            - `"pbkdf2"`: For hashes that came from elsewhere.
+            - `"bcrypt"`: Used by Synapse.
+            - `"argon2id"`: Recommended for new passwords.
+            - `"pbkdf2"`: For hashes from other systems.
           '';
         };
         unicode_normalization = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether to bring a password into Unicode's form NFKC before hashing it. Synapse
-            does, so set it for passwords that came from there, and leave it off otherwise.
+            Whether to normalize passwords to Unicode NFKC before hashing them. Synapse does
+            this: enable it for passwords imported from Synapse, and leave it disabled
+            otherwise.
 
             Needs MAS 0.17.0 or newer.
           '';
@@ -45,30 +46,30 @@ types.section {
         };
         cost = lib.mkOption {
           type = types.unsetOr lib.types.ints.u32;
-          description = "Cost of bcrypt: one more doubles the time.";
+          description = "Cost of bcrypt. Each increment doubles the time.";
           defaultText = lib.literalExpression "12";
         };
         secret = lib.mkOption {
           type = types.secret (types.unsetOr lib.types.str);
           description = ''
-            A secret that goes into every hash ("pepper"). Synapse's
-            `password_config.pepper` for passwords that came from there.
+            Secret that goes into every hash (pepper). For passwords imported from Synapse,
+            use Synapse's `password_config.pepper`.
 
-            A secret: the module refuses it, because everyone could read it in the Nix
-            store. Use `secret_file`.
+            This is a secret. The module rejects it here, because everyone could read it in
+            the Nix store. Use `secret_file` instead.
           '';
         };
         secret_file = lib.mkOption {
           type = types.unsetOr lib.types.str;
-          description = "File with the secret that goes into every hash.";
+          description = "File that contains the secret that goes into every hash.";
           example = "/run/secrets/synapse-pepper";
         };
       }
     );
     description = ''
-      How passwords are hashed. The scheme with the highest version hashes new
-      passwords; the others check old ones, which move to the newest scheme at the
-      user's next login.
+      Schemes for hashing passwords. The scheme with the highest version hashes new
+      passwords. The others verify existing passwords, which are rehashed with that
+      scheme at the user's next login.
     '';
     defaultText = lib.literalExpression "[ { version = 1; algorithm = \"argon2id\"; } ]";
     example = [
@@ -87,8 +88,8 @@ types.section {
   minimum_complexity = lib.mkOption {
     type = lib.types.ints.between 0 4;
     description = ''
-      How hard to guess a new password has to be, as zxcvbn scores it: 0 is anything,
-      4 is very hard.
+      Minimum strength of new passwords as a zxcvbn score, from 0 (any password) to 4
+      (very hard to guess).
 
       Needs MAS 0.10.0 or newer.
     '';

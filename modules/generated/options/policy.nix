@@ -3,17 +3,17 @@
 types.section {
   wasm_module = lib.mkOption {
     type = lib.types.str;
-    description = "The compiled policy. Change it only for a policy of your own.";
-    defaultText = lib.literalMD "what the package brings";
+    description = "Compiled policy. Change this only to use a custom policy.";
+    defaultText = lib.literalMD "provided by the package";
   };
   client_registration_entrypoint = lib.mkOption {
     type = lib.types.str;
-    description = "Rule that decides on registrations of clients.";
+    description = "Rule that decides on client registrations.";
     defaultText = lib.literalExpression "\"client_registration/violation\"";
   };
   register_entrypoint = lib.mkOption {
     type = lib.types.str;
-    description = "Rule that decides on registrations of users.";
+    description = "Rule that decides on user registrations.";
     defaultText = lib.literalExpression "\"register/violation\"";
   };
   authorization_grant_entrypoint = lib.mkOption {
@@ -24,7 +24,7 @@ types.section {
   compat_login_entrypoint = lib.mkOption {
     type = lib.types.str;
     description = ''
-      Rule that decides on logins of the old Matrix kind.
+      Rule that decides on legacy Matrix logins.
 
       Needs MAS 1.8.0 or newer.
     '';
@@ -43,7 +43,7 @@ types.section {
   data = lib.mkOption {
     type = types.json;
     description = ''
-      What the policy is told, in any form. The policy that comes with MAS looks at
+      Arbitrary data for the policy. The policy that comes with MAS uses
       `admin_users`, `admin_clients`, `client_registration`, `registration`, `emails`
       and `requester`.
     '';

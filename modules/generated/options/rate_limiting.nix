@@ -8,7 +8,7 @@ types.section {
           burst = lib.mkOption {
             type = lib.types.ints.between 1 4294967295;
             description = ''
-              How many tries there are at once.
+              Number of attempts allowed at once.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -16,8 +16,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a
-              minute is 0.0167.
+              Number of attempts regained per second: more than 0 and at most 1000000000. One
+              attempt per minute is 0.0167.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -36,7 +36,7 @@ types.section {
           burst = lib.mkOption {
             type = lib.types.ints.between 1 4294967295;
             description = ''
-              How many tries there are at once.
+              Number of attempts allowed at once.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -44,8 +44,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a
-              minute is 0.0167.
+              Number of attempts regained per second: more than 0 and at most 1000000000. One
+              attempt per minute is 0.0167.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -61,7 +61,7 @@ types.section {
       };
     };
     description = ''
-      Asking for a mail that resets a password.
+      Limits on requests for password reset mails.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -74,7 +74,7 @@ types.section {
           burst = lib.mkOption {
             type = lib.types.ints.between 1 4294967295;
             description = ''
-              How many tries there are at once.
+              Number of attempts allowed at once.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -82,8 +82,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a
-              minute is 0.0167.
+              Number of attempts regained per second: more than 0 and at most 1000000000. One
+              attempt per minute is 0.0167.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -102,7 +102,7 @@ types.section {
           burst = lib.mkOption {
             type = lib.types.ints.between 1 4294967295;
             description = ''
-              How many tries there are at once.
+              Number of attempts allowed at once.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -110,8 +110,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a
-              minute is 0.0167.
+              Number of attempts regained per second: more than 0 and at most 1000000000. One
+              attempt per minute is 0.0167.
 
               Needs MAS 0.10.0 or newer.
             '';
@@ -119,7 +119,7 @@ types.section {
           };
         };
         description = ''
-          Limit for each account. Keep it high, or anyone can lock a user out.
+          Limit for each account. Keep it high: otherwise, anyone can lock a user out.
 
           Needs MAS 0.10.0 or newer.
         '';
@@ -127,7 +127,7 @@ types.section {
       };
     };
     description = ''
-      Trying a password, at login or to change it.
+      Limits on password attempts, at login or when changing a password.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -138,7 +138,7 @@ types.section {
       burst = lib.mkOption {
         type = lib.types.ints.between 1 4294967295;
         description = ''
-          How many tries there are at once.
+          Number of attempts allowed at once.
 
           Needs MAS 0.10.0 or newer.
         '';
@@ -146,8 +146,8 @@ types.section {
       per_second = lib.mkOption {
         type = lib.types.number;
         description = ''
-          How many tries come back each second: more than 0, at most 1000000000. One try a
-          minute is 0.0167.
+          Number of attempts regained per second: more than 0 and at most 1000000000. One
+          attempt per minute is 0.0167.
 
           Needs MAS 0.10.0 or newer.
         '';
@@ -155,7 +155,7 @@ types.section {
       };
     };
     description = ''
-      Registering accounts, per IP address.
+      Limit on account registrations for each IP address.
 
       Needs MAS 0.10.0 or newer.
     '';
@@ -168,7 +168,7 @@ types.section {
           burst = lib.mkOption {
             type = lib.types.ints.between 1 4294967295;
             description = ''
-              How many tries there are at once.
+              Number of attempts allowed at once.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -176,8 +176,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a
-              minute is 0.0167.
+              Number of attempts regained per second: more than 0 and at most 1000000000. One
+              attempt per minute is 0.0167.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -196,7 +196,7 @@ types.section {
           burst = lib.mkOption {
             type = lib.types.ints.between 1 4294967295;
             description = ''
-              How many tries there are at once.
+              Number of attempts allowed at once.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -204,8 +204,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a
-              minute is 0.0167.
+              Number of attempts regained per second: more than 0 and at most 1000000000. One
+              attempt per minute is 0.0167.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -213,7 +213,7 @@ types.section {
           };
         };
         description = ''
-          Limit for each email address, mails sent again included.
+          Limit for each email address, including mails that are sent again.
 
           Needs MAS 0.13.0 or newer.
         '';
@@ -224,7 +224,7 @@ types.section {
           burst = lib.mkOption {
             type = lib.types.ints.between 1 4294967295;
             description = ''
-              How many tries there are at once.
+              Number of attempts allowed at once.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -232,8 +232,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a
-              minute is 0.0167.
+              Number of attempts regained per second: more than 0 and at most 1000000000. One
+              attempt per minute is 0.0167.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -241,7 +241,7 @@ types.section {
           };
         };
         description = ''
-          Mails within one attempt to prove an address.
+          Limit on mails for each verification.
 
           Needs MAS 0.13.0 or newer.
         '';
@@ -252,7 +252,7 @@ types.section {
           burst = lib.mkOption {
             type = lib.types.ints.between 1 4294967295;
             description = ''
-              How many tries there are at once.
+              Number of attempts allowed at once.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -260,8 +260,8 @@ types.section {
           per_second = lib.mkOption {
             type = lib.types.number;
             description = ''
-              How many tries come back each second: more than 0, at most 1000000000. One try a
-              minute is 0.0167.
+              Number of attempts regained per second: more than 0 and at most 1000000000. One
+              attempt per minute is 0.0167.
 
               Needs MAS 0.13.0 or newer.
             '';
@@ -269,7 +269,7 @@ types.section {
           };
         };
         description = ''
-          Codes tried within one attempt to prove an address.
+          Limit on code attempts for each verification.
 
           Needs MAS 0.13.0 or newer.
         '';
@@ -277,7 +277,7 @@ types.section {
       };
     };
     description = ''
-      Proving that an email address is one's own.
+      Limits on verifying an email address.
 
       Needs MAS 0.13.0 or newer.
     '';

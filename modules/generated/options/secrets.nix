@@ -4,18 +4,18 @@ types.section {
   encryption = lib.mkOption {
     type = types.secret (types.unsetOr types.hex32);
     description = ''
-      Key that encrypts cookies and columns of the database: 32 bytes as 64
-      hexadecimal digits. Never change it: what it encrypted is lost then.
+      Key that encrypts cookies and database columns: 32 bytes as 64 hexadecimal
+      digits. Do not change it: everything encrypted with it would be lost.
 
-      A secret: the module refuses it, because everyone could read it in the Nix
-      store. Use `encryption_file`.
+      This is a secret. The module rejects it here, because everyone could read it in
+      the Nix store. Use `encryption_file` instead.
     '';
   };
   encryption_file = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      File with the key that encrypts cookies and columns of the database. `openssl
-      rand -hex 32` makes one.
+      File that contains the key that encrypts cookies and database columns. `openssl
+      rand -hex 32` generates a key.
 
       Needs MAS 0.17.0 or newer.
     '';
@@ -27,21 +27,21 @@ types.section {
         types.section {
           kid = lib.mkOption {
             type = types.unsetOr lib.types.str;
-            description = "What identifies the key to clients.";
+            description = "ID by which clients identify the key.";
             defaultText = lib.literalMD "the key's SHA-256 thumbprint";
           };
           key = lib.mkOption {
             type = types.secret (types.unsetOr lib.types.str);
             description = ''
-              The key in PEM form.
+              The key in PEM format.
 
-              A secret: the module refuses it, because everyone could read it in the Nix
-              store. Use `key_file`.
+              This is a secret. The module rejects it here, because everyone could read it in
+              the Nix store. Use `key_file` instead.
             '';
           };
           key_file = lib.mkOption {
             type = types.unsetOr lib.types.str;
-            description = "File with the key, in PEM or DER form.";
+            description = "File that contains the key, in PEM or DER format.";
             example = "/run/secrets/mas-rsa-key";
           };
           password = lib.mkOption {
@@ -49,24 +49,27 @@ types.section {
             description = ''
               Password that decrypts the key.
 
-              A secret: the module refuses it, because everyone could read it in the Nix
-              store. Use `password_file`.
+              This is a secret. The module rejects it here, because everyone could read it in
+              the Nix store. Use `password_file` instead.
             '';
           };
           password_file = lib.mkOption {
             type = types.unsetOr lib.types.str;
-            description = "File with the password that decrypts the key.";
+            description = "File that contains the password that decrypts the key.";
           };
         }
       )
     );
-    description = "Keys that sign tokens. There should be an RSA key, which OpenID Connect demands.";
+    description = ''
+      Keys that sign tokens. One of them should be an RSA key, which OpenID Connect
+      requires.
+    '';
   };
   keys_dir = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = ''
-      Directory whose files are all keys that sign tokens, none of them encrypted.
-      Adds to `keys`.
+      Directory with additional keys that sign tokens. Every file in it must be an
+      unencrypted key.
 
       Needs MAS 1.7.0 or newer.
     '';

@@ -10,7 +10,7 @@ types.section {
           "otlp"
         ];
         description = ''
-          Where traces go.
+          Where to send traces.
 
           - `"none"`: Nowhere.
           - `"stdout"`: To standard output, for debugging.
@@ -20,7 +20,7 @@ types.section {
       };
       endpoint = lib.mkOption {
         type = types.unsetOr types.url;
-        description = "Base address of the OTLP collector, for the exporter `otlp`.";
+        description = "Base URL of the OTLP collector, for the exporter `otlp`.";
         defaultText = lib.literalExpression "\"https://localhost:4318\"";
       };
       propagators = lib.mkOption {
@@ -31,7 +31,7 @@ types.section {
             "jaeger"
           ]
         );
-        description = "Which headers carry a trace from one service to the next.";
+        description = "Header formats that propagate traces between services.";
         defaultText = lib.literalExpression "[ ]";
         example = [
           "tracecontext"
@@ -41,7 +41,7 @@ types.section {
       sample_rate = lib.mkOption {
         type = types.unsetOr (lib.types.numbers.between 0 1);
         description = ''
-          Which share of traces to send, from 0 to 1.
+          Fraction of traces to send, from 0 to 1.
 
           Needs MAS 0.15.0 or newer.
         '';
@@ -61,19 +61,19 @@ types.section {
           "prometheus"
         ];
         description = ''
-          Where metrics go.
+          Where to send metrics.
 
           - `"none"`: Nowhere.
           - `"stdout"`: To standard output, for debugging.
           - `"otlp"`: To an OpenTelemetry collector.
-          - `"prometheus"`: To whoever asks: needs a listener with the resource
-            `prometheus`.
+          - `"prometheus"`: To Prometheus, which fetches them. Requires a listener with
+            the resource `prometheus`.
         '';
         defaultText = lib.literalExpression "\"none\"";
       };
       endpoint = lib.mkOption {
         type = types.unsetOr types.url;
-        description = "Base address of the OTLP collector, for the exporter `otlp`.";
+        description = "Base URL of the OTLP collector, for the exporter `otlp`.";
         defaultText = lib.literalExpression "\"https://localhost:4318\"";
       };
     };
@@ -84,17 +84,17 @@ types.section {
       dsn = lib.mkOption {
         type = types.secret (types.unsetOr types.dsn);
         description = ''
-          Address of the Sentry project, which contains its key. MAS cannot read it from a
-          file.
+          DSN of the Sentry project, which contains a key. MAS cannot read it from a file.
 
-          A secret: the module refuses it, because everyone could read it in the Nix
-          store. Put it into a file of its own and name that in `extraConfigFiles`.
+          This is a secret. The module rejects it here, because everyone could read it in
+          the Nix store. Write it to a separate configuration file, and add that file to
+          `extraConfigFiles`.
         '';
       };
       environment = lib.mkOption {
         type = types.unsetOr lib.types.str;
         description = ''
-          Name of this installation in Sentry.
+          Name of this environment in Sentry.
 
           Needs MAS 0.15.0 or newer.
         '';
@@ -104,7 +104,7 @@ types.section {
       sample_rate = lib.mkOption {
         type = types.unsetOr (lib.types.numbers.between 0 1);
         description = ''
-          Which share of reports to send, from 0 to 1.
+          Fraction of reports to send, from 0 to 1.
 
           Needs MAS 0.15.0 or newer.
         '';
@@ -114,7 +114,7 @@ types.section {
       traces_sample_rate = lib.mkOption {
         type = types.unsetOr (lib.types.numbers.between 0 1);
         description = ''
-          Which share of traces to send to Sentry, from 0 to 1.
+          Fraction of traces to send to Sentry, from 0 to 1.
 
           Needs MAS 0.15.0 or newer.
         '';

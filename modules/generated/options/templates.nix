@@ -3,17 +3,17 @@
 types.section {
   path = lib.mkOption {
     type = lib.types.str;
-    description = "Directory of the page templates.";
-    defaultText = lib.literalMD "what the package brings";
+    description = "Directory that contains the page templates.";
+    defaultText = lib.literalMD "provided by the package";
   };
   assets_manifest = lib.mkOption {
     type = lib.types.str;
-    description = "File that lists the style sheets and scripts the pages load.";
-    defaultText = lib.literalMD "what the package brings";
+    description = "File that lists the style sheets and scripts that the pages load.";
+    defaultText = lib.literalMD "provided by the package";
   };
   translations_path = lib.mkOption {
     type = lib.types.str;
-    description = "Directory of the translations.";
-    defaultText = lib.literalMD "what the package brings";
+    description = "Directory that contains the translations.";
+    defaultText = lib.literalMD "provided by the package";
   };
 }

@@ -7,17 +7,17 @@ types.section {
         id = lib.mkOption {
           type = types.ulid;
           description = ''
-            What identifies the provider, in the form of a ULID. It is part of the redirect
-            URI that the provider has to know: `<public_base>/upstream/callback/<id>`. Never
-            change it: a new id is a new provider, and users lose their link.
+            ID of the provider, in the form of a ULID. It is part of the redirect URI to
+            register with the provider: `<public_base>/upstream/callback/<id>`. Do not
+            change it: MAS treats a new ID as a new provider, and users lose their links.
           '';
           example = "01HFVBY12TMNTYTBV8W921M5FA";
         };
         enabled = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether users can log in through this provider. A provider that Synapse's users
-            came from must be enabled while they are moved.
+            Whether users can log in through this provider. If Synapse's users have logged
+            in through it, it must be enabled during the migration.
 
             Needs MAS 0.10.0 or newer.
           '';
@@ -26,9 +26,9 @@ types.section {
         synapse_idp_id = lib.mkOption {
           type = types.unsetOr lib.types.str;
           description = ''
-            The provider's name in Synapse, so that users keep their link to it: `oidc-` and
-            the `idp_id` of its entry in `oidc_providers`, or `oidc` for `oidc_config` and
-            for an entry without `idp_id`.
+            ID of the provider in Synapse, so that users keep their links to it. It is
+            `oidc-` followed by the `idp_id` of the provider's entry in `oidc_providers`, or
+            `oidc` for `oidc_config` and for an entry without `idp_id`.
 
             Needs MAS 0.14.0 or newer.
           '';
@@ -37,7 +37,7 @@ types.section {
         issuer = lib.mkOption {
           type = types.unsetOr lib.types.str;
           description = ''
-            The provider's issuer, exactly as its discovery document gives it. Needed unless
+            Issuer of the provider, exactly as in its discovery document. Required unless
             `discovery_mode` is `disabled`.
           '';
           example = "https://accounts.example.com/";
@@ -50,28 +50,28 @@ types.section {
         brand_name = lib.mkOption {
           type = types.unsetOr lib.types.str;
           description = ''
-            Which logo to show. The pages that come with MAS know `apple`, `google`,
-            `facebook`, `github`, `gitlab` and `twitter`.
+            Brand whose logo to show. MAS's own pages know `apple`, `google`, `facebook`,
+            `github`, `gitlab` and `twitter`.
           '';
           example = "google";
         };
         client_id = lib.mkOption {
           type = lib.types.str;
-          description = "What identifies MAS to the provider.";
+          description = "Client ID of MAS at the provider.";
         };
         client_secret = lib.mkOption {
           type = types.secret (types.unsetOr lib.types.str);
           description = ''
-            Secret shared with the provider, for the `client_secret_*` methods.
+            Client secret of MAS at the provider, for the `client_secret_*` methods.
 
-            A secret: the module refuses it, because everyone could read it in the Nix
-            store. Use `client_secret_file`.
+            This is a secret. The module rejects it here, because everyone could read it in
+            the Nix store. Use `client_secret_file` instead.
           '';
         };
         client_secret_file = lib.mkOption {
           type = types.unsetOr lib.types.str;
           description = ''
-            File with the secret shared with the provider.
+            File that contains the client secret of MAS at the provider.
 
             Needs MAS 1.7.0 or newer.
           '';
@@ -87,14 +87,14 @@ types.section {
             "sign_in_with_apple"
           ];
           description = ''
-            How MAS proves to the provider who it is.
+            How MAS authenticates to the provider.
 
-            - `"none"`: Not at all.
+            - `"none"`: No authentication.
             - `"client_secret_basic"`: `client_secret` in the `Authorization` header.
-            - `"client_secret_post"`: `client_secret` in the request's body.
+            - `"client_secret_post"`: `client_secret` in the request body.
             - `"client_secret_jwt"`: A JWT signed with `client_secret`.
-            - `"private_key_jwt"`: A JWT signed with a key of the `secrets` section.
-            - `"sign_in_with_apple"`: The way Apple wants it, with `sign_in_with_apple`.
+            - `"private_key_jwt"`: A JWT signed with a key from the `secrets` section.
+            - `"sign_in_with_apple"`: Apple's method, with the key in `sign_in_with_apple`.
               Needs MAS 0.13.0 or newer.
           '';
         };
@@ -104,10 +104,10 @@ types.section {
               private_key = lib.mkOption {
                 type = types.secret (types.unsetOr lib.types.str);
                 description = ''
-                  The private key in PEM form.
+                  Private key in PEM format.
 
-                  A secret: the module refuses it, because everyone could read it in the Nix
-                  store. Use `private_key_file`.
+                  This is a secret. The module rejects it here, because everyone could read it in
+                  the Nix store. Use `private_key_file` instead.
 
                   Needs MAS 0.13.0 or newer.
                 '';
@@ -115,7 +115,7 @@ types.section {
               private_key_file = lib.mkOption {
                 type = types.unsetOr lib.types.str;
                 description = ''
-                  File with the private key.
+                  File that contains the private key.
 
                   Needs MAS 0.16.0 or newer.
                 '';
@@ -124,7 +124,7 @@ types.section {
               team_id = lib.mkOption {
                 type = lib.types.str;
                 description = ''
-                  Apple's id of your team.
+                  Team ID, as assigned by Apple.
 
                   Needs MAS 0.13.0 or newer.
                 '';
@@ -132,7 +132,7 @@ types.section {
               key_id = lib.mkOption {
                 type = lib.types.str;
                 description = ''
-                  Apple's id of the key.
+                  Key ID, as assigned by Apple.
 
                   Needs MAS 0.13.0 or newer.
                 '';
@@ -140,7 +140,7 @@ types.section {
             }
           );
           description = ''
-            The key for the method `sign_in_with_apple`.
+            Key for the method `sign_in_with_apple`.
 
             Needs MAS 0.13.0 or newer.
           '';
@@ -184,7 +184,7 @@ types.section {
             - `"PS384"`: RSASSA-PSS with SHA-384.
             - `"PS512"`: RSASSA-PSS with SHA-512.
             - `"none"`: No signature at all.
-            - `"EdDSA"`: EdDSA, the curve left to the key.
+            - `"EdDSA"`: EdDSA, on the curve of the key.
             - `"ES256K"`: ECDSA on secp256k1 with SHA-256.
             - `"Ed25519"`: EdDSA on Curve25519. Needs MAS 0.18.0 or newer.
             - `"Ed448"`: EdDSA on Curve448. Needs MAS 0.18.0 or newer.
@@ -211,7 +211,7 @@ types.section {
             "Ed448"
           ];
           description = ''
-            Algorithm the provider has to sign ID tokens with.
+            Algorithm with which the provider must sign ID tokens.
 
             - `"HS256"`: HMAC with SHA-256.
             - `"HS384"`: HMAC with SHA-384.
@@ -226,7 +226,7 @@ types.section {
             - `"PS384"`: RSASSA-PSS with SHA-384.
             - `"PS512"`: RSASSA-PSS with SHA-512.
             - `"none"`: No signature at all.
-            - `"EdDSA"`: EdDSA, the curve left to the key.
+            - `"EdDSA"`: EdDSA, on the curve of the key.
             - `"ES256K"`: ECDSA on secp256k1 with SHA-256.
             - `"Ed25519"`: EdDSA on Curve25519. Needs MAS 0.18.0 or newer.
             - `"Ed448"`: EdDSA on Curve448. Needs MAS 0.18.0 or newer.
@@ -237,7 +237,7 @@ types.section {
         };
         scope = lib.mkOption {
           type = lib.types.str;
-          description = "Scopes to ask for, with spaces between them. OpenID Connect needs `openid`.";
+          description = "Scopes to request, separated by spaces. OpenID Connect requires `openid`.";
           defaultText = lib.literalExpression "\"openid\"";
           example = "openid profile email";
         };
@@ -248,11 +248,11 @@ types.section {
             "disabled"
           ];
           description = ''
-            How MAS learns the provider's endpoints.
+            How MAS discovers the provider's endpoints.
 
-            - `"oidc"`: From its discovery document, checked strictly.
-            - `"insecure"`: From its discovery document, whatever it says.
-            - `"disabled"`: Not at all: the endpoints stand in the configuration.
+            - `"oidc"`: From the discovery document, with strict validation.
+            - `"insecure"`: From the discovery document, without validation.
+            - `"disabled"`: From the configuration, without discovery.
           '';
           defaultText = lib.literalExpression "\"oidc\"";
         };
@@ -263,19 +263,19 @@ types.section {
             "never"
           ];
           description = ''
-            Whether to protect the login with PKCE.
+            Whether to protect logins with PKCE.
 
-            - `"auto"`: If the discovery document offers it.
-            - `"always"`: Yes, with SHA-256.
-            - `"never"`: No.
+            - `"auto"`: If the discovery document advertises it.
+            - `"always"`: Always, with SHA-256.
+            - `"never"`: Never.
           '';
           defaultText = lib.literalExpression "\"auto\"";
         };
         fetch_userinfo = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether to ask the userinfo endpoint for claims. Needed for providers whose ID
-            token lacks some, and for OAuth 2.0 providers without OpenID Connect.
+            Whether to fetch claims from the userinfo endpoint. Needed for providers whose
+            ID tokens lack some claims, and for OAuth 2.0 providers without OpenID Connect.
 
             Needs MAS 0.13.0 or newer.
           '';
@@ -304,7 +304,8 @@ types.section {
             ]
           );
           description = ''
-            Ask for a signed answer from the userinfo endpoint, with this algorithm.
+            Algorithm with which the userinfo endpoint must sign its responses. If unset,
+            MAS does not request signed responses.
 
             - `"HS256"`: HMAC with SHA-256.
             - `"HS384"`: HMAC with SHA-384.
@@ -319,7 +320,7 @@ types.section {
             - `"PS384"`: RSASSA-PSS with SHA-384.
             - `"PS512"`: RSASSA-PSS with SHA-512.
             - `"none"`: No signature at all.
-            - `"EdDSA"`: EdDSA, the curve left to the key.
+            - `"EdDSA"`: EdDSA, on the curve of the key.
             - `"ES256K"`: ECDSA on secp256k1 with SHA-256.
             - `"Ed25519"`: EdDSA on Curve25519. Needs MAS 0.18.0 or newer.
             - `"Ed448"`: EdDSA on Curve448. Needs MAS 0.18.0 or newer.
@@ -329,13 +330,13 @@ types.section {
         };
         authorization_endpoint = lib.mkOption {
           type = types.unsetOr types.url;
-          description = "The provider's authorization endpoint, in place of the discovered one.";
+          description = "Authorization endpoint of the provider, instead of the discovered one.";
           defaultText = lib.literalMD "discovered";
         };
         userinfo_endpoint = lib.mkOption {
           type = types.unsetOr types.url;
           description = ''
-            The provider's userinfo endpoint, in place of the discovered one.
+            Userinfo endpoint of the provider, instead of the discovered one.
 
             Needs MAS 0.13.0 or newer.
           '';
@@ -343,12 +344,12 @@ types.section {
         };
         token_endpoint = lib.mkOption {
           type = types.unsetOr types.url;
-          description = "The provider's token endpoint, in place of the discovered one.";
+          description = "Token endpoint of the provider, instead of the discovered one.";
           defaultText = lib.literalMD "discovered";
         };
         jwks_uri = lib.mkOption {
           type = types.unsetOr types.url;
-          description = "Where the provider publishes its keys, in place of the discovered address.";
+          description = "URL of the provider's keys, instead of the discovered one.";
           defaultText = lib.literalMD "discovered";
         };
         response_mode = lib.mkOption {
@@ -359,10 +360,10 @@ types.section {
             ]
           );
           description = ''
-            How the provider sends users back.
+            How the provider returns users to MAS.
 
-            - `"query"`: In the query of a redirect.
-            - `"form_post"`: In a form. Apple needs this one.
+            - `"query"`: In the query string of a redirect.
+            - `"form_post"`: In a form. Apple requires this.
 
             Needs MAS 0.13.0 or newer.
           '';
@@ -374,18 +375,18 @@ types.section {
               type = types.section {
                 template = lib.mkOption {
                   type = types.unsetOr lib.types.str;
-                  description = "Template of the value, over the claims in `user`.";
+                  description = "Template of the value. The claims are available as `user`.";
                   defaultText = lib.literalMD "`{{ user.sub }}`";
                   example = "{{ user.sub }}";
                 };
               };
-              description = "What identifies the user at the provider.";
+              description = "Identifier of the user at the provider.";
             };
             skip_confirmation = lib.mkOption {
               type = lib.types.bool;
               description = ''
-                Whether new users skip the page that shows what their account will look like.
-                Needs `localpart.action = "require"` and nothing left to suggest.
+                Whether new users skip the page that shows their future account. Requires
+                `localpart.action = "require"`, and no action may be `suggest`.
 
                 Needs MAS 1.8.0 or newer.
               '';
@@ -403,16 +404,16 @@ types.section {
                   description = ''
                     What to do with the value.
 
-                    - `"ignore"`: Leave it.
-                    - `"suggest"`: Offer it to the user.
-                    - `"force"`: Take it if it is there.
-                    - `"require"`: Take it, and refuse the login if it is not there.
+                    - `"ignore"`: Ignore the value.
+                    - `"suggest"`: Suggest the value to the user.
+                    - `"force"`: Use the value, if there is one.
+                    - `"require"`: Use the value, and refuse the login if there is none.
                   '';
                   defaultText = lib.literalExpression "\"ignore\"";
                 };
                 template = lib.mkOption {
                   type = types.unsetOr lib.types.str;
-                  description = "Template of the value, over the claims in `user`.";
+                  description = "Template of the value. The claims are available as `user`.";
                   defaultText = lib.literalMD "`{{ user.preferred_username }}`";
                   example = "{{ user.preferred_username | lower }}";
                 };
@@ -424,22 +425,22 @@ types.section {
                     "set"
                   ];
                   description = ''
-                    What to do when an account of that name exists already. Anything but `fail`
-                    hands that account to whoever has the name at the provider.
+                    What to do if an account with this name already exists. Every value except
+                    `fail` gives that account to whoever has the name at the provider.
 
                     - `"fail"`: Refuse the login.
-                    - `"add"`: Link the account, whatever it is linked to.
-                    - `"replace"`: Link the account, and drop its other link to this provider. Needs
-                      MAS 1.8.0 or newer.
-                    - `"set"`: Link the account, unless it has a link to this provider. Needs MAS
-                      1.8.0 or newer.
+                    - `"add"`: Link the account, regardless of its existing links.
+                    - `"replace"`: Link the account, replacing its existing link to this provider.
+                      Needs MAS 1.8.0 or newer.
+                    - `"set"`: Link the account, unless it already has a link to this provider.
+                      Needs MAS 1.8.0 or newer.
 
                     Needs MAS 0.20.0 or newer.
                   '';
                   defaultText = lib.literalExpression "\"fail\"";
                 };
               };
-              description = "The user name: what stands before the colon in a Matrix user id.";
+              description = "User name: the part before the colon in a Matrix user ID.";
             };
             displayname = lib.mkOption {
               type = types.section {
@@ -453,20 +454,20 @@ types.section {
                   description = ''
                     What to do with the value.
 
-                    - `"ignore"`: Leave it.
-                    - `"suggest"`: Offer it to the user.
-                    - `"force"`: Take it if it is there.
-                    - `"require"`: Take it, and refuse the login if it is not there.
+                    - `"ignore"`: Ignore the value.
+                    - `"suggest"`: Suggest the value to the user.
+                    - `"force"`: Use the value, if there is one.
+                    - `"require"`: Use the value, and refuse the login if there is none.
                   '';
                   defaultText = lib.literalExpression "\"ignore\"";
                 };
                 template = lib.mkOption {
                   type = types.unsetOr lib.types.str;
-                  description = "Template of the value, over the claims in `user`.";
+                  description = "Template of the value. The claims are available as `user`.";
                   defaultText = lib.literalMD "`{{ user.name }}`";
                 };
               };
-              description = "The display name.";
+              description = "Display name.";
             };
             email = lib.mkOption {
               type = types.section {
@@ -480,16 +481,16 @@ types.section {
                   description = ''
                     What to do with the value.
 
-                    - `"ignore"`: Leave it.
-                    - `"suggest"`: Offer it to the user.
-                    - `"force"`: Take it if it is there.
-                    - `"require"`: Take it, and refuse the login if it is not there.
+                    - `"ignore"`: Ignore the value.
+                    - `"suggest"`: Suggest the value to the user.
+                    - `"force"`: Use the value, if there is one.
+                    - `"require"`: Use the value, and refuse the login if there is none.
                   '';
                   defaultText = lib.literalExpression "\"ignore\"";
                 };
                 template = lib.mkOption {
                   type = types.unsetOr lib.types.str;
-                  description = "Template of the value, over the claims in `user`.";
+                  description = "Template of the value. The claims are available as `user`.";
                   defaultText = lib.literalMD "`{{ user.email }}`";
                 };
                 set_email_verification = lib.mkOption {
@@ -501,25 +502,25 @@ types.section {
                     ]
                   );
                   description = ''
-                    When to take the address for verified. MAS 0.13.0 dropped this option and
+                    When to consider the address verified. MAS 0.13.0 removed this option and
                     ignores it.
 
                     - `"always"`: Always.
                     - `"never"`: Never.
-                    - `"import"`: If the provider says so.
+                    - `"import"`: If the provider says that it is verified.
 
-                    Gone since MAS 0.13.0.
+                    Removed in MAS 0.13.0.
                   '';
                 };
               };
-              description = "An email address.";
+              description = "Email address.";
             };
             account_name = lib.mkOption {
               type = types.section {
                 template = lib.mkOption {
                   type = types.unsetOr lib.types.str;
                   description = ''
-                    Template of the value, over the claims in `user`.
+                    Template of the value. The claims are available as `user`.
 
                     Needs MAS 0.13.0 or newer.
                   '';
@@ -527,19 +528,20 @@ types.section {
                 };
               };
               description = ''
-                The name of the account at the provider, to tell users which one they used.
+                Name of the account at the provider, so that users can see which account they
+                used.
 
                 Needs MAS 0.13.0 or newer.
               '';
             };
           };
-          description = "What to take over from the provider into the account.";
+          description = "Which user data to import from the provider.";
         };
         additional_authorization_parameters = lib.mkOption {
           type = lib.types.attrsOf lib.types.str;
           description = ''
-            Further parameters of the authorization request. From MAS 1.20.0 on the values
-            are templates.
+            Additional parameters of the authorization request. Since MAS 1.20.0, their
+            values are templates.
           '';
           defaultText = lib.literalExpression "{ }";
           example = {
@@ -549,7 +551,7 @@ types.section {
         forward_login_hint = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether to hand the `login_hint` of the client on to the provider.
+            Whether to forward the client's `login_hint` to the provider.
 
             Needs MAS 0.17.0 or newer.
           '';
@@ -562,12 +564,12 @@ types.section {
             "logout_all"
           ];
           description = ''
-            What to do when the provider tells MAS that a user logged out there.
+            What to do when the provider reports that a user has logged out.
 
-            - `"do_nothing"`: Write it to the log.
+            - `"do_nothing"`: Only write it to the log.
             - `"logout_browser_only"`: End the browser session at MAS.
-            - `"logout_all"`: End the browser session and every client's session that came
-              from it.
+            - `"logout_all"`: End the browser session and all client sessions that were
+              started from it.
 
             Needs MAS 0.19.0 or newer.
           '';
@@ -576,7 +578,7 @@ types.section {
         registration_token_required = lib.mkOption {
           type = lib.types.bool;
           description = ''
-            Whether registering through this provider needs a registration token.
+            Whether registering through this provider requires a registration token.
 
             Needs MAS 1.19.0 or newer.
           '';
@@ -585,8 +587,9 @@ types.section {
       }
     );
     description = ''
-      The providers, in the order the login page shows them. MAS copies this list into
-      its database at every start and disables a provider that is no longer in it.
+      Identity providers, in the order in which the login page shows them. MAS copies
+      this list to its database at every start, and disables providers that are no
+      longer in it.
     '';
   };
 }

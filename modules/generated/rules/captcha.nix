@@ -11,14 +11,15 @@ let
 in
 lib.concatLists [
   (refuse "captcha.site_key"
-    "the CAPTCHA service needs its public key. Set it, or leave out `captcha.service`."
+    "the CAPTCHA service requires its public key. Set it, or remove `captcha.service`."
     (settings ? captcha.service && (complete && !(settings ? captcha.site_key)))
   )
   (refuse "captcha.secret_key"
-    "the CAPTCHA service needs its secret key. Set it, or leave out `captcha.service`."
+    "the CAPTCHA service requires its secret key. Set it, or remove `captcha.service`."
     (settings ? captcha.service && (complete && !(settings ? captcha.secret_key)))
   )
-  (refuse "captcha" "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS." (
-    older "0.10.0" && settings ? captcha
-  ))
+  (refuse "captcha"
+    "this option requires MAS 0.10.0 or newer. Remove it, or use a newer version of MAS."
+    (older "0.10.0" && settings ? captcha)
+  )
 ]

@@ -7,11 +7,11 @@
   older,
 }:
 let
-  inherit (rules) each refuse;
+  inherit (rules) refuse;
 in
 lib.concatLists [
   (refuse "database.uri"
-    "`uri` excludes `host`, `port`, `socket`, `username`, `password`, `password_file` and `database`. Keep either `uri` or the parts."
+    "`uri` cannot be combined with `host`, `port`, `socket`, `username`, `password`, `password_file` or `database`. Keep either `uri` or the other options."
     (
       settings ? database.uri
       && (
@@ -26,22 +26,22 @@ lib.concatLists [
     )
   )
   (refuse "database.password_file"
-    "`password` and `password_file` exclude each other. Keep one of the two."
+    "`password` and `password_file` cannot both be set. Remove one of them."
     (settings ? database.password && settings ? database.password_file)
   )
-  (refuse "database.ssl_ca_file" "`ssl_ca` and `ssl_ca_file` exclude each other. Keep one of the two."
+  (refuse "database.ssl_ca_file" "`ssl_ca` and `ssl_ca_file` cannot both be set. Remove one of them."
     (settings ? database.ssl_ca && settings ? database.ssl_ca_file)
   )
   (refuse "database.ssl_certificate_file"
-    "`ssl_certificate` and `ssl_certificate_file` exclude each other. Keep one of the two."
+    "`ssl_certificate` and `ssl_certificate_file` cannot both be set. Remove one of them."
     (settings ? database.ssl_certificate && settings ? database.ssl_certificate_file)
   )
   (refuse "database.ssl_key_file"
-    "`ssl_key` and `ssl_key_file` exclude each other. Keep one of the two."
+    "`ssl_key` and `ssl_key_file` cannot both be set. Remove one of them."
     (settings ? database.ssl_key && settings ? database.ssl_key_file)
   )
   (refuse "database.ssl_certificate_file"
-    "a client certificate and its key go together. Set both `ssl_certificate_file` and `ssl_key_file`, or neither."
+    "a client certificate and its private key must be set together. Set both `ssl_certificate_file` and `ssl_key_file`, or neither."
     (
       (
         (settings ? database.ssl_certificate || settings ? database.ssl_certificate_file)
@@ -59,32 +59,35 @@ lib.concatLists [
     )
   )
   (refuse "database.password_file"
-    "this option needs MAS 1.22.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 1.22.0 or newer. Remove it, or use a newer version of MAS."
     (older "1.22.0" && settings ? database.password_file)
   )
-  (refuse "database.ssl_mode" "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS."
+  (refuse "database.ssl_mode"
+    "this option requires MAS 0.10.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.10.0" && settings ? database.ssl_mode)
   )
-  (refuse "database.ssl_ca" "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS." (
-    older "0.10.0" && settings ? database.ssl_ca
-  ))
+  (refuse "database.ssl_ca"
+    "this option requires MAS 0.10.0 or newer. Remove it, or use a newer version of MAS."
+    (older "0.10.0" && settings ? database.ssl_ca)
+  )
   (refuse "database.ssl_ca_file"
-    "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 0.10.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.10.0" && settings ? database.ssl_ca_file)
   )
   (refuse "database.ssl_certificate"
-    "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 0.10.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.10.0" && settings ? database.ssl_certificate)
   )
   (refuse "database.ssl_certificate_file"
-    "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 0.10.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.10.0" && settings ? database.ssl_certificate_file)
   )
-  (refuse "database.ssl_key" "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS." (
-    older "0.10.0" && settings ? database.ssl_key
-  ))
+  (refuse "database.ssl_key"
+    "this option requires MAS 0.10.0 or newer. Remove it, or use a newer version of MAS."
+    (older "0.10.0" && settings ? database.ssl_key)
+  )
   (refuse "database.ssl_key_file"
-    "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 0.10.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.10.0" && settings ? database.ssl_key_file)
   )
 ]

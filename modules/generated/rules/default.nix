@@ -10,8 +10,12 @@ let
   inherit (rules) refuse;
 in
 lib.concatLists [
-  (refuse "matrix" "required option missing. Set it." (complete && !(settings ? matrix)))
-  (refuse "secrets" "required option missing. Set it." (complete && !(settings ? secrets)))
+  (refuse "matrix" "required option missing. Add a section `matrix`; see `mas2nix explain matrix`." (
+    complete && !(settings ? matrix)
+  ))
+  (refuse "secrets" "required option missing. Add a section `secrets`; see `mas2nix explain secrets`."
+    (complete && !(settings ? secrets))
+  )
   (lib.optionals (settings ? http) (import ./http.nix arguments))
   (lib.optionals (settings ? matrix) (import ./matrix.nix arguments))
   (lib.optionals (settings ? secrets) (import ./secrets.nix arguments))

@@ -7,65 +7,61 @@
   older,
 }:
 let
-  inherit (rules)
-    each
-    refuse
-    matches
-    formats
-    ;
+  inherit (rules) refuse matches formats;
 in
 lib.concatLists [
   (refuse "email.username"
-    "a user name needs a password. Set `email.password_file`, or leave out `email.username`."
+    "a user name requires a password. Set `email.password_file`, or remove `email.username`."
     (
       (settings.email.transport or null) == "smtp"
       && settings ? email.username
       && ((complete && !(settings ? email.password)) && (complete && !(settings ? email.password_file)))
     )
   )
-  (refuse "email.username" "a password needs a user name. Set `email.username`." (
+  (refuse "email.username" "a password requires a user name. Set `email.username`." (
     (settings.email.transport or null) == "smtp"
     && (complete && !(settings ? email.username))
     && (settings ? email.password || settings ? email.password_file)
   ))
   (refuse "email.password_file"
-    "`password` and `password_file` exclude each other. Keep one of the two."
+    "`password` and `password_file` cannot both be set. Remove one of them."
     (
       (settings.email.transport or null) == "smtp"
       && settings ? email.password
       && settings ? email.password_file
     )
   )
-  (refuse "email.mode" "SMTP needs a mode. Set `email.mode` to \"starttls\", \"tls\" or \"plain\"." (
-    (settings.email.transport or null) == "smtp" && (complete && !(settings ? email.mode))
-  ))
-  (refuse "email.hostname" "SMTP needs a server. Set `email.hostname`." (
+  (refuse "email.mode"
+    "the transport \"smtp\" requires a mode. Set `email.mode` to \"starttls\", \"tls\" or \"plain\"."
+    ((settings.email.transport or null) == "smtp" && (complete && !(settings ? email.mode)))
+  )
+  (refuse "email.hostname" "the transport \"smtp\" requires a server. Set `email.hostname`." (
     (settings.email.transport or null) == "smtp" && (complete && !(settings ? email.hostname))
   ))
-  (refuse "email.command" "`command` is for the transport \"sendmail\". Remove it." (
+  (refuse "email.command" "`command` is only for the transport \"sendmail\". Remove it." (
     (settings.email.transport or null) == "smtp" && settings ? email.command
   ))
   (refuse "email.command"
-    "the transport \"sendmail\" needs a program. Set `email.command`, such as \"/run/wrappers/bin/sendmail\"."
+    "the transport \"sendmail\" requires a program. Set `email.command`, for example to \"/run/wrappers/bin/sendmail\"."
     ((settings.email.transport or null) == "sendmail" && (complete && !(settings ? email.command)))
   )
-  (refuse "email.mode" "`mode` is for the transport \"smtp\". Remove it." (
+  (refuse "email.mode" "`mode` is only for the transport \"smtp\". Remove it." (
     (settings.email.transport or null) == "sendmail" && settings ? email.mode
   ))
-  (refuse "email.hostname" "`hostname` is for the transport \"smtp\". Remove it." (
+  (refuse "email.hostname" "`hostname` is only for the transport \"smtp\". Remove it." (
     (settings.email.transport or null) == "sendmail" && settings ? email.hostname
   ))
-  (refuse "email.port" "`port` is for the transport \"smtp\". Remove it." (
+  (refuse "email.port" "`port` is only for the transport \"smtp\". Remove it." (
     (settings.email.transport or null) == "sendmail" && settings ? email.port
   ))
-  (refuse "email.username" "`username` is for the transport \"smtp\". Remove it." (
+  (refuse "email.username" "`username` is only for the transport \"smtp\". Remove it." (
     (settings.email.transport or null) == "sendmail" && settings ? email.username
   ))
-  (refuse "email.password" "`password` is for the transport \"smtp\". Remove it." (
+  (refuse "email.password" "`password` is only for the transport \"smtp\". Remove it." (
     (settings.email.transport or null) == "sendmail" && settings ? email.password
   ))
   (refuse "email.from"
-    "this is no mail address. Write user@example.com, or \"Name\" <user@example.com>."
+    "this is not an email address. Write user@example.com, or \"Name\" <user@example.com>."
     (
       ((settings.email.transport or null) == "smtp" || (settings.email.transport or null) == "sendmail")
       && settings ? email.from
@@ -73,18 +69,18 @@ lib.concatLists [
     )
   )
   (refuse "email.reply_to"
-    "this is no mail address. Write user@example.com, or \"Name\" <user@example.com>."
+    "this is not an email address. Write user@example.com, or \"Name\" <user@example.com>."
     (
       ((settings.email.transport or null) == "smtp" || (settings.email.transport or null) == "sendmail")
       && settings ? email.reply_to
       && !(matches formats.mailbox (settings.email.reply_to or null))
     )
   )
-  (refuse "email.transport" "required option missing. Set it." (
-    settings ? email && (complete && !(settings ? email.transport))
-  ))
+  (refuse "email.transport" "required option missing. Set it; see `mas2nix explain email.transport`."
+    (settings ? email && (complete && !(settings ? email.transport)))
+  )
   (refuse "email.password_file"
-    "this option needs MAS 1.22.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 1.22.0 or newer. Remove it, or use a newer version of MAS."
     (older "1.22.0" && settings ? email.password_file)
   )
 ]

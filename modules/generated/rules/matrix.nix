@@ -7,12 +7,7 @@
   older,
 }:
 let
-  inherit (rules)
-    each
-    refuse
-    matches
-    formats
-    ;
+  inherit (rules) refuse matches formats;
 in
 lib.concatLists [
   (refuse "matrix.secret_file"
@@ -22,18 +17,18 @@ lib.concatLists [
       && ((complete && !(settings ? matrix.secret)) && (complete && !(settings ? matrix.secret_file)))
     )
   )
-  (refuse "matrix.secret_file" "`secret` and `secret_file` exclude each other. Keep one of the two." (
+  (refuse "matrix.secret_file" "`secret` and `secret_file` cannot both be set. Remove one of them." (
     settings ? matrix.secret && settings ? matrix.secret_file
   ))
-  (refuse "matrix.endpoint"
-    "MAS reaches the homeserver over HTTP, and this address is none of HTTP. Begin it with http:// or https://."
-    (settings ? matrix.endpoint && !(matches formats.httpUrl (settings.matrix.endpoint or null)))
-  )
-  (refuse "matrix.kind" "this option needs MAS 0.15.0 or newer. Remove it, or use a newer MAS." (
-    older "0.15.0" && settings ? matrix.kind
+  (refuse "matrix.endpoint" "this is not an HTTP URL. Start it with http:// or https://." (
+    settings ? matrix.endpoint && !(matches formats.httpUrl (settings.matrix.endpoint or null))
   ))
   (refuse "matrix.kind"
-    "this value needs MAS 0.20.0 or newer. Choose another one, or use a newer MAS."
+    "this option requires MAS 0.15.0 or newer. Remove it, or use a newer version of MAS."
+    (older "0.15.0" && settings ? matrix.kind)
+  )
+  (refuse "matrix.kind"
+    "this value requires MAS 0.20.0 or newer. Use another value, or a newer version of MAS."
     (
       older "0.20.0"
       && builtins.elem (settings.matrix.kind or null) [
@@ -42,10 +37,12 @@ lib.concatLists [
       ]
     )
   )
-  (refuse "matrix.secret" "MAS before 1.0.0 needs this option. Set it, or use a newer MAS." (
-    settings ? matrix && (older "1.0.0" && (complete && !(settings ? matrix.secret)))
-  ))
-  (refuse "matrix.secret_file" "this option needs MAS 1.0.0 or newer. Remove it, or use a newer MAS."
+  (refuse "matrix.secret"
+    "MAS before 1.0.0 requires this option. Set it, or use a newer version of MAS."
+    (settings ? matrix && (older "1.0.0" && (complete && !(settings ? matrix.secret))))
+  )
+  (refuse "matrix.secret_file"
+    "this option requires MAS 1.0.0 or newer. Remove it, or use a newer version of MAS."
     (older "1.0.0" && settings ? matrix.secret_file)
   )
 ]

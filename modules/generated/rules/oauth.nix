@@ -10,7 +10,8 @@ let
   inherit (rules) refuse;
 in
 lib.concatLists [
-  (refuse "oauth" "this option needs MAS 1.18.0 or newer. Remove it, or use a newer MAS." (
-    older "1.18.0" && settings ? oauth
-  ))
+  (refuse "oauth"
+    "this option requires MAS 1.18.0 or newer. Remove it, or use a newer version of MAS."
+    (older "1.18.0" && settings ? oauth)
+  )
 ]

@@ -11,7 +11,7 @@ let
 in
 lib.concatLists [
   (refuse "policy.compat_login_entrypoint"
-    "this option needs MAS 1.8.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 1.8.0 or newer. Remove it, or use a newer version of MAS."
     (older "1.8.0" && settings ? policy.compat_login_entrypoint)
   )
 ]

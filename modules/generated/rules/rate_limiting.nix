@@ -11,7 +11,7 @@ let
 in
 lib.concatLists [
   (refuse "rate_limiting.account_recovery.per_ip.per_second"
-    "the rate must be more than 0 and at most 1000000000. One try a minute is 0.0167."
+    "the rate must be more than 0 and at most 1000000000. For example, 0.0167 is one attempt per minute."
     (
       settings ? rate_limiting.account_recovery.per_ip.per_second
       && (
@@ -21,7 +21,7 @@ lib.concatLists [
     )
   )
   (refuse "rate_limiting.account_recovery.per_address.per_second"
-    "the rate must be more than 0 and at most 1000000000. One try a minute is 0.0167."
+    "the rate must be more than 0 and at most 1000000000. For example, 0.0167 is one attempt per minute."
     (
       settings ? rate_limiting.account_recovery.per_address.per_second
       && (
@@ -31,7 +31,7 @@ lib.concatLists [
     )
   )
   (refuse "rate_limiting.login.per_ip.per_second"
-    "the rate must be more than 0 and at most 1000000000. One try a minute is 0.0167."
+    "the rate must be more than 0 and at most 1000000000. For example, 0.0167 is one attempt per minute."
     (
       settings ? rate_limiting.login.per_ip.per_second
       && (
@@ -41,7 +41,7 @@ lib.concatLists [
     )
   )
   (refuse "rate_limiting.login.per_account.per_second"
-    "the rate must be more than 0 and at most 1000000000. One try a minute is 0.0167."
+    "the rate must be more than 0 and at most 1000000000. For example, 0.0167 is one attempt per minute."
     (
       settings ? rate_limiting.login.per_account.per_second
       && (
@@ -51,7 +51,7 @@ lib.concatLists [
     )
   )
   (refuse "rate_limiting.registration.per_second"
-    "the rate must be more than 0 and at most 1000000000. One try a minute is 0.0167."
+    "the rate must be more than 0 and at most 1000000000. For example, 0.0167 is one attempt per minute."
     (
       settings ? rate_limiting.registration.per_second
       && (
@@ -61,7 +61,7 @@ lib.concatLists [
     )
   )
   (refuse "rate_limiting.email_authentication.per_ip.per_second"
-    "the rate must be more than 0 and at most 1000000000. One try a minute is 0.0167."
+    "the rate must be more than 0 and at most 1000000000. For example, 0.0167 is one attempt per minute."
     (
       settings ? rate_limiting.email_authentication.per_ip.per_second
       && (
@@ -71,7 +71,7 @@ lib.concatLists [
     )
   )
   (refuse "rate_limiting.email_authentication.per_address.per_second"
-    "the rate must be more than 0 and at most 1000000000. One try a minute is 0.0167."
+    "the rate must be more than 0 and at most 1000000000. For example, 0.0167 is one attempt per minute."
     (
       settings ? rate_limiting.email_authentication.per_address.per_second
       && (
@@ -81,7 +81,7 @@ lib.concatLists [
     )
   )
   (refuse "rate_limiting.email_authentication.emails_per_session.per_second"
-    "the rate must be more than 0 and at most 1000000000. One try a minute is 0.0167."
+    "the rate must be more than 0 and at most 1000000000. For example, 0.0167 is one attempt per minute."
     (
       settings ? rate_limiting.email_authentication.emails_per_session.per_second
       && (
@@ -93,7 +93,7 @@ lib.concatLists [
     )
   )
   (refuse "rate_limiting.email_authentication.attempt_per_session.per_second"
-    "the rate must be more than 0 and at most 1000000000. One try a minute is 0.0167."
+    "the rate must be more than 0 and at most 1000000000. For example, 0.0167 is one attempt per minute."
     (
       settings ? rate_limiting.email_authentication.attempt_per_session.per_second
       && (
@@ -104,95 +104,135 @@ lib.concatLists [
       )
     )
   )
-  (refuse "rate_limiting" "this option needs MAS 0.10.0 or newer. Remove it, or use a newer MAS." (
-    older "0.10.0" && settings ? rate_limiting
-  ))
-  (refuse "rate_limiting.account_recovery.per_ip.burst" "required option missing. Set it." (
-    settings ? rate_limiting.account_recovery.per_ip
-    && (complete && !(settings ? rate_limiting.account_recovery.per_ip.burst))
-  ))
-  (refuse "rate_limiting.account_recovery.per_ip.per_second" "required option missing. Set it." (
-    settings ? rate_limiting.account_recovery.per_ip
-    && (complete && !(settings ? rate_limiting.account_recovery.per_ip.per_second))
-  ))
-  (refuse "rate_limiting.account_recovery.per_address.burst" "required option missing. Set it." (
-    settings ? rate_limiting.account_recovery.per_address
-    && (complete && !(settings ? rate_limiting.account_recovery.per_address.burst))
-  ))
-  (refuse "rate_limiting.account_recovery.per_address.per_second" "required option missing. Set it." (
-    settings ? rate_limiting.account_recovery.per_address
-    && (complete && !(settings ? rate_limiting.account_recovery.per_address.per_second))
-  ))
-  (refuse "rate_limiting.login.per_ip.burst" "required option missing. Set it." (
-    settings ? rate_limiting.login.per_ip
-    && (complete && !(settings ? rate_limiting.login.per_ip.burst))
-  ))
-  (refuse "rate_limiting.login.per_ip.per_second" "required option missing. Set it." (
-    settings ? rate_limiting.login.per_ip
-    && (complete && !(settings ? rate_limiting.login.per_ip.per_second))
-  ))
-  (refuse "rate_limiting.login.per_account.burst" "required option missing. Set it." (
-    settings ? rate_limiting.login.per_account
-    && (complete && !(settings ? rate_limiting.login.per_account.burst))
-  ))
-  (refuse "rate_limiting.login.per_account.per_second" "required option missing. Set it." (
-    settings ? rate_limiting.login.per_account
-    && (complete && !(settings ? rate_limiting.login.per_account.per_second))
-  ))
-  (refuse "rate_limiting.registration.burst" "required option missing. Set it." (
-    settings ? rate_limiting.registration
-    && (complete && !(settings ? rate_limiting.registration.burst))
-  ))
-  (refuse "rate_limiting.registration.per_second" "required option missing. Set it." (
-    settings ? rate_limiting.registration
-    && (complete && !(settings ? rate_limiting.registration.per_second))
-  ))
+  (refuse "rate_limiting"
+    "this option requires MAS 0.10.0 or newer. Remove it, or use a newer version of MAS."
+    (older "0.10.0" && settings ? rate_limiting)
+  )
+  (refuse "rate_limiting.account_recovery.per_ip.burst"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.account_recovery.per_ip.burst`."
+    (
+      settings ? rate_limiting.account_recovery.per_ip
+      && (complete && !(settings ? rate_limiting.account_recovery.per_ip.burst))
+    )
+  )
+  (refuse "rate_limiting.account_recovery.per_ip.per_second"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.account_recovery.per_ip.per_second`."
+    (
+      settings ? rate_limiting.account_recovery.per_ip
+      && (complete && !(settings ? rate_limiting.account_recovery.per_ip.per_second))
+    )
+  )
+  (refuse "rate_limiting.account_recovery.per_address.burst"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.account_recovery.per_address.burst`."
+    (
+      settings ? rate_limiting.account_recovery.per_address
+      && (complete && !(settings ? rate_limiting.account_recovery.per_address.burst))
+    )
+  )
+  (refuse "rate_limiting.account_recovery.per_address.per_second"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.account_recovery.per_address.per_second`."
+    (
+      settings ? rate_limiting.account_recovery.per_address
+      && (complete && !(settings ? rate_limiting.account_recovery.per_address.per_second))
+    )
+  )
+  (refuse "rate_limiting.login.per_ip.burst"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.login.per_ip.burst`."
+    (
+      settings ? rate_limiting.login.per_ip
+      && (complete && !(settings ? rate_limiting.login.per_ip.burst))
+    )
+  )
+  (refuse "rate_limiting.login.per_ip.per_second"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.login.per_ip.per_second`."
+    (
+      settings ? rate_limiting.login.per_ip
+      && (complete && !(settings ? rate_limiting.login.per_ip.per_second))
+    )
+  )
+  (refuse "rate_limiting.login.per_account.burst"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.login.per_account.burst`."
+    (
+      settings ? rate_limiting.login.per_account
+      && (complete && !(settings ? rate_limiting.login.per_account.burst))
+    )
+  )
+  (refuse "rate_limiting.login.per_account.per_second"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.login.per_account.per_second`."
+    (
+      settings ? rate_limiting.login.per_account
+      && (complete && !(settings ? rate_limiting.login.per_account.per_second))
+    )
+  )
+  (refuse "rate_limiting.registration.burst"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.registration.burst`."
+    (
+      settings ? rate_limiting.registration
+      && (complete && !(settings ? rate_limiting.registration.burst))
+    )
+  )
+  (refuse "rate_limiting.registration.per_second"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.registration.per_second`."
+    (
+      settings ? rate_limiting.registration
+      && (complete && !(settings ? rate_limiting.registration.per_second))
+    )
+  )
   (refuse "rate_limiting.email_authentication"
-    "this option needs MAS 0.13.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 0.13.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.13.0" && settings ? rate_limiting.email_authentication)
   )
-  (refuse "rate_limiting.email_authentication.per_ip.burst" "required option missing. Set it." (
-    settings ? rate_limiting.email_authentication.per_ip
-    && (complete && !(settings ? rate_limiting.email_authentication.per_ip.burst))
-  ))
-  (refuse "rate_limiting.email_authentication.per_ip.per_second" "required option missing. Set it." (
-    settings ? rate_limiting.email_authentication.per_ip
-    && (complete && !(settings ? rate_limiting.email_authentication.per_ip.per_second))
-  ))
-  (refuse "rate_limiting.email_authentication.per_address.burst" "required option missing. Set it." (
-    settings ? rate_limiting.email_authentication.per_address
-    && (complete && !(settings ? rate_limiting.email_authentication.per_address.burst))
-  ))
+  (refuse "rate_limiting.email_authentication.per_ip.burst"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.email_authentication.per_ip.burst`."
+    (
+      settings ? rate_limiting.email_authentication.per_ip
+      && (complete && !(settings ? rate_limiting.email_authentication.per_ip.burst))
+    )
+  )
+  (refuse "rate_limiting.email_authentication.per_ip.per_second"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.email_authentication.per_ip.per_second`."
+    (
+      settings ? rate_limiting.email_authentication.per_ip
+      && (complete && !(settings ? rate_limiting.email_authentication.per_ip.per_second))
+    )
+  )
+  (refuse "rate_limiting.email_authentication.per_address.burst"
+    "required option missing. Set it; see `mas2nix explain rate_limiting.email_authentication.per_address.burst`."
+    (
+      settings ? rate_limiting.email_authentication.per_address
+      && (complete && !(settings ? rate_limiting.email_authentication.per_address.burst))
+    )
+  )
   (refuse "rate_limiting.email_authentication.per_address.per_second"
-    "required option missing. Set it."
+    "required option missing. Set it; see `mas2nix explain rate_limiting.email_authentication.per_address.per_second`."
     (
       settings ? rate_limiting.email_authentication.per_address
       && (complete && !(settings ? rate_limiting.email_authentication.per_address.per_second))
     )
   )
   (refuse "rate_limiting.email_authentication.emails_per_session.burst"
-    "required option missing. Set it."
+    "required option missing. Set it; see `mas2nix explain rate_limiting.email_authentication.emails_per_session.burst`."
     (
       settings ? rate_limiting.email_authentication.emails_per_session
       && (complete && !(settings ? rate_limiting.email_authentication.emails_per_session.burst))
     )
   )
   (refuse "rate_limiting.email_authentication.emails_per_session.per_second"
-    "required option missing. Set it."
+    "required option missing. Set it; see `mas2nix explain rate_limiting.email_authentication.emails_per_session.per_second`."
     (
       settings ? rate_limiting.email_authentication.emails_per_session
       && (complete && !(settings ? rate_limiting.email_authentication.emails_per_session.per_second))
     )
   )
   (refuse "rate_limiting.email_authentication.attempt_per_session.burst"
-    "required option missing. Set it."
+    "required option missing. Set it; see `mas2nix explain rate_limiting.email_authentication.attempt_per_session.burst`."
     (
       settings ? rate_limiting.email_authentication.attempt_per_session
       && (complete && !(settings ? rate_limiting.email_authentication.attempt_per_session.burst))
     )
   )
   (refuse "rate_limiting.email_authentication.attempt_per_session.per_second"
-    "required option missing. Set it."
+    "required option missing. Set it; see `mas2nix explain rate_limiting.email_authentication.attempt_per_session.per_second`."
     (
       settings ? rate_limiting.email_authentication.attempt_per_session
       && (complete && !(settings ? rate_limiting.email_authentication.attempt_per_session.per_second))

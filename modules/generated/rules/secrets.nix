@@ -11,7 +11,7 @@ let
 in
 lib.concatLists [
   (refuse "secrets.encryption_file"
-    "MAS needs a key to encrypt its data with. Set `secrets.encryption_file`; `openssl rand -hex 32` makes a key."
+    "MAS needs a key to encrypt its data. Set `secrets.encryption_file`. `openssl rand -hex 32` generates a key."
     (
       settings ? secrets
       && (
@@ -21,34 +21,36 @@ lib.concatLists [
     )
   )
   (refuse "secrets.encryption_file"
-    "`encryption` and `encryption_file` exclude each other. Keep one of the two."
+    "`encryption` and `encryption_file` cannot both be set. Remove one of them."
     (settings ? secrets.encryption && settings ? secrets.encryption_file)
   )
-  (refuse "secrets.encryption" "MAS before 0.17.0 needs this option. Set it, or use a newer MAS." (
-    settings ? secrets && (older "0.17.0" && (complete && !(settings ? secrets.encryption)))
-  ))
+  (refuse "secrets.encryption"
+    "MAS before 0.17.0 requires this option. Set it, or use a newer version of MAS."
+    (settings ? secrets && (older "0.17.0" && (complete && !(settings ? secrets.encryption))))
+  )
   (refuse "secrets.encryption_file"
-    "this option needs MAS 0.17.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 0.17.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.17.0" && settings ? secrets.encryption_file)
   )
-  (refuse "secrets.keys_dir" "this option needs MAS 1.7.0 or newer. Remove it, or use a newer MAS." (
-    older "1.7.0" && settings ? secrets.keys_dir
-  ))
+  (refuse "secrets.keys_dir"
+    "this option requires MAS 1.7.0 or newer. Remove it, or use a newer version of MAS."
+    (older "1.7.0" && settings ? secrets.keys_dir)
+  )
   (each "secrets.keys" (settings.secrets.keys or [ ]) (
     at: key: earlier: [
       (refuse "${at}.key_file" "the entry has no key. Set `key_file`." (
         !(key ? key) && !(key ? key_file)
       ))
-      (refuse "${at}.key_file" "`key` and `key_file` exclude each other. Keep one of the two." (
+      (refuse "${at}.key_file" "`key` and `key_file` cannot both be set. Remove one of them." (
         key ? key && key ? key_file
       ))
       (refuse "${at}.password_file"
-        "`password` and `password_file` exclude each other. Keep one of the two."
+        "`password` and `password_file` cannot both be set. Remove one of them."
         (key ? password && key ? password_file)
       )
-      (refuse "${at}.kid" "MAS before 1.2.0 needs this option. Set it, or use a newer MAS." (
-        older "1.2.0" && !(key ? kid)
-      ))
+      (refuse "${at}.kid" "MAS before 1.2.0 requires this option. Set it, or use a newer version of MAS."
+        (older "1.2.0" && !(key ? kid))
+      )
     ]
   ))
 ]

@@ -11,7 +11,7 @@ let
 in
 lib.concatLists [
   (refuse "telemetry.tracing.endpoint"
-    "OTLP is sent over HTTP. Give an address that starts with https:// or http://."
+    "this is not an HTTP URL, but OTLP is sent over HTTP. Start it with https:// or http://."
     (
       (settings.telemetry.tracing.exporter or null) == "otlp"
       && settings ? telemetry.tracing.endpoint
@@ -19,7 +19,7 @@ lib.concatLists [
     )
   )
   (refuse "telemetry.metrics.endpoint"
-    "OTLP is sent over HTTP. Give an address that starts with https:// or http://."
+    "this is not an HTTP URL, but OTLP is sent over HTTP. Start it with https:// or http://."
     (
       (settings.telemetry.metrics.exporter or null) == "otlp"
       && settings ? telemetry.metrics.endpoint
@@ -27,26 +27,26 @@ lib.concatLists [
     )
   )
   (refuse "telemetry.tracing.propagators"
-    "MAS before 0.15.0 needs this option. Set it, or use a newer MAS."
+    "MAS before 0.15.0 requires this option. Set it, or use a newer version of MAS."
     (
       settings ? telemetry.tracing
       && (older "0.15.0" && (complete && !(settings ? telemetry.tracing.propagators)))
     )
   )
   (refuse "telemetry.tracing.sample_rate"
-    "this option needs MAS 0.15.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 0.15.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.15.0" && settings ? telemetry.tracing.sample_rate)
   )
   (refuse "telemetry.sentry.environment"
-    "this option needs MAS 0.15.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 0.15.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.15.0" && settings ? telemetry.sentry.environment)
   )
   (refuse "telemetry.sentry.sample_rate"
-    "this option needs MAS 0.15.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 0.15.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.15.0" && settings ? telemetry.sentry.sample_rate)
   )
   (refuse "telemetry.sentry.traces_sample_rate"
-    "this option needs MAS 0.15.0 or newer. Remove it, or use a newer MAS."
+    "this option requires MAS 0.15.0 or newer. Remove it, or use a newer version of MAS."
     (older "0.15.0" && settings ? telemetry.sentry.traces_sample_rate)
   )
 ]

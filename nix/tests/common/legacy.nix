@@ -1,4 +1,4 @@
-# An existing homeserver that is to be moved: Synapse has settings that conflict with delegation, and
+# An existing homeserver to migrate: Synapse has settings that conflict with delegation, and
 # passwords with a pepper.
 { ... }:
 {
@@ -14,7 +14,7 @@
     password_config.pepper = "pepper of the test";
   };
 
-  # An editor's newline at the end does no harm.
+  # The trailing newline, as written by editors, is ignored.
   environment.etc.pepper = {
     text = "pepper of the test\n";
     mode = "0400";

@@ -1,4 +1,4 @@
-//! `syn2mas`: moves an existing homeserver to MAS, and proves that nothing was lost.
+//! `syn2mas`: migrates an existing homeserver to MAS, and verifies that nothing was lost.
 
 mod exit;
 mod output;
@@ -42,7 +42,7 @@ use tracing_subscriber::filter::LevelFilter;
 const EXAMPLE: &str = "Example: syn2mas verify \
     --synapse-config /etc/matrix-synapse/homeserver.yaml --mas-config /etc/mas.yaml";
 
-/// Moves a homeserver from Synapse's own authentication to MAS.
+/// Migrates a homeserver from Synapse's own authentication to Matrix Authentication Service (MAS).
 #[derive(Parser)]
 #[command(
     version,
@@ -58,9 +58,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Look whether the homeserver is ready to be moved, while it runs: exit 0 if it is, 10 if
-    /// something stands in the way, 11 if there are only warnings, 1 if it cannot be told. Changes
-    /// nothing.
+    /// Check whether the homeserver is ready for the migration, while it runs. Changes nothing.
+    /// Exits with 0 if it is ready, 10 if there are blockers, 11 if there are only warnings, and 1
+    /// if the check failed.
     #[command(after_help = "Example: syn2mas inspect --json | jq '.findings[].id'")]
     Inspect {
         /// Print the result as JSON: `{"findings": [{"id", "severity", "count", "samples",
@@ -68,19 +68,19 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Make MAS's configuration from Synapse's: exit 0. Secrets are never shown: the result names
-    /// files for them. What has no equivalent is listed on the standard error.
+    /// Translate Synapse's configuration to MAS's. Secrets are never printed: the result refers to
+    /// files for them. Options without an equivalent are listed on standard error.
     #[command(
         after_help = "Example: syn2mas translate --write-secrets /var/lib/secrets/mas >mas.nix"
     )]
     Translate {
-        /// What to write.
+        /// Output format.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
-        /// Where the files with secrets are, or will be.
+        /// Directory that contains, or will contain, the files with secrets.
         #[arg(long, value_name = "DIR", default_value = "/var/lib/secrets/mas")]
         secrets: PathBuf,
-        /// Write the files with secrets into this directory, for their owner alone.
+        /// Write the files with secrets to this directory, readable only by their owner.
         #[arg(long, value_name = "DIR", conflicts_with = "secrets")]
         write_secrets: Option<PathBuf>,
         /// Print everything as JSON: `{"settings", "extraConfigFiles", "secrets": [{"file", "from"}],
@@ -88,22 +88,23 @@ enum Command {
         #[arg(long, conflicts_with = "format")]
         json: bool,
     },
-    /// Move the homeserver: exit 0 if it is moved, 10 if something stands in the way, 1 if it
-    /// failed. Until the cutover, a failure ends with Synapse running as it was. Killed at any
-    /// moment, running it again carries on or goes back.
+    /// Migrate the homeserver. Exits with 0 if it is migrated, 10 if there are blockers, and 1 if
+    /// the migration failed. If it fails before the cutover, Synapse runs as before. If it was
+    /// killed, run it again: it continues or rolls back.
     #[command(after_help = "Example: syn2mas migrate --yes --token-file /root/an-old-token")]
     Migrate(Migrate),
-    /// Compare MAS's database, row by row, with what follows from Synapse's: exit 0 if they are
-    /// identical, 12 if they differ, 1 if it cannot be told. After the cutover, the backup takes
-    /// Synapse's place, and what users have done since is allowed for. Changes nothing.
+    /// Compare MAS's database, row by row, with the data expected from Synapse's database. Changes
+    /// nothing. Exits with 0 if they are identical, 12 if they differ, and 1 if the comparison
+    /// failed. After the cutover, it uses the backup instead of Synapse's database, and takes into
+    /// account what users have done since.
     #[command(
         after_help = "Example: syn2mas verify --json | jq '.entities[] | select(.missing > 0)'"
     )]
     Verify {
-        /// The directory with a backup that takes Synapse's place.
+        /// Directory of the backup to use instead of Synapse's database.
         #[arg(long, value_name = "DIR")]
         backup: Option<PathBuf>,
-        /// When the cutover was, in UTC (RFC 3339).
+        /// Time of the cutover, in UTC (RFC 3339).
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
         /// Print the result as JSON: `{"identical", "entities": [{"entity", "expected", "actual",
@@ -111,12 +112,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Do everything but the cutover on a copy, while Synapse runs, and say how long it will take:
-    /// exit 0 if all would be well, 12 if not everything would arrive, 1 if it failed. Makes two
-    /// databases, and removes them.
+    /// Perform the migration without the cutover on a copy, while Synapse runs, and estimate the
+    /// downtime. Creates two databases, and removes them. Exits with 0 if all data would arrive, 12
+    /// if not, and 1 if the rehearsal failed.
     #[command(after_help = "Example: syn2mas rehearse --json | jq .downtime")]
     Rehearse {
-        /// Only let mas-cli try by itself, from Synapse's own database into MAS's.
+        /// Only run mas-cli's own dry run, from Synapse's database to MAS's.
         #[arg(long)]
         dry_run: bool,
         /// Print the result as JSON: `{"identical", "entities", "parts", "start", "downtime",
@@ -124,33 +125,34 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Go back to Synapse's own authentication: exit 0 if that is done, 10 if something would be
-    /// lost that was not accepted, 1 if it failed. Running it again carries on.
+    /// Return to Synapse's own authentication. Exits with 0 if that is done, 10 if it would lose
+    /// data and `--accept-loss` was not given, and 1 if it failed. If it was interrupted, run it
+    /// again to continue.
     #[command(after_help = "Example: syn2mas rollback --accept-loss")]
     Rollback {
-        /// Go back even if sessions, users or changed passwords are lost by that.
+        /// Roll back even if that loses sessions, users or changed passwords.
         #[arg(long)]
         accept_loss: bool,
-        /// Only take back what was interrupted before the cutover.
+        /// Only undo a migration that was interrupted before the cutover.
         #[arg(long, conflicts_with = "accept_loss")]
         interrupted: bool,
-        /// Go back without a journal, as far as MAS's database says what was begun.
+        /// Roll back although the journal is lost. What was begun is taken from MAS's database.
         #[arg(long, conflicts_with = "interrupted")]
         lost_journal: bool,
         /// Print the result as JSON: `{"done", "losses": [{"what", "count", "samples", "meaning"}]}`.
         #[arg(long)]
         json: bool,
     },
-    /// Look whether letting MAS authenticate users now would lock them out: exit 0 if it is certain that
-    /// it would not, 10 if it would, or if that is unknown. Certain it is if Synapse has no sessions of
-    /// people, or if MAS's database says that this homeserver was moved to it. The NixOS module asks before
-    /// it switches.
+    /// Check whether users would be locked out if MAS authenticated them now. Exits with 0 if it is certain
+    /// that they would not be, and with 10 if they would be or if that is unknown. It is certain if Synapse
+    /// has no sessions of people, or if MAS's database says that this homeserver was migrated to it. The
+    /// NixOS module runs this before it switches.
     #[command(after_help = "Example: syn2mas guard --mas-database-uri postgresql:///mas")]
     Guard {
-        /// Look only whether another syn2mas is at work: exit 10 if one is.
+        /// Only check whether another syn2mas is running. Exits with 10 if one is.
         #[arg(long)]
         idle: bool,
-        /// Believe that the homeserver was moved, unless MAS's database has no users.
+        /// Assume that the homeserver was migrated, unless MAS's database has no users.
         #[arg(long, conflicts_with = "idle")]
         assume_moved: bool,
         /// Synapse's own directory. If it does not exist, and systemd knows no unit of Synapse's, there is
@@ -158,12 +160,12 @@ enum Command {
         #[arg(long, value_name = "DIR", conflicts_with = "idle")]
         synapse_directory: Option<PathBuf>,
     },
-    /// Delete the backups of earlier migrations, and what killed runs have left: exit 0. They have
-    /// password hashes and tokens. Says first what it will delete, and asks.
+    /// Delete the backups of earlier migrations and the files of killed runs, which contain password
+    /// hashes and tokens. Lists them first, and asks for confirmation. Exits with 0.
     #[command(after_help = "Example: syn2mas clean --yes")]
     Clean {
-        /// Delete the backup of this migration too: afterwards `rollback` empties MAS's database in
-        /// place of restoring it, and `verify` has nothing to compare with.
+        /// Delete the backup of this migration too. Afterwards `rollback` empties MAS's database
+        /// instead of restoring it, and `verify` has nothing to compare with.
         #[arg(long)]
         all: bool,
         /// Do not ask.
@@ -173,7 +175,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say where things stand, and the next command to type. Changes nothing.
+    /// Show the state of the migration, and the next command to run. Changes nothing.
     #[command(after_help = "Example: syn2mas status --json | jq -r .stage")]
     Status {
         /// Print the result as JSON: `{"stage", "summary", "next", "running", "held", "switches",
@@ -183,7 +185,7 @@ enum Command {
     },
 }
 
-/// A form of MAS's configuration.
+/// An output format for MAS's configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Options of the NixOS module.
@@ -191,19 +193,20 @@ enum Format {
     Nix,
     /// MAS's own configuration file.
     Yaml,
-    /// The same as JSON.
+    /// MAS's own configuration, as JSON.
     Json,
 }
 
 #[derive(Args)]
 struct Migrate {
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
-    /// How much of Synapse's database is backed up.
+    /// How much of Synapse's database to back up.
     #[arg(long, value_enum, default_value_t)]
     backup: BackupScope,
-    /// A file with an access token of today, which has to be good afterwards.
+    /// File that contains a currently valid access token. The migration checks that the token still
+    /// works afterwards.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Print the result as JSON: `{"result", "step", "error", "left", "findings", "summary"}`.
@@ -272,7 +275,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             let mut reporter = output::Reporter::new(json);
             let mut host = RealHost::open(&inputs, Options::default())?;
             let signals = Some(Signals::listen()?);
-            let migration = Migration::new(&mut host, signals, |event| reporter.report(&event));
+            let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
             let outcome = if interrupted {
                 migration.undo_interrupted().await?
             } else {
@@ -348,7 +351,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<Ending> {
     let mut host = RealHost::open(inputs, options)?;
     let plan = host.plan();
     let signals = Some(Signals::listen()?);
-    let mut migration = Migration::new(&mut host, signals, |event| reporter.report(&event));
+    let mut migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
     if !given.yes && matches!(migration.plan().await, Decision::Forward(_)) {
         let findings = preflight::inspect(inputs, given.backup).await?;
         if !agreed(&findings, &plan)? {
@@ -366,7 +369,7 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<Ending> {
     Ok(Ending::from(&outcome))
 }
 
-/// Shows what is about to happen, and asks.
+/// Shows the findings and the plan, and asks for confirmation.
 fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
     let mut out = io::stderr().lock();
     if !io::stdin().is_terminal() {
@@ -377,7 +380,7 @@ fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
         writeln!(out, "{:>3}. {step}", i + 1)?;
     }
     drop(out);
-    confirmed("\nUntil MAS and Synapse are started, a failure changes nothing. Begin?")
+    confirmed("\nIf a step fails before MAS and Synapse are started, everything is undone. Begin?")
 }
 
 /// Asks a question on the terminal.
@@ -426,8 +429,8 @@ fn run_idle(state: &Path) -> Result<Ending> {
         return Ok(Ending::Good);
     }
     eprintln!(
-        "another syn2mas is running, and has locked the journal in {}. Wait until it is done: \
-         `syn2mas status` says how far it is.",
+        "Another syn2mas is running, and has locked the journal in {}. Wait until it has finished; \
+         `syn2mas status` shows its progress.",
         state.display()
     );
     Ok(Ending::Blocked)
@@ -458,7 +461,7 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Endi
     let mut reporter = output::Reporter::new(json);
     let mut out = io::stdout().lock();
     if dry_run {
-        rehearse::dry_run(inputs, |progress| reporter.report_import(progress)).await?;
+        rehearse::dry_run(inputs, |progress| reporter.on_progress(progress)).await?;
         if json {
             writeln!(out, "{{}}")?;
         } else {
@@ -466,7 +469,7 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Endi
         }
         return Ok(Ending::Good);
     }
-    let rehearsal = rehearse::rehearse(inputs, |event| reporter.report_rehearsal(&event)).await?;
+    let rehearsal = rehearse::rehearse(inputs, |event| reporter.on_rehearsal_event(&event)).await?;
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&rehearsal)?)?;
     } else {

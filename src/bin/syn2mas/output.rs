@@ -50,22 +50,22 @@ fn wrapped(text: &str, begin: &str) -> String {
 /// What a step does, as printed when it begins.
 fn title(step: Step) -> &'static str {
     match step {
-        Step::Inspect => "looking for blockers",
+        Step::Inspect => "checking for blockers",
         Step::Stop => "stopping MAS and Synapse",
         Step::BackUp => "backing up",
-        Step::Grant => "granting MAS's role Synapse's role",
+        Step::Grant => "granting Synapse's role to MAS's role",
         Step::Import => "importing",
         Step::Verify => "comparing both databases",
-        Step::Switch => "turning the delegation on",
+        Step::Switch => "enabling delegation",
         Step::Start => "starting MAS and Synapse",
         Step::Probe => "checking that Synapse delegates to MAS",
         Step::Proxy => "directing logins to MAS",
         Step::Complete => "completing the migration",
         Step::StopMas => "stopping MAS",
-        Step::CheckLosses => "looking for what would be lost",
+        Step::CheckLosses => "checking what would be lost",
         Step::StopSynapse => "stopping Synapse",
-        Step::Keep => "keeping what MAS's database has",
-        Step::Undelegate => "turning the delegation off",
+        Step::Keep => "dumping MAS's database",
+        Step::Undelegate => "disabling delegation",
         Step::Repair => "ending in Synapse what was ended in MAS",
         Step::StartSynapse => "starting Synapse",
         Step::ProbeSynapse => "checking that Synapse authenticates its users",
@@ -101,10 +101,10 @@ impl Reporter {
     }
 
     /// Reports an event of a migration.
-    pub fn report(&mut self, event: &Event) {
+    pub fn on_event(&mut self, event: &Event) {
         match event {
             Event::StepStarted(step) => self.begin(title(*step)),
-            Event::Importing(progress) => self.report_import(progress),
+            Event::Importing(progress) => self.on_progress(progress),
             Event::StepDone(step, message, took) => {
                 let (name, seconds) = (step.name(), took.as_secs_f64());
                 let message = if message.is_empty() {
@@ -119,7 +119,7 @@ impl Reporter {
     }
 
     /// Reports an event of a rehearsal.
-    pub fn report_rehearsal(&mut self, event: &rehearse::Event) {
+    pub fn on_rehearsal_event(&mut self, event: &rehearse::Event) {
         match event {
             rehearse::Event::Begun(part) => self.begin(match part {
                 Stage::BackUp => "backing up",
@@ -128,7 +128,7 @@ impl Reporter {
                 Stage::Verify => "comparing both databases",
                 Stage::Restore => "restoring the backup of MAS's database",
             }),
-            rehearse::Event::Importing(progress) => self.report_import(progress),
+            rehearse::Event::Importing(progress) => self.on_progress(progress),
             rehearse::Event::Done(part, took) => {
                 self.line(&format!(
                     "done: {} ({:.1} s)",
@@ -140,7 +140,7 @@ impl Reporter {
     }
 
     /// Reports the progress of an import.
-    pub fn report_import(&mut self, progress: &Progress) {
+    pub fn on_progress(&mut self, progress: &Progress) {
         let text = self.progress(progress);
         match &self.bar {
             Some(bar) => bar.set_message(text),
@@ -172,9 +172,9 @@ impl Reporter {
         let mut text = format!("importing {}: {done} of about {total}", progress.entity);
         let seconds = begun.elapsed().as_secs();
         if let Some(rate) = progress.done.checked_div(seconds).filter(|rate| *rate > 0) {
-            let left = progress.total.saturating_sub(progress.done) / rate;
-            let left = HumanDuration(Duration::from_secs(left));
-            text += &format!(", {} a second, {left} left", HumanCount(rate));
+            let seconds = progress.total.saturating_sub(progress.done) / rate;
+            let remaining = HumanDuration(Duration::from_secs(seconds));
+            text += &format!(", {} a second, {remaining} left", HumanCount(rate));
         }
         text
     }
@@ -199,7 +199,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         Outcome::Migrated(summary) => migrated(out, summary),
         Outcome::Already { cut_over } => writeln!(
             out,
-            "This homeserver was moved to MAS at {cut_over}. There is nothing to do."
+            "This homeserver was migrated to MAS at {cut_over}. There is nothing to do."
         ),
         Outcome::Blocked(found) => {
             findings(out, found)?;
@@ -208,15 +208,15 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         Outcome::Refused(refusal) => writeln!(out, "Nothing was done: {refusal}."),
         Outcome::RolledBack => writeln!(
             out,
-            "An earlier `syn2mas rollback` was interrupted, and is finished now. Synapse authenticates \
-             its users by itself. Run this again to move the homeserver."
+            "An interrupted `syn2mas rollback` was finished. Synapse authenticates its own users. Run \
+             this command again to migrate the homeserver."
         ),
         Outcome::FailedAndReverted { step, error } => {
             writeln!(out, "FAILED at {}: {}\n", step.name(), error.with_causes())?;
             writeln!(
                 out,
-                "Everything is as it was: Synapse authenticates its users by itself. Correct what is \
-                 said above, then run `syn2mas migrate` again."
+                "Everything is as it was before: Synapse authenticates its own users. Fix the problem \
+                 above, then run `syn2mas migrate` again."
             )
         }
         Outcome::RollbackIncomplete { step, error, left } => {
@@ -224,7 +224,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
             for line in left {
                 writeln!(out, "{}", wrapped(line, "-> "))?;
             }
-            writeln!(out, "\n`syn2mas status` tells where things stand.")
+            writeln!(out, "\nRun `syn2mas status` for the current state.")
         }
     }
 }
@@ -243,20 +243,20 @@ fn migrated(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     }
     writeln!(
         out,
-        "The homeserver is moved. Synapse was down for {:.1} s.",
+        "The homeserver is migrated. Synapse was down for {:.1} s.",
         summary.downtime
     )?;
     if !summary.backup.as_os_str().is_empty() {
         writeln!(
             out,
-            "The backups are in {}. They hold password hashes and tokens: delete them once you are \
-             sure.",
+            "The backups are in {}. They contain password hashes and tokens: delete them when you \
+             no longer need them.",
             summary.backup.display()
         )?;
     }
     writeln!(
         out,
-        "As long as nobody has logged in through MAS, `syn2mas rollback` goes back without loss."
+        "Until somebody logs in through MAS, `syn2mas rollback` loses nothing."
     )
 }
 
@@ -271,14 +271,14 @@ pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> 
         rows(out, report)?;
     }
     let verdict = if rehearsal.identical {
-        "Everything would arrive as it should."
+        "All data would arrive correctly."
     } else {
-        "Not everything would arrive as it should: see above."
+        "Some data would not arrive correctly: see above."
     };
     writeln!(out, "\n{verdict}")?;
     writeln!(
         out,
-        "Synapse will be down for about {:.1} s, of which its own start takes {}.",
+        "Synapse will be down for about {:.1} s, including {} for its own start.",
         rehearsal.downtime,
         rehearsal
             .start
@@ -288,7 +288,7 @@ pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> 
     )?;
     writeln!(
         out,
-        "The backups will take {}, MAS's database {}.",
+        "The backups will need {}, and MAS's database {}.",
         HumanBytes(rehearsal.backup_size),
         HumanBytes(rehearsal.mas_size)
     )
@@ -321,19 +321,19 @@ pub fn translation(
 ) -> io::Result<()> {
     if !translation.secrets.is_empty() {
         let verb = if written {
-            "has been written"
+            "written to"
         } else {
-            "has to be written"
+            "to be written to"
         };
-        writeln!(out, "Secrets, of which each {verb} into its file:")?;
+        writeln!(out, "Secrets {verb} files:")?;
         for secret in &translation.secrets {
             writeln!(out, "  {} <- {}", secret.file.display(), secret.from)?;
         }
     }
     if !translation.left.is_empty() {
-        writeln!(out, "What does not come over by itself:")?;
-        for left in &translation.left {
-            let text = format!("{}: {}", left.option, left.reason);
+        writeln!(out, "Not translated:")?;
+        for untranslated in &translation.left {
+            let text = format!("{}: {}", untranslated.option, untranslated.reason);
             writeln!(out, "{}", wrapped(&text, "  - "))?;
         }
     }
@@ -343,11 +343,11 @@ pub fn translation(
 /// Prints the outcome of a rollback.
 pub fn rollback(out: &mut impl Write, found: &Outcome) -> io::Result<()> {
     match found {
-        Outcome::RolledBack => writeln!(out, "Synapse authenticates its users by itself."),
+        Outcome::RolledBack => writeln!(out, "Synapse authenticates its own users."),
         Outcome::Refused(Refusal::Losses(losses)) => would_lose(out, losses),
         Outcome::Migrated(_) | Outcome::Already { .. } => writeln!(
             out,
-            "The homeserver was moved to MAS, and stays so: nothing was interrupted before the cutover."
+            "The homeserver was migrated to MAS. No migration was interrupted before the cutover."
         ),
         _ => outcome(out, found),
     }
@@ -378,8 +378,8 @@ fn would_lose(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
     }
     writeln!(
         out,
-        "\nNothing was done. If this may be lost, run `syn2mas rollback --accept-loss`; what MAS's \
-         database has is kept in a backup."
+        "\nNothing was done. To roll back and lose this data, run `syn2mas rollback --accept-loss`. \
+         MAS's database is backed up first."
     )
 }
 
@@ -400,7 +400,7 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
         list => list.join(", "),
     };
     writeln!(out, "running units:   {}", none(&status.running))?;
-    writeln!(out, "held down:       {}", none(&status.held))?;
+    writeln!(out, "kept stopped:    {}", none(&status.held))?;
     for (file, on) in &status.cutover_files {
         let state = match on {
             Some(true) => "full",
@@ -410,7 +410,7 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
         writeln!(out, "{:<17}{state}", format!("{file}:"))?;
     }
     writeln!(out, "MAS's database:  {}", status.mas_database)?;
-    let synapse = status.synapse.as_deref().unwrap_or("does not answer");
+    let synapse = status.synapse.as_deref().unwrap_or("does not respond");
     writeln!(out, "Synapse:         {synapse}")?;
     if let Some(backup) = &status.state.backup {
         writeln!(out, "backup:          {}", backup.display())?;
@@ -477,14 +477,14 @@ pub fn rows(out: &mut impl Write, report: &Report) -> io::Result<()> {
         }
     }
     let total = report.missing + report.extra + report.changed;
-    let left = total - report.rows.len() as u64;
-    if left > 0 {
-        writeln!(out, "\n{}: {left} more rows differ", report.entity)?;
+    let unlisted = total - report.rows.len() as u64;
+    if unlisted > 0 {
+        writeln!(out, "\n{}: {unlisted} more rows differ", report.entity)?;
     }
     if report.more {
         writeln!(
             out,
-            "\n{}: there may be more, which were not looked for",
+            "\n{}: there may be more differences, which were not searched for",
             report.entity
         )?;
     }

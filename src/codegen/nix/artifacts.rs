@@ -4,37 +4,29 @@
 use super::{expr::NixScope, header};
 use crate::{
     deploy::{
-        cutover_files, defaults, manifests,
+        cutover_files, defaults,
+        etc_files::{self, Content},
+        manifests,
         routes::{self, Site},
         synapse_overlay,
-        units::{self, Inherits, Kind, Sandbox, Unit},
+        units::{self, Inherits, Sandbox, Unit, UnitKind},
     },
-    expr::{Entry, Term, entry},
+    expr::{Entry, Item, Term, entry},
 };
 
 /// The generated files, as pairs of path and content.
 pub fn files() -> Vec<(String, String)> {
     let synapse: Term = vec![
         entry("section", synapse_overlay::section()),
-        entry("overlay", synapse_overlay::overlay()),
-    ]
-    .into();
-    let service: Term = vec![
-        entry("manifest", manifests::section()),
-        entry("migration", manifests::migration()),
-        entry("databaseSql", lines(manifests::database_sql())),
-        entry(
-            "databasePasswordSql",
-            lines(manifests::database_password_sql()),
-        ),
-        entry("tools", tools()),
+        entry("overlayFile", cutover_files::overlay().file),
     ]
     .into();
     [
         ("defaults", "src/deploy/defaults.rs", defaults::section()),
+        ("etc-files", "src/deploy/etc_files.rs", etc_files()),
         ("routes", "src/deploy/routes.rs", routes()),
-        ("service", "src/deploy/manifests.rs", service),
         ("synapse", "src/deploy/synapse_overlay.rs", synapse),
+        ("tools", "src/deploy/manifests.rs", tools()),
         ("units", "src/deploy/units", units()),
     ]
     .map(|(name, origin, term)| (format!("{name}.nix"), file(origin, &term)))
@@ -57,7 +49,24 @@ fn file(origin: &str, term: &Term) -> String {
     )
 }
 
-fn lines(items: Vec<crate::expr::Item>) -> Term {
+/// The files below `/etc`. The content of each is `yaml`, a value to print, or `text`.
+fn etc_files() -> Term {
+    let files = etc_files::etc_files().into_iter();
+    let entries = files.map(|file| {
+        let content = match file.content {
+            Content::Yaml(value) => entry("yaml", value),
+            Content::Lines(items) => entry("text", lines(items)),
+        };
+        Entry {
+            name: file.name,
+            when: file.when,
+            value: vec![content].into(),
+        }
+    });
+    Term::Section(entries.collect())
+}
+
+fn lines(items: Vec<Item>) -> Term {
     Term::Lines(Box::new(items.into()))
 }
 
@@ -67,7 +76,7 @@ fn tools() -> Term {
 }
 
 fn routes() -> Term {
-    let sites = |print: fn(&Site) -> Vec<crate::expr::Item>| {
+    let sites = |print: fn(&Site) -> Vec<Item>| {
         let sites = routes::sites().into_iter();
         let sites = sites.map(|site| {
             let text = lines(print(&site));
@@ -80,23 +89,12 @@ fn routes() -> Term {
         entry("nginx", sites(|site| routes::nginx(&site.locations))),
         entry("nginxHttp", lines(routes::nginx_http())),
         entry("caddy", sites(routes::caddy)),
-        entry("cutover", cutover()),
     ]
-    .into()
-}
-
-/// What the proxies include after the cutover, by file name.
-fn cutover() -> Vec<Entry> {
-    [
-        (cutover_files::nginx(), routes::nginx_compat()),
-        (cutover_files::caddy(), routes::caddy_compat()),
-    ]
-    .map(|(switch, text)| entry(switch.source, lines(text)).when(switch.when))
     .into()
 }
 
 fn units() -> Term {
-    let of = |kind: Kind| {
+    let of = |kind: UnitKind| {
         let units = units::all()
             .into_iter()
             .filter(move |unit| unit.kind == kind);
@@ -111,9 +109,9 @@ fn units() -> Term {
     let sandboxes = sandboxes.map(|part| entry(part.name(), part.directives()));
     vec![
         entry("sandboxes", Term::Section(sandboxes.collect())),
-        entry("services", of(Kind::Service)),
-        entry("sockets", of(Kind::Socket)),
-        entry("timers", of(Kind::Timer)),
+        entry("services", of(UnitKind::Service)),
+        entry("sockets", of(UnitKind::Socket)),
+        entry("timers", of(UnitKind::Timer)),
         entry("tmpfiles", units::tmpfiles()),
     ]
     .into()
@@ -150,9 +148,9 @@ fn declaration(unit: Unit) -> Vec<Entry> {
         entries.push(entry("inherits", unit.inherits.name()));
     }
     let config = match unit.kind {
-        Kind::Service => "serviceConfig",
-        Kind::Socket => "socketConfig",
-        Kind::Timer => "timerConfig",
+        UnitKind::Service => "serviceConfig",
+        UnitKind::Socket => "socketConfig",
+        UnitKind::Timer => "timerConfig",
     };
     entries.push(entry(config, own));
     if !unit.wanted_by.is_empty() {

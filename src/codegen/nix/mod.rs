@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     config::tree::{self, Node, steps},
     deploy::credentials,
-    rules::{Kind, Rule, secret_paths},
+    rules::{Rule, RuleKind, secret_paths},
 };
 
 mod artifacts;
@@ -24,23 +24,23 @@ pub use self::expr::condition;
 /// If `settings` is not a section.
 #[must_use]
 pub fn generated(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
-    let printer = options::Options {
+    let printer = options::OptionPrinter {
         secret: secret_paths(rules),
     };
     let root = settings.section().expect("the settings are a section");
     let mut files = vec![("formats.nix".to_owned(), formats::formats())];
     files.push((
         "options/default.nix".to_owned(),
-        options::Options::root(root),
+        options::OptionPrinter::root(root),
     ));
     for (name, node) in &root.options {
         files.push((format!("options/{name}.nix"), printer.file(name, node)));
     }
-    let of_kind = |kind: Kind| -> Vec<&Rule> {
+    let of_kind = |kind: RuleKind| -> Vec<&Rule> {
         let rules = rules.iter();
         rules.filter(|rule| rule.kind == kind).collect()
     };
-    let validity = of_kind(Kind::Validity);
+    let validity = of_kind(RuleKind::Validity);
     files.push(("rules/default.nix".to_owned(), rules::root(root, &validity)));
     for (name, _) in &root.options {
         let own: Vec<&Rule> = validity
@@ -57,11 +57,11 @@ pub fn generated(settings: &Node, rules: &[Rule]) -> Vec<(String, String)> {
     }
     files.push((
         "secrets.nix".to_owned(),
-        rules::file(&of_kind(Kind::Secrecy), "the options marked as secret"),
+        rules::file(&of_kind(RuleKind::Secrecy), "the options marked as secret"),
     ));
     files.push((
         "warnings.nix".to_owned(),
-        rules::file(&of_kind(Kind::Ignored), "the options that MAS dropped"),
+        rules::file(&of_kind(RuleKind::Ignored), "the options that MAS removed"),
     ));
     files.push(("files.nix".to_owned(), file_options(settings)));
     files.push(("module.nix".to_owned(), printer.module(&tree::module())));

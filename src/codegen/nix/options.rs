@@ -11,13 +11,13 @@ use crate::{
 /// The line width of descriptions. With indentation, lines stay below 100.
 const WIDTH: usize = 80;
 
-/// Prints option declarations.
-pub struct Options {
+/// Prints options as calls of `lib.mkOption`.
+pub struct OptionPrinter {
     /// The paths of the options with secrets.
     pub secret: BTreeSet<String>,
 }
 
-impl Options {
+impl OptionPrinter {
     /// The file that imports the files of all sections.
     pub fn root(root: &Section) -> String {
         let mut options = String::new();

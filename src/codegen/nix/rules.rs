@@ -40,7 +40,7 @@ pub fn root(root: &Section, rules: &[&Rule]) -> String {
     )
 }
 
-/// A file with rules.
+/// A Nix function that returns the messages of all broken rules.
 pub fn file(rules: &[&Rule], origin: &str) -> String {
     let body = scope_body("", rules, &NixScope::root());
     let used = |name: &str| body.contains(&format!("{name} "));
@@ -57,9 +57,9 @@ pub fn file(rules: &[&Rule], origin: &str) -> String {
 }
 
 /// The rules of one scope, followed by those of the lists in it.
-fn scope_body(scope: &str, rules: &[&Rule], here: &NixScope) -> String {
+fn scope_body(scope: &str, rules: &[&Rule], nix_scope: &NixScope) -> String {
     let own = rules.iter().filter(|rule| rule.scope == scope);
-    let mut lines: Vec<String> = own.map(|rule| refusal(rule, here)).collect();
+    let mut lines: Vec<String> = own.map(|rule| refusal(rule, nix_scope)).collect();
     let mut lists: Vec<&str> = Vec::new();
     for rule in rules {
         let below = rule
@@ -80,8 +80,8 @@ fn scope_body(scope: &str, rules: &[&Rule], here: &NixScope) -> String {
         let entry = NixScope::entry(name);
         lines.push(format!(
             "(each {} ({}.{} or [ ]) (at: {}: earlier: [ {} ]))",
-            here.place(name),
-            here.variable,
+            nix_scope.place(name),
+            nix_scope.variable,
             attribute_path(&Path::from(name)),
             entry.variable,
             scope_body(list, rules, &entry),
@@ -90,11 +90,11 @@ fn scope_body(scope: &str, rules: &[&Rule], here: &NixScope) -> String {
     lines.join("\n")
 }
 
-fn refusal(rule: &Rule, here: &NixScope) -> String {
+fn refusal(rule: &Rule, nix_scope: &NixScope) -> String {
     format!(
         "(refuse {} {} {})",
-        here.place(&rule.at),
+        nix_scope.place(&rule.at),
         string(&format!("{}. {}", rule.reason, rule.fix)),
-        parenthesized(&here.condition(&rule.when)),
+        parenthesized(&nix_scope.condition(&rule.when)),
     )
 }

@@ -1,53 +1,56 @@
 //! The oneshot services that run `syn2mas` to migrate an existing homeserver.
 
-use super::{Inherits, Kind, Sandbox, Unit, described, service};
+use super::{Inherits, Sandbox, Unit, UnitKind, described, service};
 use crate::expr::{Entry, enabled, entry, item, items, known, template, texts};
 
-/// All migration units.
+/// The units `syn2mas-inspect`, `-rehearse`, `-migrate`, `-verify` and `-rollback`.
 pub fn all() -> Vec<Unit> {
     vec![
         Unit {
             // Exit code 11: there are only warnings.
-            body: with(looking("inspect"), "SuccessExitStatus", "11"),
+            body: with_directive(read_only("inspect"), "SuccessExitStatus", "11"),
             ..one_shot(
                 "syn2mas-inspect",
-                "Look whether this homeserver is ready to be moved to MAS",
+                "Inspection of Synapse for the migration to Matrix Authentication Service",
             )
         },
         Unit {
-            body: changing("rehearse"),
+            body: read_write("rehearse"),
             ..one_shot(
                 "syn2mas-rehearse",
-                "Rehearse moving this homeserver to MAS on a copy",
+                "Rehearsal of the migration to Matrix Authentication Service",
             )
         },
         Unit {
-            body: with(
-                changing("migrate --yes"),
+            body: with_directive(
+                read_write("migrate --yes"),
                 "ExecStopPost",
                 "{toolsPackage}/bin/syn2mas rollback --interrupted",
             ),
-            ..one_shot("syn2mas-migrate", "Move this homeserver to MAS")
+            ..one_shot(
+                "syn2mas-migrate",
+                "Migration of Synapse's users to Matrix Authentication Service",
+            )
         },
         Unit {
             // Removes what a killed rehearsal has left in the directory.
             body: writing(run("verify")),
             ..one_shot(
                 "syn2mas-verify",
-                "Compare MAS's database with what follows from Synapse's",
+                "Verification of Matrix Authentication Service's database",
             )
         },
         Unit {
-            body: changing("rollback"),
+            body: read_write("rollback"),
             ..one_shot(
                 "syn2mas-rollback",
-                "Move this homeserver back to Synapse's own authentication",
+                "Rollback to Synapse's own authentication",
             )
         },
     ]
 }
 
-fn with(mut body: Vec<Entry>, name: &'static str, value: &str) -> Vec<Entry> {
+fn with_directive(mut body: Vec<Entry>, name: &'static str, value: &str) -> Vec<Entry> {
     body.push(entry(name, template(value)));
     body
 }
@@ -72,7 +75,7 @@ fn one_shot(name: &'static str, description: &'static str) -> Unit {
     }
     Unit {
         name,
-        kind: Kind::Service,
+        kind: UnitKind::Service,
         when: Some(enabled("migration.enable")),
         unit: described(description, unit),
         inherits: Inherits::Order,
@@ -101,12 +104,14 @@ fn run(subcommand: &str) -> Vec<Entry> {
     ]
 }
 
-fn looking(subcommand: &str) -> Vec<Entry> {
+/// Directives that run a subcommand that only writes below `/run`.
+fn read_only(subcommand: &str) -> Vec<Entry> {
     let mut body = run(subcommand);
     body.push(entry("ReadWritePaths", vec![item("/run")]));
     body
 }
 
+/// Adds the directory of the journal and the backups to what a subcommand may write.
 fn writing(mut body: Vec<Entry>) -> Vec<Entry> {
     body.push(entry(
         "ReadWritePaths",
@@ -115,7 +120,8 @@ fn writing(mut body: Vec<Entry>) -> Vec<Entry> {
     body
 }
 
-fn changing(subcommand: &str) -> Vec<Entry> {
+/// Directives that run a subcommand that writes the journal and backups, and can be interrupted.
+fn read_write(subcommand: &str) -> Vec<Entry> {
     let mut body = writing(run(subcommand));
     body.extend([
         // When stopped, `syn2mas` rolls back what it has begun. That takes time.

@@ -30,10 +30,10 @@ pub struct Unit {
     /// The name without its suffix.
     pub name: &'static str,
     /// The type of the unit.
-    pub kind: Kind,
+    pub kind: UnitKind,
     /// The condition for having this unit; always present without one.
     pub when: Option<Expr>,
-    /// Directives of `[Unit]`.
+    /// Directives of the section `[Unit]`, such as `After=`.
     pub unit: Vec<Entry>,
     /// The sandboxing that it shares with other services.
     pub sandbox: Vec<Sandbox>,
@@ -58,7 +58,7 @@ impl Unit {
 /// On NixOS the module sees these additions. Elsewhere, the administrator must repeat the drop-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inherits {
-    /// No settings.
+    /// None, as for MAS's own unit.
     Nothing,
     /// The units in `After=`, `Wants=` and `Requires=`.
     Order,
@@ -80,23 +80,23 @@ impl Inherits {
 
 /// The type of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `.service`
+pub enum UnitKind {
+    /// A program: `NAME.service`.
     Service,
-    /// `.socket`
+    /// A socket that starts MAS: `NAME.socket`.
     Socket,
-    /// `.timer`
+    /// A schedule: `NAME.timer`.
     Timer,
 }
 
-impl Kind {
+impl UnitKind {
     /// The suffix of the file name, without the dot.
     #[must_use]
     pub fn suffix(self) -> &'static str {
         match self {
-            Kind::Service => "service",
-            Kind::Socket => "socket",
-            Kind::Timer => "timer",
+            UnitKind::Service => "service",
+            UnitKind::Socket => "socket",
+            UnitKind::Timer => "timer",
         }
     }
 
@@ -104,9 +104,9 @@ impl Kind {
     #[must_use]
     pub fn section(self) -> &'static str {
         match self {
-            Kind::Service => "Service",
-            Kind::Socket => "Socket",
-            Kind::Timer => "Timer",
+            UnitKind::Service => "Service",
+            UnitKind::Socket => "Socket",
+            UnitKind::Timer => "Timer",
         }
     }
 }
@@ -140,10 +140,10 @@ pub fn tmpfiles() -> Vec<Item> {
         item(template("d {migration.directory} 0711 root root -")).when(migrating()),
     ];
     // Synapse and the proxy fail if a file they include is missing, so it exists even while empty.
-    for switch in cutover_files::switches() {
-        let rest = format!(" 0644 root root -{}", switch.nothing);
-        let file = Term::Text(vec!["f ".into(), switch.file, rest.as_str().into()]);
-        lines.push(item(file).when(crate::expr::all([migrating(), switch.when])));
+    for cutover_file in cutover_files::all() {
+        let rest = format!(" 0644 root root -{}", cutover_file.nothing);
+        let file = Term::Text(vec!["f ".into(), cutover_file.file, rest.as_str().into()]);
+        lines.push(item(file).when(crate::expr::all([migrating(), cutover_file.when])));
     }
     lines
 }

@@ -24,7 +24,7 @@ pub enum Sandbox {
 }
 
 impl Sandbox {
-    /// All sets.
+    /// All sets of directives, in the order of the generated Nix file.
     pub const ALL: &[Sandbox] = &[
         Sandbox::Common,
         Sandbox::Unprivileged,
@@ -134,13 +134,13 @@ fn reaching(addresses: Term) -> Vec<Entry> {
 
 fn database_only() -> Vec<Entry> {
     let behind_socket = || enabled("computed.databaseBehindSocket");
-    let here = offline()
+    let through_socket = offline()
         .into_iter()
         .map(|entry| entry.when(behind_socket()));
-    let anywhere = networked()
+    let over_network = networked()
         .into_iter()
         .map(|entry| entry.when(not(behind_socket())));
-    here.chain(anywhere).collect()
+    through_socket.chain(over_network).collect()
 }
 
 fn offline() -> Vec<Entry> {

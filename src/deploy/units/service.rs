@@ -1,7 +1,7 @@
 //! The services: MAS itself, the oneshot services that run before it, and those beside it.
 
 use super::{
-    Inherits, Kind, NAME, RUNTIME_DIRECTORY, Sandbox, Unit, after_cutover, described, socket,
+    Inherits, NAME, RUNTIME_DIRECTORY, Sandbox, Unit, UnitKind, after_cutover, described, socket,
 };
 use crate::{
     deploy::synapse_overlay,
@@ -23,7 +23,11 @@ pub const POSTGRESQL: &[&str] = &["postgresql.service", "postgresql.target"];
 
 /// Generates the missing secrets and checks the others.
 pub fn secrets() -> Unit {
-    let group = either(synapse_overlay::here(), known("synapse.group"), NAME);
+    let group = either(
+        synapse_overlay::on_this_host(),
+        known("synapse.group"),
+        NAME,
+    );
     let mut body = vec![
         entry("Type", "oneshot"),
         entry("RemainAfterExit", true),
@@ -47,10 +51,10 @@ pub fn secrets() -> Unit {
         ),
     ];
     // A secret from another unit may appear a moment later.
-    body.extend(retries());
+    body.extend(direct_restarts());
     Unit {
         name: "matrix-authentication-service-secrets",
-        kind: Kind::Service,
+        kind: UnitKind::Service,
         when: None,
         unit: described(
             "Secrets of Matrix Authentication Service",
@@ -59,7 +63,7 @@ pub fn secrets() -> Unit {
                     "Before",
                     vec![items(known("synapse.units")).when(delegated())],
                 ),
-                retried(),
+                no_restart_limit(),
             ],
         ),
         inherits: Inherits::Order,
@@ -95,7 +99,7 @@ pub fn database() -> Unit {
     ]);
     Unit {
         name: "matrix-authentication-service-database",
-        kind: Kind::Service,
+        kind: UnitKind::Service,
         when: Some(enabled("createDatabase")),
         unit: described(
             "Database of Matrix Authentication Service",
@@ -103,7 +107,7 @@ pub fn database() -> Unit {
                 entry("After", vec![items(texts(POSTGRESQL)), item(SECRETS)]),
                 entry("Requires", vec![item(SECRETS)]),
                 entry("Wants", texts(POSTGRESQL)),
-                retried(),
+                no_restart_limit(),
             ],
         ),
         inherits: Inherits::Nothing,
@@ -131,7 +135,7 @@ pub fn migrate_database() -> Unit {
     body.push(entry("RemainAfterExit", true));
     Unit {
         name: "matrix-authentication-service-migrate-database",
-        kind: Kind::Service,
+        kind: UnitKind::Service,
         when: None,
         unit: described(
             "Database migrations of Matrix Authentication Service",
@@ -140,7 +144,7 @@ pub fn migrate_database() -> Unit {
                 entry("Requires", required()),
                 entry("Wants", wanted()),
                 after_cutover(),
-                retried(),
+                no_restart_limit(),
             ],
         ),
         inherits: Inherits::Everything,
@@ -155,7 +159,7 @@ pub fn migrate_database() -> Unit {
     }
 }
 
-/// MAS itself.
+/// The unit that runs MAS.
 pub fn server() -> Unit {
     let is_role = |role: &str| known("role").is(role);
     let command = |arguments: &str| {
@@ -200,7 +204,7 @@ pub fn server() -> Unit {
     let sockets = || all([socket::activated(), not(is_role("worker"))]);
     Unit {
         name: NAME,
-        kind: Kind::Service,
+        kind: UnitKind::Service,
         when: None,
         unit: described(
             "Matrix Authentication Service",
@@ -227,7 +231,7 @@ pub fn server() -> Unit {
                 ),
                 entry("Wants", wanted()),
                 after_cutover(),
-                retried(),
+                no_restart_limit(),
             ],
         ),
         inherits: Inherits::Nothing,
@@ -268,7 +272,7 @@ pub fn users() -> Unit {
     ];
     Unit {
         name: "matrix-authentication-service-users",
-        kind: Kind::Service,
+        kind: UnitKind::Service,
         when: Some(all([
             any([
                 not(known("users").is(serde_json::json!({}))),
@@ -281,7 +285,7 @@ pub fn users() -> Unit {
             vec![
                 entry("After", after),
                 entry("Wants", texts(&[SERVER])),
-                retried(),
+                no_restart_limit(),
             ],
         ),
         inherits: Inherits::Everything,
@@ -311,7 +315,7 @@ pub fn doctor() -> Unit {
     body.push(entry("SuccessExitStatus", "11"));
     Unit {
         name: "matrix-authentication-service-doctor",
-        kind: Kind::Service,
+        kind: UnitKind::Service,
         when: Some(enabled("doctor.enable")),
         unit: described(
             "Health check of Matrix Authentication Service and Synapse",
@@ -341,11 +345,11 @@ pub fn doctor() -> Unit {
     }
 }
 
-/// Runs the doctor regularly.
+/// Starts the doctor at the times of `doctor.schedule`.
 pub fn doctor_timer() -> Unit {
     Unit {
         name: "matrix-authentication-service-doctor",
-        kind: Kind::Timer,
+        kind: UnitKind::Timer,
         when: Some(enabled("doctor.enable")),
         unit: described(
             "Regular health check of Matrix Authentication Service and Synapse",
@@ -393,12 +397,12 @@ pub fn wanted() -> Vec<Item> {
 /// A command that is retried until it succeeds. Units that wait for it keep waiting.
 fn one_shot(command: Term) -> Vec<Entry> {
     let mut entries = vec![entry("Type", "oneshot"), entry("ExecStart", command)];
-    entries.extend(retries());
+    entries.extend(direct_restarts());
     entries
 }
 
 /// Restarts as in [`restarts`], without units that require this one seeing the failures in between.
-fn retries() -> Vec<Entry> {
+fn direct_restarts() -> Vec<Entry> {
     let mut entries = restarts();
     entries.push(entry("RestartMode", "direct"));
     entries
@@ -415,7 +419,7 @@ fn restarts() -> Vec<Entry> {
 }
 
 /// No limit on restarts, because the database may become reachable at any time.
-fn retried() -> Entry {
+fn no_restart_limit() -> Entry {
     entry("StartLimitIntervalSec", "0")
 }
 

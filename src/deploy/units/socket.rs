@@ -1,6 +1,6 @@
 //! The sockets that systemd opens for MAS, so that they stay open while MAS restarts.
 
-use super::{Inherits, Kind, NAME, Unit, after_cutover, described};
+use super::{Inherits, NAME, Unit, UnitKind, after_cutover, described};
 use crate::{
     expr::{Expr, all, any, enabled, entry, item, known, not},
     schema::format::FILE_PATH,
@@ -22,7 +22,7 @@ pub fn is_unix() -> Expr {
 pub fn socket() -> Unit {
     Unit {
         name: NAME,
-        kind: Kind::Socket,
+        kind: UnitKind::Socket,
         when: Some(all([activated(), not(known("role").is("worker"))])),
         unit: described(
             "Sockets of Matrix Authentication Service",

@@ -525,8 +525,14 @@ impl<'a, H: Host> Migration<'a, H> {
                 String::new()
             }
             Step::LogOut => {
-                let count = self.host.log_out().await?;
-                format!("{count} devices that came through MAS")
+                match self.host.log_out().await {
+                    // There is nothing left to try again.
+                    Err(error @ MigrateError::Logout { .. }) => {
+                        self.note(&error.with_causes());
+                        String::new()
+                    }
+                    count => format!("{} devices that came through MAS", count?),
+                }
             }
             Step::Finish => self.finish().await?,
         };

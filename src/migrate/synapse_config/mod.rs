@@ -227,15 +227,11 @@ impl Config {
         let mut names = Vec::new();
         let old = |key: &str| self.get(&format!("oidc_config.{key}"));
         if old("issuer").is_some() && old("client_id").is_some() {
-            let name = old("idp_id").and_then(Value::as_str);
-            names.push(name.unwrap_or("oidc").to_owned());
+            names.push(name_of_provider(old("idp_id").and_then(Value::as_str)));
         }
         let providers = self.get("oidc_providers").and_then(Value::as_array);
         for provider in providers.into_iter().flatten() {
-            names.push(match provider["idp_id"].as_str() {
-                None | Some("oidc") => "oidc".to_owned(),
-                Some(id) => format!("oidc-{id}"),
-            });
+            names.push(name_of_provider(provider["idp_id"].as_str()));
         }
         names
     }
@@ -329,9 +325,18 @@ fn parse(file: &Path) -> Result<Value, MigrateError> {
     serde_yaml_ng::from_str(&text).map_err(MigrateError::form(file, "YAML"))
 }
 
+/// The name of a provider with this `idp_id`, as Synapse's `synapse/config/oidc.py` forms it.
+fn name_of_provider(id: Option<&str>) -> String {
+    match id {
+        None | Some("oidc") => "oidc".to_owned(),
+        Some(id) => format!("oidc-{id}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_later_file_replaces_whole_top_level_keys() {
@@ -436,5 +441,27 @@ worker_listeners:
         let main = format!("{listeners}worker_app: synapse.app.homeserver\n");
         assert_eq!(of(&main).1, urls);
         assert_eq!(of("server_name: a"), (None, vec![]));
+    }
+
+    #[test]
+    fn provider_names_have_a_prefix() {
+        let provider_names = |value| {
+            let files = Vec::new();
+            Config { files, value }.provider_names()
+        };
+        let old = json!({"issuer": "https://a", "client_id": "a"});
+        assert_eq!(provider_names(json!({"oidc_config": old})), ["oidc"]);
+        let mut section = old;
+        section["idp_id"] = "github".into();
+        assert_eq!(
+            provider_names(json!({
+                "oidc_config": section,
+                "oidc_providers": [{"idp_id": "github"}, {"idp_id": "oidc"}, {}],
+            })),
+            ["oidc-github", "oidc-github", "oidc", "oidc"]
+        );
+        // Without a client, the import ignores the section.
+        section["client_id"].take();
+        assert!(provider_names(json!({"oidc_config": section})).is_empty());
     }
 }

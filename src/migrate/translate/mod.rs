@@ -159,10 +159,8 @@ impl Translation {
         {
             migration["pepperFile"] = file.clone();
         }
-        if let Some(cost) = schemes.as_ref().and_then(|schemes| schemes[0].get("cost")) {
-            // But it does not know their bcrypt cost.
-            let mut schemes = schemes.clone().unwrap_or_default();
-            schemes[0]["cost"] = cost.clone();
+        // But it does not know their bcrypt cost.
+        if let Some(schemes) = schemes.filter(|schemes| schemes[0].get("cost").is_some()) {
             settings["passwords"]["schemes"] = schemes;
         }
         if settings["passwords"] == json!({}) {

@@ -1,5 +1,5 @@
-"""Runs the tests of nix/tests on Debian machines: nodes are evaluated, installed and booted, and the
-script sees the names that it sees in NixOS's test driver."""
+"""Runs the tests of nix/tests on Debian machines: evaluates, installs and boots the nodes, and runs the
+script with the same API as NixOS's test driver."""
 
 import contextlib
 import json
@@ -22,13 +22,13 @@ ON_NIXOS = ["coreutils", "findutils", "grep", "sed", "systemd"]
 
 
 def names() -> list[str]:
-    """The tests that there are."""
+    """The names of all tests."""
     files = (ROOT / "nix/tests").glob("*.nix")
     return sorted(file.stem for file in files if file.stem != "default")
 
 
 def evaluate(name: str, older_mas: bool = False) -> dict[str, Any]:
-    """A test: its script, and what each of its nodes is."""
+    """A test: its script and its nodes."""
     older = ["--argstr", "olderMas", "/opt/older-mas"] if older_mas else []
     evaluated = subprocess.run(
         ["nix-instantiate", "--eval", "--strict", "--json", "--read-write-mode"]
@@ -42,7 +42,7 @@ def evaluate(name: str, older_mas: bool = False) -> dict[str, Any]:
 
 
 class Programs:
-    """What is installed on every machine besides what Debian brings."""
+    """Files that are installed on every machine in addition to Debian's."""
 
     def __init__(self, built: Path, mas: Path, older_mas: Path | None) -> None:
         self.built = built
@@ -80,7 +80,7 @@ def chroot(machine: Machine, *command: str) -> str:
 
 
 def put_generation(machine: Machine, name: str, generation: dict[str, Any]) -> None:
-    """Puts a generation onto a machine's disk, and those that it can be switched to."""
+    """Installs a generation, and those that it can be switched to, on a machine's disk."""
     directory = machine.root / "system" / name
     (directory / "bin").mkdir(parents=True)
     (directory / "generation.json").write_text(json.dumps(generation))
@@ -94,7 +94,7 @@ def put_generation(machine: Machine, name: str, generation: dict[str, Any]) -> N
 
 
 def install(machine: Machine, node: dict[str, Any], programs: Programs) -> None:
-    """Makes a machine what a node's modules say."""
+    """Sets up a machine as defined by a node's modules."""
     programs.install(machine)
     put_generation(machine, "default", node)
     # The store is there only while the machine runs.
@@ -108,7 +108,7 @@ def install(machine: Machine, node: dict[str, Any], programs: Programs) -> None:
 
 
 class Test:
-    """A test with its machines, which are gone when it ends."""
+    """A test with its machines, which are removed at its end."""
 
     def __init__(self, name: str, image: Path, programs: Programs, out: Path) -> None:
         self.name = name
@@ -139,7 +139,7 @@ class Test:
         print(f"  ok  {name} ({time.monotonic() - start:.1f} s)", flush=True)
 
     def symbols(self) -> dict[str, Any]:
-        """What the script sees."""
+        """The names that the script can use."""
         machines = {machine.name: machine for machine in self.machines}
         if len(self.machines) == 1:
             machines["machine"] = self.machines[0]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-# Virtual machines may take longer, in seconds; here nothing does that ends well.
+# In seconds. Virtual machines may take longer; here, nothing that succeeds does.
 PATIENCE = 120
 # Where the kernel's cgroups that systemd uses may be mounted: on their own, or beside the older ones.
 CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"]
@@ -20,7 +20,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Machine:
-    """A container with a root file system of its own: what it writes is gone with it."""
+    """A container with its own root file system, which is removed with it."""
 
     def __init__(self, image: Path, name: str = "machine", namespace: str | None = None) -> None:
         self.name = name
@@ -37,7 +37,7 @@ class Machine:
         self.errors = ""
 
     def start(self) -> None:
-        """Boots, if it does not run."""
+        """Boots, unless it is running."""
         if self.is_up():
             return
         network = ["--private-network"]
@@ -78,7 +78,7 @@ class Machine:
         return self.process is not None and self.process.poll() is None
 
     def _init(self) -> int:
-        """The process that is the container's first."""
+        """The first process of the container."""
         assert self.process, f"{self.name} is not started"
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return int(children.read_text().split()[0])
@@ -113,17 +113,17 @@ class Machine:
         return done.returncode, done.stdout.decode(errors="replace")
 
     def succeed(self, *commands: str, timeout: int | None = None) -> str:
-        """What commands that have to succeed write."""
+        """The output of commands, which must succeed."""
         outputs = ""
         for command in commands:
             code, output = self.execute(command, timeout=timeout)
-            said = f"{output}{self.errors}"
-            assert code == 0, f"{self.name}: `{command}` failed with {code}:\n{said}"
+            details = f"{output}{self.errors}"
+            assert code == 0, f"{self.name}: `{command}` failed with {code}:\n{details}"
             outputs += output
         return outputs
 
     def fail(self, *commands: str, timeout: int | None = None) -> str:
-        """What commands that have to fail write."""
+        """The output of commands, which must fail."""
         outputs = ""
         for command in commands:
             code, output = self.execute(command, timeout=timeout)
@@ -132,27 +132,27 @@ class Machine:
         return outputs
 
     def _retry(self, done: Callable[[], str | None], timeout: float) -> None:
-        """Asks again and again, until there is nothing to complain about any more."""
+        """Checks repeatedly, until there is no error."""
         deadline = time.monotonic() + min(timeout, PATIENCE)
         while complaint := done():
             assert time.monotonic() < deadline, f"{self.name}: {complaint}"
             time.sleep(0.2)
 
     def wait_until_succeeds(self, command: str, timeout: int = 900) -> str:
-        """What a command writes once it succeeds."""
+        """Waits until a command succeeds; returns its output."""
         output = ""
 
         def complaint() -> str | None:
             nonlocal output
             code, output = self.execute(command, timeout=timeout)
-            said = f"{output}{self.errors}" if code else ""
-            return f"`{command}` still fails with {code}:\n{said}" if code else None
+            details = f"{output}{self.errors}" if code else ""
+            return f"`{command}` still fails with {code}:\n{details}" if code else None
 
         self._retry(complaint, timeout)
         return output
 
     def wait_until_fails(self, command: str, timeout: int = 900) -> str:
-        """What a command writes once it fails."""
+        """Waits until a command fails; returns its output."""
         return self.wait_until_succeeds(f"! {{ {command}; }}", timeout)
 
     def wait_for_unit(self, unit: str, user: str | None = None, timeout: int = 900) -> None:
@@ -225,13 +225,13 @@ class Machine:
         self.start()
 
     def crash(self) -> None:
-        """Ends at once, as if power were lost."""
+        """Stops immediately, as in a power loss."""
         if self.is_up():
             os.kill(self._init(), signal.SIGKILL)
             self.wait_for_shutdown()
 
     def remove(self) -> None:
-        """Ends, and leaves nothing behind."""
+        """Stops, and removes everything."""
         with contextlib.suppress(Exception):
             self.crash()
         self._remove_cgroup()

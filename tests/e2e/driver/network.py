@@ -1,4 +1,4 @@
-"""A network of machines, cut off from every other: a bridge in a network namespace of its own."""
+"""A separate network of machines: a bridge in its own network namespace."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ def ip(*arguments: str) -> None:
 
 
 class Network:
-    """Where machines reach each other."""
+    """The network that connects the machines."""
 
     def __init__(self, name: str) -> None:
         self.name = name

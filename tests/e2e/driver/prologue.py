@@ -28,19 +28,19 @@ class AbstractLogger:
 
 
 class CompositeLogger(AbstractLogger):
-    """Several in one."""
+    """Several loggers in one."""
 
 
 class Logger(AbstractLogger):
-    """Its name in former times."""
+    """Its former name."""
 
 
 class DebugAbstract:
-    """What stops at a breakpoint."""
+    """Stops at a breakpoint."""
 
 
 class DebugNop(DebugAbstract):
-    """What does not."""
+    """Ignores breakpoints."""
 
 
 class AssertionTester(TestCase):

@@ -29,7 +29,7 @@ def read(directory: Path) -> Generation:
 
 
 def check(new: Generation) -> None:
-    """Runs what refuses a switch before it does harm."""
+    """Runs the checks that can refuse a switch."""
     for name, script in new["checks"].items():
         if subprocess.run(["/bin/sh", "-c", script]).returncode != 0:
             sys.exit(f"Pre-switch check '{name}' failed")
@@ -42,7 +42,7 @@ def replace(path: Path, write: Any) -> None:
 
 
 def put_files(old: Generation, new: Generation) -> None:
-    """Units, files below /etc and programs: those of the old generation go, the new ones come."""
+    """Replaces the units, files below /etc and programs of the old generation with those of the new one."""
     for unit in old.get("units", {}).keys() - new["units"].keys():
         (UNITS / unit).unlink(missing_ok=True)
     for link in old.get("links", {}).keys() - new["links"].keys():
@@ -98,7 +98,7 @@ def put_names(new: Generation) -> None:
 
 
 def active(units: list[str]) -> list[str]:
-    """Those of some units that run."""
+    """The units that are running."""
 
     def runs(unit: str) -> bool:
         return subprocess.run(["systemctl", "is-active", "--quiet", unit]).returncode == 0
@@ -113,7 +113,7 @@ def activate(old: Generation, new: Generation) -> None:
 
 
 def switch(old: Generation, new: Generation) -> None:
-    """Goes from one generation to another while the machine runs."""
+    """Switches from one generation to another while the machine runs."""
     check(new)
     before, after = old["units"], new["units"]
     changed = [unit for unit in before if unit in after and before[unit] != after[unit]]

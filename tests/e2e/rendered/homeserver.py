@@ -1,5 +1,5 @@
-"""A new homeserver, from an empty disk to logins, on a real systemd: what `mas2nix render` wrote runs
-MAS behind nginx and beside Synapse with a worker, all of them the real programs."""
+"""A new homeserver, from an empty disk to logins, with real systemd: the output of `mas2nix render` runs MAS
+behind nginx and beside Synapse with a worker, all of them real programs."""
 
 import argparse
 import contextlib
@@ -45,7 +45,7 @@ NEEDS_MAS = [
 
 
 class Machine(containers.Machine):
-    """A machine of which everything that a command says is read."""
+    """A machine whose commands return standard error too."""
 
     def execute(
         self,
@@ -57,7 +57,7 @@ class Machine(containers.Machine):
         return super().execute(f"exec 2>&1; {command}", timeout=timeout)
 
     def journal(self, unit: str) -> str:
-        """What a unit has said since the machine booted."""
+        """The journal of a unit since the machine booted."""
         return self.execute(f"journalctl --no-pager --boot --output=cat --unit={shlex.quote(unit)}")[1]
 
 
@@ -84,7 +84,7 @@ class Homeserver:
         self.work = self.machine.directory
 
     def render(self, config: str, name: str = "rendered") -> Path:
-        """What `mas2nix render` makes of a configuration."""
+        """The output of `mas2nix render` for a configuration."""
         file, out = self.work / f"{name}.yaml", self.work / name
         file.write_text(config)
         subprocess.run(
@@ -133,7 +133,7 @@ class Homeserver:
         self.inside("systemctl", "enable", *enabled)
 
     def client(self, *arguments: str) -> dict:
-        """The answer of the Matrix client."""
+        """The output of the Matrix client."""
         command = shlex.join(["python3", "/root/client.py", *arguments])
         output = self.machine.succeed(command)
         return json.loads(output)
@@ -166,7 +166,7 @@ class Homeserver:
 
 
 def verify_units(server: Homeserver) -> None:
-    """systemd finds nothing to complain about."""
+    """systemd-analyze verify finds no problems."""
     units = " ".join(f"/etc/systemd/system/{unit}" for unit in UNITS)
     timer = f"/etc/systemd/system/{SERVICE}-doctor.timer"
     found = server.machine.succeed(f"systemd-analyze verify --man=no {units} {timer} 2>&1")
@@ -174,7 +174,7 @@ def verify_units(server: Homeserver) -> None:
 
 
 def exposure(server: Homeserver) -> None:
-    """How much each unit could do if it were taken over."""
+    """The exposure of each unit, according to systemd-analyze security."""
     print("      unit                                                    exposure")
     worst = {}
     for unit in UNITS:
@@ -189,7 +189,7 @@ def exposure(server: Homeserver) -> None:
 
 
 def check_database(server: Homeserver) -> None:
-    """The database belongs to MAS's role, and has the locale that was asked for."""
+    """The database belongs to MAS's role, and has the requested locale."""
     query = "SELECT pg_get_userbyid(datdba), datcollate, pg_encoding_to_char(encoding)"
     query += f" FROM pg_database WHERE datname = '{SERVICE}'"
     found = server.machine.succeed(f'runuser -u postgres -- psql -XAt -c "{query}"').strip()
@@ -197,7 +197,7 @@ def check_database(server: Homeserver) -> None:
 
 
 def check_secrets(server: Homeserver) -> str:
-    """Secrets are there, for those whom they concern."""
+    """Secrets exist, and only their users can read them."""
     found = server.secrets()
     lines = found.splitlines()
     for line in [
@@ -218,7 +218,7 @@ def check_secrets(server: Homeserver) -> str:
 
 
 def wait_running(server: Homeserver, units: list[str]) -> None:
-    """Everything is up, and nothing has failed."""
+    """Everything is running, and no unit has failed."""
     state = server.machine.execute("systemctl is-system-running --wait")[1].strip()
     failed = server.machine.execute("systemctl --failed --no-legend --plain")[1]
     journals = "".join(server.machine.journal(line.split()[0]) for line in failed.splitlines())
@@ -277,35 +277,35 @@ def check_tools(server: Homeserver) -> None:
     """The administrator's commands, and the users that the configuration names."""
     machine = server.machine
     machine.succeed("printf 'correct horse battery' >/root/password")
-    said = machine.succeed("mas-register-user alice --password-file /root/password 2>&1")
-    assert "alice is registered" in said, said
-    said = machine.fail("mas-register-user alice --password-file /root/password 2>&1")
-    assert "alice exists already" in said, said
+    output = machine.succeed("mas-register-user alice --password-file /root/password 2>&1")
+    assert "alice is registered" in output, output
+    output = machine.fail("mas-register-user alice --password-file /root/password 2>&1")
+    assert "alice already exists" in output, output
     assert "correct horse" not in machine.execute("journalctl --no-pager")[1]
     admins = machine.succeed("mas-cli manage list-admin-users 2>&1")
     assert "declared" in admins and "alice" not in admins, admins
     assert server.client("login-password", "declared", "correct horse")["user_id"]
     users = f"{SERVICE}-users"
-    assert "there is no user later yet" in machine.journal(users)
+    assert "there is no user later." in machine.journal(users)
     machine.succeed("mas-register-user later --password-file /root/password")
     machine.succeed(f"systemctl restart {users}")
     assert "later" in machine.succeed("mas-cli manage list-admin-users 2>&1")
-    said = machine.execute("mas-cli no-such-command")
-    assert said[0] == 2, said
+    result = machine.execute("mas-cli no-such-command")
+    assert result[0] == 2, result
     machine.fail("runuser -u nobody -- mas-cli config check")
 
 
 def check_doctor(server: Homeserver) -> None:
-    """All is well, and the doctor says so."""
+    """The doctor reports no problems."""
     machine = server.machine
     machine.succeed(f"systemctl start {SERVICE}-doctor")
-    said = machine.journal(f"{SERVICE}-doctor")
+    output = machine.journal(f"{SERVICE}-doctor")
     for text in ["good: Homeserver is reachable", "good: The Synapse MAS API is reachable"]:
-        assert text in said, said
+        assert text in output, output
 
 
 def wrong_shared_secret(server: Homeserver) -> None:
-    """Synapse is given another secret: nobody gets in, the doctor says why, and shows no secret."""
+    """Synapse has a different secret: logins fail, the doctor reports why, and shows no secret."""
     machine = server.machine
     machine.succeed(f"cp -p {SECRETS}/synapse /root/right && echo wrong-wrong > {SECRETS}/synapse.new")
     machine.succeed(f"chown root:matrix-synapse {SECRETS}/synapse.new && chmod 440 {SECRETS}/synapse.new")
@@ -314,8 +314,8 @@ def wrong_shared_secret(server: Homeserver) -> None:
     whoami = "https://matrix.example.com/_matrix/client/v3/account/whoami"
     assert server.status(whoami, "unknown") == 503
     machine.fail(f"systemctl start {SERVICE}-doctor")
-    said = machine.journal(f"{SERVICE}-doctor")
-    assert "error: A Synapse MAS API endpoint" in said, said
+    output = machine.journal(f"{SERVICE}-doctor")
+    assert "error: A Synapse MAS API endpoint" in output, output
     secret = machine.succeed(f"cat {SECRETS}/synapse").strip()
     assert secret not in machine.succeed("journalctl --no-pager"), "the secret is in the journal"
     machine.succeed("sed -i 's|secrets/synapse.new\"|secrets/synapse\"|' /etc/matrix-authentication-service/synapse.yaml")
@@ -338,7 +338,7 @@ def rotation(server: Homeserver) -> None:
 
 
 def missing_secret(server: Homeserver) -> None:
-    """A file that is not there is named, with its option and what to do."""
+    """A missing file is reported, with its option and what to do."""
     machine = server.machine
     config = (HERE / "homeserver.yaml").read_text()
     config = config.replace("    homeserver: example.com", "    homeserver: example.com\n    secret_file: /root/absent")
@@ -350,8 +350,8 @@ def missing_secret(server: Homeserver) -> None:
     machine.wait_until_succeeds(f"journalctl --boot --unit={SERVICE}-secrets | grep -F '{missing}'", 30)
     machine.succeed("echo secret >/root/absent && chmod 400 /root/absent")
     machine.wait_for_unit(f"{SERVICE}-secrets.service")
-    said = machine.journal(f"{SERVICE}-secrets")
-    assert "synapse.secretPath: /root/absent: it seems that Synapse cannot read it" in said, said
+    output = machine.journal(f"{SERVICE}-secrets")
+    assert "synapse.secretPath: /root/absent: Synapse probably cannot read it" in output, output
     machine.copy_from_host(server.work / "rendered", "/")
     machine.succeed("systemctl daemon-reload")
     machine.succeed(f"systemctl restart {SERVICE}-secrets")
@@ -359,7 +359,7 @@ def missing_secret(server: Homeserver) -> None:
 
 
 def same_database(server: Homeserver) -> None:
-    """MAS is not let near Synapse's database."""
+    """A configuration with Synapse's database is rejected."""
     config = (HERE / "homeserver.yaml").read_text()
     config = config.replace("database: matrix-synapse", f"database: {SERVICE}")
     file = server.work / "same.yaml"
@@ -374,26 +374,26 @@ def same_database(server: Homeserver) -> None:
     assert not out.exists()
 
 
-def synapse_judges(server: Homeserver) -> None:
-    """What we refuse beside delegation, Synapse itself refuses, and takes it with the overlay."""
+def synapse_agrees(server: Homeserver) -> None:
+    """Synapse itself rejects each setting that we reject, and accepts it with the overlay."""
     machine = server.machine
-    machine.copy_from_host(HERE / "synapse_judge.py", "/root/judge/synapse_judge.py")
-    machine.copy_from_host(HERE.parents[1] / "fixtures/synapse.yaml", "/root/judge/cases.yaml")
-    machine.succeed("echo 'CONFIG = {}' >/root/judge/saml.py")
+    machine.copy_from_host(HERE / "synapse_check.py", "/root/check/synapse_check.py")
+    machine.copy_from_host(HERE.parents[1] / "fixtures/synapse.yaml", "/root/check/cases.yaml")
+    machine.succeed("echo 'CONFIG = {}' >/root/check/saml.py")
     overlay = f"/etc/{SERVICE}/synapse.yaml"
-    command = f"/opt/synapse/bin/python /root/judge/synapse_judge.py /root/judge/cases.yaml {overlay}"
+    command = f"/opt/synapse/bin/python /root/check/synapse_check.py /root/check/cases.yaml {overlay}"
     report = json.loads(machine.succeed(f"{command} 2>/dev/null").splitlines()[-1])
     for case in report:
         refused = (case["delegation"] or "").startswith("ConfigError")
         assert refused == (case["rule"] is not None), case
-        # What Synapse refuses even without delegation is not the overlay's business.
+        # Settings that Synapse rejects even without delegation do not concern the overlay.
         gone = case["rule"] == "delegation-msc3861"
         assert gone or case["overlay"] is None, case
     print(f"      {len(report)} configurations")
 
 
 def killed(server: Homeserver, token: str) -> None:
-    """MAS dies under load: 503 meanwhile, and all is well again by itself."""
+    """MAS is killed under load: 503 in between, then everything recovers by itself."""
     machine = server.machine
     whoami = "https://matrix.example.com/_matrix/client/v3/account/whoami"
     load = server.background("watch", whoami, "--seconds", "15", "--unknown-tokens")
@@ -409,7 +409,7 @@ def killed(server: Homeserver, token: str) -> None:
 
 
 def postgresql_restarted(server: Homeserver, token: str) -> None:
-    """PostgreSQL restarts: both come back."""
+    """PostgreSQL restarts: MAS and Synapse recover."""
     machine = server.machine
     machine.succeed("systemctl restart postgresql@17-main")
     machine.wait_until_succeeds(f"python3 /root/client.py use {token}")
@@ -508,7 +508,7 @@ def behind_caddy(server: Homeserver) -> None:
 
 
 def check_entry_points(server: Homeserver) -> None:
-    """People find MAS below its path, log in, and reach nothing that is internal."""
+    """Users find MAS below its path, log in, and cannot reach anything internal."""
     matrix = "https://matrix.example.com"
     issuer = server.client("request", f"{matrix}/_matrix/client/v1/auth_metadata")["body"]["issuer"]
     assert issuer == f"{matrix}/auth/", issuer
@@ -522,7 +522,7 @@ def check_entry_points(server: Homeserver) -> None:
 
 
 def role(server: Homeserver) -> None:
-    """A host that only works off the queue answers nobody."""
+    """A host that only processes the queue does not listen."""
     machine = server.machine
     config = (HERE / "homeserver.yaml").read_text() + "role: worker\n"
     machine.copy_from_host(server.render(config, "worker"), "/")
@@ -555,7 +555,7 @@ def run(server: Homeserver, mas: Path | None) -> None:
         verify_units(server)
     with subtest("exposure of the units"):
         exposure(server)
-    with subtest("secrets are there, for those whom they concern"):
+    with subtest("secrets exist, and only their users can read them"):
         before = check_secrets(server)
     with subtest("the database is MAS's own"):
         check_database(server)
@@ -564,7 +564,7 @@ def run(server: Homeserver, mas: Path | None) -> None:
     with subtest("one database for both is refused"):
         same_database(server)
     with subtest("Synapse agrees on what conflicts with delegation"):
-        synapse_judges(server)
+        synapse_agrees(server)
     if not mas:
         for part in NEEDS_MAS:
             skip(part)

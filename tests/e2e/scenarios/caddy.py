@@ -1,4 +1,4 @@
-"""A homeserver behind Caddy is moved, and back: Caddy leads logins to MAS just while it is."""
+"""A migration and a rollback behind Caddy: Caddy sends logins to MAS only in between."""
 
 machine.start()
 with subtest("an existing homeserver"):
@@ -10,13 +10,13 @@ with subtest("an existing homeserver"):
 with subtest("migrate"):
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
-    alice.notices_nothing()
+    alice.is_unaffected()
     new = client(machine, "login-oauth", "alice", PASSWORD)
     assert client(machine, "use", new["access_token"])["device_id"] == new["device_id"]
 with subtest("what is not public"):
     for url in (f"{MATRIX}/_synapse/admin/v1/server_version", f"{AUTH}/health", f"{AUTH}/metrics"):
         assert status(machine, url) == 404, url
-with subtest("back"):
+with subtest("roll back"):
     machine.succeed("syn2mas rollback --accept-loss 2>&1")
     legacy(machine)
-    alice.finds_everything()
+    alice.has_everything()

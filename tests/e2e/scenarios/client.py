@@ -1,4 +1,4 @@
-"""A Matrix client for the tests, with nothing but Python's own library: every command prints JSON."""
+"""A Matrix client for the tests, using only Python's standard library. Every command prints JSON."""
 
 import argparse
 import base64
@@ -23,7 +23,7 @@ TLS = ssl.create_default_context(cafile="/etc/ssl/certs/ca-certificates.crt")
 
 
 class Redirected(Exception):
-    """The client itself is to be called back."""
+    """The redirect leads back to the client."""
 
     def __init__(self, url):
         super().__init__(url)
@@ -31,7 +31,7 @@ class Redirected(Exception):
 
 
 class StopAtCallback(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but not to the client."""
+    """Follows redirects, except those to the client."""
 
     def redirect_request(self, request, fp, code, msg, headers, newurl):
         if newurl.startswith(CALLBACK):
@@ -40,7 +40,7 @@ class StopAtCallback(urllib.request.HTTPRedirectHandler):
 
 
 class Forms(html.parser.HTMLParser):
-    """The forms of a page that are sent by POST: where to, and their fields."""
+    """The POST forms of a page: their targets and fields."""
 
     def __init__(self, page):
         super().__init__()
@@ -67,12 +67,12 @@ class Forms(html.parser.HTMLParser):
             self.inside = False
 
     def main(self):
-        """The form that belongs to the page itself, and not to something like logging out."""
+        """The main form of the page, not one for logging out or the like."""
         return min(self.forms, key=lambda form: form[0] != "")
 
 
 def request(url, body=None, token=None, method=None, headers=None):
-    """Status and JSON of an answer."""
+    """Status and JSON of a response."""
     headers = dict(headers or {})
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -93,14 +93,14 @@ def request(url, body=None, token=None, method=None, headers=None):
 
 
 def good(answer):
-    """The JSON of an answer that has to be good."""
+    """The JSON of a response, which must be successful."""
     status, body = answer
     assert status == 200, (status, body)
     return body
 
 
 def login_password(user, password):
-    """The old way: m.login.password."""
+    """The legacy login: m.login.password."""
     flows = good(request(f"{MATRIX}/_matrix/client/v3/login"))["flows"]
     assert any(flow["type"] == "m.login.password" for flow in flows), flows
     body = {
@@ -112,7 +112,7 @@ def login_password(user, password):
 
 
 def login_oauth(user, password, through_provider=False):
-    """The new way, as Element X does it: discovery, registration, authorization code with PKCE."""
+    """The OAuth 2.0 login, as in Element X: discovery, registration, authorization code with PKCE."""
     base = good(request("https://example.com/.well-known/matrix/client"))
     base = base["m.homeserver"]["base_url"].rstrip("/")
     metadata = good(request(f"{base}/_matrix/client/v1/auth_metadata"))
@@ -158,7 +158,7 @@ def login_oauth(user, password, through_provider=False):
 
 
 def walk(url, answers, through_provider=False):
-    """Goes through pages as a person does in a browser, until the client is called back; with what."""
+    """Goes through pages like a browser until the redirect to the client; returns its parameters."""
     browser = urllib.request.build_opener(
         StopAtCallback,
         urllib.request.HTTPSHandler(context=TLS),
@@ -191,12 +191,12 @@ def walk(url, answers, through_provider=False):
 
 
 def login_provider(user, password):
-    """The new way through an OpenID provider: MAS's pages lead there, and back."""
+    """The OAuth 2.0 login through an OpenID provider: MAS's pages lead there and back."""
     return login_oauth(user, password, through_provider=True)
 
 
 def login_sso(provider, user, password):
-    """The old way through an OpenID provider: Synapse's own single sign-on, before MAS."""
+    """The legacy login through an OpenID provider: Synapse's own single sign-on, before MAS."""
     query = urllib.parse.urlencode({"redirectUrl": CALLBACK})
     url = f"{MATRIX}/_matrix/client/v3/login/sso/redirect/{provider}?{query}"
     called = walk(url, {"login": user, "password": password})
@@ -227,14 +227,14 @@ def start_encrypting(token, base, members):
 
 
 def devices(token, base, users):
-    """What everybody who shares a room sees of some users' devices: their keys and names."""
+    """The keys and names of users' devices, as seen by everyone who shares a room with them."""
     body = {"device_keys": {user: [] for user in users}}
     answer = good(request(f"{base}/_matrix/client/v3/keys/query", body, token))
     return {"keys": answer["device_keys"]}
 
 
 def sync(token, base, since):
-    """Where a client is, and whose devices have changed since."""
+    """The sync position of a client, and the users whose devices have changed since."""
     query = urllib.parse.urlencode({"timeout": 0, **({"since": since} if since else {})})
     answer = good(request(f"{base}/_matrix/client/v3/sync?{query}", token=token))
     lists = answer.get("device_lists", {})
@@ -243,7 +243,7 @@ def sync(token, base, since):
 
 
 def use(token, base):
-    """Does what people do: who am I, a room, a message."""
+    """Typical requests: whoami, creating a room, sending a message."""
     api = f"{base}/_matrix/client/v3"
     who = good(request(f"{api}/account/whoami", token=token))
     room = good(request(f"{api}/createRoom", {"name": "test"}, token))["room_id"]
@@ -257,7 +257,7 @@ def use(token, base):
 
 
 def watch(url, seconds, threads, unknown_tokens):
-    """Asks again and again; how often which status came, in time slices of their order."""
+    """Requests continuously; counts the statuses, in time slices."""
     end = time.monotonic() + seconds
     lock, seen = threading.Lock(), []
 
@@ -281,8 +281,8 @@ def watch(url, seconds, threads, unknown_tokens):
 
 
 def poll(url, token, seconds):
-    """Asks as a client does that somebody uses all the time: the longest time without an answer that
-    is good, and how often which status came."""
+    """Requests continuously, like an active client: returns the longest time without a successful
+    response, and the number of responses by status."""
     end = time.monotonic() + seconds
     seen, longest, good_at = Counter(), 0.0, time.monotonic()
     while time.monotonic() < end:

@@ -1,5 +1,5 @@
-"""What the tests have in common. A test's script begins with this file, under NixOS's test driver as
-under ours."""
+"""Shared functions of the tests. This file is prepended to each test script, with NixOS's test driver
+and with ours."""
 
 import json
 import shlex
@@ -17,7 +17,7 @@ SYNAPSE = "matrix-synapse.service"
 # Not imported as `Protocol`: to check types, NixOS's test driver prepends an import of that name from
 # another module.
 class Host(typing.Protocol):
-    """A machine, as far as these functions use it."""
+    """The part of a machine's API that these functions use."""
 
     def execute(self, command: str) -> tuple[int, str]: ...
     def succeed(self, *commands: str) -> str: ...
@@ -28,7 +28,7 @@ class Host(typing.Protocol):
 
 
 def client(host: Host, *arguments: str) -> dict[str, typing.Any]:
-    """The answer of the Matrix client."""
+    """The output of the Matrix client."""
     command = shlex.join(["python3", "/etc/matrix-client.py", *arguments])
     answer: dict[str, typing.Any] = json.loads(host.succeed(f"{command} 2>&1"))
     return answer
@@ -40,39 +40,39 @@ def status(host: Host, url: str, token: str = "") -> int:
 
 
 def journal(host: Host, unit: str) -> str:
-    """What a unit has said since the machine booted."""
+    """The journal of a unit since the machine booted."""
     read = f"journalctl --no-pager --boot --output=cat --unit={unit}"
     return host.succeed(f"journalctl --sync; {read}")
 
 
 def wait_running(host: Host, *units: str) -> None:
-    """Everything is up, and nothing has failed."""
+    """Everything is running, and no unit has failed."""
     for unit in units:
         host.wait_for_unit(unit)
     state = host.execute("systemctl is-system-running --wait")[1].strip()
     failed = host.execute("systemctl --failed --no-legend --plain")[1]
-    said = "".join(journal(host, line.split()[0]) for line in failed.splitlines())
-    assert state == "running", f"{state}\n{failed}\n{said}"
+    journals = "".join(journal(host, line.split()[0]) for line in failed.splitlines())
+    assert state == "running", f"{state}\n{failed}\n{journals}"
 
 
 def wait_for_synapse(host: Host) -> None:
-    """Synapse answers."""
+    """Synapse responds."""
     host.wait_until_succeeds("curl -sf http://127.0.0.1:8008/_matrix/client/versions", 120)
 
 
 def register(host: Host, user: str, admin: bool = False) -> None:
-    """A user of Synapse's own, before MAS."""
+    """A user that is registered in Synapse, before MAS."""
     kind = "--admin" if admin else "--no-admin"
     host.succeed(f"matrix-synapse-register_new_matrix_user -u {user} -p '{PASSWORD}' {kind} 2>&1")
 
 
 def log_in(host: Host, user: str) -> str:
-    """An access token, the old way: m.login.password, whoever answers it."""
+    """An access token by legacy login (m.login.password), from Synapse or MAS."""
     return str(client(host, "login-password", user, PASSWORD)["access_token"])
 
 
 class Person:
-    """Somebody with a client that stays logged in, in an encrypted room with others."""
+    """A user with a client that stays logged in, in an encrypted room with others."""
 
     def __init__(self, host: Host, user: str, token: str, *others: str) -> None:
         self.host, self.user, self.token = host, f"@{user}:example.com", token
@@ -86,21 +86,21 @@ class Person:
         keys: dict[str, typing.Any] = client(self.host, "devices", self.token, *self.seen)["keys"]
         return keys
 
-    def notices_nothing(self) -> None:
-        """The token is good, syncing goes on, no device is gone, and nobody's devices look changed."""
+    def is_unaffected(self) -> None:
+        """The token works, syncing continues, no device is gone, and no device appears changed."""
         synced = client(self.host, "sync", self.token, "--since", self.since)
         assert synced["changed"] == [], synced
-        self.finds_everything()
+        self.has_everything()
 
-    def finds_everything(self) -> None:
-        """The same, but for devices that came and went."""
+    def has_everything(self) -> None:
+        """The same, except for devices that were added and removed."""
         assert self.see_devices() == self.devices
         who = client(self.host, "use", self.token)
         assert who["user_id"] == self.user, who
         self.catch_up()
 
     def catch_up(self) -> None:
-        """From here on, anything new is something to notice."""
+        """Sets the current state as the baseline for changes."""
         synced = client(self.host, "sync", self.token)
         assert self.room in synced["rooms"], synced
         self.since = synced["since"]
@@ -108,7 +108,7 @@ class Person:
 
 
 def legacy(host: Host) -> None:
-    """Synapse authenticates its users by itself, and MAS is not there."""
+    """Synapse authenticates its own users, and MAS does not run."""
     wait_for_synapse(host)
     host.fail(f"systemctl is-active {MAS}")
     assert status(host, f"{MATRIX}/_matrix/client/v1/auth_metadata") == 404
@@ -117,7 +117,7 @@ def legacy(host: Host) -> None:
 
 
 def delegates(host: Host) -> None:
-    """Synapse lets MAS authenticate its users."""
+    """Synapse delegates to MAS."""
     wait_for_synapse(host)
     host.wait_for_unit(MAS)
     metadata = client(host, "request", f"{MATRIX}/_matrix/client/v1/auth_metadata")
@@ -131,15 +131,15 @@ def delegated(host: Host) -> None:
     assert any(flow.get("oauth_aware_preferred") for flow in flows), flows
 
 
-def is_role_lent(host: Host) -> bool:
-    """Whether somebody may act as Synapse's role in PostgreSQL."""
+def is_role_granted(host: Host) -> bool:
+    """Whether Synapse's role is granted to anyone in PostgreSQL."""
     query = "SELECT 'yes' FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
     query += " WHERE r.rolname = 'matrix-synapse'"
     return host.succeed(f'runuser -u postgres -- psql -XAtc "{query}"').strip() == "yes"
 
 
 def see_login_page(host: Host, name: str) -> None:
-    """MAS's login page comes up in a browser; a picture of it is kept."""
+    """MAS's login page opens in a browser; a screenshot is kept."""
     chromium = (
         "chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
         "--disable-background-networking --disable-component-update --disable-sync "

@@ -1,18 +1,18 @@
-"""The doctor is content with what is right, names what is wrong, and shows no secret."""
+"""The doctor accepts a correct setup, reports errors, and shows no secret."""
 
 DOCTOR = "matrix-authentication-service-doctor"
 SECRET = "/var/lib/matrix-authentication-service-secrets/synapse"
 
 
 def ask() -> tuple[int, str]:
-    """Asks the doctor: whether the unit fails, and what it says."""
+    """Runs the doctor: the exit code of its unit, and its output."""
     machine.succeed(f"systemctl reset-failed {DOCTOR}")
     code, _ = machine.execute(f"systemctl start {DOCTOR}")
-    said = machine.succeed(
+    output = machine.succeed(
         f"journalctl --sync; journalctl --no-pager --output=cat _SYSTEMD_INVOCATION_ID=$(systemctl show {DOCTOR} "
         "-P InvocationID)"
     )
-    return code, said
+    return code, output
 
 
 machine.start()
@@ -20,27 +20,27 @@ with subtest("everything runs"):
     wait_running(machine, "nginx.service", MAS, SYNAPSE, f"{DOCTOR}.timer")
     delegated(machine)
 with subtest("all is well"):
-    code, said = ask()
-    assert code == 0, said
-    assert "good: Homeserver is reachable" in said, said
-    assert "good: The Synapse MAS API is reachable" in said, said
-with subtest("the shared secret is another one than Synapse's"):
+    code, output = ask()
+    assert code == 0, output
+    assert "good: Homeserver is reachable" in output, output
+    assert "good: The Synapse MAS API is reachable" in output, output
+with subtest("the shared secret differs from Synapse's"):
     right = machine.succeed(f"cat {SECRET}").strip()
     machine.succeed(f"cp -p {SECRET} /root/right && printf other > {SECRET}")
-    code, said = ask()
-    assert code != 0 and "error: A Synapse MAS API endpoint" in said, said
+    code, output = ask()
+    assert code != 0 and "error: A Synapse MAS API endpoint" in output, output
     assert right not in machine.succeed("journalctl --no-pager")
     machine.succeed(f"cp -p /root/right {SECRET}")
     assert ask()[0] == 0
 with subtest("Synapse is down"):
     machine.succeed(f"systemctl stop {SYNAPSE}")
-    code, said = ask()
-    assert code != 0 and "error: Can't reach the homeserver" in said, said
+    code, output = ask()
+    assert code != 0 and "error: Can't reach the homeserver" in output, output
     machine.succeed(f"systemctl start {SYNAPSE}")
     wait_for_synapse(machine)
 with subtest("the proxy is down: a warning, since this host may not reach its own public name"):
     machine.succeed("systemctl stop nginx")
-    code, said = ask()
-    assert code == 0 and "warning: " in said, said
+    code, output = ask()
+    assert code == 0 and "warning: " in output, output
     machine.succeed("systemctl start nginx")
     assert ask()[0] == 0

@@ -1,24 +1,24 @@
-"""A new homeserver, from an empty disk: secrets, units, a declared user, both ways to log in."""
+"""A new homeserver, from an empty disk: secrets, units, a declared user, both kinds of login."""
 
 machine.start()
 with subtest("everything runs"):
     wait_running(machine, "nginx.service", MAS, SYNAPSE, "matrix-authentication-service-users.service")
     delegated(machine)
-with subtest("everything came up at once, in order"):
+with subtest("everything started in order, without a restart"):
     for unit in ("matrix-authentication-service-migrate-database.service", MAS, SYNAPSE):
         restarts = machine.succeed(f"systemctl show {unit} -P NRestarts").strip()
         assert restarts == "0", (unit, restarts, journal(machine, unit))
     ready = int(machine.succeed(f"systemctl show {MAS} -P ActiveEnterTimestampMonotonic"))
     begun = int(machine.succeed(f"systemctl show {SYNAPSE} -P InactiveExitTimestampMonotonic"))
     assert ready <= begun, "Synapse was started before MAS was ready"
-with subtest("the declared user logs in, the old way and the new one"):
+with subtest("the declared user logs in, with legacy login and OAuth 2.0"):
     first = client(machine, "login-password", "alice", PASSWORD)["access_token"]
     assert client(machine, "use", first)["user_id"] == "@alice:example.com"
     second = client(machine, "login-oauth", "alice", PASSWORD)
     who = client(machine, "use", second["access_token"])
     assert who["device_id"] == second["device_id"], (who, second)
     machine.fail("python3 /etc/matrix-client.py login-password alice wrong")
-with subtest("the login page comes up in a browser"):
+with subtest("the login page opens in a browser"):
     see_login_page(machine, "login")
 with subtest("what is public, and what is not"):
     for url, expected in {

@@ -1,4 +1,4 @@
-"""Configurations that people wrote for nixpkgs' module, on machines: MAS starts, and so do its tools."""
+"""Public configurations for nixpkgs' module, on machines: MAS starts, and its commands work."""
 
 start_all()
 for node in machines:
@@ -8,9 +8,9 @@ for node in machines:
     with subtest(f"{node.name}: commands have the same secrets"):
         node.succeed("mas-cli manage list-admin-users")
         # It finds that there is no homeserver, but it runs.
-        said = node.execute(f"systemctl start {SERVICE}-doctor")
+        started = node.execute(f"systemctl start {SERVICE}-doctor")
         found = journal(node, f"{SERVICE}-doctor.service")
-        assert "Can't reach the homeserver" in found, (said, found)
+        assert "Can't reach the homeserver" in found, (started, found)
     with subtest(f"{node.name}: a reboot changes nothing"):
         node.shutdown()
         node.start()

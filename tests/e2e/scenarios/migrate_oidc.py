@@ -1,4 +1,4 @@
-"""People who log in through an OpenID provider are moved, and are the same people afterwards."""
+"""Users who log in through an OpenID provider are migrated, and keep their accounts."""
 
 CAROL = ["carol@example.com", "carol-password"]
 
@@ -17,7 +17,7 @@ with subtest("migrate"):
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
 with subtest("nobody notices"):
-    carol.notices_nothing()
+    carol.is_unaffected()
 with subtest("the provider leads to the same account"):
     new = client(machine, "login-provider", *CAROL)
     who = client(machine, "use", new["access_token"])
@@ -26,9 +26,9 @@ with subtest("the provider leads to the same account"):
     query = "SELECT count(*) FROM upstream_oauth_links WHERE user_id IS NOT NULL"
     links = machine.succeed(f'runuser -u postgres -- psql -XAtc "{query}" matrix-authentication-service')
     assert links.strip() == "1", links
-with subtest("back, and the provider leads to the same account again"):
+with subtest("after a rollback, the provider leads to the same account again"):
     machine.succeed("syn2mas rollback --accept-loss 2>&1")
     legacy(machine)
-    carol.finds_everything()
+    carol.has_everything()
     again = client(machine, "login-sso", "oidc-dex", *CAROL)
     assert again["user_id"] == "@carol:example.com", again

@@ -1,5 +1,5 @@
-"""A homeserver with a worker is moved while a client asks all the time; units stay down meanwhile. Before,
-a worker that would keep the old logins is found."""
+"""A migration with a worker and continuous requests of a client; units stay down meanwhile. Before, a worker
+that would keep the old logins is found."""
 
 WORKER = "http://127.0.0.1:8083"
 WORKER_UNIT = "matrix-synapse-worker-generic.service"
@@ -73,14 +73,14 @@ with subtest("migrate, while somebody uses it"):
     machine.succeed(f"({poll} >/root/new; mv /root/new /root/answer) >/dev/null 2>/root/errors &")
     machine.succeed("systemctl start --no-block syn2mas-migrate")
     machine.wait_until_succeeds("ls /run/systemd/system/matrix-synapse.service.d", 60)
-    # Whoever starts a unit now, and what it requires, does not get it up.
+    # Units, and those that they require, cannot be started now.
     machine.execute(f"systemctl start {WORKER_UNIT} 2>&1")
     machine.wait_until_succeeds("test $(systemctl show syn2mas-migrate -P ActiveState) = inactive", 120)
-    assert "The homeserver is moved." in journal(machine, "syn2mas-migrate")
+    assert "The homeserver is migrated." in journal(machine, "syn2mas-migrate")
     answer = json.loads(machine.wait_until_succeeds("cat /root/answer", 60))
     assert not {"401", "403"} & set(answer["count"]), answer
     print(f"longest outage of a client: {answer['longest']:.1f} s, {answer['count']}")
-with subtest("the worker asks MAS, too"):
+with subtest("the worker delegates to MAS, too"):
     delegated(machine)
     machine.wait_for_unit(WORKER_UNIT)
     machine.wait_until_succeeds(f"curl -sf {WORKER}/_matrix/client/versions", 60)

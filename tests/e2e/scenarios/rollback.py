@@ -1,5 +1,5 @@
-"""The way back: without loss while nobody has logged in through MAS, and afterwards only if the loss is
-accepted."""
+"""A rollback loses nothing while nobody has logged in through MAS; afterwards, it is done only if the loss
+is accepted."""
 
 machine.start()
 with subtest("an existing homeserver"):
@@ -7,28 +7,28 @@ with subtest("an existing homeserver"):
     register(machine, "alice")
     register(machine, "bob")
     alice = Person(machine, "alice", log_in(machine, "alice"), "bob")
-with subtest("there and back, before anybody logs in"):
+with subtest("migrate and roll back, before anybody logs in"):
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
     machine.succeed("systemctl start syn2mas-rollback")
     legacy(machine)
-    alice.notices_nothing()
-    assert not is_role_lent(machine)
-with subtest("there again, and somebody logs in"):
+    alice.is_unaffected()
+    assert not is_role_granted(machine)
+with subtest("migrate again, and somebody logs in"):
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
     through_mas = log_in(machine, "bob")
     assert status(machine, WHOAMI, through_mas) == 200
-with subtest("the way back says what would be lost, and does nothing"):
+with subtest("a rollback shows what would be lost, and does nothing"):
     machine.fail("systemctl start syn2mas-rollback 2>&1")
-    said = journal(machine, "syn2mas-rollback")
-    assert "sessions: bob" in said and "--accept-loss" in said, said
+    output = journal(machine, "syn2mas-rollback")
+    assert "sessions: bob" in output and "--accept-loss" in output, output
     delegated(machine)
     assert status(machine, WHOAMI, through_mas) == 200
-with subtest("back, with the loss accepted"):
+with subtest("roll back, with the loss accepted"):
     machine.succeed("syn2mas rollback --accept-loss 2>&1")
     legacy(machine)
-    alice.notices_nothing()
+    alice.is_unaffected()
     assert status(machine, WHOAMI, through_mas) == 401
     assert status(machine, WHOAMI, log_in(machine, "bob")) == 200
 with subtest("a reboot changes nothing"):
@@ -36,8 +36,8 @@ with subtest("a reboot changes nothing"):
     machine.start()
     wait_running(machine, SYNAPSE)
     legacy(machine)
-    alice.notices_nothing()
-with subtest("and there once more"):
+    alice.is_unaffected()
+with subtest("migrate once more"):
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
-    alice.notices_nothing()
+    alice.is_unaffected()

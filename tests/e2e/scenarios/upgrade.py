@@ -1,4 +1,4 @@
-"""MAS is updated: after an import that lost power, and after a migration that is done."""
+"""An update of MAS: after a power loss during the import, and after a migration."""
 
 NEWER = "/run/booted-system/specialisation/newer/bin/switch-to-configuration test 2>&1"
 JOURNAL = "/var/lib/syn2mas/journal"
@@ -9,14 +9,14 @@ def version(host: Host) -> str:
 
 
 def existing(host: Host) -> Person:
-    """Somebody on an existing homeserver."""
+    """A user on an existing homeserver."""
     wait_running(host, "nginx.service", SYNAPSE)
     register(host, "alice")
     return Person(host, "alice", log_in(host, "alice"))
 
 
 interrupted.start()
-with subtest("updated after an import that lost power: the next one begins anew"):
+with subtest("updated after a power loss during the import: the next import starts again"):
     alice = existing(interrupted)
     older = version(interrupted)
     interrupted.succeed("systemctl start --no-block syn2mas-migrate")
@@ -29,10 +29,10 @@ with subtest("updated after an import that lost power: the next one begins anew"
     print(f"      from {older} to {version(interrupted)}")
     interrupted.succeed("systemctl start syn2mas-migrate")
     delegated(interrupted)
-    alice.notices_nothing()
+    alice.is_unaffected()
     interrupted.shutdown()
 machine.start()
-with subtest("moved with the older one"):
+with subtest("migrated with the older version"):
     alice = existing(machine)
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
@@ -44,7 +44,7 @@ with subtest("updated afterwards: nobody notices"):
     machine.succeed(NEWER)
     delegated(machine)
     assert machine.succeed(f"systemctl show {MAS} -P InvocationID") != before
-    alice.notices_nothing()
+    alice.is_unaffected()
     assert status(machine, WHOAMI, log_in(machine, "alice")) == 200
     machine.succeed("systemctl start syn2mas-verify")
     assert "identical" in journal(machine, "syn2mas-verify")

@@ -1,24 +1,24 @@
-"""The wrong order is refused before anything is stopped; the right one leads from an existing homeserver
-to a configuration that says all by itself."""
+"""The wrong order is refused before anything is stopped. The right order leads from an existing homeserver
+to the final static configuration."""
 
 SYSTEMS = "/run/booted-system"
 
 
 def switch(name: str) -> str:
-    """What switching to a configuration says."""
+    """The output of switching to a configuration."""
     return machine.succeed(f"{SYSTEMS}/specialisation/{name}/bin/switch-to-configuration test 2>&1")
 
 
 def refuse(command: str) -> str:
-    """What is said when a switch is refused; nothing is stopped for it."""
+    """The message of a refused switch, which stops nothing."""
     since = machine.succeed(f"systemctl show {SYNAPSE} -P ActiveEnterTimestampMonotonic")
-    said = machine.fail(f"{command} 2>&1")
+    output = machine.fail(f"{command} 2>&1")
     assert machine.succeed(f"systemctl show {SYNAPSE} -P ActiveEnterTimestampMonotonic") == since
-    return said
+    return output
 
 
 def whoami(token: str) -> str:
-    """Who a token is, without a proxy: at first there is none."""
+    """The owner of a token, without the proxy, which does not exist at first."""
     url = "http://127.0.0.1:8008/_matrix/client/v3/account/whoami"
     return str(client(machine, "request", url, "--token", token)["body"].get("user_id"))
 
@@ -38,26 +38,26 @@ with subtest("an existing homeserver, without MAS"):
     token = json.loads(machine.succeed(login))["access_token"]
     assert whoami(token) == "@alice:example.com"
 with subtest("delegating before migrating is refused"):
-    said = refuse(f"{SYSTEMS}/specialisation/delegating/bin/switch-to-configuration test")
-    assert "syn2mas migrate" in said, said
+    output = refuse(f"{SYSTEMS}/specialisation/delegating/bin/switch-to-configuration test")
+    assert "syn2mas migrate" in output, output
     assert whoami(token) == "@alice:example.com"
-with subtest("getting ready to migrate changes nothing for anybody"):
+with subtest("preparing a migration changes nothing for users"):
     switch("migrating")
     legacy(machine)
     assert whoami(token) == "@alice:example.com"
-with subtest("now it is moved"):
+with subtest("migrate"):
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
     assert status(machine, WHOAMI, token) == 200
 with subtest("a configuration without MAS is refused"):
-    said = refuse(f"{SYSTEMS}/bin/switch-to-configuration test")
-    assert "syn2mas rollback" in said, said
+    output = refuse(f"{SYSTEMS}/bin/switch-to-configuration test")
+    assert "syn2mas rollback" in output, output
     assert status(machine, WHOAMI, token) == 200
 with subtest("a configuration without the old passwords is refused"):
-    said = refuse(f"{SYSTEMS}/specialisation/delegating/bin/switch-to-configuration test")
-    assert "migration.passwords" in said, said
+    output = refuse(f"{SYSTEMS}/specialisation/delegating/bin/switch-to-configuration test")
+    assert "migration.passwords" in output, output
     assert status(machine, WHOAMI, token) == 200
-with subtest("a configuration that says all by itself is taken"):
+with subtest("the final static configuration is accepted"):
     switch("settled")
     delegated(machine)
     assert status(machine, WHOAMI, token) == 200

@@ -1,4 +1,4 @@
-# Evaluates the module for many cases at once, to judge settings: it makes no secrets, and does not
+# Evaluates the module for many cases at once, to check settings: it makes no secrets, and does not
 # mind that the homeserver has no name, which MAS accepts.
 #
 # `cases` is a JSON file: a list of { name, module, version? }, `module` being the value of

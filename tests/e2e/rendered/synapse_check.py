@@ -21,8 +21,8 @@ BASE = {
 }
 
 
-def takes(*configs: dict) -> str | None:
-    """Nothing if Synapse takes the files in this order, else what it says."""
+def refusal(*configs: dict) -> str | None:
+    """None if Synapse accepts the files in this order, otherwise its error."""
     with tempfile.TemporaryDirectory() as directory:
         arguments = []
         for i, config in enumerate([{**BASE, "signing_key_path": f"{directory}/key"}, *configs]):
@@ -42,12 +42,12 @@ class Provider:
 
     @staticmethod
     def parse_config(config: dict) -> dict:
-        """Takes anything."""
+        """Accepts anything."""
         return config
 
 
 def main() -> None:
-    """Judges all cases."""
+    """Checks all cases, and prints the report."""
     cases = yaml.safe_load(Path(sys.argv[1]).read_text())
     overlay = yaml.safe_load(Path(sys.argv[2]).read_text())
     delegation = {"matrix_authentication_service": overlay["matrix_authentication_service"]}
@@ -59,8 +59,8 @@ def main() -> None:
         report.append(
             {
                 "rule": case.get("rule"),
-                "delegation": takes(settings, both),
-                "overlay": takes(settings, overlay),
+                "delegation": refusal(settings, both),
+                "overlay": refusal(settings, overlay),
             }
         )
     print()
