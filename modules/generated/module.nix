@@ -285,11 +285,11 @@
       default = false;
       description = ''
         Whether the homeserver is known to be moved to MAS although MAS's database does
-        not say so: because it was moved with `mas-cli syn2mas migrate` and not with
-        `syn2mas`, or because its database is now on another server of PostgreSQL.
-        Without this, a configuration in which MAS authenticates users is refused as
-        long as Synapse has their sessions and there is no proof that MAS has them too.
-        With it, only an empty MAS is refused.
+        not say so, because it was moved with `mas-cli syn2mas migrate` and not with
+        `syn2mas`, or because its database is now on another PostgreSQL server. Without
+        this, a configuration in which MAS authenticates users is rejected as long as
+        Synapse has their sessions and nothing proves that MAS has them too. With it,
+        only an empty MAS is rejected.
       '';
     };
     pepperFile = lib.mkOption {
