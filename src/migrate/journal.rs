@@ -104,6 +104,10 @@ pub struct GoingBack {
 }
 
 /// What the journal records of a migration, in addition to what can be seen on the host.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct State {

@@ -74,11 +74,11 @@ fn summary(stage: Stage) -> (&'static str, Option<&'static str>) {
 
 /// The stage, or why it is unknown; what that means; and the next command.
 fn verdict(
-    state: &State,
+    recorded: &State,
     seen: Result<&Observed, String>,
 ) -> (Option<Stage>, String, Option<String>) {
     let found = match seen {
-        Ok(seen) => decide::stage(state, seen),
+        Ok(seen) => decide::stage(recorded, seen),
         Err(reason) => Err(Refusal::Unknown(reason)),
     };
     match found {
@@ -98,15 +98,15 @@ fn verdict(
 pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
     const LINES: usize = 20;
     let lines = journal::read(&inputs.state())?;
-    let state = journal::last_state(&lines);
+    let recorded = journal::last_state(&lines);
     let at_work = journal::is_in_use(&inputs.state())?;
     let cutover_files = inputs.overlay.iter().chain(&inputs.include);
     let cutover_files: Vec<(String, Option<bool>)> = cutover_files
         .map(|file| (file.file.display().to_string(), file.is_on().ok()))
         .collect();
-    let seen = real_host::observe(inputs, &state).await;
+    let seen = real_host::observe(inputs, &recorded).await;
     let seen = seen.as_ref().map_err(MigrateError::with_causes);
-    let (mut stage, mut summary, mut next) = verdict(&state, seen);
+    let (mut stage, mut summary, mut next) = verdict(&recorded, seen);
     if at_work {
         let step = lines.last().map_or("", |line| line.step.as_str());
         stage = None;
@@ -139,7 +139,7 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         cutover_files,
         mas_database,
         synapse,
-        state,
+        state: recorded,
         journal: lines[last..].to_vec(),
     })
 }

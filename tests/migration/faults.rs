@@ -276,13 +276,14 @@ fn left_behind(homeserver: &Homeserver) -> Option<String> {
 /// Whether a run ended as it must if the fault happened to it.
 fn was_injected(fault: Fault, ended: &str) -> bool {
     match fault {
-        // It may have ended by itself in the moment before.
-        Fault::Signal(Signal::SIGKILL, "complete", "done", _) => true,
+        // It may have ended by itself in the moment before; and it may have waited for PostgreSQL.
+        Fault::Signal(Signal::SIGKILL, "complete", "done", _)
+        | Fault::PostgresRestarts
+        | Fault::Vacuum => true,
         Fault::Signal(Signal::SIGKILL, ..) | Fault::KilledGoingBack(..) => ended == "killed",
         Fault::Signal(..) | Fault::MasCli(_) | Fault::DiskFull | Fault::OverlayRefused => {
             ended == "exit 1"
         }
-        Fault::PostgresRestarts | Fault::Vacuum => true,
     }
 }
 

@@ -244,7 +244,7 @@ pub enum Refusal {
         /// The migration.
         migration: String,
         /// The marker in MAS's database, if it is of this migration.
-        marker: Option<Marker>,
+        marker: Option<Box<Marker>>,
     },
     /// The command is about something else than the journal.
     OtherTarget(Vec<String>),
@@ -404,7 +404,7 @@ pub enum Decision {
 /// # Errors
 ///
 /// If what is seen contradicts the journal.
-pub fn stage(state: &State, seen: &Observed) -> Result<Stage, Refusal> {
+pub fn stage(recorded: &State, seen: &Observed) -> Result<Stage, Refusal> {
     let overlay = match &seen.overlay {
         Seen::Known(Overlay::Foreign) => return Err(Refusal::ForeignOverlay),
         Seen::Known(overlay) => overlay,
@@ -412,7 +412,7 @@ pub fn stage(state: &State, seen: &Observed) -> Result<Stage, Refusal> {
     };
     let marker = seen.marker.known().and_then(Option::as_ref);
     let marker = marker.filter(|marker| marker.progress != marker::Progress::RolledBack);
-    let Some(ours) = &state.migration else {
+    let Some(ours) = &recorded.migration else {
         let found = match overlay {
             Overlay::Ours(found) => Some(found),
             _ => marker.map(|marker| &marker.migration),
@@ -423,12 +423,14 @@ pub fn stage(state: &State, seen: &Observed) -> Result<Stage, Refusal> {
             None => Ok(Stage::NotBegun),
             Some(found) => Err(Refusal::JournalLost {
                 migration: found.clone(),
-                marker: marker.filter(|marker| marker.migration == *found).cloned(),
+                marker: marker
+                    .filter(|marker| marker.migration == *found)
+                    .map(|marker| Box::new(marker.clone())),
             }),
         };
     };
-    if let (Some(then), Seen::Known(now)) = (&state.target, &seen.target) {
-        let differences = then.differences(now, state.finished);
+    if let (Some(then), Seen::Known(now)) = (&recorded.target, &seen.target) {
+        let differences = then.differences(now, recorded.finished);
         if !differences.is_empty() {
             return Err(Refusal::OtherTarget(differences));
         }
@@ -446,12 +448,12 @@ pub fn stage(state: &State, seen: &Observed) -> Result<Stage, Refusal> {
             found: found.clone(),
         });
     }
-    let undelegated = state
+    let undelegated = recorded
         .going_back
         .as_ref()
         .is_some_and(|back| back.undelegated);
-    Ok(match (of_overlay.is_some(), state.finished) {
-        (true, _) if state.going_back.is_some() => Stage::Leaving,
+    Ok(match (of_overlay.is_some(), recorded.finished) {
+        (true, _) if recorded.going_back.is_some() => Stage::Leaving,
         (true, true) => Stage::Migrated,
         (true, false) => Stage::CutOver,
         (false, _) if undelegated => Stage::RollingBack,
@@ -462,14 +464,14 @@ pub fn stage(state: &State, seen: &Observed) -> Result<Stage, Refusal> {
 
 /// Whether [`decide`] has to know what a rollback would lose.
 #[must_use]
-pub fn asks_for_losses(goal: Goal, state: &State, seen: &Observed) -> bool {
+pub fn asks_for_losses(goal: Goal, recorded: &State, seen: &Observed) -> bool {
     let back = match goal {
         Goal::RollBack { accept_loss } => !accept_loss,
         Goal::Revert => true,
-        Goal::Migrate | Goal::Undo => state.cut_over.is_some(),
+        Goal::Migrate | Goal::Undo => recorded.cut_over.is_some(),
     };
-    let served = match stage(state, seen) {
-        Ok(Stage::Interrupted) => state.cut_over.is_some(),
+    let served = match stage(recorded, seen) {
+        Ok(Stage::Interrupted) => recorded.cut_over.is_some(),
         Ok(Stage::CutOver | Stage::Migrated | Stage::OverlayEmptied | Stage::Leaving) => {
             goal != Goal::Migrate && goal != Goal::Undo
         }
@@ -480,15 +482,15 @@ pub fn asks_for_losses(goal: Goal, state: &State, seen: &Observed) -> bool {
 
 /// Decides what to do.
 #[must_use]
-pub fn decide(goal: Goal, state: &State, seen: &Observed) -> Decision {
-    let stage = match stage(state, seen) {
+pub fn decide(goal: Goal, recorded: &State, seen: &Observed) -> Decision {
+    let stage = match stage(recorded, seen) {
         Ok(stage) => stage,
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    if state.granted && !seen.has_admin {
+    if recorded.granted && !seen.has_admin {
         return Decision::Refuse(Refusal::AdminNeeded);
     }
-    if asks_for_losses(goal, state, seen) {
+    if asks_for_losses(goal, recorded, seen) {
         match &seen.losses {
             Seen::Known(losses) if losses.is_empty() => {}
             Seen::Known(losses) => return Decision::Refuse(Refusal::Losses(losses.clone())),
@@ -505,14 +507,16 @@ pub fn decide(goal: Goal, state: &State, seen: &Observed) -> Decision {
                 Seen::Known(_) => Refusal::NotVerified,
             })
         }
-        (Goal::Migrate, Stage::CutOver | Stage::Leaving) => {
+        // A rollback that was interrupted while nothing was lost ends with MAS, too.
+        (Goal::Migrate, Stage::CutOver | Stage::Leaving)
+        | (Goal::Undo | Goal::Revert, Stage::Leaving) => {
             Decision::Forward(Step::AFTER_SWITCH.to_vec())
         }
         (Goal::Migrate, Stage::OverlayEmptied) => Decision::Refuse(Refusal::OverlayEmptied),
         // If the overlay was full and somebody has emptied it, users may have been served.
-        (_, Stage::Interrupted) if state.cut_over.is_some() => back(goal, state, Step::BACK),
-        (_, Stage::Interrupted) => back(goal, state, Step::UNDO),
-        (_, Stage::RollingBack) => back(goal, state, Step::REMAINING),
+        (_, Stage::Interrupted) if recorded.cut_over.is_some() => back(goal, recorded, Step::BACK),
+        (_, Stage::Interrupted) => back(goal, recorded, Step::UNDO),
+        (_, Stage::RollingBack) => back(goal, recorded, Step::REMAINING),
         (
             Goal::RollBack { .. },
             Stage::CutOver | Stage::Migrated | Stage::OverlayEmptied | Stage::Leaving,
@@ -521,14 +525,10 @@ pub fn decide(goal: Goal, state: &State, seen: &Observed) -> Decision {
             if seen.delegates_by_itself {
                 return Decision::Refuse(Refusal::DelegatesByItself);
             }
-            back(goal, state, Step::BACK)
-        }
-        // A rollback was interrupted while nothing was lost: everything goes on as it was.
-        (Goal::Undo | Goal::Revert, Stage::Leaving) => {
-            Decision::Forward(Step::AFTER_SWITCH.to_vec())
+            back(goal, recorded, Step::BACK)
         }
         // `rehearse --dry-run` was interrupted.
-        (Goal::RollBack { .. } | Goal::Undo, Stage::NotBegun) if state.granted => {
+        (Goal::RollBack { .. } | Goal::Undo, Stage::NotBegun) if recorded.granted => {
             Decision::Back(vec![Step::Revoke])
         }
         (Goal::Migrate, Stage::Migrated)
@@ -611,19 +611,19 @@ fn is_verified(seen: &Observed) -> bool {
 }
 
 /// The steps back without those that have nothing to take back.
-fn back(goal: Goal, state: &State, steps: &[Step]) -> Decision {
-    let back = state.going_back.clone().unwrap_or_default();
+fn back(goal: Goal, recorded: &State, steps: &[Step]) -> Decision {
+    let back = recorded.going_back.clone().unwrap_or_default();
     let is_rolling_back = steps == Step::REMAINING;
     let accepted = goal == Goal::RollBack { accept_loss: true };
     let needed = |step: &&Step| match step {
         Step::CheckLosses => !accepted,
         Step::StopMas | Step::StopSynapse | Step::Repair => {
-            !is_rolling_back || state.imported && !back.repaired
+            !is_rolling_back || recorded.imported && !back.repaired
         }
         // Where nobody has lost anything, the database has nothing to keep but what was imported.
-        Step::Keep => state.imported && goal != Goal::Revert,
-        Step::Restore => state.imported,
-        Step::Revoke => state.granted,
+        Step::Keep => recorded.imported && goal != Goal::Revert,
+        Step::Restore => recorded.imported,
+        Step::Revoke => recorded.granted,
         _ => true,
     };
     Decision::Back(steps.iter().filter(needed).copied().collect())
