@@ -67,7 +67,13 @@ fn faults() -> Vec<(Fault, Next)> {
             Next::Migrate
         };
         faults.push((killed(step, "begun", 0), next));
-        faults.push((killed(step, "begun", 25), other));
+        // The last steps take only a moment.
+        let delay = if ["proxy", "complete"].contains(step) {
+            2
+        } else {
+            25
+        };
+        faults.push((killed(step, "begun", delay), other));
         faults.push((killed(step, "done", 0), next));
     }
     faults.extend([

@@ -79,6 +79,10 @@ pub enum OverlayFile {
 }
 
 /// Everything that a migration sees or changes, and the people who use it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct World {
     /// The journal, as JSON. It is empty if the state directory was lost.
@@ -110,8 +114,6 @@ pub struct World {
     pub given_up: BTreeSet<Session>,
     pub next_session: Session,
     pub migrations: u32,
-    /// Whether the administrator has deleted the backups.
-    pub backups_deleted: bool,
 }
 
 impl World {
