@@ -89,7 +89,7 @@ pub enum ServiceError {
         source: io::Error,
     },
     /// MAS refuses its configuration. It has written why to the standard error.
-    #[error("MAS refuses its configuration, as said above. Correct the option it names")]
+    #[error("MAS rejects its configuration: see above. Correct the option that it names")]
     ConfigRefused,
     /// `mas-cli doctor` failed, and so has no result.
     #[error("`mas-cli doctor` gave up ({status}):\n{output}")]
