@@ -142,7 +142,7 @@ pub fn section() -> Vec<Entry> {
     ]
 }
 
-/// The manifest of `syn2mas`: the [`Inputs`](crate::migrate::inputs::Inputs) of a migration.
+/// The manifest of `syn2mas`: the [`Args`](crate::migrate::args::Args) of a migration.
 #[must_use]
 pub fn migration() -> Vec<Entry> {
     let has_superuser = || enabled("migration.grant");

@@ -16,7 +16,7 @@ use url::{Host, Url};
 
 use crate::migrate::{
     MigrateError,
-    inputs::Inputs,
+    context::Context,
     synapse_config::processes::{self, Found, Search},
     system::systemd::Component,
 };
@@ -44,22 +44,23 @@ impl Addresses {
     /// # Errors
     ///
     /// If a configuration cannot be read, or has no usable URL.
-    pub fn of(inputs: &Inputs) -> Result<Self, MigrateError> {
-        let synapse = match &inputs.synapse_url {
+    pub fn of(context: &Context) -> Result<Self, MigrateError> {
+        let synapse = match &context.args.synapse_url {
             Some(url) => url.clone(),
-            None => inputs.synapse()?.url().ok_or(MigrateError::Usage {
+            None => context.synapse()?.url().ok_or(MigrateError::Usage {
                 problem: "Synapse has no listener for clients without TLS",
                 fix: "pass `--synapse-url URL`",
             })?,
         };
-        let overlay = inputs
+        let overlay = context
+            .args
             .overlay
             .as_ref()
             .ok_or_else(MigrateError::no_overlay)?;
         let wrong = |reason: &str| MigrateError::content(&overlay.source, reason);
-        let content: Value = serde_yaml_ng::from_str(&overlay.content()?)
+        let settings: Value = serde_yaml_ng::from_str(&overlay.content()?)
             .map_err(MigrateError::form(&overlay.source, "YAML"))?;
-        let section = &content["matrix_authentication_service"];
+        let section = &settings["matrix_authentication_service"];
         if section["enabled"] != true {
             return Err(wrong("it does not enable `matrix_authentication_service`"));
         }
@@ -191,16 +192,16 @@ pub struct Listener {
 /// # Errors
 ///
 /// If Synapse's configuration cannot be read.
-pub async fn processes(inputs: &Inputs) -> Result<Found, MigrateError> {
-    let config = inputs.synapse()?;
-    let units = inputs.services().ok();
-    let overlay = inputs.overlay.as_ref().map(|overlay| {
-        let content = overlay.content().ok();
-        let content = content.and_then(|content| serde_yaml_ng::from_str(&content).ok());
-        (overlay.file.as_path(), content.unwrap_or_default())
+pub async fn processes(context: &Context) -> Result<Found, MigrateError> {
+    let config = context.synapse()?;
+    let units = context.services().ok();
+    let overlay = context.args.overlay.as_ref().map(|overlay| {
+        let text = overlay.content().ok();
+        let settings = text.and_then(|text| serde_yaml_ng::from_str(&text).ok());
+        (overlay.file.as_path(), settings.unwrap_or_default())
     });
     let search = Search {
-        config: &config,
+        config,
         overlay,
         units: units
             .as_ref()
@@ -216,9 +217,9 @@ pub async fn processes(inputs: &Inputs) -> Result<Found, MigrateError> {
 /// # Errors
 ///
 /// If Synapse's configuration cannot be read.
-pub async fn listeners(inputs: &Inputs) -> Result<Vec<Listener>, MigrateError> {
-    let config = inputs.synapse()?;
-    let given = inputs.synapse_url.as_ref();
+pub async fn listeners(context: &Context) -> Result<Vec<Listener>, MigrateError> {
+    let config = context.synapse()?;
+    let given = context.args.synapse_url.as_ref();
     let given = given.and_then(|url| Url::parse(url).ok());
     let mut listeners: Vec<Listener> = Vec::new();
     let mut add = |process: String, urls: Vec<Url>| {
@@ -227,7 +228,7 @@ pub async fn listeners(inputs: &Inputs) -> Result<Vec<Listener>, MigrateError> {
             listeners.push(Listener { process, urls });
         }
     };
-    let found = processes(inputs).await?;
+    let found = processes(context).await?;
     let reachable = found.running().filter(|process| process.is_reachable);
     let mut has_main = false;
     for process in reachable {
@@ -312,9 +313,9 @@ fn authority((status, metadata): &Answer, (login_status, login): &Answer) -> Aut
 /// # Errors
 ///
 /// If one of them still answers otherwise after 60 s.
-pub async fn all_delegate(inputs: &Inputs, issuer: &str) -> Result<Vec<Url>, MigrateError> {
+pub async fn all_delegate(context: &Context, issuer: &str) -> Result<Vec<Url>, MigrateError> {
     let issuer = Authority::Mas(issuer.to_owned());
-    all_answer(inputs, |authority| *authority == issuer).await
+    all_answer(context, |authority| *authority == issuer).await
 }
 
 /// Waits until at every listener of Synapse, workers too, Synapse logs users in by itself. Returns the
@@ -323,18 +324,18 @@ pub async fn all_delegate(inputs: &Inputs, issuer: &str) -> Result<Vec<Url>, Mig
 /// # Errors
 ///
 /// If one of them still answers otherwise after 60 s.
-pub async fn all_legacy(inputs: &Inputs) -> Result<Vec<Url>, MigrateError> {
-    all_answer(inputs, |authority| *authority == Authority::Synapse).await
+pub async fn all_legacy(context: &Context) -> Result<Vec<Url>, MigrateError> {
+    all_answer(context, |authority| *authority == Authority::Synapse).await
 }
 
 async fn all_answer(
-    inputs: &Inputs,
+    context: &Context,
     good: impl Fn(&Authority) -> bool,
 ) -> Result<Vec<Url>, MigrateError> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
         // Processes may only just be starting, so they are looked for each time.
-        let listeners = listeners(inputs).await?;
+        let listeners = listeners(context).await?;
         let answers = who_answers(&listeners).await;
         let wrong = answers.iter().filter(|(_, authority)| !good(authority));
         let wrong: Vec<String> = wrong

@@ -1,4 +1,4 @@
-//! Runs `mas-cli` on the inputs of a migration: for the import itself (`mas-cli syn2mas migrate`), its check,
+//! Runs `mas-cli` with the configurations of a migration: for the import itself (`mas-cli syn2mas migrate`), its check,
 //! and the doctor.
 
 use std::{
@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 use crate::migrate::{
     MigrateError,
-    inputs::Inputs,
+    context::Context,
     postgres::connection::Database,
     synapse_config,
     system::{command, private_dir::PrivateDir, run_as::Account},
@@ -48,24 +48,24 @@ impl PreparedMasCli {
     ///
     /// If a configuration cannot be read or written, or a database cannot be reached.
     pub async fn prepare(
-        inputs: &Inputs,
+        context: &Context,
         synapse: &Database,
         mas: Option<&Database>,
     ) -> Result<Self, MigrateError> {
-        let account = inputs.mas_account()?;
+        let account = context.mas_account()?;
         let account_ref = account.as_ref();
         let private_dir = PrivateDir::new(account_ref)?;
-        let mas = mas.cloned().map_or_else(|| inputs.mas_database(), Ok)?;
-        let mut config = inputs.mas()?;
+        let mas = mas.map_or_else(|| context.mas_database(), Ok)?;
+        let mut config = context.mas()?.clone();
         let shared_secret = Secret::of(&config["matrix"], "secret", "secret_file");
         let uri = mas.uri(&private_dir, "mas", account_ref).await?;
         config["database"] = json!({"uri": mas.with_password(uri)});
         let of_mas = private_dir.write("mas.yaml", &yaml::document(&config), account_ref)?;
-        let of_synapse = yaml::document(&as_read(&inputs.synapse()?)?);
+        let of_synapse = yaml::document(&as_read(context.synapse()?)?);
         let of_synapse = private_dir.write("homeserver.yaml", &of_synapse, account_ref)?;
         Ok(PreparedMasCli {
             mas_cli: MasCli {
-                program: inputs.mas_cli(),
+                program: context.mas_cli(),
                 config: vec![of_mas],
             },
             // `mas-cli` does not read TLS settings from Synapse's configuration, so it gets a URI.

@@ -1,12 +1,13 @@
 //! Migrates an existing homeserver to MAS: everything around the import that `mas-cli syn2mas` does.
 
+pub mod args;
 pub mod clean;
+pub mod context;
 pub mod cutover;
 pub mod cutover_file;
 mod error;
 pub mod health;
 pub mod import;
-pub mod inputs;
 pub mod journal;
 pub mod postgres;
 pub mod preflight;

@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
     MigrateError,
+    context::Context,
     import::PreparedMasCli,
-    inputs::Inputs,
     journal::{Journal, State},
     postgres::{
         backup::{self, BackupScope},
@@ -94,15 +94,18 @@ pub struct Rehearsal {
 /// # Errors
 ///
 /// If there is not enough space on the disk, or a stage fails.
-pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Event)) -> Result<Rehearsal, MigrateError> {
+pub async fn rehearse(
+    context: &Context,
+    tell: impl FnMut(Event),
+) -> Result<Rehearsal, MigrateError> {
     let mut signals = Signals::listen()?;
-    inputs.drop_leftovers().await?;
-    host::make_sure_of_room(inputs, Writes::Rehearsal).await?;
-    let directory = inputs.rehearsal();
-    let synapse = inputs
+    context.drop_leftovers().await?;
+    host::make_sure_of_room(context, Writes::Rehearsal).await?;
+    let directory = context.rehearsal();
+    let synapse = context
         .scratch("the copy of Synapse's database", scratch::COPY)
         .await?;
-    let mas = match inputs
+    let mas = match context
         .scratch("the rehearsal's database of MAS", scratch::REHEARSAL)
         .await
     {
@@ -112,7 +115,7 @@ pub async fn rehearse(inputs: &Inputs, tell: impl FnMut(Event)) -> Result<Rehear
             return Err(error);
         }
     };
-    let work = on_scratch(inputs, &directory, &synapse.database, &mas.database, tell);
+    let work = on_scratch(context, &directory, &synapse.database, &mas.database, tell);
     let rehearsed = signals.run(work).await;
     let removed = (synapse.remove().await, mas.remove().await);
     delete(&directory)?;
@@ -132,7 +135,7 @@ fn delete(directory: &Path) -> Result<(), MigrateError> {
 }
 
 async fn on_scratch(
-    inputs: &Inputs,
+    context: &Context,
     directory: &Path,
     synapse: &Database,
     mas: &Database,
@@ -148,8 +151,8 @@ async fn on_scratch(
     };
     tell(Event::Begun(Stage::BackUp));
     let backup_size = backup::make(
-        &inputs.postgresql(),
-        [&inputs.synapse_database()?, &inputs.mas_database()?],
+        &context.postgresql(),
+        [context.synapse_database()?, context.mas_database()?],
         directory,
         BackupScope::Tables,
     )
@@ -157,11 +160,11 @@ async fn on_scratch(
     done(Stage::BackUp, &mut tell);
 
     tell(Event::Begun(Stage::Copy));
-    backup::restore_synapse(&inputs.postgresql(), directory, synapse).await?;
+    backup::restore_synapse(&context.postgresql(), directory, synapse).await?;
     done(Stage::Copy, &mut tell);
 
     tell(Event::Begun(Stage::Import));
-    let mas_cli = PreparedMasCli::prepare(inputs, synapse, Some(mas)).await?;
+    let mas_cli = PreparedMasCli::prepare(context, synapse, Some(mas)).await?;
     wait_for_table_locks(synapse).await?;
     mas_cli
         .migrate(false, None, |progress| tell(Event::Importing(progress)))
@@ -171,18 +174,18 @@ async fn on_scratch(
     tell(Event::Begun(Stage::Verify));
     let comparison = Comparison {
         every_row: true,
-        ..Comparison::of(inputs)?
+        ..Comparison::of(context)?
     };
     let entities = comparison.run(synapse, mas, |_| {}).await?;
     done(Stage::Verify, &mut tell);
     let mas_size = host::size(mas).await?;
 
     tell(Event::Begun(Stage::Restore));
-    backup::restore_mas(&inputs.postgresql(), Some(directory), "", mas).await?;
-    look_at_restored(inputs, mas).await?;
+    backup::restore_mas(&context.postgresql(), Some(directory), "", mas).await?;
+    look_at_restored(context, mas).await?;
     done(Stage::Restore, &mut tell);
 
-    let start = match inputs.services() {
+    let start = match context.services() {
         Ok(services) => services.time_to_start(Component::Synapse).await,
         Err(_) => None,
     };
@@ -201,8 +204,8 @@ async fn on_scratch(
 }
 
 /// Fails unless the restored database has the same state as MAS's own.
-async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), MigrateError> {
-    let before = inputs.mas_state().await?;
+async fn look_at_restored(context: &Context, restored: &Database) -> Result<(), MigrateError> {
+    let before = context.mas_state().await?;
     let mut connection = restored.snapshot().await?;
     let after = mas_state::mas_state(&mut connection, restored).await?;
     if before == after {
@@ -219,18 +222,18 @@ async fn look_at_restored(inputs: &Inputs, restored: &Database) -> Result<(), Mi
 /// # Errors
 ///
 /// If the dry run fails, or Synapse's role cannot be granted to MAS's or revoked.
-pub async fn dry_run(inputs: &Inputs, tell: impl FnMut(&Progress)) -> Result<(), MigrateError> {
-    let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
+pub async fn dry_run(context: &Context, tell: impl FnMut(&Progress)) -> Result<(), MigrateError> {
+    let (synapse, mas) = (context.synapse_database()?, context.mas_database()?);
     let mut signals = Signals::listen()?;
-    let mut journal = Journal::open(&inputs.state())?;
-    let through = inputs.synapse_database_for_import()?;
+    let mut journal = Journal::open(&context.state())?;
+    let through = context.synapse_database_for_import()?;
     let work = async {
-        let mas_cli = PreparedMasCli::prepare(inputs, &through, None).await?;
+        let mas_cli = PreparedMasCli::prepare(context, &through, None).await?;
         mas_cli.migrate(true, None, tell).await
     };
-    let grant = match inputs.admin_database()? {
+    let grant = match context.admin_database()? {
         Some(admin) => {
-            let grant = Grant::between(&synapse, &mas).await?;
+            let grant = Grant::between(synapse, mas).await?;
             let needed = grant.is_needed(&admin).await?;
             needed.then_some((grant, admin))
         }

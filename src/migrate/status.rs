@@ -4,12 +4,12 @@ use serde::Serialize;
 
 use crate::migrate::{
     MigrateError,
+    context::Context,
     cutover::{
         decide::{self, Observed, Refusal, Stage},
         real_host,
     },
     health::{self, Addresses},
-    inputs::Inputs,
     journal::{self, Line, State},
 };
 
@@ -95,16 +95,16 @@ fn verdict(
 /// # Errors
 ///
 /// If the journal cannot be read.
-pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
+pub async fn status(context: &Context) -> Result<Status, MigrateError> {
     const LINES: usize = 20;
-    let lines = journal::read(&inputs.state())?;
+    let lines = journal::read(&context.state())?;
     let recorded = journal::last_state(&lines);
-    let at_work = journal::is_in_use(&inputs.state())?;
-    let cutover_files = inputs.overlay.iter().chain(&inputs.include);
+    let at_work = journal::is_in_use(&context.state())?;
+    let cutover_files = context.args.overlay.iter().chain(&context.args.include);
     let cutover_files: Vec<(String, Option<bool>)> = cutover_files
         .map(|file| (file.file.display().to_string(), file.is_on().ok()))
         .collect();
-    let seen = real_host::observe(inputs, &recorded).await;
+    let seen = real_host::observe(context, &recorded).await;
     let seen = seen.as_ref().map_err(MigrateError::with_causes);
     let (mut stage, mut summary, mut next) = verdict(&recorded, seen);
     if at_work {
@@ -113,18 +113,18 @@ pub async fn status(inputs: &Inputs) -> Result<Status, MigrateError> {
         summary = format!("syn2mas is at work: {step}. Wait until it is done.");
         next = None;
     }
-    let (running, held) = match inputs.services() {
+    let (running, held) = match context.services() {
         Ok(services) => (
             services.running().await.unwrap_or_default(),
             services.inhibited(),
         ),
         Err(_) => (Vec::new(), Vec::new()),
     };
-    let mas_database = match inputs.mas_state().await {
+    let mas_database = match context.mas_state().await {
         Ok(found) => found.to_string(),
         Err(error) => error.with_causes(),
     };
-    let synapse = match Addresses::of(inputs) {
+    let synapse = match Addresses::of(context) {
         Ok(addresses) => health::synapse_version(&addresses.synapse).await,
         Err(_) => None,
     };

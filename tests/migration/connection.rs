@@ -19,8 +19,8 @@ use crate::support::{
     program, script,
 };
 use mas2nix::migrate::{
+    context::Context,
     import,
-    inputs::Inputs,
     postgres::{
         backup::{self, BackupScope},
         mas_state::MasState,
@@ -515,47 +515,48 @@ fn go_through_with(server: &Postgres, mas: &MasCli, settings: &[&str]) {
     );
     let (code, rehearsed, said) = syn2mas(&["rehearse"]);
     assert_eq!(code, Some(0), "{rehearsed:#} {said}");
-    let inputs = json!({
+    let args = json!({
         "synapseConfig": [migration.synapse_config], "masConfig": [migration.mas_config],
         "masCli": mas.program(), "postgresqlPrograms": server.bin(), "stateDir": state,
     });
-    back_up_import_and_go_back(&serde_json::from_value(inputs).unwrap(), || {
+    let args = serde_json::from_value(args).unwrap();
+    back_up_import_and_go_back(&Context::new(args), || {
         let (code, verified, said) = syn2mas(&["verify"]);
         assert_eq!(code, Some(0), "{verified:#} {said}");
     });
 }
 
 /// What `migrate` does with the databases, and `rollback`.
-fn back_up_import_and_go_back(inputs: &Inputs, verify: impl FnOnce()) {
+fn back_up_import_and_go_back(context: &Context, verify: impl FnOnce()) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let directory = inputs.state().join("of-the-test");
+    let directory = context.state().join("of-the-test");
     let (synapse, mas) = (
-        inputs.synapse_database().unwrap(),
-        inputs.mas_database().unwrap(),
+        context.synapse_database().unwrap(),
+        context.mas_database().unwrap(),
     );
     runtime.block_on(async {
         backup::make(
-            &inputs.postgresql(),
+            &context.postgresql(),
             [
-                &inputs.synapse_database().unwrap(),
-                &inputs.mas_database().unwrap(),
+                context.synapse_database().unwrap(),
+                context.mas_database().unwrap(),
             ],
             &directory,
             BackupScope::All,
         )
         .await
         .unwrap();
-        let mas_cli = import::PreparedMasCli::prepare(inputs, &synapse, None)
+        let mas_cli = import::PreparedMasCli::prepare(context, synapse, None)
             .await
             .unwrap();
         mas_cli.migrate(false, None, |_| {}).await.unwrap();
     });
     verify();
     runtime.block_on(async {
-        backup::restore_mas(&inputs.postgresql(), Some(&directory), "", &mas)
+        backup::restore_mas(&context.postgresql(), Some(&directory), "", mas)
             .await
             .unwrap();
-        let state = inputs.mas_state().await.unwrap();
+        let state = context.mas_state().await.unwrap();
         assert_eq!(state, MasState::Empty);
     });
 }
@@ -667,11 +668,12 @@ fn programs_of_a_newer_postgresql_restore_what_they_backed_up() -> TestResult {
     );
     let (code, rehearsed, said) = syn2mas(&["rehearse"]);
     assert_eq!(code, Some(0), "{rehearsed:#} {said}");
-    let inputs = json!({
+    let args = json!({
         "synapseConfig": [migration.synapse_config], "masConfig": [migration.mas_config],
         "masCli": mas.program(), "postgresqlPrograms": programs, "stateDir": state,
     });
-    back_up_import_and_go_back(&serde_json::from_value(inputs).unwrap(), || {
+    let args = serde_json::from_value(args).unwrap();
+    back_up_import_and_go_back(&Context::new(args), || {
         let directory = state.join("of-the-test").display().to_string();
         let (code, verified, said) = syn2mas(&["verify", "--backup", &directory]);
         assert_eq!(code, Some(0), "{verified:#} {said}");

@@ -132,7 +132,7 @@ fn the_static_configuration_is_equivalent() -> TestResult {
     }
     assert!(!units.contains(&"matrix-authentication-service-users".into()));
     let manifest = at_run_time["manifest"].as_str().unwrap();
-    serde_yaml_ng::from_str::<mas2nix::migrate::inputs::Inputs>(manifest).unwrap();
+    serde_yaml_ng::from_str::<mas2nix::migrate::args::Args>(manifest).unwrap();
 
     let overlay = at_run_time["overlay"].as_str().unwrap();
     let cleaned = without(&legacy, overlay);

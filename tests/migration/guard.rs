@@ -12,8 +12,9 @@ use std::{
 };
 
 use mas2nix::migrate::{
+    args::Args,
+    context::Context,
     cutover_file::CutoverFile,
-    inputs::Inputs,
     journal::Journal,
     postgres::{
         connection::{Address, Database},
@@ -268,13 +269,16 @@ fn an_overlay_in_a_directory_of_the_configuration_is_left_out() {
     let file = |name: &str| directory.path().join(name);
     symlink(file("z-mas.yaml"), file("linked.yaml")).unwrap();
     for overlay in ["z-mas.yaml", "linked.yaml"] {
-        let mut inputs = Inputs::default();
-        inputs.synapse_config = vec![directory.path().to_owned()];
-        inputs.overlay = Some(CutoverFile {
-            file: file(overlay),
-            source: "/etc/overlay".into(),
-        });
-        let synapse = inputs.synapse().unwrap();
+        let args = Args {
+            synapse_config: vec![directory.path().to_owned()],
+            overlay: Some(CutoverFile {
+                file: file(overlay),
+                source: "/etc/overlay".into(),
+            }),
+            ..Args::default()
+        };
+        let context = Context::new(args);
+        let synapse = context.synapse().unwrap();
         assert_eq!(synapse.get("matrix_authentication_service.enabled"), None);
         assert_eq!(synapse.server_name().unwrap(), "example.com");
     }

@@ -18,7 +18,8 @@ use crate::support::{
     root,
 };
 use mas2nix::migrate::{
-    inputs::Inputs,
+    args::Args,
+    context::Context,
     postgres::{
         backup::{self, BackupScope},
         clients,
@@ -1351,22 +1352,25 @@ fn what_going_back_may_not_drop_is_named() -> TestResult {
     let config = fs::read_to_string(&migration.mas_config).unwrap();
     let config = config.replace(&server.uri("mas"), &as_mas);
     fs::write(&migration.mas_config, config).unwrap();
-    let mut inputs = Inputs::default();
-    inputs.synapse_config = vec![migration.synapse_config.clone()];
-    inputs.mas_config = vec![migration.mas_config.clone()];
-    inputs.postgresql_programs = Some(server.bin().to_owned());
+    let args = Args {
+        synapse_config: vec![migration.synapse_config.clone()],
+        mas_config: vec![migration.mas_config.clone()],
+        postgresql_programs: Some(server.bin().to_owned()),
+        ..Args::default()
+    };
+    let context = Context::new(args);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let go_back = || {
         let directory = server.path().join("of-the-test");
         let (synapse, mas) = (
-            inputs.synapse_database().unwrap(),
-            inputs.mas_database().unwrap(),
+            context.synapse_database().unwrap(),
+            context.mas_database().unwrap(),
         );
-        let programs = inputs.postgresql();
+        let programs = context.postgresql();
         runtime.block_on(async {
-            let databases = [&synapse, &mas];
+            let databases = [synapse, mas];
             backup::make(&programs, databases, &directory, BackupScope::Tables).await?;
-            backup::restore_mas(&programs, Some(&directory), "", &mas).await
+            backup::restore_mas(&programs, Some(&directory), "", mas).await
         })
     };
     server.create("made");

@@ -7,11 +7,11 @@ use std::{
 };
 
 use mas2nix::migrate::{
+    context::Provider,
     cutover::{
         data_loss::{self, Loss},
         repair::{self, Repaired},
     },
-    inputs::Provider,
     journal,
     postgres::{
         connection::{Address, Database},

@@ -8,7 +8,7 @@ use crate::support::{
     rows::{self, Dice},
 };
 use mas2nix::migrate::{
-    inputs::Provider,
+    context::Provider,
     postgres::connection::{Address, Database},
     verify::{Comparison, Report},
 };

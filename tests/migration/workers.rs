@@ -19,8 +19,9 @@ use crate::support::{
     program, root, script, synapse_python,
 };
 use mas2nix::migrate::{
+    args::Args,
+    context::Context,
     health::{self, Authority, Listener},
-    inputs::Inputs,
 };
 use serde_json::Value;
 
@@ -144,24 +145,22 @@ fn samples(findings: &[(String, Vec<String>)], id: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The inputs of a homeserver that is asked who logs people in.
-fn inputs(homeserver: &Homeserver) -> Inputs {
-    let mut inputs = Inputs::default();
-    inputs.synapse_config = vec![homeserver.migration.synapse_config.clone()];
+/// The context of a homeserver that is asked who logs people in.
+fn context(homeserver: &Homeserver) -> Context {
     let at = homeserver.directory.display();
-    inputs.overlay = Some(
-        format!("{at}/overlay.yaml={at}/overlay.source")
-            .parse()
-            .unwrap(),
-    );
-    inputs
+    let overlay = format!("{at}/overlay.yaml={at}/overlay.source");
+    Context::new(Args {
+        synapse_config: vec![homeserver.migration.synapse_config.clone()],
+        overlay: Some(overlay.parse().unwrap()),
+        ..Args::default()
+    })
 }
 
 /// Who answers at all listeners of a homeserver, in the order of their addresses.
 fn authorities(homeserver: &Homeserver) -> Vec<(String, Authority)> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let asked = async {
-        let listeners: Vec<Listener> = health::listeners(&inputs(homeserver)).await.unwrap();
+        let listeners: Vec<Listener> = health::listeners(&context(homeserver)).await.unwrap();
         health::who_answers(&listeners).await
     };
     let answers = runtime.block_on(asked).into_iter();

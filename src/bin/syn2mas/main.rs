@@ -11,18 +11,19 @@ use std::{
 };
 
 use self::exit::Ending;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mas2nix::{
     codegen,
     migrate::{
+        args::Args as InputArgs,
         clean,
+        context::Context,
         cutover::{
             Migration, Outcome,
             decide::Decision,
             real_host::{Options, RealHost},
         },
-        inputs::Inputs,
         journal,
         postgres::backup::BackupScope,
         preflight::{
@@ -51,7 +52,7 @@ const EXAMPLE: &str = "Example: syn2mas verify \
 )]
 struct Cli {
     #[command(flatten)]
-    inputs: Inputs,
+    args: InputArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -235,17 +236,17 @@ async fn run(cli: Cli) -> Result<Ending> {
     } = cli.command
     {
         if idle {
-            return run_idle(&cli.inputs.state());
+            return run_idle(&cli.args.state());
         }
         let circumstances = Circumstances {
             assume_moved,
             synapse_directory,
         };
-        return run_guard(cli.inputs.with_manifest()?, &circumstances).await;
+        return run_guard(Context::new(cli.args.with_manifest()?), &circumstances).await;
     }
-    let inputs = cli.inputs.complete()?;
+    let context = Context::of(cli.args)?;
     match cli.command {
-        Command::Inspect { json } => run_inspect(&inputs, json).await,
+        Command::Inspect { json } => run_inspect(&context, json).await,
         Command::Translate {
             format,
             secrets,
@@ -253,19 +254,19 @@ async fn run(cli: Cli) -> Result<Ending> {
             json,
         } => {
             let directory = write_secrets.as_deref().unwrap_or(&secrets);
-            let translation = translate::translate(&inputs.synapse()?, directory)?;
+            let translation = translate::translate(context.synapse()?, directory)?;
             if write_secrets.is_some() {
                 translation.write_secrets()?;
             }
             run_translate(&translation, format, json, write_secrets.is_some())
         }
-        Command::Migrate(options) => Box::pin(run_migrate(&inputs, options)).await,
+        Command::Migrate(options) => Box::pin(run_migrate(&context, options)).await,
         Command::Verify {
             backup,
             since,
             json,
-        } => run_verify(&inputs, backup, since, json).await,
-        Command::Rehearse { dry_run, json } => run_rehearse(&inputs, dry_run, json).await,
+        } => run_verify(&context, backup, since, json).await,
+        Command::Rehearse { dry_run, json } => run_rehearse(&context, dry_run, json).await,
         Command::Rollback {
             accept_loss,
             interrupted,
@@ -273,7 +274,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             json,
         } => {
             let mut reporter = output::Reporter::new(json);
-            let mut host = RealHost::open(&inputs, Options::default())?;
+            let mut host = RealHost::open(&context, Options::default())?;
             let signals = Some(Signals::listen()?);
             let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
             let outcome = if interrupted {
@@ -283,14 +284,14 @@ async fn run(cli: Cli) -> Result<Ending> {
             };
             report_rollback(&outcome, json)
         }
-        Command::Clean { all, yes, json } => run_clean(&inputs.state(), all, yes, json),
-        Command::Guard { .. } => unreachable!("it needs less than these inputs"),
-        Command::Status { json } => run_status(&inputs, json).await,
+        Command::Clean { all, yes, json } => run_clean(&context.state(), all, yes, json),
+        Command::Guard { .. } => unreachable!("it needs less than the others"),
+        Command::Status { json } => run_status(&context, json).await,
     }
 }
 
-async fn run_inspect(inputs: &Inputs, json: bool) -> Result<Ending> {
-    let findings = preflight::inspect(inputs, BackupScope::default()).await?;
+async fn run_inspect(context: &Context, json: bool) -> Result<Ending> {
+    let findings = preflight::inspect(context, BackupScope::default()).await?;
     let mut out = io::stdout().lock();
     if json {
         let report = serde_json::json!({"findings": findings});
@@ -330,7 +331,7 @@ fn run_translate(
     Ok(Ending::Good)
 }
 
-async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<Ending> {
+async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     let token = match &given.token_file {
         Some(file) => {
             let token = fs::read_to_string(file);
@@ -348,12 +349,12 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<Ending> {
         token,
     };
     let mut reporter = output::Reporter::new(given.json);
-    let mut host = RealHost::open(inputs, options)?;
+    let mut host = RealHost::open(context, options)?;
     let plan = host.plan();
     let signals = Some(Signals::listen()?);
     let mut migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
     if !given.yes && matches!(migration.plan().await, Decision::Forward(_)) {
-        let findings = preflight::inspect(inputs, given.backup).await?;
+        let findings = preflight::inspect(context, given.backup).await?;
         if !agreed(&findings, &plan)? {
             eprintln!("nothing was done");
             return Ok(Ending::Failed);
@@ -436,8 +437,8 @@ fn run_idle(state: &Path) -> Result<Ending> {
     Ok(Ending::Blocked)
 }
 
-async fn run_guard(inputs: Inputs, circumstances: &Circumstances) -> Result<Ending> {
-    match lockout::locked_out(inputs, circumstances).await {
+async fn run_guard(context: Context, circumstances: &Circumstances) -> Result<Ending> {
+    match lockout::locked_out(context, circumstances).await {
         None => Ok(Ending::Good),
         Some(reason) => {
             eprintln!("{reason}.");
@@ -446,8 +447,8 @@ async fn run_guard(inputs: Inputs, circumstances: &Circumstances) -> Result<Endi
     }
 }
 
-async fn run_status(inputs: &Inputs, json: bool) -> Result<Ending> {
-    let status = status::status(inputs).await?;
+async fn run_status(context: &Context, json: bool) -> Result<Ending> {
+    let status = status::status(context).await?;
     let mut out = io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?;
@@ -457,11 +458,11 @@ async fn run_status(inputs: &Inputs, json: bool) -> Result<Ending> {
     Ok(Ending::Good)
 }
 
-async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Ending> {
+async fn run_rehearse(context: &Context, dry_run: bool, json: bool) -> Result<Ending> {
     let mut reporter = output::Reporter::new(json);
     let mut out = io::stdout().lock();
     if dry_run {
-        rehearse::dry_run(inputs, |progress| reporter.on_progress(progress)).await?;
+        rehearse::dry_run(context, |progress| reporter.on_progress(progress)).await?;
         if json {
             writeln!(out, "{{}}")?;
         } else {
@@ -469,7 +470,8 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Endi
         }
         return Ok(Ending::Good);
     }
-    let rehearsal = rehearse::rehearse(inputs, |event| reporter.on_rehearsal_event(&event)).await?;
+    let rehearsal =
+        rehearse::rehearse(context, |event| reporter.on_rehearsal_event(&event)).await?;
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&rehearsal)?)?;
     } else {
@@ -479,18 +481,18 @@ async fn run_rehearse(inputs: &Inputs, dry_run: bool, json: bool) -> Result<Endi
 }
 
 async fn run_verify(
-    inputs: &Inputs,
+    context: &Context,
     backup: Option<PathBuf>,
     since: Option<String>,
     json: bool,
 ) -> Result<Ending> {
-    let later = verify::PostCutoverVerification::of(inputs, backup, since)?;
+    let later = verify::PostCutoverVerification::of(context, backup, since)?;
     let mut out = io::stdout().lock();
     if !json {
         output::report_head(&mut out)?;
     }
     let reports = later
-        .verify(inputs, |report| {
+        .verify(context, |report| {
             if !json {
                 let _ = output::report_line(&mut out, report);
             }

@@ -9,6 +9,7 @@ use crate::{
     mas_cli::syn2mas::Progress,
     migrate::{
         MigrateError,
+        context::Context,
         cutover::{
             data_loss::{self, Loss},
             decide::{Observed, Seen},
@@ -18,7 +19,6 @@ use crate::{
         cutover_file::CutoverFile,
         health::{self, Addresses},
         import::PreparedMasCli,
-        inputs::Inputs,
         journal::{self, Journal, State, StepStatus, Target},
         postgres::{
             backup::{self, BackupScope},
@@ -39,7 +39,7 @@ use crate::{
 /// For how long a step of the way back is tried again.
 const TRIES: u32 = 60;
 
-/// Options of `syn2mas migrate`, in addition to the inputs.
+/// Options of `syn2mas migrate`, in addition to those that every command has.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// How much of Synapse's database is backed up.
@@ -51,7 +51,7 @@ pub struct Options {
 /// This host. It holds the lock of the journal.
 #[derive(Debug)]
 pub struct RealHost<'a> {
-    inputs: &'a Inputs,
+    context: &'a Context,
     options: Options,
     services: Services,
     synapse: Database,
@@ -66,17 +66,17 @@ impl<'a> RealHost<'a> {
     ///
     /// # Errors
     ///
-    /// If something is missing from the inputs, or another `syn2mas` holds the lock of the journal.
-    pub fn open(inputs: &'a Inputs, options: Options) -> Result<Self, MigrateError> {
+    /// If an option is missing, or another `syn2mas` holds the lock of the journal.
+    pub fn open(context: &'a Context, options: Options) -> Result<Self, MigrateError> {
         Ok(RealHost {
-            inputs,
+            context,
             options,
-            services: inputs.services()?,
-            synapse: inputs.synapse_database()?,
-            mas: inputs.mas_database()?,
-            admin: inputs.admin_database()?,
-            overlay: overlay(inputs)?,
-            journal: Journal::open(&inputs.state())?,
+            services: context.services()?,
+            synapse: context.synapse_database()?.clone(),
+            mas: context.mas_database()?.clone(),
+            admin: context.admin_database()?,
+            overlay: overlay(context)?,
+            journal: Journal::open(&context.state())?,
         })
     }
 
@@ -99,7 +99,7 @@ impl<'a> RealHost<'a> {
                 "back up {} and {} to {}",
                 self.synapse.name(),
                 self.mas.name(),
-                self.inputs.state().join("backup").display()
+                self.context.state().join("backup").display()
             ),
         ];
         if self.admin.is_some() {
@@ -113,7 +113,7 @@ impl<'a> RealHost<'a> {
         plan.push("compare both databases row by row; if they differ, take everything back".into());
         plan.push(format!("fill {}", self.overlay.file.display()));
         plan.push("start MAS and Synapse, and look whether they answer".to_owned());
-        let includes = self.inputs.include.iter();
+        let includes = self.context.args.include.iter();
         let includes: Vec<String> = includes
             .map(|include| include.file.display().to_string())
             .collect();
@@ -145,7 +145,7 @@ impl<'a> RealHost<'a> {
 
     /// The directory for everything of a migration that must outlast it.
     fn directory(&self, migration: &str) -> PathBuf {
-        self.inputs.state().join("backup").join(migration)
+        self.context.state().join("backup").join(migration)
     }
 }
 
@@ -154,12 +154,16 @@ impl<'a> RealHost<'a> {
 /// # Errors
 ///
 /// If it is not given.
-pub fn overlay(inputs: &Inputs) -> Result<CutoverFile, MigrateError> {
-    inputs.overlay.clone().ok_or_else(MigrateError::no_overlay)
+pub fn overlay(context: &Context) -> Result<CutoverFile, MigrateError> {
+    context
+        .args
+        .overlay
+        .clone()
+        .ok_or_else(MigrateError::no_overlay)
 }
 
 async fn target(
-    inputs: &Inputs,
+    context: &Context,
     services: &Services,
     overlay: &CutoverFile,
     [synapse, mas]: [&Database; 2],
@@ -173,9 +177,10 @@ async fn target(
     Ok(Target {
         synapse,
         mas,
-        server_name: inputs.synapse()?.server_name()?.to_owned(),
+        server_name: context.synapse()?.server_name()?.to_owned(),
         overlay: overlay.file.clone(),
-        includes: inputs
+        includes: context
+            .args
             .include
             .iter()
             .map(|include| include.file.clone())
@@ -189,16 +194,16 @@ async fn target(
 ///
 /// # Errors
 ///
-/// If the inputs do not say where something is.
-pub async fn observe(inputs: &Inputs, state: &State) -> Result<Observed, MigrateError> {
-    let (services, overlay) = (inputs.services()?, overlay(inputs)?);
-    let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
-    let databases = [&synapse, &mas];
-    Ok(observe_these(inputs, &services, &overlay, databases, state).await)
+/// If the options do not say where something is.
+pub async fn observe(context: &Context, state: &State) -> Result<Observed, MigrateError> {
+    let (services, overlay) = (context.services()?, overlay(context)?);
+    let (synapse, mas) = (context.synapse_database()?, context.mas_database()?);
+    let databases = [synapse, mas];
+    Ok(observe_these(context, &services, &overlay, databases, state).await)
 }
 
 async fn observe_these(
-    inputs: &Inputs,
+    context: &Context,
     services: &Services,
     overlay: &CutoverFile,
     databases: [&Database; 2],
@@ -206,10 +211,10 @@ async fn observe_these(
 ) -> Observed {
     let inhibited = services.inhibited();
     Observed {
-        target: seen(target(inputs, services, overlay, databases).await),
+        target: seen(target(context, services, overlay, databases).await),
         overlay: seen(overlay.content_of_overlay()),
         marker: seen(marker::read(databases[1]).await),
-        delegates_by_itself: inputs.synapse().is_ok_and(|synapse| {
+        delegates_by_itself: context.synapse().is_ok_and(|synapse| {
             synapse.get("matrix_authentication_service.enabled") == Some(&true.into())
         }),
         inhibited: if state.migration.is_none() {
@@ -218,7 +223,7 @@ async fn observe_these(
             Vec::new()
         },
         by_command: services.by_command(),
-        has_admin: inputs.admin_database_uri.is_some(),
+        has_admin: context.args.admin_database_uri.is_some(),
         losses: Seen::Known(Vec::new()),
     }
 }
@@ -267,7 +272,7 @@ impl Host for RealHost<'_> {
     async fn observe(&mut self) -> Observed {
         let databases = [&self.synapse, &self.mas];
         observe_these(
-            self.inputs,
+            self.context,
             &self.services,
             &self.overlay,
             databases,
@@ -277,14 +282,14 @@ impl Host for RealHost<'_> {
     }
 
     async fn losses(&mut self, cut_over: &str) -> Result<Vec<Loss>, MigrateError> {
-        let comparison = Comparison::of(self.inputs)?;
+        let comparison = Comparison::of(self.context)?;
         data_loss::losses(&self.synapse, &self.mas, &comparison, cut_over).await
     }
 
     async fn inspect(&mut self) -> Result<Vec<Finding>, MigrateError> {
-        let findings = preflight::inspect(self.inputs, self.options.scope).await?;
+        let findings = preflight::inspect(self.context, self.options.scope).await?;
         // Check now what later steps need, while Synapse still runs.
-        let addresses = Addresses::of(self.inputs)?;
+        let addresses = Addresses::of(self.context)?;
         if let Some(token) = &self.options.token
             && !addresses.is_good(token).await?
         {
@@ -294,7 +299,7 @@ impl Host for RealHost<'_> {
             });
         }
         self.overlay.content()?;
-        for include in &self.inputs.include {
+        for include in &self.context.args.include {
             include.content()?;
         }
         Ok(findings)
@@ -345,7 +350,7 @@ impl Host for RealHost<'_> {
     async fn back_up(&mut self, migration: &str) -> Result<(PathBuf, String), MigrateError> {
         let directory = self.directory(migration);
         let size = backup::make(
-            &self.inputs.postgresql(),
+            &self.context.postgresql(),
             [&self.synapse, &self.mas],
             &directory,
             self.options.scope,
@@ -358,7 +363,7 @@ impl Host for RealHost<'_> {
         self.make_sure_it_is(&self.mas, |target| &target.mas)
             .await?;
         let directory = self.directory(migration);
-        backup::keep_mas(&self.inputs.postgresql(), &self.mas, &directory).await
+        backup::keep_mas(&self.context.postgresql(), &self.mas, &directory).await
     }
 
     fn has_dump(&self, dump: &Path) -> bool {
@@ -421,18 +426,18 @@ impl Host for RealHost<'_> {
     ) -> Result<String, MigrateError> {
         self.make_sure_it_is(&self.mas, |target| &target.mas)
             .await?;
-        let through = self.inputs.synapse_database_for_import()?;
-        let mas_cli = PreparedMasCli::prepare(self.inputs, &through, None).await?;
+        let through = self.context.synapse_database_for_import()?;
+        let mas_cli = PreparedMasCli::prepare(self.context, &through, None).await?;
         wait_for_table_locks(&through).await?;
         let directory = self.journal.state.backup.clone();
-        let directory = directory.unwrap_or_else(|| self.inputs.state());
+        let directory = directory.unwrap_or_else(|| self.context.state());
         let log = directory.join("import.log");
         mas_cli.migrate(false, Some(&log), on_progress).await?;
         Ok(log.display().to_string())
     }
 
     async fn verify(&mut self) -> Result<Vec<Report>, MigrateError> {
-        let comparison = Comparison::of(self.inputs)?;
+        let comparison = Comparison::of(self.context)?;
         let reports = comparison.run(&self.synapse, &self.mas, |_| {}).await?;
         if !reports.iter().all(Report::is_identical) {
             let file = self.differences();
@@ -443,7 +448,7 @@ impl Host for RealHost<'_> {
     }
 
     fn differences(&self) -> PathBuf {
-        self.inputs.state().join("differences.json")
+        self.context.state().join("differences.json")
     }
 
     async fn fill_overlay(&mut self, migration: &str) -> Result<(), MigrateError> {
@@ -455,41 +460,41 @@ impl Host for RealHost<'_> {
     }
 
     async fn fill_includes(&mut self) -> Result<(), MigrateError> {
-        for include in &self.inputs.include {
+        for include in &self.context.args.include {
             include.fill()?;
         }
-        systemd::reload(&self.inputs.proxy_unit).await
+        systemd::reload(&self.context.args.proxy_unit).await
     }
 
     async fn empty_includes(&mut self) -> Result<Option<String>, MigrateError> {
-        for include in &self.inputs.include {
+        for include in &self.context.args.include {
             if include.is_on()? {
                 include.blank()?;
             }
         }
         // Not fatal: without a reload the proxy sends logins to MAS, which is down, but Synapse works.
-        let reloaded = systemd::reload(&self.inputs.proxy_unit).await;
+        let reloaded = systemd::reload(&self.context.args.proxy_unit).await;
         Ok(reloaded
             .err()
             .map(|error| format!("the proxy does not reload: {}", error.with_causes())))
     }
 
     async fn probe_delegation(&mut self) -> Result<String, MigrateError> {
-        let addresses = Addresses::of(self.inputs)?;
+        let addresses = Addresses::of(self.context)?;
         let token = self.options.token.as_deref();
         let issuer = addresses.delegated(token).await?;
-        health::all_delegate(self.inputs, &issuer).await?;
+        health::all_delegate(self.context, &issuer).await?;
         Ok(issuer)
     }
 
     async fn probe_synapse(&mut self) -> Result<(), MigrateError> {
-        health::all_legacy(self.inputs).await.map(|_| ())
+        health::all_legacy(self.context).await.map(|_| ())
     }
 
     /// The doctor's findings concern the environment, which is no reason for a rollback.
     async fn doctor(&mut self) -> Vec<String> {
         let asked = async {
-            let mas_cli = PreparedMasCli::prepare(self.inputs, &self.synapse, None).await?;
+            let mas_cli = PreparedMasCli::prepare(self.context, &self.synapse, None).await?;
             let timeout = Duration::from_secs(30);
             let answer = tokio::time::timeout(timeout, mas_cli.doctor()).await;
             answer.unwrap_or(Err(MigrateError::Timeout {
@@ -514,7 +519,7 @@ impl Host for RealHost<'_> {
         self.make_sure_it_is(&self.mas, |target| &target.mas)
             .await?;
         let after = marker.map_or(String::new(), |marker| marker::replace(&self.named(marker)));
-        backup::restore_mas(&self.inputs.postgresql(), backup, &after, &self.mas).await
+        backup::restore_mas(&self.context.postgresql(), backup, &after, &self.mas).await
     }
 
     async fn last_tokens(&mut self) -> Result<LastTokens, MigrateError> {
@@ -526,7 +531,7 @@ impl Host for RealHost<'_> {
             .await?;
         self.make_sure_it_is(&self.mas, |target| &target.mas)
             .await?;
-        let comparison = Comparison::of(self.inputs)?;
+        let comparison = Comparison::of(self.context)?;
         let repaired =
             repair::prepare(&self.synapse, &self.mas, &comparison, cut_over, last).await?;
         Ok(format!("{} tokens deleted", repaired.tokens))
@@ -535,7 +540,7 @@ impl Host for RealHost<'_> {
     async fn log_out(&mut self) -> Result<usize, MigrateError> {
         self.make_sure_it_is(&self.synapse, |target| &target.synapse)
             .await?;
-        repair::log_out(&self.synapse, &Addresses::of(self.inputs)?.synapse).await
+        repair::log_out(&self.synapse, &Addresses::of(self.context)?.synapse).await
     }
 }
 
@@ -543,7 +548,7 @@ impl RealHost<'_> {
     /// The marker with the directory of this journal.
     fn named(&self, marker: &Marker) -> Marker {
         Marker {
-            state_dir: self.inputs.state().display().to_string(),
+            state_dir: self.context.state().display().to_string(),
             ..marker.clone()
         }
     }

@@ -11,9 +11,10 @@ use semver::Version;
 use serde_json::Value;
 
 use crate::migrate::{
-    MigrateError, health,
+    MigrateError,
+    context::Context,
+    health,
     import::PreparedMasCli,
-    inputs::Inputs,
     postgres::{backup::BackupScope, connection::Database, tables::TABLES},
     preflight::{
         catalogue,
@@ -33,16 +34,16 @@ const OLDEST_SYNAPSE: Version = Version::new(1, 136, 0);
 const OLDEST_MAS: Version = Version::new(1, 0, 0);
 
 /// Reports versions of Synapse and MAS that are too old, and a `mas-cli` that does not run.
-pub async fn versions(inputs: &Inputs, config: &synapse_config::Config) -> Vec<Finding> {
+pub async fn versions(context: &Context, config: &synapse_config::Config) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let url = inputs.synapse_url.clone().or_else(|| config.url());
+    let url = context.args.synapse_url.clone().or_else(|| config.url());
     if let Some(url) = url {
         let running = health::synapse_version(url.trim_end_matches('/')).await;
         let old = running.filter(|version| older(version, &OLDEST_SYNAPSE));
         findings.extend(old.map(|version| catalogue::SYNAPSE_VERSION.because(version)));
     }
     let mas_cli = MasCli {
-        program: inputs.mas_cli(),
+        program: context.mas_cli(),
         config: Vec::new(),
     };
     let mut command = command::isolated(mas_cli.command(&["--version"]), None);
@@ -69,18 +70,18 @@ fn older(version: &str, than: &Version) -> bool {
 }
 
 /// Reports systemd units that do not exist.
-pub async fn units(inputs: &Inputs) -> Option<Finding> {
-    let missing = inputs.services().ok()?.missing().await.ok()?;
+pub async fn units(context: &Context) -> Option<Finding> {
+    let missing = context.services().ok()?.missing().await.ok()?;
     catalogue::UNIT_MISSING.found_in(missing)
 }
 
 /// Reports PostgreSQL's programs that are missing, or do not suit the servers. `servers` has the
 /// versions of the servers of Synapse's and MAS's database, such as 150018 for 15.18.
-pub async fn postgresql_programs(inputs: &Inputs, servers: [i32; 2]) -> Vec<Finding> {
+pub async fn postgresql_programs(context: &Context, servers: [i32; 2]) -> Vec<Finding> {
     let mut missing = Vec::new();
     let mut majors = Vec::new();
     for name in ["pg_dump", "pg_restore", "psql"] {
-        let mut command = command::command(&inputs.postgresql().path(name), None);
+        let mut command = command::command(&context.postgresql().path(name), None);
         match command::output(command.arg("--version")).await {
             Ok(output) => majors.push(major(&String::from_utf8_lossy(&output.stdout))),
             Err(error) => missing.push(error.with_causes()),
@@ -152,11 +153,11 @@ pub enum Writes {
 /// # Errors
 ///
 /// If a server does not report the size of its databases, or where it keeps them.
-pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, MigrateError> {
-    let (synapse, mas) = (inputs.synapse_database()?, inputs.mas_database()?);
-    let (tables, rows_of_mas) = tokio::try_join!(size_of_tables(&synapse), size_of_rows(&mas))?;
+pub async fn room(context: &Context, writes: Writes) -> Result<Vec<Finding>, MigrateError> {
+    let (synapse, mas) = (context.synapse_database()?, context.mas_database()?);
+    let (tables, rows_of_mas) = tokio::try_join!(size_of_tables(synapse), size_of_rows(mas))?;
     let backed_up = match writes {
-        Writes::Migration(BackupScope::All) => size(&synapse).await?,
+        Writes::Migration(BackupScope::All) => size(synapse).await?,
         Writes::Migration(BackupScope::Tables) | Writes::Rehearsal => tables,
     };
     // MAS's rows, their indexes, and the write-ahead log of both.
@@ -164,12 +165,12 @@ pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, Migra
     let written = match writes {
         Writes::Migration(_) => imported,
         // Both scratch databases, and the write-ahead log of what is restored.
-        Writes::Rehearsal => imported + 2 * tables + 2 * size(&mas).await?,
+        Writes::Rehearsal => imported + 2 * tables + 2 * size(mas).await?,
     };
     // The last megabyte is for the journal and the log.
     let backups = backed_up + rows_of_mas + 1_000_000;
-    let mut needs = vec![(catalogue::DISK_SPACE, inputs.state(), backups)];
-    if let Some(directory) = data_directory(inputs).await? {
+    let mut needs = vec![(catalogue::DISK_SPACE, context.state(), backups)];
+    if let Some(directory) = data_directory(context).await? {
         match &mut needs[0] {
             (_, state, needed) if device(state) == device(&directory) => *needed += written,
             _ => needs.push((catalogue::DISK_SPACE_OF_POSTGRESQL, directory, written)),
@@ -189,8 +190,8 @@ pub async fn room(inputs: &Inputs, writes: Writes) -> Result<Vec<Finding>, Migra
 /// # Errors
 ///
 /// If there is too little room, or a server does not report the size of its databases.
-pub async fn make_sure_of_room(inputs: &Inputs, writes: Writes) -> Result<(), MigrateError> {
-    match room(inputs, writes).await?.into_iter().next() {
+pub async fn make_sure_of_room(context: &Context, writes: Writes) -> Result<(), MigrateError> {
+    match room(context, writes).await?.into_iter().next() {
         None => Ok(()),
         Some(Finding { kind, samples, .. }) => Err(MigrateError::Room {
             meaning: kind.meaning,
@@ -259,8 +260,8 @@ fn existing(directory: &Path) -> Option<&Path> {
 }
 
 /// The directory where the server keeps its databases, if it is on this host and the superuser is known.
-async fn data_directory(inputs: &Inputs) -> Result<Option<PathBuf>, MigrateError> {
-    let Some(admin) = inputs.admin_database()? else {
+async fn data_directory(context: &Context) -> Result<Option<PathBuf>, MigrateError> {
+    let Some(admin) = context.admin_database()? else {
         return Ok(None);
     };
     let mut connection = admin.connect().await?;
@@ -282,8 +283,8 @@ async fn data_directory(inputs: &Inputs) -> Result<Option<PathBuf>, MigrateError
 /// # Errors
 ///
 /// If the server cannot be reached with that role.
-pub async fn superuser(inputs: &Inputs) -> Result<Option<Finding>, MigrateError> {
-    let Some(admin) = inputs.admin_database()? else {
+pub async fn superuser(context: &Context) -> Result<Option<Finding>, MigrateError> {
+    let Some(admin) = context.admin_database()? else {
         return Ok(None);
     };
     let mut connection = admin.connect().await?;
@@ -327,13 +328,13 @@ pub fn bridges(config: &synapse_config::Config) -> Vec<Finding> {
 /// # Errors
 ///
 /// If the configuration cannot be written to a private directory.
-pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError> {
-    let account = inputs.mas_account()?;
+pub async fn mas_config(context: &Context) -> Result<Option<Finding>, MigrateError> {
+    let account = context.mas_account()?;
     let private_dir = PrivateDir::new(account.as_ref())?;
-    let config = yaml::document(&inputs.mas()?);
+    let config = yaml::document(context.mas()?);
     let config = private_dir.write("mas.yaml", &config, account.as_ref())?;
     let mas_cli = MasCli {
-        program: inputs.mas_cli(),
+        program: context.mas_cli(),
         config: vec![config],
     };
     let check = mas_cli.parsable(&["config", "check"]);
@@ -348,23 +349,23 @@ pub async fn mas_config(inputs: &Inputs) -> Result<Option<Finding>, MigrateError
 }
 
 /// What `mas-cli syn2mas check` reports, except for the findings that are known already.
-pub async fn mas_says(inputs: &Inputs, synapse: &Database, known: &[Finding]) -> Vec<Finding> {
-    let said = match PreparedMasCli::prepare(inputs, synapse, None).await {
+pub async fn mas_says(context: &Context, synapse: &Database, known: &[Finding]) -> Vec<Finding> {
+    let said = match PreparedMasCli::prepare(context, synapse, None).await {
         Ok(mas_cli) => mas_cli.check().await,
         Err(error) => Err(error),
     };
     match said {
         Ok(said) => fold(&said, known),
-        Err(error) => vec![not_checked(inputs, &error)],
+        Err(error) => vec![not_checked(context, &error)],
     }
 }
 
 /// The finding for a `mas-cli syn2mas check` that could not check. If MAS's role is granted Synapse's
 /// temporarily for the import, it does not have it yet. Otherwise the import will fail in the same way.
-fn not_checked(inputs: &Inputs, error: &MigrateError) -> Finding {
+fn not_checked(context: &Context, error: &MigrateError) -> Finding {
     // The program ran and exited with an error, instead of not starting at all or being killed.
     let failed = matches!(error, MigrateError::Command { status, .. } if status.code().is_some());
-    if failed && inputs.admin_database_uri.is_none() {
+    if failed && context.args.admin_database_uri.is_none() {
         catalogue::MAS_CHECK_FAILED.because(error.with_causes())
     } else {
         catalogue::MAS_CHECK_LEFT_OUT.because(error.with_causes())

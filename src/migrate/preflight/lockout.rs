@@ -8,7 +8,7 @@ use std::{
 
 use crate::migrate::{
     MigrateError,
-    inputs::Inputs,
+    context::Context,
     postgres::{
         identity::{identity_on, is_same},
         marker::{self, Marker, Progress},
@@ -36,16 +36,16 @@ pub struct Circumstances {
 }
 
 /// Why users would be locked out, or why that is unknown, and how to proceed. `None` if it is certain that
-/// they would not. The inputs need no MAS configuration: it is prepared here, and only if Synapse has
+/// they would not. The context needs no MAS configuration: it is prepared here, and only if Synapse has
 /// sessions.
-pub async fn locked_out(inputs: Inputs, circumstances: &Circumstances) -> Option<String> {
-    let (sessions, synapse) = match synapse(&inputs).await {
+pub async fn locked_out(context: Context, circumstances: &Circumstances) -> Option<String> {
+    let (sessions, synapse) = match synapse(&context).await {
         Ok(None) => return None,
         Ok(Some(found)) => found,
         Err(error) => {
             if circumstances.assume_moved
                 || has_no_database(&error)
-                || is_not_installed(&inputs, circumstances).await
+                || is_not_installed(&context, circumstances).await
             {
                 return None;
             }
@@ -57,7 +57,7 @@ pub async fn locked_out(inputs: Inputs, circumstances: &Circumstances) -> Option
             ));
         }
     };
-    let mas = mas(inputs).await;
+    let mas = mas(context).await;
     if circumstances.assume_moved {
         return match mas {
             Ok((state, _)) if !matches!(state, MasState::Populated(_)) => Some(format!(
@@ -112,8 +112,8 @@ fn unproven(state: &MasState, marker: Option<&Marker>, synapse: &str) -> Option<
 
 /// The number of sessions of people, and the identity of Synapse's database. `None` if there are no such
 /// sessions.
-async fn synapse(inputs: &Inputs) -> Result<Option<(i64, String)>, MigrateError> {
-    let synapse = inputs.synapse_database()?;
+async fn synapse(context: &Context) -> Result<Option<(i64, String)>, MigrateError> {
+    let synapse = context.synapse_database()?;
     let mut connection = synapse.snapshot().await?;
     let failed = || synapse.failed("cannot tell whether it has users");
     let (is_there, is_somewhere): (bool, bool) = sqlx::query_as(
@@ -143,17 +143,17 @@ async fn synapse(inputs: &Inputs) -> Result<Option<(i64, String)>, MigrateError>
     if sessions == 0 {
         return Ok(None);
     }
-    let identity = identity_on(&mut connection, &synapse).await?;
+    let identity = identity_on(&mut connection, synapse).await?;
     Ok(Some((sessions, identity.to_string())))
 }
 
 /// The state of MAS's database, and its marker. Reads no more of MAS's configuration than where that is.
-async fn mas(inputs: Inputs) -> Result<(MasState, Option<Marker>), MigrateError> {
-    let inputs = inputs.with_mas_config(Some("database"))?;
-    let mas = inputs.mas_database()?;
+async fn mas(context: Context) -> Result<(MasState, Option<Marker>), MigrateError> {
+    let context = context.with_mas_config(Some("database"))?;
+    let mas = context.mas_database()?;
     let mut connection = mas.snapshot().await?;
-    let marker = marker::read_on(&mut connection, &mas).await?;
-    Ok((mas_state(&mut connection, &mas).await?, marker))
+    let marker = marker::read_on(&mut connection, mas).await?;
+    Ok((mas_state(&mut connection, mas).await?, marker))
 }
 
 /// Whether the server has answered that there is no such database.
@@ -170,7 +170,7 @@ fn has_no_database(error: &MigrateError) -> bool {
 
 /// Whether there was never a Synapse on this host: its directory does not exist, and the running systemd
 /// knows none of its units. Neither can be said of a host whose PostgreSQL is only down.
-async fn is_not_installed(inputs: &Inputs, circumstances: &Circumstances) -> bool {
+async fn is_not_installed(context: &Context, circumstances: &Circumstances) -> bool {
     // The directory that sd_booted(3) looks at. It is absent while NixOS is being installed to a disk.
     const SYSTEMD: &str = "/run/systemd/system";
     let Some(directory) = &circumstances.synapse_directory else {
@@ -180,17 +180,17 @@ async fn is_not_installed(inputs: &Inputs, circumstances: &Circumstances) -> boo
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         _ => return false,
     }
-    if inputs.synapse_unit.is_empty() {
+    if context.args.synapse_unit.is_empty() {
         return false;
     }
     if !Path::new(SYSTEMD).exists() {
         return true;
     }
-    let Ok(services) = Services::new(&inputs.synapse_unit, &[], None) else {
+    let Ok(services) = Services::new(&context.args.synapse_unit, &[], None) else {
         return false;
     };
     let missing = services.missing().await;
-    missing.is_ok_and(|missing| missing.len() == inputs.synapse_unit.len())
+    missing.is_ok_and(|missing| missing.len() == context.args.synapse_unit.len())
 }
 
 #[cfg(test)]

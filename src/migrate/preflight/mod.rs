@@ -21,8 +21,9 @@ use self::{
     host::Writes,
 };
 use crate::migrate::{
-    MigrateError, health,
-    inputs::Inputs,
+    MigrateError,
+    context::Context,
+    health,
     postgres::{
         backup::BackupScope,
         connection::Database,
@@ -37,27 +38,27 @@ use crate::migrate::{
 /// # Errors
 ///
 /// If a configuration or a database cannot be read: then there is no result.
-pub async fn inspect(inputs: &Inputs, extent: BackupScope) -> Result<Vec<Finding>, MigrateError> {
-    let (synapse, mas) = (inputs.synapse()?, inputs.mas()?);
+pub async fn inspect(context: &Context, extent: BackupScope) -> Result<Vec<Finding>, MigrateError> {
+    let (synapse, mas) = (context.synapse()?, context.mas()?);
     let server_name = synapse.server_name()?;
-    let mut findings = settings(&synapse, &mas, server_name);
-    findings.extend(passwords(&synapse, &mas));
-    findings.extend(host::bridges(&synapse));
+    let mut findings = settings(synapse, mas, server_name);
+    findings.extend(passwords(synapse, mas));
+    findings.extend(host::bridges(synapse));
     let (versions, refused_by_mas) =
-        tokio::join!(host::versions(inputs, &synapse), host::mas_config(inputs));
+        tokio::join!(host::versions(context, synapse), host::mas_config(context));
     findings.extend(versions);
     findings.extend(refused_by_mas?);
-    findings.extend(host::units(inputs).await);
-    let running = health::processes(inputs).await?;
-    findings.extend(processes::findings(inputs, &running).await?);
-    findings.extend(host::superuser(inputs).await?);
-    if inputs.synapse_database_uri.is_none() && synapse.is_sqlite() {
+    findings.extend(host::units(context).await);
+    let running = health::processes(context).await?;
+    findings.extend(processes::findings(context, &running).await?);
+    findings.extend(host::superuser(context).await?);
+    if context.args.synapse_database_uri.is_none() && synapse.is_sqlite() {
         findings.push(catalogue::SQLITE.found());
         return Ok(sorted(findings));
     }
 
-    let (of_synapse, of_mas) = (inputs.synapse_database()?, inputs.mas_database()?);
-    if let Some(pooled) = host::pooled([&of_synapse, &of_mas]).await {
+    let (of_synapse, of_mas) = (context.synapse_database()?, context.mas_database()?);
+    if let Some(pooled) = host::pooled([of_synapse, of_mas]).await {
         findings.push(pooled);
         return Ok(sorted(findings));
     }
@@ -74,27 +75,27 @@ pub async fn inspect(inputs: &Inputs, extent: BackupScope) -> Result<Vec<Finding
             of_synapse.version(&mut reader).await?,
             of_mas.version(writer).await?,
         ];
-        findings.extend(host::postgresql_programs(inputs, versions).await);
+        findings.extend(host::postgresql_programs(context, versions).await);
     }
-    let outdated = server::outdated(&mut reader, &of_synapse).await?;
+    let outdated = server::outdated(&mut reader, of_synapse).await?;
     let is_readable = outdated.is_none();
     if let Some(outdated) = outdated {
         findings.push(outdated);
     } else {
-        findings.extend(server::findings(&mut reader, &of_synapse).await?);
-        let elsewhere = processes::elsewhere(&mut reader, &of_synapse, inputs, &running).await?;
+        findings.extend(server::findings(&mut reader, of_synapse).await?);
+        let elsewhere = processes::elsewhere(&mut reader, of_synapse, context, &running).await?;
         findings.extend(elsewhere);
-        if server::may_read(&mut reader, &of_synapse, &TABLES).await? {
+        if server::may_read(&mut reader, of_synapse, &TABLES).await? {
             let others = ["registration_tokens"];
-            let others = server::may_read(&mut reader, &of_synapse, &others).await?;
-            findings.extend(rows::findings(&of_synapse, server_name, others).await?);
-            findings.extend(passwords_off(&mut reader, &of_synapse, &synapse, &mas).await?);
+            let others = server::may_read(&mut reader, of_synapse, &others).await?;
+            findings.extend(rows::findings(of_synapse, server_name, others).await?);
+            findings.extend(passwords_off(&mut reader, of_synapse, synapse, mas).await?);
             let providers = Providers {
-                used: used_providers(&mut reader, &of_synapse).await?,
+                used: used_providers(&mut reader, of_synapse).await?,
                 known: synapse.provider_names(),
                 of_mas: mas["upstream_oauth2"]["providers"].as_array(),
                 in_database: match &mut writer {
-                    Some(writer) => providers_of_mas(writer, &of_mas).await?,
+                    Some(writer) => providers_of_mas(writer, of_mas).await?,
                     None => BTreeSet::new(),
                 },
             };
@@ -104,22 +105,22 @@ pub async fn inspect(inputs: &Inputs, extent: BackupScope) -> Result<Vec<Finding
     let Some(writer) = &mut writer else {
         return Ok(sorted(findings));
     };
-    if identity(&mut reader, &of_synapse).await? == identity(writer, &of_mas).await? {
+    if identity(&mut reader, of_synapse).await? == identity(writer, of_mas).await? {
         findings.push(catalogue::SAME_DATABASE.found());
         return Ok(sorted(findings));
     }
-    let through = inputs.synapse_database_for_import()?;
+    let through = context.synapse_database_for_import()?;
     // One more connection reads Synapse's database, as the same role or as another one.
     let same_role = through.role() == of_mas.role();
-    let target = mas_database::inspect(writer, &of_mas, if same_role { 10 } else { 9 }).await?;
+    let target = mas_database::inspect(writer, of_mas, if same_role { 10 } else { 9 }).await?;
     let is_open = target.findings.is_empty();
     findings.extend(target.findings);
     if target.state.is_some() {
-        findings.extend(host::room(inputs, Writes::Migration(extent)).await?);
+        findings.extend(host::room(context, Writes::Migration(extent)).await?);
     }
     if target.state == Some(MasState::Empty) && is_readable && is_open {
         // The check brings MAS's schema up to date, so it does not run if there are no tables.
-        findings.extend(host::mas_says(inputs, &through, &findings).await);
+        findings.extend(host::mas_says(context, &through, &findings).await);
     }
     Ok(sorted(findings))
 }

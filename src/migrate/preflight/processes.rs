@@ -5,8 +5,8 @@ use sqlx::PgConnection;
 use super::{catalogue, finding::Finding};
 use crate::migrate::{
     MigrateError,
+    context::Context,
     health::{self, Authority},
-    inputs::Inputs,
     postgres::{clients::connections_from_elsewhere, connection::Database},
     synapse_config::processes::{Found, OverlayUse, Process},
     system::systemd::{self, Component},
@@ -17,22 +17,24 @@ use crate::migrate::{
 /// # Errors
 ///
 /// If Synapse's configuration cannot be read.
-pub async fn findings(inputs: &Inputs, found: &Found) -> Result<Vec<Finding>, MigrateError> {
+pub async fn findings(context: &Context, found: &Found) -> Result<Vec<Finding>, MigrateError> {
     let next = found.next_start();
-    let mut unread: Vec<String> = next.filter_map(|process| unread(inputs, process)).collect();
+    let mut unread: Vec<String> = next
+        .filter_map(|process| unread(context, process))
+        .collect();
     unread.dedup();
     let findings = [
         catalogue::OVERLAY_NOT_READ.found_in(unread),
-        catalogue::PROCESS_NOT_NAMED.found_in(not_named(inputs, found).await),
-        catalogue::PROCESS_UNKNOWN.found_in(unknown(inputs, found)),
-        catalogue::LOGIN_NOT_ANSWERED.found_in(not_answered(inputs, found).await?),
+        catalogue::PROCESS_NOT_NAMED.found_in(not_named(context, found).await),
+        catalogue::PROCESS_UNKNOWN.found_in(unknown(context, found)),
+        catalogue::LOGIN_NOT_ANSWERED.found_in(not_answered(context, found).await?),
     ];
     Ok(findings.into_iter().flatten().collect())
 }
 
 /// Why a process would go on to log people in by itself. None if it would not.
-fn unread(inputs: &Inputs, process: &Process) -> Option<String> {
-    let overlay = inputs.overlay.as_ref()?.file.display();
+fn unread(context: &Context, process: &Process) -> Option<String> {
+    let overlay = context.args.overlay.as_ref()?.file.display();
     match process.overlay.as_ref()? {
         OverlayUse::Read => None,
         OverlayUse::NotRead => Some(format!("{process}: add --config-path {overlay} at the end")),
@@ -45,14 +47,14 @@ fn unread(inputs: &Inputs, process: &Process) -> Option<String> {
 
 /// The processes about which not all is known. Those in other networks, of containers for example, cannot
 /// be asked who logs people in; `--synapse-url` leads to the main process.
-fn unknown(inputs: &Inputs, found: &Found) -> Vec<String> {
+fn unknown(context: &Context, found: &Found) -> Vec<String> {
     let far = found.processes.iter().filter(|process| {
         let config = process.config.as_ref();
         process.pid.is_some()
             && !process.is_reachable
             && config.is_some_and(|config| {
                 !config.client_listeners().is_empty()
-                    && (config.is_worker() || inputs.synapse_url.is_none())
+                    && (config.is_worker() || context.args.synapse_url.is_none())
             })
     });
     let far = far.map(|process| {
@@ -62,8 +64,8 @@ fn unknown(inputs: &Inputs, found: &Found) -> Vec<String> {
 }
 
 /// The processes that the stop of Synapse would leave running. What commands stop is not known.
-async fn not_named(inputs: &Inputs, found: &Found) -> Vec<String> {
-    let Some(services) = inputs.services().ok().filter(|it| !it.by_command()) else {
+async fn not_named(context: &Context, found: &Found) -> Vec<String> {
+    let Some(services) = context.services().ok().filter(|it| !it.by_command()) else {
         return Vec::new();
     };
     let units = services.units(Component::Synapse);
@@ -82,12 +84,12 @@ async fn not_named(inputs: &Inputs, found: &Found) -> Vec<String> {
 
 /// The listeners of processes that run at which Synapse does not log people in now. After the cutover, nobody
 /// could tell from their answers whether they delegate.
-async fn not_answered(inputs: &Inputs, found: &Found) -> Result<Vec<String>, MigrateError> {
+async fn not_answered(context: &Context, found: &Found) -> Result<Vec<String>, MigrateError> {
     let runs = |process: &Process| process.pid.is_some() && process.is_reachable;
     if !found.processes.iter().any(runs) {
         return Ok(Vec::new());
     }
-    let listeners = health::listeners(inputs).await?;
+    let listeners = health::listeners(context).await?;
     let answers = health::who_answers(&listeners).await;
     let wrong = answers
         .iter()
@@ -104,11 +106,11 @@ async fn not_answered(inputs: &Inputs, found: &Found) -> Result<Vec<String>, Mig
 pub async fn elsewhere(
     connection: &mut PgConnection,
     database: &Database,
-    inputs: &Inputs,
+    context: &Context,
     found: &Found,
 ) -> Result<Option<Finding>, MigrateError> {
     // `--synapse-database-uri` may name another role than Synapse's own.
-    let own = inputs.synapse()?.role();
+    let own = context.synapse()?.role();
     let roles: Vec<&str> = own
         .as_deref()
         .into_iter()

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use humantime::format_rfc3339_millis;
 
 use crate::migrate::{
-    inputs::Provider,
+    context::Provider,
     postgres::mas_state::{IMPORTED, uuid},
     verify::digest::{DIGEST, Hashable, Hasher},
 };

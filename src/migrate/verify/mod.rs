@@ -37,7 +37,7 @@ pub(super) use self::{
 };
 use crate::migrate::{
     MigrateError,
-    inputs::{Inputs, Provider},
+    context::{Context, Provider},
     journal,
     postgres::{backup, connection::Database, scratch},
     system::signals::Signals,
@@ -104,10 +104,10 @@ impl Comparison {
     /// # Errors
     ///
     /// If a configuration cannot be read.
-    pub fn of(inputs: &Inputs) -> Result<Self, MigrateError> {
+    pub fn of(context: &Context) -> Result<Self, MigrateError> {
         Ok(Comparison {
-            server_name: inputs.synapse()?.server_name()?.to_owned(),
-            providers: inputs.providers()?,
+            server_name: context.synapse()?.server_name()?.to_owned(),
+            providers: context.providers()?,
             ..Comparison::default()
         })
     }
@@ -294,14 +294,14 @@ impl PostCutoverVerification {
     ///
     /// If the journal cannot be read.
     pub fn of(
-        inputs: &Inputs,
+        context: &Context,
         backup: Option<PathBuf>,
         cut_over: Option<String>,
     ) -> Result<Self, MigrateError> {
         if backup.is_some() || cut_over.is_some() {
             return Ok(PostCutoverVerification { backup, cut_over });
         }
-        let state = journal::last_state(&journal::read(&inputs.state())?);
+        let state = journal::last_state(&journal::read(&context.state())?);
         if state.cut_over.is_none() {
             return Ok(PostCutoverVerification::default());
         }
@@ -320,28 +320,26 @@ impl PostCutoverVerification {
     /// If a database cannot be reached, read or created.
     pub async fn verify(
         &self,
-        inputs: &Inputs,
+        context: &Context,
         tell: impl FnMut(&Report),
     ) -> Result<Vec<Report>, MigrateError> {
         let comparison = Comparison {
             cut_over: self.cut_over.clone(),
             every_row: true,
-            ..Comparison::of(inputs)?
+            ..Comparison::of(context)?
         };
-        let mas = inputs.mas_database()?;
+        let mas = context.mas_database()?;
         let Some(backup) = &self.backup else {
-            return comparison
-                .run(&inputs.synapse_database()?, &mas, tell)
-                .await;
+            return comparison.run(context.synapse_database()?, mas, tell).await;
         };
         let mut signals = Signals::listen()?;
-        inputs.drop_leftovers().await?;
-        let scratch = inputs
+        context.drop_leftovers().await?;
+        let scratch = context
             .scratch("the backup of Synapse's database", scratch::BACKUP)
             .await?;
         let compared = async {
-            backup::restore_synapse(&inputs.postgresql(), backup, &scratch.database).await?;
-            comparison.run(&scratch.database, &mas, tell).await
+            backup::restore_synapse(&context.postgresql(), backup, &scratch.database).await?;
+            comparison.run(&scratch.database, mas, tell).await
         };
         let compared = signals.run(compared).await;
         scratch.remove().await?;
