@@ -105,8 +105,8 @@ impl PreparedMasCli {
         let secret = self.shared_secret.as_ref().map(Secret::read).transpose()?;
         let mut command = self.run(self.mas_cli.parsable(&["doctor"]));
         let output = command::output(&mut command).await?;
-        let said = doctor::redacted(&output, secret.as_slice());
-        let findings = doctor::findings(&said).into_iter();
+        let text = doctor::redacted(&output, secret.as_slice());
+        let findings = doctor::findings(&text).into_iter();
         let wrong = findings.filter(|finding| finding.level != doctor::Level::Good);
         Ok(wrong.map(|finding| finding.text).collect())
     }
@@ -128,7 +128,7 @@ impl PreparedMasCli {
     }
 
     /// Runs `mas-cli syn2mas migrate`, with `--dry-run` if so wanted. Its output is appended to `log`, and
-    /// `tell` receives its progress.
+    /// `on_progress` receives its progress.
     ///
     /// # Errors
     ///
@@ -137,7 +137,7 @@ impl PreparedMasCli {
         &self,
         dry_run: bool,
         log: Option<&Path>,
-        mut tell: impl FnMut(&Progress),
+        mut on_progress: impl FnMut(&Progress),
     ) -> Result<(), MigrateError> {
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true).mode(0o600);
@@ -156,7 +156,7 @@ impl PreparedMasCli {
                     let _ = writeln!(log, "{line}");
                 }
                 if let Some(progress) = Progress::read(line) {
-                    tell(&progress);
+                    on_progress(&progress);
                 }
             })
             .await

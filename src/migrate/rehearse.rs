@@ -96,7 +96,7 @@ pub struct Rehearsal {
 /// If there is not enough space on the disk, or a stage fails.
 pub async fn rehearse(
     context: &Context,
-    tell: impl FnMut(Event),
+    on_event: impl FnMut(Event),
 ) -> Result<Rehearsal, MigrateError> {
     let mut signals = Signals::listen()?;
     context.drop_leftovers().await?;
@@ -115,7 +115,13 @@ pub async fn rehearse(
             return Err(error);
         }
     };
-    let work = on_scratch(context, &directory, &synapse.database, &mas.database, tell);
+    let work = on_scratch(
+        context,
+        &directory,
+        &synapse.database,
+        &mas.database,
+        on_event,
+    );
     let rehearsed = signals.run(work).await;
     let removed = (synapse.remove().await, mas.remove().await);
     delete(&directory)?;
@@ -139,17 +145,17 @@ async fn on_scratch(
     directory: &Path,
     synapse: &Database,
     mas: &Database,
-    mut tell: impl FnMut(Event),
+    mut on_event: impl FnMut(Event),
 ) -> Result<Rehearsal, MigrateError> {
     let mut parts = Vec::new();
     let mut begun = Instant::now();
-    let mut done = |part: Stage, tell: &mut dyn FnMut(Event)| {
+    let mut done = |part: Stage, on_event: &mut dyn FnMut(Event)| {
         let took = begun.elapsed();
         begun = Instant::now();
         parts.push((part, took.as_secs_f64()));
-        tell(Event::Done(part, took));
+        on_event(Event::Done(part, took));
     };
-    tell(Event::Begun(Stage::BackUp));
+    on_event(Event::Begun(Stage::BackUp));
     let backup_size = backup::make(
         &context.postgresql(),
         [context.synapse_database()?, context.mas_database()?],
@@ -157,33 +163,33 @@ async fn on_scratch(
         BackupScope::Tables,
     )
     .await?;
-    done(Stage::BackUp, &mut tell);
+    done(Stage::BackUp, &mut on_event);
 
-    tell(Event::Begun(Stage::Copy));
+    on_event(Event::Begun(Stage::Copy));
     backup::restore_synapse(&context.postgresql(), directory, synapse).await?;
-    done(Stage::Copy, &mut tell);
+    done(Stage::Copy, &mut on_event);
 
-    tell(Event::Begun(Stage::Import));
+    on_event(Event::Begun(Stage::Import));
     let mas_cli = PreparedMasCli::prepare(context, synapse, Some(mas)).await?;
     wait_for_table_locks(synapse).await?;
     mas_cli
-        .migrate(false, None, |progress| tell(Event::Importing(progress)))
+        .migrate(false, None, |progress| on_event(Event::Importing(progress)))
         .await?;
-    done(Stage::Import, &mut tell);
+    done(Stage::Import, &mut on_event);
 
-    tell(Event::Begun(Stage::Verify));
+    on_event(Event::Begun(Stage::Verify));
     let comparison = Comparison {
         every_row: true,
         ..Comparison::of(context)?
     };
     let entities = comparison.run(synapse, mas, |_| {}).await?;
-    done(Stage::Verify, &mut tell);
+    done(Stage::Verify, &mut on_event);
     let mas_size = host::size(mas).await?;
 
-    tell(Event::Begun(Stage::Restore));
+    on_event(Event::Begun(Stage::Restore));
     backup::restore_mas(&context.postgresql(), Some(directory), "", mas).await?;
     look_at_restored(context, mas).await?;
-    done(Stage::Restore, &mut tell);
+    done(Stage::Restore, &mut on_event);
 
     let start = match context.services() {
         Ok(services) => services.time_to_start(Component::Synapse).await,
@@ -222,14 +228,17 @@ async fn look_at_restored(context: &Context, restored: &Database) -> Result<(), 
 /// # Errors
 ///
 /// If the dry run fails, or Synapse's role cannot be granted to MAS's or revoked.
-pub async fn dry_run(context: &Context, tell: impl FnMut(&Progress)) -> Result<(), MigrateError> {
+pub async fn dry_run(
+    context: &Context,
+    on_progress: impl FnMut(&Progress),
+) -> Result<(), MigrateError> {
     let (synapse, mas) = (context.synapse_database()?, context.mas_database()?);
     let mut signals = Signals::listen()?;
     let mut journal = Journal::open(&context.state())?;
     let through = context.synapse_database_for_import()?;
     let work = async {
         let mas_cli = PreparedMasCli::prepare(context, &through, None).await?;
-        mas_cli.migrate(true, None, tell).await
+        mas_cli.migrate(true, None, on_progress).await
     };
     let grant = match context.admin_database()? {
         Some(admin) => {

@@ -113,8 +113,8 @@ fn a_switch_needs_proof_that_users_were_moved() -> TestResult {
     for (progress, words) in [
         (Progress::Importing, "not complete"),
         (Progress::Verified, "not complete"),
-        (Progress::RollingBack, "was taken back"),
-        (Progress::RolledBack, "was taken back"),
+        (Progress::RollingBack, "was undone"),
+        (Progress::RolledBack, "was undone"),
     ] {
         mark(identity.trim(), progress);
         refused(&[], words);

@@ -482,31 +482,3 @@ fn shown(row: &[String]) -> String {
 fn text(row: &Row, column: usize) -> &str {
     row[column].as_deref().unwrap_or_default()
 }
-/// Whether anybody has ever logged in to MAS. An import creates no rows in these tables.
-///
-/// # Errors
-///
-/// If the database cannot be read.
-pub async fn has_served(database: &Database) -> Result<bool, MigrateError> {
-    let mut connection = database.snapshot().await?;
-    let failed = || database.failed("cannot tell whether MAS has served anybody");
-    for table in ["user_sessions", "oauth2_sessions"] {
-        let found: Option<String> = sqlx::query_scalar("SELECT to_regclass($1)::text")
-            .bind(table)
-            .fetch_one(&mut connection)
-            .await
-            .map_err(failed())?;
-        if found.is_none() {
-            return Ok(false);
-        }
-        let any = format!("SELECT EXISTS (SELECT FROM {table})");
-        let any: bool = sqlx::query_scalar(&any)
-            .fetch_one(&mut connection)
-            .await
-            .map_err(failed())?;
-        if any {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}

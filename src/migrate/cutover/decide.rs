@@ -29,7 +29,7 @@ use crate::migrate::{
     },
 };
 
-/// A step of a migration or of the way back. Each can be repeated.
+/// A step of a migration or of a rollback. Each can be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
@@ -132,7 +132,7 @@ impl Step {
         Step::Finish,
     ];
 
-    /// The steps that take back what was done before the cutover.
+    /// The steps that undo what was done before the cutover.
     const UNDO: &[Step] = &[
         Step::Undelegate,
         Step::StartSynapse,
@@ -382,7 +382,7 @@ pub enum Goal {
     },
     /// Take back what was begun before the cutover (`syn2mas rollback --interrupted`).
     Undo,
-    /// After a step has failed: take back what was begun, if nobody loses anything.
+    /// After a step has failed: undo what was begun, if nobody loses anything.
     Revert,
 }
 
@@ -610,7 +610,7 @@ fn is_verified(seen: &Observed) -> bool {
     verified.contains(&marker.progress) && is_same(&marker.synapse, &target.synapse.to_string())
 }
 
-/// The steps back without those that have nothing to take back.
+/// The steps back without those that have nothing to undo.
 fn back(goal: Goal, recorded: &State, steps: &[Step]) -> Decision {
     let back = recorded.going_back.clone().unwrap_or_default();
     let is_rolling_back = steps == Step::REMAINING;

@@ -132,7 +132,7 @@ pub trait Host {
     /// Whether a dump that [`Host::keep_mas`] made is still there.
     fn has_dump(&self, dump: &Path) -> bool;
 
-    /// Deletes the backups of a migration that was taken back.
+    /// Deletes the backups of a migration that was undone.
     async fn delete_backup(&mut self, migration: &str);
 
     /// Whether MAS's role has to be granted Synapse's.

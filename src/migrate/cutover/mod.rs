@@ -1,4 +1,4 @@
-//! The cutover and the way back.
+//! The cutover and the rollback.
 //!
 //! [`decide`] says which steps follow, from the journal and from what is seen. This module performs them
 //! on a [`Host`], one after the other, and asks again after each failure and each interruption.
@@ -17,6 +17,7 @@ use std::{
 };
 
 use serde::Serialize;
+use tracing::Instrument as _;
 
 use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
@@ -108,7 +109,7 @@ enum StepOutcome {
     WouldLose(Vec<Loss>),
 }
 
-/// A step of the way back that was not done.
+/// A step of a rollback that was not done.
 struct Failure {
     step: Step,
     error: MigrateError,
@@ -175,7 +176,7 @@ impl<'a, H: Host> Migration<'a, H> {
     ///
     /// # Errors
     ///
-    /// If an earlier run was interrupted, and what it did cannot be taken back. A step that fails is an
+    /// If an earlier run was interrupted, and what it did cannot be undone. A step that fails is an
     /// [`Outcome`].
     pub async fn migrate(mut self) -> Result<Outcome, MigrateError> {
         loop {
@@ -185,7 +186,7 @@ impl<'a, H: Host> Migration<'a, H> {
                 Decision::Forward(steps) => return self.forward(&steps).await,
                 Decision::Back(steps) => {
                     let was_leaving = state.going_back.is_some();
-                    self.note("an earlier run was interrupted: what it did is taken back first");
+                    self.note("an earlier run was interrupted: it is undone first");
                     if let Some(outcome) = self.back(&steps).await {
                         return Ok(outcome);
                     }
@@ -227,7 +228,7 @@ impl<'a, H: Host> Migration<'a, H> {
     ///
     /// # Errors
     ///
-    /// If it cannot be taken back.
+    /// If it cannot be undone.
     pub async fn undo_interrupted(mut self) -> Result<Outcome, MigrateError> {
         self.take_back(Goal::Undo).await
     }
@@ -248,7 +249,7 @@ impl<'a, H: Host> Migration<'a, H> {
         })
     }
 
-    /// Performs the steps of a migration. If one fails, everything is taken back, unless somebody would
+    /// Performs the steps of a migration. If one fails, everything is undone, unless somebody would
     /// lose something by that.
     async fn forward(&mut self, steps: &[Step]) -> Result<Outcome, MigrateError> {
         for step in steps {
@@ -279,13 +280,13 @@ impl<'a, H: Host> Migration<'a, H> {
             },
             Decision::Done(Stage::NotBegun) => Vec::new(),
             Decision::Done(_) | Decision::Forward(_) => vec![
-                "the homeserver stays with MAS. Correct what is said above, then run `syn2mas migrate`"
+                "the homeserver stays with MAS. Fix the problem above, then run `syn2mas migrate`"
                     .to_owned(),
             ],
             Decision::Refuse(refusal) => {
                 let mut left = vec![format!(
-                    "nothing was taken back: {refusal}. Correct what is said above, then run \
-                     `syn2mas migrate`; `syn2mas rollback` says what going back would lose"
+                    "nothing was undone: {refusal}. Fix the problem above, then run \
+                     `syn2mas migrate`; `syn2mas rollback` shows what a rollback would lose"
                 )];
                 left.extend(self.serve(&seen).await);
                 left
@@ -404,11 +405,13 @@ impl<'a, H: Host> Migration<'a, H> {
         let begun = Instant::now();
         let back = step >= Step::StopMas;
         let line = self.host.log(step.name(), StepStatus::Begun, "").await;
-        // On the way back the services matter more than the journal, unless a record is needed.
+        // During a rollback the services matter more than the journal, unless a record is needed.
         if !back {
             line?;
         }
-        let outcome = self.perform(step).await?;
+        // What is logged during a step names it, and the migration.
+        let span = tracing::error_span!("step", step = step.name(), migration = self.migration());
+        let outcome = self.perform(step).instrument(span).await?;
         let (status, message) = match &outcome {
             StepOutcome::Done(message) => (StepStatus::Done, message.as_str()),
             StepOutcome::Blocked(_) => (StepStatus::Failed, "blocked"),

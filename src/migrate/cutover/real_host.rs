@@ -36,7 +36,7 @@ use crate::{
     util::atomic_write,
 };
 
-/// For how long a step of the way back is tried again.
+/// For how long a step of a rollback is tried again.
 const TRIES: u32 = 60;
 
 /// Options of `syn2mas migrate`, in addition to those that every command has.

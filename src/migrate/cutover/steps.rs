@@ -147,7 +147,7 @@ impl<H: Host> Migration<'_, H> {
     }
 
     /// The migration in the journal.
-    fn migration(&self) -> String {
+    pub(super) fn migration(&self) -> String {
         self.host.state().migration.clone().unwrap_or_default()
     }
 

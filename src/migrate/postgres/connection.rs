@@ -296,7 +296,7 @@ impl Database {
             .env_remove("PGHOSTADDR")
             .env_remove("PGSERVICE");
         let files = self.tls.hand_over(&private_dir, "client", account)?;
-        files.tell(&mut command);
+        files.set_environment(&mut command);
         if let Some(password) = self.password() {
             command.env("PGPASSWORD", password);
         }
@@ -361,13 +361,13 @@ impl Database {
     /// Turns two errors whose text does not help into ones that name the cause: a pooler, and a server
     /// certificate that is not trusted.
     fn not_connected(&self, error: sqlx::Error) -> MigrateError {
-        let said = error.to_string();
+        let text = error.to_string();
         // The text is PgBouncer's.
-        if said.contains("unsupported startup parameter") {
-            return self.pooled(&said);
+        if text.contains("unsupported startup parameter") {
+            return self.pooled(&text);
         }
         // The text is rustls's.
-        if said.contains("invalid peer certificate: ") {
+        if text.contains("invalid peer certificate: ") {
             return MigrateError::Certificate {
                 which: self.which,
                 source: error,

@@ -206,7 +206,7 @@ impl Files {
     }
 
     /// Sets libpq's environment variables for a program.
-    pub fn tell(&self, command: &mut Command) {
+    pub fn set_environment(&self, command: &mut Command) {
         // If these were unset, libpq would use the certificates in its user's home.
         const NONE: &str = "/nonexistent";
         let file = |file: &Option<PathBuf>| file.clone().unwrap_or_else(|| NONE.into());

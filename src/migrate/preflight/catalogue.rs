@@ -185,7 +185,7 @@ catalogue! {
             "These registrations of application services cannot be read, so it is not known whether they encrypt.",
             "Run this as root. Otherwise look whether those that encrypt have `io.element.msc4190: true`.";
         POSTGRESQL_PROGRAMS: "postgresql-programs", Blocker,
-            "These programs of PostgreSQL cannot be run. Without them there is no backup, and no way back.",
+            "These programs of PostgreSQL cannot be run. Without them there is no backup, and no rollback.",
             "Install PostgreSQL's client programs, such as Debian's postgresql-client-15. If they are not on PATH, name their directory with `--postgresql-programs`, such as /usr/lib/postgresql/15/bin.";
         PG_DUMP_TOO_OLD: "pg-dump-too-old", Blocker,
             "`pg_dump` backs no server up that is newer than itself.",

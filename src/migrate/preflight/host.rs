@@ -49,8 +49,8 @@ pub async fn versions(context: &Context, config: &synapse_config::Config) -> Vec
     let mut command = command::isolated(mas_cli.command(&["--version"]), None);
     findings.extend(match command::output(&mut command).await {
         Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            older(last_word(&said), &OLDEST_MAS).then(|| catalogue::MAS_VERSION.because(said))
+            let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            older(last_word(&text), &OLDEST_MAS).then(|| catalogue::MAS_VERSION.because(text))
         }
         Err(error) => Some(catalogue::MAS_CLI.because(error.with_causes())),
     });
@@ -58,8 +58,8 @@ pub async fn versions(context: &Context, config: &synapse_config::Config) -> Vec
 }
 
 /// The version in the output of `mas-cli --version`: `mas-cli v1.22.0`, without the `v` in nixpkgs.
-fn last_word(said: &str) -> &str {
-    said.rsplit(' ').next().unwrap_or_default()
+fn last_word(text: &str) -> &str {
+    text.rsplit(' ').next().unwrap_or_default()
 }
 
 fn older(version: &str, than: &Version) -> bool {
@@ -95,7 +95,7 @@ pub async fn postgresql_programs(context: &Context, servers: [i32; 2]) -> Vec<Fi
     };
     let servers = servers.map(|version| version / 10_000);
     let (oldest, newest) = (servers.iter().min(), servers.iter().max());
-    let said = |program: &str, version: i32| {
+    let details = |program: &str, version: i32| {
         let [synapse, mas] = servers;
         format!("{program} {version}; server of Synapse's database {synapse}, of MAS's {mas}")
     };
@@ -103,7 +103,7 @@ pub async fn postgresql_programs(context: &Context, servers: [i32; 2]) -> Vec<Fi
         (
             catalogue::PG_DUMP_TOO_OLD,
             newest > Some(&dump),
-            said("pg_dump", dump),
+            details("pg_dump", dump),
         ),
         (
             catalogue::PG_RESTORE_TOO_OLD,
@@ -113,16 +113,18 @@ pub async fn postgresql_programs(context: &Context, servers: [i32; 2]) -> Vec<Fi
         (
             catalogue::PG_RESTORE_NEWER,
             Some(&restore) > oldest,
-            said("pg_restore", restore),
+            details("pg_restore", restore),
         ),
     ];
     let found = found.into_iter().filter(|(_, so, _)| *so);
-    found.map(|(kind, _, said)| kind.because(said)).collect()
+    found
+        .map(|(kind, _, details)| kind.because(details))
+        .collect()
 }
 
 /// The major version in a text such as `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
-fn major(said: &str) -> Option<i32> {
-    let version = said.split_once("(PostgreSQL) ")?.1;
+fn major(text: &str) -> Option<i32> {
+    let version = text.split_once("(PostgreSQL) ")?.1;
     let digits = version.split(|character: char| !character.is_ascii_digit());
     digits.into_iter().next()?.parse().ok()
 }
@@ -130,13 +132,13 @@ fn major(said: &str) -> Option<i32> {
 /// Reports a connection pooler in front of a database. A database that cannot be reached at all is not
 /// reported here, but by the code that reads it next.
 pub async fn pooled(databases: [&Database; 2]) -> Option<Finding> {
-    let mut said = Vec::new();
+    let mut signs = Vec::new();
     for database in databases {
         if let Err(MigrateError::Pooled { which, sign }) = database.connect().await {
-            said.push(format!("{which}: {sign}"));
+            signs.push(format!("{which}: {sign}"));
         }
     }
-    catalogue::PGBOUNCER.found_in(said)
+    catalogue::PGBOUNCER.found_in(signs)
 }
 
 /// What is about to write to the disks.
@@ -342,20 +344,20 @@ pub async fn mas_config(context: &Context) -> Result<Option<Finding>, MigrateErr
     let refused = refused.await.ok();
     let refused = refused.filter(|output| !output.status.success());
     Ok(refused.map(|output| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let error = said.lines().rfind(|line| !line.trim().is_empty());
+        let text = String::from_utf8_lossy(&output.stderr);
+        let error = text.lines().rfind(|line| !line.trim().is_empty());
         catalogue::MAS_CONFIG.because(error.unwrap_or_default().trim())
     }))
 }
 
 /// What `mas-cli syn2mas check` reports, except for the findings that are known already.
 pub async fn mas_says(context: &Context, synapse: &Database, known: &[Finding]) -> Vec<Finding> {
-    let said = match PreparedMasCli::prepare(context, synapse, None).await {
+    let report = match PreparedMasCli::prepare(context, synapse, None).await {
         Ok(mas_cli) => mas_cli.check().await,
         Err(error) => Err(error),
     };
-    match said {
-        Ok(said) => fold(&said, known),
+    match report {
+        Ok(report) => fold(&report, known),
         Err(error) => vec![not_checked(context, &error)],
     }
 }
@@ -421,10 +423,10 @@ const SENTENCES: &[(&str, Option<FindingKind>)] = &[
 ];
 
 /// Turns MAS's messages into findings, without those that are known already.
-fn fold(said: &CheckReport, known: &[Finding]) -> Vec<Finding> {
+fn fold(report: &CheckReport, known: &[Finding]) -> Vec<Finding> {
     let lists = [
-        (&said.errors, catalogue::MAS_CHECK),
-        (&said.warnings, catalogue::MAS_CHECK_WARNING),
+        (&report.errors, catalogue::MAS_CHECK),
+        (&report.warnings, catalogue::MAS_CHECK_WARNING),
     ];
     let mut findings = Vec::new();
     for (sentences, unknown) in lists {
@@ -477,7 +479,7 @@ mod tests {
 
     #[test]
     fn what_mas_says_is_told_once() {
-        let said = CheckReport {
+        let report = CheckReport {
             errors: vec![
                 "Guest support is enabled in …".into(),
                 "something new".into(),
@@ -485,7 +487,7 @@ mod tests {
             warnings: vec!["… registration enabled …".into()],
         };
         let known = [catalogue::GUEST_ACCESS.found()];
-        let found = fold(&said, &known);
+        let found = fold(&report, &known);
         assert_eq!(found.len(), 1);
         assert_eq!(
             (found[0].kind, &*found[0].samples[0]),

@@ -101,7 +101,7 @@ fn unproven(state: &MasState, marker: Option<&Marker>, synapse: &str) -> Option<
     match marker.progress {
         Progress::CutOver | Progress::Served => None,
         Progress::RollingBack | Progress::RolledBack => {
-            Some("the move of this homeserver to MAS was taken back".to_owned())
+            Some("the move of this homeserver to MAS was undone".to_owned())
         }
         progress @ (Progress::Importing | Progress::Verified) => Some(format!(
             "its move to MAS is not complete ({}): `syn2mas status` says what to do",

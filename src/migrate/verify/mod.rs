@@ -112,7 +112,7 @@ impl Comparison {
         })
     }
 
-    /// Compares the databases, entity by entity. `tell` gets the report of each when it is complete.
+    /// Compares the databases, entity by entity. `on_report` gets the report of each when it is complete.
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ impl Comparison {
         &self,
         synapse: &Database,
         mas: &Database,
-        mut tell: impl FnMut(&Report),
+        mut on_report: impl FnMut(&Report),
     ) -> Result<Vec<Report>, MigrateError> {
         let entities = entities::entities(&self.providers);
         let since = self.cut_over.as_deref().map(time).transpose()?;
@@ -156,7 +156,7 @@ impl Comparison {
                         .await?
                 }
             };
-            tell(&report);
+            on_report(&report);
             reports.push(report);
         }
         // If the digests differ, the search must find a row that differs. Otherwise the search is wrong.
@@ -321,7 +321,7 @@ impl PostCutoverVerification {
     pub async fn verify(
         &self,
         context: &Context,
-        tell: impl FnMut(&Report),
+        on_report: impl FnMut(&Report),
     ) -> Result<Vec<Report>, MigrateError> {
         let comparison = Comparison {
             cut_over: self.cut_over.clone(),
@@ -330,7 +330,9 @@ impl PostCutoverVerification {
         };
         let mas = context.mas_database()?;
         let Some(backup) = &self.backup else {
-            return comparison.run(context.synapse_database()?, mas, tell).await;
+            return comparison
+                .run(context.synapse_database()?, mas, on_report)
+                .await;
         };
         let mut signals = Signals::listen()?;
         context.drop_leftovers().await?;
@@ -339,7 +341,7 @@ impl PostCutoverVerification {
             .await?;
         let compared = async {
             backup::restore_synapse(&context.postgresql(), backup, &scratch.database).await?;
-            comparison.run(&scratch.database, mas, tell).await
+            comparison.run(&scratch.database, mas, on_report).await
         };
         let compared = signals.run(compared).await;
         scratch.remove().await?;
