@@ -1,8 +1,11 @@
 //! Named histories. Each ended badly when flags and files decided what to do next.
 
-use mas2nix::migrate::cutover::{
-    Outcome, Step,
-    decide::{Refusal, Stage},
+use mas2nix::migrate::{
+    cutover::{
+        Outcome, Step,
+        decide::{Refusal, Stage},
+    },
+    journal::State,
 };
 
 use crate::{
@@ -248,6 +251,151 @@ fn the_command_is_not_forgotten() {
     }
 }
 
+/// A dump that a lost journal knew is not deleted with the backup.
+fn a_lost_journal_does_not_lose_what_was_kept() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        act(history, Act::LogIn);
+        let used = history.world.mas_databases[&1].begun.clone();
+        let command = Act::RollbackAcceptLoss;
+        let killed = fault(history, command, "restore MAS's database", Fault::KillAfter);
+        act_with(history, command, &killed);
+        act(history, Act::LoseStateDirectory);
+        act(history, Act::RollbackLostJournal);
+        assert_eq!(history.world.stage(), Ok(Stage::NotBegun));
+        let mut dumps = history.world.dumps.values();
+        assert!(
+            dumps.any(|dump| dump.begun == used),
+            "{:?}",
+            history.world.dumps
+        );
+    });
+}
+
+/// A full disk does not keep Synapse down once the overlay is empty. If the overlay cannot be emptied, the
+/// homeserver stays with MAS.
+fn what_cannot_be_written_keeps_nobody_down() {
+    for (effect, by_mas) in [
+        ("empty the include", true),
+        ("empty the overlay", true),
+        ("journal: undelegate", false),
+    ] {
+        with_history(|history| {
+            act(history, Act::Migrate);
+            let full = fault(history, Act::Rollback, effect, Fault::KeepsFailing);
+            act_with(history, Act::Rollback, &full);
+            assert!(history.world.is_up(), "{effect}");
+            assert_eq!(history.world.answers(), Some(by_mas), "{effect}");
+        });
+    }
+}
+
+/// What would be lost is found before anything is stopped.
+fn a_refused_rollback_stops_nothing() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        act(history, Act::LogIn);
+        let before = history.story.len();
+        let refused = refusal(act(history, Act::Rollback));
+        assert!(matches!(refused, Refusal::Losses(_)), "{refused}");
+        let story = &history.story[before..];
+        assert!(!story.iter().any(|line| line.contains("stop")), "{story:?}");
+    });
+}
+
+/// If a start fails after people have used MAS, nothing is taken back, and the services start nevertheless.
+fn a_refused_undo_starts_the_services() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        act(history, Act::LogIn);
+        let command = Act::RollbackAcceptLoss;
+        let killed = fault(history, command, "stop Synapse", Fault::KillAfter);
+        act_with(history, command, &killed);
+        assert_eq!(history.world.stage(), Ok(Stage::Leaving));
+        let once = fault(
+            history,
+            Act::Migrate,
+            "start Synapse [\"synapse\"]",
+            Fault::Fails,
+        );
+        act_with(history, Act::Migrate, &once);
+        assert!(history.world.is_up());
+    });
+}
+
+/// A step back that fails once, as when a database restarts, is tried again.
+fn a_step_back_is_tried_again() {
+    for effect in ["empty the overlay", "restore MAS's database", "revoke"] {
+        with_history(|history| {
+            let killed = fault(history, Act::Migrate, "fill the overlay", Fault::KillAfter);
+            act_with(history, Act::Migrate, &killed);
+            let once = fault(history, Act::Rollback, effect, Fault::Fails);
+            let outcome = act_with(history, Act::Rollback, &once);
+            assert!(matches!(outcome, Some(Outcome::RolledBack)), "{outcome:?}");
+        });
+    }
+}
+
+/// A database that somebody has restored by hand is not delegated to.
+fn a_database_restored_by_hand_is_not_delegated_to() {
+    with_history(|history| {
+        let killed = fault(history, Act::Migrate, "fill the overlay", Fault::KillAfter);
+        act_with(history, Act::Migrate, &killed);
+        let database = history.world.mas_database();
+        database.imported.clear();
+        database.marker = None;
+        let refused = refusal(act(history, Act::Migrate));
+        assert_eq!(refused, Refusal::NotVerified);
+        assert!(!history.world.synapse.runs);
+    });
+}
+
+/// The journal of an earlier migration, named by mistake, does not decide about the one that runs.
+fn the_journal_of_an_earlier_migration_is_refused() {
+    with_history(|history| {
+        let killed = fault(history, Act::Migrate, "import a part", Fault::KillAfter);
+        act_with(history, Act::Migrate, &killed);
+        let earlier = history.world.journal.clone();
+        act(history, Act::LoseStateDirectory);
+        act(history, Act::RollbackLostJournal);
+        act(history, Act::Migrate);
+        let ours = std::mem::replace(&mut history.world.journal, earlier);
+        for command in [Act::Migrate, Act::Rollback, Act::Undo] {
+            let refused = refusal(act(history, command));
+            assert!(
+                matches!(refused, Refusal::OtherMigration { .. }),
+                "{refused}"
+            );
+        }
+        history.world.journal = ours;
+    });
+}
+
+/// What a rehearsal that was killed has granted is revoked.
+fn the_grant_of_a_rehearsal_is_revoked() {
+    with_history(|history| {
+        history.world.granted = true;
+        let state = State {
+            granted: true,
+            ..State::default()
+        };
+        history.world.journal = serde_json::to_string(&state).unwrap();
+        act(history, Act::Rollback);
+        assert!(!history.world.granted);
+    });
+}
+
+/// Synapse that was down before the migration runs after a rollback, because it ran in between.
+fn a_rollback_starts_what_the_migration_started() {
+    with_history(|history| {
+        history.world.synapse.runs = false;
+        act(history, Act::Migrate);
+        assert_eq!(history.world.answers(), Some(true));
+        act(history, Act::Rollback);
+        assert_eq!(history.world.answers(), Some(false));
+    });
+}
+
 crate::support::harness::tests![
     what_somebody_else_wrote_is_no_cutover,
     a_lost_journal_is_not_a_new_homeserver,
@@ -260,4 +408,13 @@ crate::support::harness::tests![
     an_overlay_emptied_by_hand_is_seen,
     a_grant_is_not_forgotten,
     the_command_is_not_forgotten,
+    a_lost_journal_does_not_lose_what_was_kept,
+    what_cannot_be_written_keeps_nobody_down,
+    a_refused_rollback_stops_nothing,
+    a_refused_undo_starts_the_services,
+    a_step_back_is_tried_again,
+    a_database_restored_by_hand_is_not_delegated_to,
+    the_journal_of_an_earlier_migration_is_refused,
+    the_grant_of_a_rehearsal_is_revoked,
+    a_rollback_starts_what_the_migration_started,
 ];

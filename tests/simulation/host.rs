@@ -39,6 +39,10 @@ pub enum Fault {
     Interrupt,
     /// The host loses power after it.
     PowerLoss,
+    /// It fails, however often it is tried.
+    KeepsFailing,
+    /// Before it, a worker that is no unit of Synapse connects to Synapse's database and writes to it.
+    Stranger,
 }
 
 impl Fault {
@@ -49,6 +53,14 @@ impl Fault {
         Fault::FailsAfter,
         Fault::Interrupt,
         Fault::PowerLoss,
+    ];
+
+    /// Those whose effect lasts, which are tried on fewer histories.
+    pub const LASTING: [Fault; 4] = [
+        Fault::KillAfter,
+        Fault::PowerLoss,
+        Fault::KeepsFailing,
+        Fault::Stranger,
     ];
 }
 
@@ -81,6 +93,8 @@ pub struct Run<'a> {
     /// Number of effects so far.
     pub count: u32,
     pub is_killed: bool,
+    /// The effect that fails whenever it is tried.
+    broken: Option<String>,
     /// The first thing that happened which must never happen.
     pub violation: Option<String>,
     state: State,
@@ -103,6 +117,7 @@ impl<'a> Run<'a> {
             visited,
             count: 0,
             is_killed: false,
+            broken: None,
             violation: None,
             state,
         }
@@ -137,7 +152,12 @@ impl<'a> Run<'a> {
             }
             Some(Fault::Fails) => return Err(Run::fails("it fails")),
             Some(Fault::Interrupt) => return Err(MigrateError::Interrupted),
+            Some(Fault::KeepsFailing) => self.broken = Some(name.to_owned()),
+            Some(Fault::Stranger) if self.may_be_disturbed(name) => self.world.start_stranger(),
             _ => {}
+        }
+        if self.broken.as_deref() == Some(name) {
+            return Err(Run::fails("it keeps failing"));
         }
         let done = apply(self.world);
         self.look(name);
@@ -169,6 +189,16 @@ impl<'a> Run<'a> {
         done.map_err(|reason| Run::fails(&reason))
     }
 
+    /// Whether a migration has to notice what is written to Synapse's database before this effect: Synapse
+    /// is stopped, and it was not looked for the last time whether others are connected.
+    fn may_be_disturbed(&self, name: &str) -> bool {
+        let is_settled = name == "read the last tokens" || name == "journal: switch";
+        self.state.migration.is_some()
+            && self.state.cut_over.is_none()
+            && !self.world.synapse.runs
+            && !is_settled
+    }
+
     fn look(&mut self, after: &str) {
         let mut hasher = DefaultHasher::new();
         self.world.hash(&mut hasher);
@@ -177,6 +207,14 @@ impl<'a> Run<'a> {
             && let Err(violation) = self.world.check()
         {
             self.violation = Some(format!("after {after}: {violation}"));
+        }
+    }
+
+    /// A Synapse that delegates needs MAS from its first request on.
+    fn look_for_mas(&mut self) {
+        let delegates = matches!(self.world.overlay, OverlayFile::Ours(_));
+        if delegates && !self.world.mas.runs && !self.world.synapse.runs && !self.is_killed {
+            self.refuse("Synapse is started before the MAS to which it delegates");
         }
     }
 
@@ -283,6 +321,9 @@ impl Host for Run<'_> {
 
     async fn start(&mut self, component: Component, units: &[String]) -> Result<(), MigrateError> {
         let is_named = !units.is_empty();
+        if is_named && component == Component::Synapse {
+            self.look_for_mas();
+        }
         self.effect(&format!("start {component:?} {units:?}"), |world| {
             let delegates = world.overlay != OverlayFile::Empty;
             let server = match component {
@@ -299,6 +340,7 @@ impl Host for Run<'_> {
     }
 
     async fn start_by_command(&mut self) -> Result<(), MigrateError> {
+        self.look_for_mas();
         self.effect("start Synapse with the command", |world| {
             if !world.synapse.runs {
                 world.synapse.runs = true;
@@ -310,15 +352,18 @@ impl Host for Run<'_> {
 
     async fn wait_until_alone(&mut self) -> Result<(), MigrateError> {
         self.effect("wait until nobody is connected", |world| {
-            if world.synapse.runs {
-                return Err("Synapse is connected".to_owned());
+            if world.synapse.runs || world.stranger {
+                return Err("somebody is connected".to_owned());
             }
             Ok(())
         })
     }
 
     async fn back_up(&mut self, migration: &str) -> Result<(PathBuf, String), MigrateError> {
-        let name = format!("backup/{migration}");
+        let name = format!("{migration}/backup");
+        if self.world.synapse.runs || self.world.mas.runs {
+            self.refuse("the databases are backed up while Synapse or MAS runs");
+        }
         self.effect("back up", |world| {
             let content = world.mas_database().clone();
             world.dumps.insert(name.clone(), content);
@@ -330,7 +375,7 @@ impl Host for Run<'_> {
         if !self.is_target() {
             self.refuse("a database is dumped that the migration is not about");
         }
-        let name = format!("kept/{migration}/{}", self.world.dumps.len());
+        let name = format!("{migration}/kept/{}", self.world.dumps.len());
         if self.world.dumps.contains_key(&name) {
             self.refuse("a dump is overwritten");
         }
@@ -346,9 +391,14 @@ impl Host for Run<'_> {
     }
 
     async fn delete_backup(&mut self, migration: &str) {
-        let name = format!("backup/{migration}");
+        let directory = format!("{migration}/");
+        let is_in = |name: &String| name.starts_with(&directory);
+        let mut deleted = self.world.dumps.iter().filter(|(name, _)| is_in(name));
+        if deleted.any(|(_, dump)| dump.begun.difference(&dump.ended).next().is_some()) {
+            self.refuse("the copy of what people did is deleted");
+        }
         let _ = self.effect("delete the backup", |world| {
-            world.dumps.remove(&name);
+            world.dumps.retain(|name, _| !is_in(name));
             Ok(())
         });
     }
@@ -521,6 +571,9 @@ impl Host for Run<'_> {
         if !self.is_target() {
             self.refuse("a database is restored that the migration is not about");
         }
+        if self.world.mas.runs {
+            self.refuse("MAS's database is replaced while MAS runs");
+        }
         let used = self.world.mas_database().clone();
         let is_kept = self.world.dumps.values().any(|dump| {
             dump.begun == used.begun && dump.ended == used.ended && dump.imported == used.imported
@@ -568,8 +621,15 @@ impl Host for Run<'_> {
         if self.world.synapse.runs {
             self.refuse("Synapse's database is repaired while it runs");
         }
+        if self.world.overlay != OverlayFile::Empty {
+            self.refuse("Synapse's database is repaired while Synapse is to delegate");
+        }
         self.effect("repair Synapse's database", |world| {
             let mas = world.mas_database().clone();
+            // An empty database does not show what was ended.
+            if mas.imported.is_empty() && mas.begun.is_empty() {
+                return Ok(String::new());
+            }
             let database = &mut world.synapse_database;
             // What MAS does not have was ended there, unless it is newer.
             let valid = mas.valid();

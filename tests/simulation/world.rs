@@ -34,6 +34,8 @@ pub struct SynapseDatabase {
 /// MAS's database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MasDatabase {
+    /// What was there before the migration, such as OpenID providers.
+    pub has_settings: bool,
     /// Sessions of the import, complete or not.
     pub imported: BTreeSet<Session>,
     /// Sessions that somebody has begun in MAS.
@@ -110,6 +112,12 @@ pub struct World {
     pub logged_out: BTreeSet<Session>,
     /// Whether the administrator has accepted a loss.
     pub has_accepted: bool,
+    /// Whether a journal was lost, so that its migration may be unknown.
+    pub has_lost_journal: bool,
+    /// Whether a backup was lost, so that MAS's database cannot be as it was.
+    pub has_lost_backup: bool,
+    /// Whether a process that is no unit of Synapse writes to its database.
+    pub stranger: bool,
     /// Sessions whose loss the administrator has accepted.
     pub given_up: BTreeSet<Session>,
     pub next_session: Session,
@@ -120,6 +128,10 @@ impl World {
     /// A homeserver with two sessions, and a second database that has nothing to do with it.
     pub fn new(by_command: bool) -> Self {
         let sessions: BTreeSet<Session> = [1, 2].into();
+        let first = MasDatabase {
+            has_settings: true,
+            ..MasDatabase::default()
+        };
         let unrelated = MasDatabase {
             begun: [90].into(),
             ..MasDatabase::default()
@@ -134,7 +146,7 @@ impl World {
                 devices: sessions.clone(),
                 ..SynapseDatabase::default()
             },
-            mas_databases: [(1, MasDatabase::default()), (2, unrelated)].into(),
+            mas_databases: [(1, first), (2, unrelated)].into(),
             mas_oid: 1,
             has_admin: true,
             by_command,
@@ -264,6 +276,16 @@ impl World {
         self.next_session += 1;
     }
 
+    /// Somebody starts a worker that is no unit of Synapse, and logs in through it.
+    pub fn start_stranger(&mut self) {
+        self.stranger = true;
+        let session = self.next_session;
+        self.synapse_database.tokens.insert(session);
+        self.synapse_database.devices.insert(session);
+        self.sessions.insert(session);
+        self.next_session += 1;
+    }
+
     /// The oldest session ends, if that is possible.
     pub fn log_out(&mut self) {
         let Some(session) = self.sessions.first().copied() else {
@@ -297,6 +319,12 @@ impl World {
             ..Server::default()
         };
         self.proxy = self.include;
+        self.stranger = false;
+    }
+
+    /// Whether what the overlay asks for runs.
+    pub fn is_up(&self) -> bool {
+        self.synapse.runs && (self.mas.runs || !self.synapse.delegates)
     }
 
     /// What must never be, after each effect.
@@ -365,8 +393,18 @@ impl World {
         if self.granted {
             return Err("the role is still granted".to_owned());
         }
+        let progress = mas.marker.as_ref().map(|(_, progress)| *progress);
+        let expected: &[Option<marker::Progress>] = if by_mas {
+            &[Some(marker::Progress::Served)]
+        } else {
+            &[None, Some(marker::Progress::RolledBack)]
+        };
+        if !expected.contains(&progress) {
+            return Err(format!("the marker says {progress:?} in the end"));
+        }
         if !by_mas {
-            if mas.is_used() || !mas.imported.is_empty() {
+            let is_complete = mas.has_settings || self.has_lost_backup;
+            if mas.is_used() || !mas.imported.is_empty() || !is_complete {
                 return Err("MAS's database is not as it was".to_owned());
             }
             let orphans: Vec<&Session> = self

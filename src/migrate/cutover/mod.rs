@@ -303,11 +303,15 @@ impl<'a, H: Host> Migration<'a, H> {
     async fn back(&mut self, steps: &[Step]) -> Option<Outcome> {
         let mut failures: Vec<Failure> = Vec::new();
         let mut skipped: BTreeSet<Step> = BTreeSet::new();
+        let mut is_undelegated = false;
         for step in steps {
             let waits_for = |before: &Step| {
                 skipped.contains(before) || failures.iter().any(|failure| failure.step == *before)
             };
-            if prerequisites(*step).iter().any(waits_for) {
+            // Synapse reads nothing but the overlay. It need not stay down because the proxy or the
+            // journal cannot be written.
+            let may_serve = *step == Step::StartSynapse && is_undelegated;
+            if !may_serve && prerequisites(*step).iter().any(waits_for) {
                 skipped.insert(*step);
                 continue;
             }
@@ -334,6 +338,7 @@ impl<'a, H: Host> Migration<'a, H> {
                     failures.push(Failure { step: *step, error });
                     let seen = self.host.observe().await;
                     let delegates = matches!(seen.overlay.known(), Some(Overlay::Ours(_)));
+                    is_undelegated = matches!(seen.overlay.known(), Some(Overlay::Empty));
                     if is_reversible || delegates {
                         let mut left: Vec<String> = failures.iter().map(advice).collect();
                         left.extend(self.serve(&seen).await);
@@ -438,6 +443,7 @@ fn prerequisites(step: Step) -> &'static [Step] {
         // The database is all there is until Synapse is known to serve again.
         Step::Restore => &[
             Step::Keep,
+            Step::Undelegate,
             Step::Repair,
             Step::StartSynapse,
             Step::ProbeSynapse,

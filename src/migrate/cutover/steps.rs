@@ -355,7 +355,9 @@ impl<H: Host> Migration<'_, H> {
         }
         let kept = state.going_back.take().and_then(|back| back.kept);
         let migration = self.migration();
-        if kept.is_none() {
+        // A journal that was lost may have kept what people did in MAS, beside the backup.
+        let is_known = state.backup.is_some() || state.cut_over.is_none();
+        if kept.is_none() && is_known {
             self.host.delete_backup(&migration).await;
         }
         self.host
