@@ -339,7 +339,7 @@ let
     synapseUnit = cfg.synapse.units;
     masUser = mainUnit.user;
     masService = "${pkgs.writeText "guard-service.yaml" (
-      toYaml (service.manifest // { config = "${configFile}"; })
+      toYaml (etcFiles."service.yaml".yaml // { config = "${configFile}"; })
     )}";
   });
 
