@@ -21,7 +21,7 @@ def begin(command: str, step: str, signal: str) -> None:
     size = machine.execute(f"stat -c %s {JOURNAL} || echo 0")[1].strip()
     # `tail` is told of each line, so it is seen while the step is under way.
     machine.succeed(
-        f"{{ {command}; grep -qm1 '\"step\":\"{step}\",\"status\":\"begun\"'; kill -{signal} $pid; }} "
+        f'{{ {command}; grep -qm1 \'"step":"{step}","status":"begun"\'; kill -{signal} $pid; }} '
         f"< <(tail -c +$(({size} + 1)) -F {JOURNAL} 2>/dev/null)"
     )
 
