@@ -234,6 +234,10 @@ pub enum Stage {
     RollingBack,
 }
 
+/// What to do without the database that a way back needs.
+const BY_HAND: &str = "If it is gone, what people did in MAS is lost. Then go back by hand: stop MAS and \
+                       Synapse, empty the overlay and the includes, start Synapse, reload the proxy";
+
 /// Why nothing is done, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -245,9 +249,25 @@ pub enum Refusal {
         migration: String,
         /// The marker in MAS's database, if it is of this migration.
         marker: Option<Box<Marker>>,
+        /// Whether the journal knows the migration, but not its last steps.
+        is_cut_off: bool,
     },
     /// The command is about something else than the journal.
-    OtherTarget(Vec<String>),
+    OtherTarget {
+        /// In what, each as a sentence.
+        differences: Vec<String>,
+        /// Whether MAS's database is another one, and no marker is in it.
+        is_mas_gone: bool,
+        /// Whether the marker says that these are the databases of the migration in the journal.
+        has_moved: bool,
+    },
+    /// MAS's database was imported from another database of Synapse.
+    OtherSynapse {
+        /// The identity of that database.
+        then: String,
+        /// The identity of Synapse's database.
+        now: String,
+    },
     /// The overlay, or MAS's database, is that of another migration than the journal is about.
     OtherMigration {
         /// The migration in the journal.
@@ -295,11 +315,17 @@ impl fmt::Display for Refusal {
                 "the overlay has content that no migration wrote. Move it to a file of its own that \
                  Synapse reads, and empty the overlay"
             ),
-            Refusal::JournalLost { migration, marker } => {
-                write!(
-                    out,
-                    "the migration {migration} has begun, but is not in this journal. "
-                )?;
+            Refusal::JournalLost {
+                migration,
+                marker,
+                is_cut_off,
+            } => {
+                let what = if *is_cut_off {
+                    "has gone on after what this journal says"
+                } else {
+                    "has begun, but is not in this journal"
+                };
+                write!(out, "the migration {migration} {what}. ")?;
                 if let Some(marker) = marker {
                     write!(
                         out,
@@ -309,7 +335,12 @@ impl fmt::Display for Refusal {
                         marker.state_dir
                     )?;
                 }
-                write!(out, "Name its directory with `--state-dir`. ")?;
+                let right = if *is_cut_off {
+                    "Restore the end of the journal"
+                } else {
+                    "Name its directory with `--state-dir`"
+                };
+                write!(out, "{right}. ")?;
                 if marker.is_some() {
                     write!(
                         out,
@@ -318,14 +349,37 @@ impl fmt::Display for Refusal {
                 } else {
                     write!(
                         out,
-                        "MAS's database, as it is named, is not of this migration: name the right one"
+                        "MAS's database, as it is named, is not of this migration: name the right one. \
+                         {BY_HAND}"
                     )
                 }
             }
-            Refusal::OtherTarget(differences) => write!(
+            Refusal::OtherTarget {
+                differences,
+                is_mas_gone,
+                has_moved,
+            } => {
+                write!(
+                    out,
+                    "the migration in the journal is about something else: {}. Name what it was about",
+                    differences.join("; ")
+                )?;
+                match (is_mas_gone, has_moved) {
+                    (true, _) => write!(out, ". {BY_HAND}, and move the journal away"),
+                    (_, true) => write!(
+                        out,
+                        ". If a database was restored from a dump, or has moved to another server, move \
+                         the journal away, and go back with `syn2mas rollback --lost-journal`"
+                    ),
+                    _ => Ok(()),
+                }
+            }
+            Refusal::OtherSynapse { then, now } => write!(
                 out,
-                "the migration in the journal is about something else: {}. Name what it was about",
-                differences.join("; ")
+                "MAS's database was imported from Synapse's database {then}, and Synapse's database is \
+                 {now} now. Name the right ones. If it is the same, but was restored from a dump or has moved \
+                 to another server, say so in MAS's database with `UPDATE syn2mas.migration SET synapse = \
+                 '{now}'`"
             ),
             Refusal::OtherMigration { ours, found } => write!(
                 out,
@@ -412,6 +466,13 @@ pub fn stage(recorded: &State, seen: &Observed) -> Result<Stage, Refusal> {
     };
     let marker = seen.marker.known().and_then(Option::as_ref);
     let marker = marker.filter(|marker| marker.progress != marker::Progress::RolledBack);
+    if let (Some(marker), Seen::Known(target)) = (marker, &seen.target) {
+        let now = target.synapse.to_string();
+        if !is_same(&marker.synapse, &now) {
+            let then = marker.synapse.clone();
+            return Err(Refusal::OtherSynapse { then, now });
+        }
+    }
     let Some(ours) = &recorded.migration else {
         let found = match overlay {
             Overlay::Ours(found) => Some(found),
@@ -426,13 +487,20 @@ pub fn stage(recorded: &State, seen: &Observed) -> Result<Stage, Refusal> {
                 marker: marker
                     .filter(|marker| marker.migration == *found)
                     .map(|marker| Box::new(marker.clone())),
+                is_cut_off: false,
             }),
         };
     };
     if let (Some(then), Seen::Known(now)) = (&recorded.target, &seen.target) {
         let differences = then.differences(now, recorded.finished);
         if !differences.is_empty() {
-            return Err(Refusal::OtherTarget(differences));
+            return Err(Refusal::OtherTarget {
+                differences,
+                is_mas_gone: then.mas != now.mas && seen.marker == Seen::Known(None),
+                has_moved: then.overlay == now.overlay
+                    && (then.mas != now.mas || then.synapse != now.synapse)
+                    && marker.is_some_and(|marker| marker.migration == *ours),
+            });
         }
     }
     let of_overlay = match overlay {
@@ -446,6 +514,19 @@ pub fn stage(recorded: &State, seen: &Observed) -> Result<Stage, Refusal> {
         return Err(Refusal::OtherMigration {
             ours: ours.clone(),
             found: found.clone(),
+        });
+    }
+    // The journal is the first to say that the cutover has begun.
+    let is_cut_over = |marker: &Marker| {
+        use marker::Progress::{CutOver, RollingBack, Served};
+        [CutOver, Served, RollingBack].contains(&marker.progress)
+    };
+    if recorded.cut_over.is_none() && (of_overlay.is_some() || marker.is_some_and(is_cut_over))
+    {
+        return Err(Refusal::JournalLost {
+            migration: ours.clone(),
+            marker: marker.map(|marker| Box::new(marker.clone())),
+            is_cut_off: true,
         });
     }
     let undelegated = recorded
@@ -540,16 +621,18 @@ pub fn decide(goal: Goal, recorded: &State, seen: &Observed) -> Decision {
     }
 }
 
-/// The state that a lost journal must have had, as far as the marker in MAS's database and the overlay
-/// say. None if nothing was begun.
+/// The state that a journal must have had that is lost, or whose last lines are, as far as the marker in
+/// MAS's database and the overlay say. None if nothing was begun, or the journal is complete.
 #[must_use]
-pub fn recover(seen: &Observed) -> Option<State> {
-    let refusal = stage(&State::default(), seen).err()?;
+pub fn recover(recorded: &State, seen: &Observed) -> Option<State> {
+    let refusal = stage(recorded, seen).err()?;
     let Seen::Known(target) = &seen.target else {
         return None;
     };
     let (migration, marker) = match refusal {
-        Refusal::JournalLost { migration, marker } => (migration, Some(marker?)),
+        Refusal::JournalLost {
+            migration, marker, ..
+        } => (migration, Some(marker?)),
         // Killed before the import, so MAS's database says nothing.
         Refusal::Inhibited(_) => ("lost".to_owned(), None),
         _ => return None,
@@ -567,7 +650,8 @@ pub fn recover(seen: &Observed) -> Option<State> {
     let progress = marker.as_ref().map(|marker| marker.progress);
     let granted = marker.as_ref().is_some_and(|marker| marker.granted);
     let last_tokens = marker.as_ref().and_then(|marker| marker.last_tokens);
-    let cut_over = marker.and_then(|marker| marker.cut_over);
+    // MAS's database may have been restored from a dump of before the cutover.
+    let cut_over = marker.and_then(|marker| marker.cut_over.or(is_on.then_some(marker.since)));
     Some(State {
         migration: Some(migration),
         stopped: if seen.by_command {
@@ -583,7 +667,7 @@ pub fn recover(seen: &Observed) -> Option<State> {
         last_tokens,
         granted,
         going_back,
-        ..State::default()
+        ..recorded.clone()
     })
 }
 
@@ -626,5 +710,15 @@ fn back(goal: Goal, recorded: &State, steps: &[Step]) -> Decision {
         Step::Revoke => recorded.granted,
         _ => true,
     };
-    Decision::Back(steps.iter().filter(needed).copied().collect())
+    let mut steps: Vec<Step> = steps.iter().filter(needed).copied().collect();
+    // Without a unit, MAS is stopped only by the command that stops Synapse. Until then people may log in.
+    let has_mas_unit = recorded
+        .target
+        .as_ref()
+        .is_some_and(|target| !target.mas_units.is_empty());
+    let check = steps.iter().position(|step| *step == Step::CheckLosses);
+    if let (false, Some(check)) = (has_mas_unit, check) {
+        steps.swap(check, check + 1);
+    }
+    Decision::Back(steps)
 }

@@ -216,7 +216,7 @@ impl<'a, H: Host> Migration<'a, H> {
     ) -> Result<Outcome, MigrateError> {
         if lost_journal {
             let seen = self.host.observe().await;
-            if let (None, Some(state)) = (&self.host.state().migration, decide::recover(&seen)) {
+            if let Some(state) = decide::recover(self.host.state(), &seen) {
                 self.host.record("recover", &state).await?;
             }
         }
@@ -387,10 +387,15 @@ impl<'a, H: Host> Migration<'a, H> {
         loop {
             match self.logged(step).await {
                 Err(error) => {
+                    let error_text = error.with_causes();
                     if !self.host.wait(tries).await {
                         return Err(error);
                     }
-                    tracing::warn!("{}: {}; trying again", step.name(), error.with_causes());
+                    // The administrator sees nothing else, and cannot interrupt it.
+                    if tries == 1 {
+                        let text = format!("{}: {error_text}; trying again for a while", step.name());
+                        self.emit(Event::Note(&text));
+                    }
                     tries += 1;
                 }
                 done => return done,
