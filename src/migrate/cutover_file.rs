@@ -1,8 +1,13 @@
 //! Files that are empty before the cutover and filled by it: the overlay of Synapse's configuration, and
 //! the includes of the reverse proxy.
 
-use std::{fs, io, path::PathBuf, str::FromStr};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
+use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use super::MigrateError;
@@ -49,6 +54,27 @@ impl FromStr for CutoverFile {
 }
 
 impl CutoverFile {
+    /// Locks the directory of the file, so that only one command at a time switches it. None if there is
+    /// no such directory yet.
+    ///
+    /// # Errors
+    ///
+    /// If another process holds the lock, or the directory cannot be opened.
+    pub fn lock(&self) -> Result<Option<Flock<fs::File>>, MigrateError> {
+        let directory = match self.file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let opened = match fs::File::open(directory) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(MigrateError::io("open", directory)(error)),
+        };
+        Flock::lock(opened, FlockArg::LockExclusiveNonblock)
+            .map(Some)
+            .map_err(|_| MigrateError::Locked(directory.to_owned()))
+    }
+
     /// Whether the file has content other than white space. A file that does not exist counts as empty.
     ///
     /// # Errors
@@ -114,12 +140,25 @@ impl CutoverFile {
         })
     }
 
-    /// Truncates the overlay to zero bytes: MAS's units have `ConditionFileNotEmpty=` with this file.
+    /// Truncates the overlay to zero bytes: MAS's units have `ConditionFileNotEmpty=` with this file. Does
+    /// nothing if it is empty already, which may be because it cannot be written.
     ///
     /// # Errors
     ///
     /// If the file cannot be written.
     pub fn empty(&self) -> Result<(), MigrateError> {
+        match fs::metadata(&self.file) {
+            Ok(found) if found.len() == 0 => Ok(()),
+            _ => self.write(""),
+        }
+    }
+
+    /// Fails unless the overlay can be filled. It must be empty.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn check_writable(&self) -> Result<(), MigrateError> {
         self.write("")
     }
 

@@ -6,8 +6,9 @@ use crate::migrate::{
     MigrateError,
     context::Context,
     cutover::{
-        decide::{self, Observed, Refusal, Stage},
+        decide::{self, Observed, Stage},
         real_host,
+        refusal::Refusal,
     },
     health::{self, Addresses},
     journal::{self, Line, State},

@@ -1,6 +1,7 @@
 //! `syn2mas`: migrating a homeserver of real Synapse, MAS and PostgreSQL, and rolling back.
 
 mod connection;
+mod contradictions;
 mod cutover;
 mod faults;
 mod guard;
@@ -14,5 +15,15 @@ mod verify;
 mod workers;
 
 support::harness::main![
-    connection, cutover, faults, guard, inspect, losses, migrate, translate, verify, workers,
+    connection,
+    contradictions,
+    cutover,
+    faults,
+    guard,
+    inspect,
+    losses,
+    migrate,
+    translate,
+    verify,
+    workers,
 ];

@@ -10,10 +10,7 @@ use std::{
 };
 
 use mas2nix::migrate::{
-    cutover::{
-        Migration, Outcome,
-        decide::{Refusal, Stage},
-    },
+    cutover::{Migration, Outcome, decide::Stage, refusal::Refusal},
     journal::State,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -37,7 +34,10 @@ pub enum Act {
     WriteForeignOverlay,
     RemoveForeignOverlay,
     EmptyOverlay,
+    /// The last lines of the journal are lost, from the cutover on.
+    CutJournalOff,
     NameOtherDatabase,
+    NameOtherSynapse,
     NameFirstDatabase,
     ForgetAdmin,
     NameAdmin,
@@ -47,7 +47,7 @@ pub enum Act {
 
 impl Act {
     /// Those that may happen at any time.
-    pub const ALL: [Act; 14] = [
+    pub const ALL: [Act; 16] = [
         Act::Migrate,
         Act::Rollback,
         Act::RollbackAcceptLoss,
@@ -58,7 +58,9 @@ impl Act {
         Act::DeleteBackups,
         Act::WriteForeignOverlay,
         Act::EmptyOverlay,
+        Act::CutJournalOff,
         Act::NameOtherDatabase,
+        Act::NameOtherSynapse,
         Act::ForgetAdmin,
         Act::LogIn,
         Act::LogOut,
@@ -110,6 +112,10 @@ impl<'a> History<'a> {
                 world.journal.clear();
                 world.has_lost_journal = true;
                 world.has_lost_backup = true;
+                // Nothing else shows that the command has stopped Synapse.
+                if world.by_command && !world.is_marked() && !world.synapse.runs {
+                    world.reboot();
+                }
             }
             Act::DeleteBackups => {
                 world.dumps.clear();
@@ -127,8 +133,14 @@ impl<'a> History<'a> {
                 world.overlay = OverlayFile::Empty;
                 world.reboot();
             }
+            Act::CutJournalOff => world.cut_journal_off(),
             Act::NameOtherDatabase => world.mas_oid = 2,
-            Act::NameFirstDatabase => world.mas_oid = 1,
+            // A mistake that is made from the beginning is not simulated.
+            Act::NameOtherSynapse if world.is_marked() => world.synapse_oid = 11,
+            Act::NameFirstDatabase => {
+                world.mas_oid = 1;
+                world.synapse_oid = 10;
+            }
             Act::ForgetAdmin => world.has_admin = false,
             Act::NameAdmin => world.has_admin = true,
             Act::LogIn => world.log_in(),
@@ -175,7 +187,9 @@ impl<'a> History<'a> {
         let mut refused = 0;
         for _ in 0..12 {
             let next = match self.world.stage() {
-                Ok(Stage::NotBegun | Stage::Migrated) if self.world.mas_oid != 1 => {
+                Ok(Stage::NotBegun | Stage::Migrated)
+                    if self.world.mas_oid != 1 || self.world.synapse_oid != 10 =>
+                {
                     Act::NameFirstDatabase
                 }
                 Ok(Stage::NotBegun | Stage::Migrated) if !self.world.state().granted => {
@@ -198,7 +212,8 @@ impl<'a> History<'a> {
                 ) => Act::RollbackLostJournal,
                 Err(
                     Refusal::JournalLost { .. }
-                    | Refusal::OtherTarget(_)
+                    | Refusal::OtherTarget { .. }
+                    | Refusal::OtherSynapse { .. }
                     | Refusal::OtherMigration { .. },
                 ) => Act::NameFirstDatabase,
                 Err(refusal) => return Err(format!("nothing is advised: {refusal}")),

@@ -1,10 +1,7 @@
 //! Named histories. Each ended badly when flags and files decided what to do next.
 
 use mas2nix::migrate::{
-    cutover::{
-        Outcome, Step,
-        decide::{Refusal, Stage},
-    },
+    cutover::{Outcome, Step, decide::Stage, refusal::Refusal},
     journal::State,
 };
 
@@ -86,6 +83,55 @@ fn a_lost_journal_is_not_a_new_homeserver() {
     });
 }
 
+/// Without the end of its journal, a migration is not taken for one that was interrupted before the cutover:
+/// what people did in MAS is not dropped without a question, and what they ended does not come back.
+fn a_journal_that_was_cut_off_is_not_believed() {
+    for overlay_emptied in [false, true] {
+        with_history(|history| {
+            act(history, Act::Migrate);
+            act(history, Act::LogIn);
+            act(history, Act::LogOut);
+            act(history, Act::CutJournalOff);
+            if overlay_emptied {
+                act(history, Act::EmptyOverlay);
+            }
+            let before = history.world.mas_databases.clone();
+            for command in [
+                Act::Migrate,
+                Act::Rollback,
+                Act::RollbackAcceptLoss,
+                Act::Undo,
+            ] {
+                let refused = refusal(act(history, command));
+                let is_cut_off = matches!(
+                    refused,
+                    Refusal::JournalLost {
+                        is_cut_off: true,
+                        ..
+                    }
+                );
+                assert!(is_cut_off, "{refused}");
+            }
+            assert_eq!(history.world.mas_databases, before);
+            act(history, Act::RollbackLostJournal);
+            assert_eq!(history.world.stage(), Ok(Stage::NotBegun));
+            assert_eq!(history.world.answers(), Some(false));
+        });
+    }
+}
+
+/// With a lost journal and another homeserver's configuration, that homeserver is not touched.
+fn another_synapse_is_not_repaired() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        act(history, Act::LoseStateDirectory);
+        act(history, Act::NameOtherSynapse);
+        let refused = refusal(act(history, Act::RollbackLostJournal));
+        assert!(matches!(refused, Refusal::OtherSynapse { .. }), "{refused}");
+        assert_eq!(history.world.answers(), Some(true));
+    });
+}
+
 /// A dump that fails ends a rollback before anything is destroyed, and the next one asks again.
 fn a_rollback_secures_before_it_destroys() {
     with_history(|history| {
@@ -156,7 +202,7 @@ fn another_database_is_not_touched() {
             Act::Undo,
         ] {
             let refused = refusal(act(history, command));
-            assert!(matches!(refused, Refusal::OtherTarget(_)), "{refused}");
+            assert!(matches!(refused, Refusal::OtherTarget { .. }), "{refused}");
         }
         assert_eq!(history.world.mas_databases, before);
     });
@@ -231,6 +277,18 @@ fn a_grant_is_not_forgotten() {
         assert_eq!(refusal(act(history, Act::Rollback)), Refusal::AdminNeeded);
         act(history, Act::LoseStateDirectory);
     });
+}
+
+/// Where MAS is stopped only by the command that stops Synapse, nobody logs in unseen before it is down.
+fn nobody_logs_in_unseen_before_the_command() {
+    let mut visited = Visited::default();
+    let mut history = History::new(World::new(true), People::Sleep, &mut visited);
+    act(&mut history, Act::Migrate);
+    history.people = People::LogIn;
+    act(&mut history, Act::Rollback);
+    if let Err(violation) = history.settle() {
+        panic!("{violation}\n{}", history.story.join("\n"));
+    }
 }
 
 /// Synapse that is stopped with a command is started again on every path.
@@ -399,6 +457,8 @@ fn a_rollback_starts_what_the_migration_started() {
 crate::support::harness::tests![
     what_somebody_else_wrote_is_no_cutover,
     a_lost_journal_is_not_a_new_homeserver,
+    a_journal_that_was_cut_off_is_not_believed,
+    another_synapse_is_not_repaired,
     a_rollback_secures_before_it_destroys,
     the_only_copy_is_never_overwritten,
     another_database_is_not_touched,
@@ -407,6 +467,7 @@ crate::support::harness::tests![
     going_back_is_probed,
     an_overlay_emptied_by_hand_is_seen,
     a_grant_is_not_forgotten,
+    nobody_logs_in_unseen_before_the_command,
     the_command_is_not_forgotten,
     a_lost_journal_does_not_lose_what_was_kept,
     what_cannot_be_written_keeps_nobody_down,

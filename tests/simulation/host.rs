@@ -296,7 +296,7 @@ impl Host for Run<'_> {
 
     fn units(&self, component: Component) -> Vec<String> {
         match component {
-            Component::Synapse if self.world.by_command => Vec::new(),
+            _ if self.world.by_command => Vec::new(),
             Component::Synapse => vec!["synapse".to_owned()],
             Component::Mas => vec!["mas".to_owned()],
         }
@@ -308,13 +308,20 @@ impl Host for Run<'_> {
 
     async fn stop(&mut self, component: Component) -> Result<(), MigrateError> {
         self.effect(&format!("stop {component:?}"), |world| {
-            let by_command = world.by_command && component == Component::Synapse;
+            if world.by_command {
+                // The command is Synapse's, and stops both.
+                if component == Component::Synapse {
+                    world.synapse.runs = false;
+                    world.mas.runs = false;
+                }
+                return Ok(());
+            }
             let server = match component {
                 Component::Synapse => &mut world.synapse,
                 Component::Mas => &mut world.mas,
             };
             server.runs = false;
-            server.is_inhibited = !by_command;
+            server.is_inhibited = true;
             Ok(())
         })
     }
@@ -342,10 +349,12 @@ impl Host for Run<'_> {
     async fn start_by_command(&mut self) -> Result<(), MigrateError> {
         self.look_for_mas();
         self.effect("start Synapse with the command", |world| {
+            let delegates = world.overlay != OverlayFile::Empty;
             if !world.synapse.runs {
                 world.synapse.runs = true;
-                world.synapse.delegates = world.overlay != OverlayFile::Empty;
+                world.synapse.delegates = delegates;
             }
+            world.mas.runs |= delegates;
             Ok(())
         })
     }
@@ -625,6 +634,7 @@ impl Host for Run<'_> {
             self.refuse("Synapse's database is repaired while Synapse is to delegate");
         }
         self.effect("repair Synapse's database", |world| {
+            world.is_other_synapse_touched |= world.synapse_oid != 10;
             let mas = world.mas_database().clone();
             // An empty database does not show what was ended.
             if mas.imported.is_empty() && mas.begun.is_empty() {

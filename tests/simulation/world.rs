@@ -7,6 +7,7 @@ use mas2nix::migrate::{
     cutover::{
         data_loss::Loss,
         decide::{self, Observed, Seen},
+        refusal::Refusal,
     },
     cutover_file::Overlay,
     journal::{State, Target},
@@ -99,12 +100,16 @@ pub struct World {
     pub mas_databases: BTreeMap<i64, MasDatabase>,
     /// The database that `syn2mas` is told of. MAS itself always uses the first one.
     pub mas_oid: i64,
+    /// Synapse's database that `syn2mas` is told of. Synapse itself always uses number 10.
+    pub synapse_oid: i64,
+    /// Whether another database of Synapse was written.
+    pub is_other_synapse_touched: bool,
     pub granted: bool,
     /// Dumps by name, with what is in them.
     pub dumps: BTreeMap<String, MasDatabase>,
     /// Whether a superuser is named on the command line.
     pub has_admin: bool,
-    /// Whether Synapse is stopped with a command, not with systemd.
+    /// Whether Synapse and MAS are stopped with a command, not with systemd.
     pub by_command: bool,
     /// Sessions that people believe to have.
     pub sessions: BTreeSet<Session>,
@@ -148,6 +153,7 @@ impl World {
             },
             mas_databases: [(1, first), (2, unrelated)].into(),
             mas_oid: 1,
+            synapse_oid: 10,
             has_admin: true,
             by_command,
             sessions,
@@ -180,13 +186,17 @@ impl World {
             name: name.to_owned(),
         };
         Target {
-            synapse: database(10, "synapse"),
+            synapse: database(self.synapse_oid, "synapse"),
             mas: database(self.mas_oid, "mas"),
             server_name: "example.com".to_owned(),
             overlay: "/overlay".into(),
             includes: vec!["/include".into()],
             synapse_services: vec!["synapse".to_owned()],
-            mas_units: vec!["mas".to_owned()],
+            mas_units: if self.by_command {
+                Vec::new()
+            } else {
+                vec!["mas".to_owned()]
+            },
         }
     }
 
@@ -216,7 +226,7 @@ impl World {
         let (migration, progress) = self.mas_databases[&self.mas_oid].marker.clone()?;
         Some(Marker {
             migration,
-            synapse: self.target().synapse.to_string(),
+            synapse: World::new(false).target().synapse.to_string(),
             progress,
             since: "2026-01-01T00:00:00.000Z".to_owned(),
             cut_over: (progress >= marker::Progress::CutOver)
@@ -327,12 +337,42 @@ impl World {
         self.synapse.runs && (self.mas.runs || !self.synapse.delegates)
     }
 
+    /// Whether MAS's database says that a migration is under way or complete.
+    pub fn is_marked(&self) -> bool {
+        let marker = &self.mas_in_use().marker;
+        marker
+            .as_ref()
+            .is_some_and(|(_, progress)| *progress != marker::Progress::RolledBack)
+    }
+
+    /// The journal loses its lines from the cutover on.
+    pub fn cut_journal_off(&mut self) {
+        let state = self.state();
+        if state.migration.is_none() {
+            return;
+        }
+        let state = State {
+            cut_over: None,
+            last_tokens: None,
+            finished: false,
+            going_back: None,
+            imported: true,
+            ..state
+        };
+        self.journal = serde_json::to_string(&state).unwrap();
+    }
+
     /// What must never be, after each effect.
     pub fn check(&self) -> Result<(), String> {
         let mas = self.mas_in_use();
         let unrelated = &self.mas_databases[&2];
         if unrelated.begun != [90].into() || unrelated.marker.is_some() {
             return Err("a database was touched that the migration is not about".to_owned());
+        }
+        if self.is_other_synapse_touched {
+            return Err(
+                "a database of Synapse was touched that the migration is not about".to_owned(),
+            );
         }
         if !self.synapse.runs {
             return Ok(());
@@ -423,7 +463,7 @@ impl World {
     }
 
     /// The stage and the next command, as `syn2mas status` says.
-    pub fn stage(&self) -> Result<decide::Stage, decide::Refusal> {
+    pub fn stage(&self) -> Result<decide::Stage, Refusal> {
         decide::stage(&self.state(), &self.observe())
     }
 }

@@ -9,7 +9,7 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyl
 use mas2nix::mas_cli::syn2mas::Progress;
 use mas2nix::migrate::{
     clean::Leftover,
-    cutover::{Event, Outcome, Step, Summary, data_loss::Loss, decide::Refusal},
+    cutover::{Event, Outcome, Step, Summary, data_loss::Loss, refusal::Refusal},
     preflight::finding::{Finding, Severity},
     rehearse::{self, Rehearsal, Stage},
     status::Status,

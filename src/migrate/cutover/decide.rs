@@ -15,12 +15,10 @@
 //!
 //! A homeserver is in a state with a star only while `syn2mas` is at work, or if it was killed there.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use crate::migrate::{
-    cutover::data_loss::Loss,
+    cutover::{data_loss::Loss, refusal::Refusal},
     cutover_file::Overlay,
     journal::{GoingBack, State, Target},
     postgres::{
@@ -234,142 +232,6 @@ pub enum Stage {
     RollingBack,
 }
 
-/// Why nothing is done, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The overlay has content that no migration wrote.
-    ForeignOverlay,
-    /// The overlay, or MAS's database, is that of a migration that the journal does not know.
-    JournalLost {
-        /// The migration.
-        migration: String,
-        /// The marker in MAS's database, if it is of this migration.
-        marker: Option<Box<Marker>>,
-    },
-    /// The command is about something else than the journal.
-    OtherTarget(Vec<String>),
-    /// The overlay, or MAS's database, is that of another migration than the journal is about.
-    OtherMigration {
-        /// The migration in the journal.
-        ours: String,
-        /// The other one.
-        found: String,
-    },
-    /// The overlay makes Synapse delegate to a database that has not been verified.
-    NotVerified,
-    /// Something has to be known first.
-    Unknown(String),
-    /// Synapse's configuration delegates even without the overlay.
-    DelegatesByItself,
-    /// Somebody else keeps the units from being started.
-    Inhibited(Vec<String>),
-    /// The overlay was emptied by hand after the cutover.
-    OverlayEmptied,
-    /// A rollback would lose something.
-    Losses(Vec<Loss>),
-    /// The role that was granted can only be revoked by a superuser.
-    AdminNeeded,
-}
-
-impl Refusal {
-    /// The next command to type, without its options.
-    #[must_use]
-    pub fn next(&self) -> Option<&'static str> {
-        match self {
-            Refusal::NotVerified | Refusal::OverlayEmptied => Some("syn2mas rollback"),
-            Refusal::JournalLost {
-                marker: Some(_), ..
-            }
-            | Refusal::Inhibited(_) => Some("syn2mas rollback --lost-journal"),
-            Refusal::Losses(_) => Some("syn2mas rollback --accept-loss"),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::ForeignOverlay => write!(
-                out,
-                "the overlay has content that no migration wrote. Move it to a file of its own that \
-                 Synapse reads, and empty the overlay"
-            ),
-            Refusal::JournalLost { migration, marker } => {
-                write!(
-                    out,
-                    "the migration {migration} has begun, but is not in this journal. "
-                )?;
-                if let Some(marker) = marker {
-                    write!(
-                        out,
-                        "MAS's database has been {} since {}. Its journal was in {}. ",
-                        marker.progress.name(),
-                        marker.since,
-                        marker.state_dir
-                    )?;
-                }
-                write!(out, "Name its directory with `--state-dir`. ")?;
-                if marker.is_some() {
-                    write!(
-                        out,
-                        "If it is lost, `syn2mas rollback --lost-journal` goes back"
-                    )
-                } else {
-                    write!(
-                        out,
-                        "MAS's database, as it is named, is not of this migration: name the right one"
-                    )
-                }
-            }
-            Refusal::OtherTarget(differences) => write!(
-                out,
-                "the migration in the journal is about something else: {}. Name what it was about",
-                differences.join("; ")
-            ),
-            Refusal::OtherMigration { ours, found } => write!(
-                out,
-                "the journal is about the migration {ours}, but the overlay or MAS's database is of the \
-                 migration {found}. Name the right ones, and their journal with `--state-dir`"
-            ),
-            Refusal::NotVerified => write!(
-                out,
-                "MAS's database does not say that it holds this homeserver's users. Restore it, or go back \
-                 with `syn2mas rollback`"
-            ),
-            Refusal::Unknown(reason) => write!(out, "{reason}"),
-            Refusal::DelegatesByItself => write!(
-                out,
-                "Synapse's own configuration delegates, whatever the overlay says. Set \
-                 `migration.enable` again, or take `matrix_authentication_service` out of it, first"
-            ),
-            Refusal::Inhibited(units) => write!(
-                out,
-                "a migration that is not in this journal keeps {} from being started. Name its directory \
-                 with `--state-dir`. If it is lost, `syn2mas rollback --lost-journal` goes back",
-                units.join(", ")
-            ),
-            Refusal::OverlayEmptied => write!(
-                out,
-                "the homeserver was moved, and somebody has emptied the overlay since. What people did \
-                 after that is not in MAS, so go back with `syn2mas rollback`"
-            ),
-            Refusal::Losses(losses) => {
-                let losses: Vec<String> = losses
-                    .iter()
-                    .map(|loss| format!("{} {}", loss.count, loss.what))
-                    .collect();
-                write!(out, "going back would lose {}", losses.join(", "))
-            }
-            Refusal::AdminNeeded => write!(
-                out,
-                "the migration has granted MAS's role Synapse's. Only a superuser can revoke that: name \
-                 it with `--admin-database-uri`, as before"
-            ),
-        }
-    }
-}
-
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Goal {
@@ -412,6 +274,13 @@ pub fn stage(recorded: &State, seen: &Observed) -> Result<Stage, Refusal> {
     };
     let marker = seen.marker.known().and_then(Option::as_ref);
     let marker = marker.filter(|marker| marker.progress != marker::Progress::RolledBack);
+    if let (Some(marker), Seen::Known(target)) = (marker, &seen.target) {
+        let now = target.synapse.to_string();
+        if !is_same(&marker.synapse, &now) {
+            let then = marker.synapse.clone();
+            return Err(Refusal::OtherSynapse { then, now });
+        }
+    }
     let Some(ours) = &recorded.migration else {
         let found = match overlay {
             Overlay::Ours(found) => Some(found),
@@ -426,13 +295,20 @@ pub fn stage(recorded: &State, seen: &Observed) -> Result<Stage, Refusal> {
                 marker: marker
                     .filter(|marker| marker.migration == *found)
                     .map(|marker| Box::new(marker.clone())),
+                is_cut_off: false,
             }),
         };
     };
     if let (Some(then), Seen::Known(now)) = (&recorded.target, &seen.target) {
         let differences = then.differences(now, recorded.finished);
         if !differences.is_empty() {
-            return Err(Refusal::OtherTarget(differences));
+            return Err(Refusal::OtherTarget {
+                differences,
+                is_mas_gone: then.mas != now.mas && seen.marker == Seen::Known(None),
+                has_moved: then.overlay == now.overlay
+                    && (then.mas != now.mas || then.synapse != now.synapse)
+                    && marker.is_some_and(|marker| marker.migration == *ours),
+            });
         }
     }
     let of_overlay = match overlay {
@@ -446,6 +322,18 @@ pub fn stage(recorded: &State, seen: &Observed) -> Result<Stage, Refusal> {
         return Err(Refusal::OtherMigration {
             ours: ours.clone(),
             found: found.clone(),
+        });
+    }
+    // The journal is the first to say that the cutover has begun.
+    let is_cut_over = |marker: &Marker| {
+        use marker::Progress::{CutOver, RollingBack, Served};
+        [CutOver, Served, RollingBack].contains(&marker.progress)
+    };
+    if recorded.cut_over.is_none() && (of_overlay.is_some() || marker.is_some_and(is_cut_over)) {
+        return Err(Refusal::JournalLost {
+            migration: ours.clone(),
+            marker: marker.map(|marker| Box::new(marker.clone())),
+            is_cut_off: true,
         });
     }
     let undelegated = recorded
@@ -540,16 +428,18 @@ pub fn decide(goal: Goal, recorded: &State, seen: &Observed) -> Decision {
     }
 }
 
-/// The state that a lost journal must have had, as far as the marker in MAS's database and the overlay
-/// say. None if nothing was begun.
+/// The state that a journal must have had that is lost, or whose last lines are, as far as the marker in
+/// MAS's database and the overlay say. None if nothing was begun, or the journal is complete.
 #[must_use]
-pub fn recover(seen: &Observed) -> Option<State> {
-    let refusal = stage(&State::default(), seen).err()?;
+pub fn recover(recorded: &State, seen: &Observed) -> Option<State> {
+    let refusal = stage(recorded, seen).err()?;
     let Seen::Known(target) = &seen.target else {
         return None;
     };
     let (migration, marker) = match refusal {
-        Refusal::JournalLost { migration, marker } => (migration, Some(marker?)),
+        Refusal::JournalLost {
+            migration, marker, ..
+        } => (migration, Some(marker?)),
         // Killed before the import, so MAS's database says nothing.
         Refusal::Inhibited(_) => ("lost".to_owned(), None),
         _ => return None,
@@ -567,7 +457,8 @@ pub fn recover(seen: &Observed) -> Option<State> {
     let progress = marker.as_ref().map(|marker| marker.progress);
     let granted = marker.as_ref().is_some_and(|marker| marker.granted);
     let last_tokens = marker.as_ref().and_then(|marker| marker.last_tokens);
-    let cut_over = marker.and_then(|marker| marker.cut_over);
+    // MAS's database may have been restored from a dump of before the cutover.
+    let cut_over = marker.and_then(|marker| marker.cut_over.or(is_on.then_some(marker.since)));
     Some(State {
         migration: Some(migration),
         stopped: if seen.by_command {
@@ -583,7 +474,7 @@ pub fn recover(seen: &Observed) -> Option<State> {
         last_tokens,
         granted,
         going_back,
-        ..State::default()
+        ..recorded.clone()
     })
 }
 
@@ -626,5 +517,15 @@ fn back(goal: Goal, recorded: &State, steps: &[Step]) -> Decision {
         Step::Revoke => recorded.granted,
         _ => true,
     };
-    Decision::Back(steps.iter().filter(needed).copied().collect())
+    let mut steps: Vec<Step> = steps.iter().filter(needed).copied().collect();
+    // Without a unit, MAS is stopped only by the command that stops Synapse. Until then people may log in.
+    let has_mas_unit = recorded
+        .target
+        .as_ref()
+        .is_some_and(|target| !target.mas_units.is_empty());
+    let check = steps.iter().position(|step| *step == Step::CheckLosses);
+    if let (false, Some(check)) = (has_mas_unit, check) {
+        steps.swap(check, check + 1);
+    }
+    Decision::Back(steps)
 }

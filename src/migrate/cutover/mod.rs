@@ -7,6 +7,7 @@ pub mod data_loss;
 pub mod decide;
 pub mod host;
 pub mod real_host;
+pub mod refusal;
 pub mod repair;
 mod steps;
 
@@ -24,8 +25,9 @@ use crate::migrate::{
     MigrateError,
     cutover::{
         data_loss::Loss,
-        decide::{Decision, Goal, Observed, Refusal, Seen, Stage},
+        decide::{Decision, Goal, Observed, Seen, Stage},
         host::Host,
+        refusal::Refusal,
     },
     cutover_file::Overlay,
     journal::{StepStatus, Target},
@@ -217,7 +219,7 @@ impl<'a, H: Host> Migration<'a, H> {
     ) -> Result<Outcome, MigrateError> {
         if lost_journal {
             let seen = self.host.observe().await;
-            if let (None, Some(state)) = (&self.host.state().migration, decide::recover(&seen)) {
+            if let Some(state) = decide::recover(self.host.state(), &seen) {
                 self.host.record("recover", &state).await?;
             }
         }
@@ -393,10 +395,16 @@ impl<'a, H: Host> Migration<'a, H> {
         loop {
             match self.logged(step).await {
                 Err(error) => {
+                    let error_text = error.with_causes();
                     if !self.host.wait(tries).await {
                         return Err(error);
                     }
-                    tracing::warn!("{}: {}; trying again", step.name(), error.with_causes());
+                    // The administrator sees nothing else, and cannot interrupt it.
+                    if tries == 1 {
+                        let text =
+                            format!("{}: {error_text}; trying again for a while", step.name());
+                        self.emit(Event::Note(&text));
+                    }
                     tries += 1;
                 }
                 done => return done,

@@ -1,9 +1,12 @@
 //! The real host: systemd, PostgreSQL, `mas-cli`, files, and Synapse and MAS over HTTP.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use nix::fcntl::Flock;
 
 use crate::{
     mas_cli::syn2mas::Progress,
@@ -36,8 +39,8 @@ use crate::{
     util::atomic_write,
 };
 
-/// For how long a step of a rollback is tried again.
-const TRIES: u32 = 60;
+/// For how long a step of a rollback is tried again. One try may take a minute.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Options of `syn2mas migrate`, in addition to those that every command has.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +62,10 @@ pub struct RealHost<'a> {
     admin: Option<Database>,
     overlay: CutoverFile,
     journal: Journal,
+    /// Held as long as this lives. Another `--state-dir` has another journal, but not another overlay.
+    _lock: Option<Flock<fs::File>>,
+    /// When the step that is being tried again has failed first.
+    failing_since: Option<Instant>,
 }
 
 impl<'a> RealHost<'a> {
@@ -68,6 +75,8 @@ impl<'a> RealHost<'a> {
     ///
     /// If an option is missing, or another `syn2mas` holds the lock of the journal.
     pub fn open(context: &'a Context, options: Options) -> Result<Self, MigrateError> {
+        let overlay = overlay(context)?;
+        let journal = Journal::open(&context.state())?;
         Ok(RealHost {
             context,
             options,
@@ -75,8 +84,10 @@ impl<'a> RealHost<'a> {
             synapse: context.synapse_database()?.clone(),
             mas: context.mas_database()?.clone(),
             admin: context.admin_database()?,
-            overlay: overlay(context)?,
-            journal: Journal::open(&context.state())?,
+            _lock: overlay.lock()?,
+            overlay,
+            journal,
+            failing_since: None,
         })
     }
 
@@ -262,7 +273,12 @@ impl Host for RealHost<'_> {
     }
 
     async fn wait(&mut self, tries: u32) -> bool {
-        if tries >= TRIES {
+        let now = Instant::now();
+        if tries == 1 {
+            self.failing_since = Some(now);
+        }
+        let since = self.failing_since.unwrap_or(now);
+        if now - since >= TIMEOUT {
             return false;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -299,6 +315,7 @@ impl Host for RealHost<'_> {
             });
         }
         self.overlay.content()?;
+        self.overlay.check_writable()?;
         for include in &self.context.args.include {
             include.content()?;
         }
@@ -362,6 +379,9 @@ impl Host for RealHost<'_> {
     async fn keep_mas(&mut self, migration: &str) -> Result<PathBuf, MigrateError> {
         self.make_sure_it_is(&self.mas, |target| &target.mas)
             .await?;
+        if let Some(backup) = &self.journal.state.backup {
+            backup::check_mas(&self.context.postgresql(), backup).await?;
+        }
         let directory = self.directory(migration);
         backup::keep_mas(&self.context.postgresql(), &self.mas, &directory).await
     }

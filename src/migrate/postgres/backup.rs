@@ -105,6 +105,32 @@ impl Drop for Unfinished<'_> {
     }
 }
 
+/// Reads the backup of MAS's database to its end. It is restored only after Synapse has stopped to delegate,
+/// when it would be too late to find that it is damaged. If it was deleted, the database is emptied.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub async fn check_mas(programs: &Programs, directory: &Path) -> Result<(), MigrateError> {
+    let file = of_mas(directory);
+    if !file.exists() {
+        return Ok(());
+    }
+    let mut command = command::command(&programs.path("pg_restore"), None);
+    command.arg("--file=/dev/null").arg(&file);
+    match command::output(&mut command).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(MigrateError::content(
+            &file,
+            format!(
+                "it is damaged: {}. Before the import, MAS's database had no users. Delete the file, and \
+                 the database is emptied in place of being restored",
+                error.with_causes()
+            ),
+        )),
+    }
+}
+
 /// The beginning of the names of dumps that [`keep_mas`] makes.
 const KEPT: &str = "mas-before-rollback-";
 
