@@ -259,7 +259,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             }
             run_translate(&translation, format, json, write_secrets.is_some())
         }
-        Command::Migrate(options) => run_migrate(&inputs, options).await,
+        Command::Migrate(options) => Box::pin(run_migrate(&inputs, options)).await,
         Command::Verify {
             backup,
             since,
