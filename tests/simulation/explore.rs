@@ -422,7 +422,7 @@ fn a_lasting_fault_before_and_after_the_migration() {
     let begun = Instant::now();
     for (people, by_command) in [(People::LogIn, false), (People::LogInAndOut, true)] {
         let fresh = World::new(by_command);
-        let visited = exhaust(fresh.clone(), people, COMMANDS, &Fault::LASTING, 1);
+        let visited = exhaust(fresh.clone(), people, COMMANDS, &Fault::LASTING, 2);
         report("not moved", &visited, begun);
         let mut visited = Visited::default();
         let mut history = History::new(fresh, people, &mut visited);

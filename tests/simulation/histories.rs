@@ -309,6 +309,34 @@ fn the_command_is_not_forgotten() {
     }
 }
 
+/// A dump that somebody has deleted is made again before MAS's database is restored.
+fn a_deleted_dump_is_made_again() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        act(history, Act::LogIn);
+        let command = Act::RollbackAcceptLoss;
+        let killed = fault(history, command, "journal: undelegate", Fault::KillAfter);
+        act_with(history, command, &killed);
+        act(history, Act::DeleteBackups);
+        act(history, command);
+        assert_eq!(history.world.answers(), Some(false));
+    });
+}
+
+/// A dump of an interrupted rollback is out of date once MAS has served again.
+fn a_dump_from_before_is_not_enough() {
+    with_history(|history| {
+        act(history, Act::Migrate);
+        act(history, Act::LogIn);
+        let command = Act::RollbackAcceptLoss;
+        let killed = fault(history, command, "journal: keep", Fault::PowerLoss);
+        act_with(history, command, &killed);
+        act(history, Act::LogIn);
+        act(history, command);
+        assert_eq!(history.world.answers(), Some(false));
+    });
+}
+
 /// A dump that a lost journal knew is not deleted with the backup.
 fn a_lost_journal_does_not_lose_what_was_kept() {
     with_history(|history| {
@@ -469,6 +497,8 @@ crate::support::harness::tests![
     a_grant_is_not_forgotten,
     nobody_logs_in_unseen_before_the_command,
     the_command_is_not_forgotten,
+    a_deleted_dump_is_made_again,
+    a_dump_from_before_is_not_enough,
     a_lost_journal_does_not_lose_what_was_kept,
     what_cannot_be_written_keeps_nobody_down,
     a_refused_rollback_stops_nothing,

@@ -153,7 +153,11 @@ impl<'a> Run<'a> {
             Some(Fault::Fails) => return Err(Run::fails("it fails")),
             Some(Fault::Interrupt) => return Err(MigrateError::Interrupted),
             Some(Fault::KeepsFailing) => self.broken = Some(name.to_owned()),
-            Some(Fault::Stranger) if self.may_be_disturbed(name) => self.world.start_stranger(),
+            Some(Fault::Stranger) if self.may_be_disturbed(name) => {
+                // Before the comparison, which finds the session, the worker ends at once.
+                let is_verified = name == "mark verified" || self.world.is_verified();
+                self.world.start_stranger(is_verified);
+            }
             _ => {}
         }
         if self.broken.as_deref() == Some(name) {
@@ -192,7 +196,7 @@ impl<'a> Run<'a> {
     /// Whether a migration has to notice what is written to Synapse's database before this effect: Synapse
     /// is stopped, and it was not looked for the last time whether others are connected.
     fn may_be_disturbed(&self, name: &str) -> bool {
-        let is_settled = name == "read the last tokens" || name == "journal: switch";
+        let is_settled = ["read the last tokens", "journal: switch"].contains(&name);
         self.state.migration.is_some()
             && self.state.cut_over.is_none()
             && !self.world.synapse.runs

@@ -287,8 +287,8 @@ impl World {
     }
 
     /// Somebody starts a worker that is no unit of Synapse, and logs in through it.
-    pub fn start_stranger(&mut self) {
-        self.stranger = true;
+    pub fn start_stranger(&mut self, stays: bool) {
+        self.stranger = stays;
         let session = self.next_session;
         self.synapse_database.tokens.insert(session);
         self.synapse_database.devices.insert(session);
@@ -330,6 +330,12 @@ impl World {
         };
         self.proxy = self.include;
         self.stranger = false;
+    }
+
+    /// Whether the marker says that the import was compared.
+    pub fn is_verified(&self) -> bool {
+        let marker = self.mas_in_use().marker.as_ref();
+        marker.is_some_and(|(_, progress)| *progress == marker::Progress::Verified)
     }
 
     /// Whether what the overlay asks for runs.
