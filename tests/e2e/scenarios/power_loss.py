@@ -19,10 +19,10 @@ WHILE_DELEGATED = STEPS_BACK[:2]
 def begin(command: str, step: str, signal: str) -> None:
     """Starts a migration or a rollback, and sends it a signal as soon as it reaches a step."""
     size = machine.execute(f"stat -c %s {JOURNAL} || echo 0")[1].strip()
-    # `tail` is told of each line, so it is seen while the step is under way.
+    # A single process looks for new lines, so one is seen while the step is under way.
     machine.succeed(
         f'{{ {command}; grep -qm1 \'"step":"{step}","status":"begun"\'; kill -{signal} $pid; }} '
-        f"< <(tail -c +$(({size} + 1)) -F {JOURNAL} 2>/dev/null)"
+        f"< <(tail -s 0.002 -c +$(({size} + 1)) -F {JOURNAL} 2>/dev/null)"
     )
 
 
