@@ -15,5 +15,15 @@ mod verify;
 mod workers;
 
 support::harness::main![
-    connection, contradictions, cutover, faults, guard, inspect, losses, migrate, translate, verify, workers,
+    connection,
+    contradictions,
+    cutover,
+    faults,
+    guard,
+    inspect,
+    losses,
+    migrate,
+    translate,
+    verify,
+    workers,
 ];

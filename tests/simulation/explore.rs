@@ -184,7 +184,9 @@ impl<'a> History<'a> {
         let mut refused = 0;
         for _ in 0..12 {
             let next = match self.world.stage() {
-                Ok(Stage::NotBegun | Stage::Migrated) if self.world.mas_oid != 1 || self.world.synapse_oid != 10 => {
+                Ok(Stage::NotBegun | Stage::Migrated)
+                    if self.world.mas_oid != 1 || self.world.synapse_oid != 10 =>
+                {
                     Act::NameFirstDatabase
                 }
                 Ok(Stage::NotBegun | Stage::Migrated) if !self.world.state().granted => {

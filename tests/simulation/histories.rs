@@ -96,7 +96,12 @@ fn a_journal_that_was_cut_off_is_not_believed() {
                 act(history, Act::EmptyOverlay);
             }
             let before = history.world.mas_databases.clone();
-            for command in [Act::Migrate, Act::Rollback, Act::RollbackAcceptLoss, Act::Undo] {
+            for command in [
+                Act::Migrate,
+                Act::Rollback,
+                Act::RollbackAcceptLoss,
+                Act::Undo,
+            ] {
                 let refused = refusal(act(history, command));
                 let is_cut_off = matches!(
                     refused,
@@ -122,10 +127,7 @@ fn another_synapse_is_not_repaired() {
         act(history, Act::LoseStateDirectory);
         act(history, Act::NameOtherSynapse);
         let refused = refusal(act(history, Act::RollbackLostJournal));
-        assert!(
-            matches!(refused, Refusal::OtherSynapse { .. }),
-            "{refused}"
-        );
+        assert!(matches!(refused, Refusal::OtherSynapse { .. }), "{refused}");
         assert_eq!(history.world.answers(), Some(true));
     });
 }

@@ -341,7 +341,9 @@ impl World {
             return Err("a database was touched that the migration is not about".to_owned());
         }
         if self.is_other_synapse_touched {
-            return Err("a database of Synapse was touched that the migration is not about".to_owned());
+            return Err(
+                "a database of Synapse was touched that the migration is not about".to_owned(),
+            );
         }
         if !self.synapse.runs {
             return Ok(());

@@ -220,7 +220,9 @@ async fn main() -> ExitCode {
     let ending = match Box::pin(run(Cli::parse())).await {
         Ok(ending) => ending,
         Err(error) => {
-            eprintln!("syn2mas: {}", error_text::with_causes(&*error));
+            let text = error_text::with_causes(&*error);
+            // If nobody is there to read it, the exit code still says it.
+            let _ = writeln!(io::stderr(), "syn2mas: {text}");
             Ending::Failed
         }
     };
@@ -259,7 +261,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             }
             run_translate(&translation, format, json, write_secrets.is_some())
         }
-        Command::Migrate(options) => run_migrate(&inputs, options).await,
+        Command::Migrate(options) => Box::pin(run_migrate(&inputs, options)).await,
         Command::Verify {
             backup,
             since,
@@ -281,7 +283,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             } else {
                 migration.roll_back(accept_loss, lost_journal).await?
             };
-            report_rollback(&outcome, json)
+            Ok(report_rollback(&outcome, json))
         }
         Command::Clean { all, yes, json } => run_clean(&inputs.state(), all, yes, json),
         Command::Guard { .. } => unreachable!("it needs less than these inputs"),
@@ -361,11 +363,12 @@ async fn run_migrate(inputs: &Inputs, given: Migrate) -> Result<Ending> {
     }
     let outcome = migration.migrate().await?;
     let mut out = io::stdout().lock();
-    if given.json {
-        writeln!(out, "{:#}", output::outcome_as_json(&outcome))?;
+    // Even if nobody reads it, this is how it ended.
+    let _ = if given.json {
+        writeln!(out, "{:#}", output::outcome_as_json(&outcome))
     } else {
-        output::outcome(&mut out, &outcome)?;
-    }
+        output::outcome(&mut out, &outcome)
+    };
     Ok(Ending::from(&outcome))
 }
 
@@ -395,14 +398,15 @@ fn confirmed(question: &str) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn report_rollback(outcome: &Outcome, json: bool) -> Result<Ending> {
+fn report_rollback(outcome: &Outcome, json: bool) -> Ending {
     let mut out = io::stdout().lock();
-    if json {
-        writeln!(out, "{:#}", output::rollback_as_json(outcome))?;
+    // Even if nobody reads it, this is how it ended.
+    let _ = if json {
+        writeln!(out, "{:#}", output::rollback_as_json(outcome))
     } else {
-        output::rollback(&mut out, outcome)?;
-    }
-    Ok(Ending::from(outcome))
+        output::rollback(&mut out, outcome)
+    };
+    Ending::from(outcome)
 }
 
 fn run_clean(state: &Path, all: bool, yes: bool, json: bool) -> Result<Ending> {

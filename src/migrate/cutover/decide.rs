@@ -319,41 +319,7 @@ impl fmt::Display for Refusal {
                 migration,
                 marker,
                 is_cut_off,
-            } => {
-                let what = if *is_cut_off {
-                    "has gone on after what this journal says"
-                } else {
-                    "has begun, but is not in this journal"
-                };
-                write!(out, "the migration {migration} {what}. ")?;
-                if let Some(marker) = marker {
-                    write!(
-                        out,
-                        "MAS's database has been {} since {}. Its journal was in {}. ",
-                        marker.progress.name(),
-                        marker.since,
-                        marker.state_dir
-                    )?;
-                }
-                let right = if *is_cut_off {
-                    "Restore the end of the journal"
-                } else {
-                    "Name its directory with `--state-dir`"
-                };
-                write!(out, "{right}. ")?;
-                if marker.is_some() {
-                    write!(
-                        out,
-                        "If it is lost, `syn2mas rollback --lost-journal` goes back"
-                    )
-                } else {
-                    write!(
-                        out,
-                        "MAS's database, as it is named, is not of this migration: name the right one. \
-                         {BY_HAND}"
-                    )
-                }
-            }
+            } => journal_lost(out, migration, marker.as_deref(), *is_cut_off),
             Refusal::OtherTarget {
                 differences,
                 is_mas_gone,
@@ -364,14 +330,16 @@ impl fmt::Display for Refusal {
                     "the migration in the journal is about something else: {}. Name what it was about",
                     differences.join("; ")
                 )?;
-                match (is_mas_gone, has_moved) {
-                    (true, _) => write!(out, ". {BY_HAND}, and move the journal away"),
-                    (_, true) => write!(
+                if *is_mas_gone {
+                    write!(out, ". {BY_HAND}, and move the journal away")
+                } else if *has_moved {
+                    write!(
                         out,
-                        ". If a database was restored from a dump, or has moved to another server, move \
-                         the journal away, and go back with `syn2mas rollback --lost-journal`"
-                    ),
-                    _ => Ok(()),
+                        ". If a database was restored from a dump, or has moved to another server, move the \
+                         journal away, and go back with `syn2mas rollback --lost-journal`"
+                    )
+                } else {
+                    Ok(())
                 }
             }
             Refusal::OtherSynapse { then, now } => write!(
@@ -422,6 +390,41 @@ impl fmt::Display for Refusal {
             ),
         }
     }
+}
+
+/// What to do about a journal that is lost, or whose last lines are.
+fn journal_lost(
+    out: &mut fmt::Formatter<'_>,
+    migration: &str,
+    marker: Option<&Marker>,
+    is_cut_off: bool,
+) -> fmt::Result {
+    let (what, right) = if is_cut_off {
+        (
+            "has gone on after what this journal says",
+            "Restore the end of the journal",
+        )
+    } else {
+        (
+            "has begun, but is not in this journal",
+            "Name its directory with `--state-dir`",
+        )
+    };
+    write!(out, "the migration {migration} {what}. ")?;
+    let Some(marker) = marker else {
+        return write!(
+            out,
+            "{right}. MAS's database, as it is named, is not of this migration: name the right one. {BY_HAND}"
+        );
+    };
+    write!(
+        out,
+        "MAS's database has been {} since {}. Its journal was in {}. {right}. If it is lost, `syn2mas rollback \
+         --lost-journal` goes back",
+        marker.progress.name(),
+        marker.since,
+        marker.state_dir
+    )
 }
 
 /// What is to be done.
@@ -521,8 +524,7 @@ pub fn stage(recorded: &State, seen: &Observed) -> Result<Stage, Refusal> {
         use marker::Progress::{CutOver, RollingBack, Served};
         [CutOver, Served, RollingBack].contains(&marker.progress)
     };
-    if recorded.cut_over.is_none() && (of_overlay.is_some() || marker.is_some_and(is_cut_over))
-    {
+    if recorded.cut_over.is_none() && (of_overlay.is_some() || marker.is_some_and(is_cut_over)) {
         return Err(Refusal::JournalLost {
             migration: ours.clone(),
             marker: marker.map(|marker| Box::new(marker.clone())),

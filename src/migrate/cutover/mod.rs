@@ -393,7 +393,8 @@ impl<'a, H: Host> Migration<'a, H> {
                     }
                     // The administrator sees nothing else, and cannot interrupt it.
                     if tries == 1 {
-                        let text = format!("{}: {error_text}; trying again for a while", step.name());
+                        let text =
+                            format!("{}: {error_text}; trying again for a while", step.name());
                         self.emit(Event::Note(&text));
                     }
                     tries += 1;
