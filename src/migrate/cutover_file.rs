@@ -177,3 +177,39 @@ impl CutoverFile {
             .map_err(MigrateError::io("write", &self.file))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overlay_that_is_empty_need_not_be_writable() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("overlay.yaml");
+        // Nothing can be written in place of the file.
+        fs::create_dir(directory.path().join("overlay.yaml.new")).unwrap();
+        let overlay = CutoverFile {
+            source: directory.path().join("source"),
+            file: file.clone(),
+        };
+        fs::write(&file, "").unwrap();
+        overlay.empty().unwrap();
+        assert!(overlay.check_writable().is_err());
+        fs::write(&file, "full").unwrap();
+        assert!(overlay.empty().is_err());
+    }
+
+    #[test]
+    fn one_command_at_a_time_switches_an_overlay() {
+        let directory = tempfile::tempdir().unwrap();
+        let overlay = |name: &str| CutoverFile {
+            source: directory.path().join("source"),
+            file: directory.path().join(name),
+        };
+        let lock = overlay("overlay.yaml").lock().unwrap();
+        assert!(lock.is_some() && overlay("overlay.yaml").lock().is_err());
+        drop(lock);
+        assert!(overlay("overlay.yaml").lock().is_ok());
+        assert!(overlay("absent/overlay.yaml").lock().unwrap().is_none());
+    }
+}

@@ -3,8 +3,9 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     thread,
     time::Duration,
 };
@@ -49,7 +50,7 @@ fn a_second_migration_of_the_same_homeserver_waits() -> TestResult {
     homeserver.run("start");
     let state = homeserver.directory.join("state");
     let mut first = homeserver.syn2mas(&["migrate", "--yes", "--json"]);
-    let mut first = first.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut first = first.stdout(Stdio::null()).spawn().unwrap();
     while !state.join("journal").exists() {
         thread::sleep(Duration::from_millis(5));
     }
@@ -171,7 +172,51 @@ fn a_damaged_backup_is_found_before_anything_is_destroyed() -> TestResult {
     Ok(())
 }
 
+fn nobody_has_to_read_what_it_says() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "unread");
+    homeserver.run("start");
+    for (arguments, cut_over) in [(&["migrate", "--yes"][..], true), (&["rollback"], false)] {
+        let mut command = homeserver.syn2mas(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?}");
+        assert_eq!(homeserver.is_cut_over(), cut_over);
+        assert_eq!(homeserver.whoami("syt_alice_phone").0, 200);
+    }
+    Ok(())
+}
+
+/// MAS is stopped by the command that stops Synapse, so people log in until then.
+fn a_login_during_a_rollback_is_not_lost_unseen() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "late");
+    homeserver.run("start");
+    assert_eq!(homeserver.json(&["migrate", "--yes"]).0, Some(0));
+    let mut command = homeserver.syn2mas(&["rollback"]);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = lines.map_while(Result::ok);
+    assert!(lines.any(|line| line.starts_with("done: stop-mas")));
+    let login = homeserver.log_in("alice", password("alice"));
+    for _ in lines {}
+    let code = child.wait().unwrap().code();
+    // It may have come too late.
+    match login {
+        Ok(token) => {
+            assert_eq!(code, Some(10));
+            assert_eq!(homeserver.whoami(&token).0, 200);
+        }
+        Err(_) => assert_eq!(code, Some(0)),
+    }
+    Ok(())
+}
+
 crate::support::harness::tests![
+    nobody_has_to_read_what_it_says,
+    a_login_during_a_rollback_is_not_lost_unseen,
     a_second_migration_of_the_same_homeserver_waits,
     a_lost_journal_does_not_lead_to_another_synapse,
     without_its_last_lines_a_journal_is_not_believed,

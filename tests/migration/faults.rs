@@ -83,6 +83,11 @@ fn faults() -> Vec<(Fault, Next)> {
             Fault::Signal(Signal::SIGTERM, "stop", "begun", 20),
             Next::Migrate,
         ),
+        // The connection of the terminal is lost.
+        (
+            Fault::Signal(Signal::SIGHUP, "back-up", "begun", 0),
+            Next::Migrate,
+        ),
         (
             Fault::Signal(Signal::SIGTERM, "import", "begun", 150),
             Next::Migrate,

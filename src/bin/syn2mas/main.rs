@@ -221,7 +221,9 @@ async fn main() -> ExitCode {
     let ending = match Box::pin(run(Cli::parse())).await {
         Ok(ending) => ending,
         Err(error) => {
-            eprintln!("syn2mas: {}", error_text::with_causes(&*error));
+            let text = error_text::with_causes(&*error);
+            // If nobody is there to read it, the exit code still says it.
+            let _ = writeln!(io::stderr(), "syn2mas: {text}");
             Ending::Failed
         }
     };
@@ -282,7 +284,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             } else {
                 migration.roll_back(accept_loss, lost_journal).await?
             };
-            report_rollback(&outcome, json)
+            Ok(report_rollback(&outcome, json))
         }
         Command::Clean { all, yes, json } => run_clean(&context.state(), all, yes, json),
         Command::Guard { .. } => unreachable!("it needs less than the others"),
@@ -362,11 +364,12 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     }
     let outcome = migration.migrate().await?;
     let mut out = io::stdout().lock();
-    if given.json {
-        writeln!(out, "{:#}", output::outcome_as_json(&outcome))?;
+    // Even if nobody reads it, this is how it ended.
+    let _ = if given.json {
+        writeln!(out, "{:#}", output::outcome_as_json(&outcome))
     } else {
-        output::outcome(&mut out, &outcome)?;
-    }
+        output::outcome(&mut out, &outcome)
+    };
     Ok(Ending::from(&outcome))
 }
 
@@ -396,14 +399,15 @@ fn confirmed(question: &str) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn report_rollback(outcome: &Outcome, json: bool) -> Result<Ending> {
+fn report_rollback(outcome: &Outcome, json: bool) -> Ending {
     let mut out = io::stdout().lock();
-    if json {
-        writeln!(out, "{:#}", output::rollback_as_json(outcome))?;
+    // Even if nobody reads it, this is how it ended.
+    let _ = if json {
+        writeln!(out, "{:#}", output::rollback_as_json(outcome))
     } else {
-        output::rollback(&mut out, outcome)?;
-    }
-    Ok(Ending::from(outcome))
+        output::rollback(&mut out, outcome)
+    };
+    Ending::from(outcome)
 }
 
 fn run_clean(state: &Path, all: bool, yes: bool, json: bool) -> Result<Ending> {

@@ -188,7 +188,8 @@ impl Reporter {
     fn always(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            // Nobody may be there to read it: the terminal is gone, or the other end of a pipe.
+            None => drop(writeln!(io::stderr(), "{text}")),
         }
     }
 }

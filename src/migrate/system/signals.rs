@@ -1,16 +1,33 @@
-//! Requests to stop: SIGINT, as from Ctrl-C, and SIGTERM, as from systemd.
+//! Requests to stop: SIGINT, as from Ctrl-C, SIGTERM, as from systemd, and SIGHUP, as from a terminal whose
+//! connection is lost.
 
-use std::future::Future;
+use std::{
+    fs,
+    future::{Future, pending},
+};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::migrate::MigrateError;
 
-/// Receives SIGINT and SIGTERM. While listening, these signals do not end the process.
+/// Receives SIGINT, SIGTERM and SIGHUP. While listening, these signals do not end the process.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// None below `nohup`.
+    hang_up: Option<Signal>,
+}
+
+/// Whether this process was started with SIGHUP ignored.
+fn ignores_hang_up() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is that of signal 1.
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 impl Signals {
@@ -24,6 +41,11 @@ impl Signals {
         Ok(Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
+            hang_up: if ignores_hang_up() {
+                None
+            } else {
+                Some(listen(SignalKind::hangup())?)
+            },
         })
     }
 
@@ -36,10 +58,17 @@ impl Signals {
         &mut self,
         work: impl Future<Output = Result<T, MigrateError>>,
     ) -> Result<T, MigrateError> {
+        let hung_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => pending().await,
+            }
+        };
         tokio::select! {
             done = work => done,
             _ = self.interrupt.recv() => Err(MigrateError::Interrupted),
             _ = self.terminate.recv() => Err(MigrateError::Interrupted),
+            _ = hung_up => Err(MigrateError::Interrupted),
         }
     }
 }
