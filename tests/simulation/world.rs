@@ -354,9 +354,10 @@ impl World {
     /// The journal loses its lines from the cutover on.
     pub fn cut_journal_off(&mut self) {
         let state = self.state();
-        if state.migration.is_none() {
+        if state.cut_over.is_none() {
             return;
         }
+        self.has_lost_journal = true;
         let state = State {
             cut_over: None,
             last_tokens: None,
