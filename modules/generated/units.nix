@@ -600,6 +600,7 @@ in
         ];
         KillMode = "mixed";
         TimeoutStopSec = "10min";
+        ExecStopPost = "${cfg.toolsPackage}/bin/syn2mas rollback --interrupted";
       };
     };
   };

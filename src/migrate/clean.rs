@@ -68,6 +68,8 @@ pub fn clean(
     agree: impl FnOnce(&[Leftover]) -> Result<bool, MigrateError>,
 ) -> Result<Vec<Leftover>, MigrateError> {
     let journal = Journal::open(state_dir)?;
+    // A rollback that was interrupted needs its backup, whatever is asked for.
+    let all = all && journal.state.going_back.is_none();
     let found = leftovers(state_dir, &journal.state, all)?;
     if found.is_empty() || !agree(&found)? {
         return Ok(Vec::new());
@@ -120,6 +122,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, MigrateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrate::step::Step;
 
     #[test]
     fn the_backup_of_this_migration_stays_unless_all_is_to_go() {
@@ -134,7 +137,7 @@ mod tests {
             migration: Some("this".to_owned()),
             ..State::default()
         };
-        journal.record("stop", &state).unwrap();
+        journal.record(Step::Stop, &state).unwrap();
         drop(journal);
 
         let refused = clean(directory.path(), false, |_| Ok(false)).unwrap();

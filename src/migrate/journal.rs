@@ -12,7 +12,7 @@ use std::{
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
-use super::MigrateError;
+use super::{MigrateError, step::Step};
 use crate::{
     migrate::postgres::{identity::DatabaseId, tables::LastTokens},
     util::atomic_write,
@@ -173,8 +173,8 @@ pub struct Line {
     pub at: String,
     /// A ULID that all lines of the same run of `syn2mas` share.
     pub run: String,
-    /// The name of the step, for example `back-up`.
-    pub step: String,
+    /// The step.
+    pub step: Step,
     /// What the line says about the step.
     pub status: StepStatus,
     /// The summary of a step that is done, or the error of one that failed.
@@ -257,7 +257,7 @@ impl Journal {
     /// If the line cannot be written.
     pub fn log(
         &mut self,
-        step: &str,
+        step: Step,
         status: StepStatus,
         message: &str,
     ) -> Result<(), MigrateError> {
@@ -270,7 +270,7 @@ impl Journal {
     /// # Errors
     ///
     /// If the line cannot be written. Then the state is unchanged, and the host must not be changed either.
-    pub fn record(&mut self, step: &str, state: &State) -> Result<(), MigrateError> {
+    pub fn record(&mut self, step: Step, state: &State) -> Result<(), MigrateError> {
         if *state == self.state {
             return Ok(());
         }
@@ -281,7 +281,7 @@ impl Journal {
 
     fn line(
         &mut self,
-        step: &str,
+        step: Step,
         status: StepStatus,
         message: &str,
         state: Option<State>,
@@ -289,7 +289,7 @@ impl Journal {
         let line = Line {
             at: now(),
             run: self.run.clone(),
-            step: step.to_owned(),
+            step,
             status,
             message: message.to_owned(),
             state,
@@ -361,12 +361,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(directory.path()).unwrap();
         assert!(Journal::open(directory.path()).is_err());
-        journal.log("grant", StepStatus::Begun, "").unwrap();
+        journal.log(Step::Grant, StepStatus::Begun, "").unwrap();
         let granted = State {
             granted: true,
             ..State::default()
         };
-        journal.record("grant", &granted).unwrap();
+        journal.record(Step::Grant, &granted).unwrap();
         drop(journal);
         let path = directory.path().join("journal");
         let mut text = fs::read_to_string(&path).unwrap();
@@ -375,7 +375,7 @@ mod tests {
 
         let mut journal = Journal::open(directory.path()).unwrap();
         assert!(journal.state.granted);
-        journal.record("revoke", &State::default()).unwrap();
+        journal.record(Step::Revoke, &State::default()).unwrap();
         drop(journal);
         let lines = read(directory.path()).unwrap();
         assert_eq!(lines.len(), 3);

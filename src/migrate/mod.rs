@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod preflight;
 pub mod rehearse;
 pub mod status;
+pub mod step;
 pub mod synapse_config;
 pub mod system;
 pub mod translate;

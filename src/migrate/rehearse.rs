@@ -23,6 +23,7 @@ use crate::migrate::{
         tables::wait_for_table_locks,
     },
     preflight::host::{self, Writes},
+    step::Step,
     system::{signals::Signals, systemd::Component},
     verify::{Comparison, Report},
 };
@@ -270,5 +271,5 @@ fn record_grant(journal: &mut Journal, granted: bool) -> Result<(), MigrateError
         granted,
         ..journal.state.clone()
     };
-    journal.record("dry-run", &state)
+    journal.record(Step::DryRun, &state)
 }

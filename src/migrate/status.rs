@@ -109,7 +109,7 @@ pub async fn status(context: &Context) -> Result<Status, MigrateError> {
     let seen = seen.as_ref().map_err(MigrateError::with_causes);
     let (mut stage, mut summary, mut next) = verdict(&recorded, seen);
     if at_work {
-        let step = lines.last().map_or("", |line| line.step.as_str());
+        let step = lines.last().map_or("", |line| line.step.name());
         stage = None;
         summary = format!("syn2mas is at work: {step}. Wait until it is done.");
         next = None;

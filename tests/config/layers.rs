@@ -20,6 +20,7 @@ const ROOMS: &[&str] = &[
     "postgres",
     "synapse_config",
     "cutover_file",
+    "step",
     "journal",
     "args",
     "context",

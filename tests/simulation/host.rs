@@ -17,6 +17,7 @@ use mas2nix::{
             tables::LastTokens,
         },
         preflight::finding::Finding,
+        step::Step,
         system::systemd::Component,
         verify::Report,
     },
@@ -238,19 +239,19 @@ impl Host for Run<'_> {
         &self.state
     }
 
-    async fn log(&mut self, _: &str, _: StepStatus, _: &str) -> Result<(), MigrateError> {
+    async fn log(&mut self, _: Step, _: StepStatus, _: &str) -> Result<(), MigrateError> {
         if self.is_killed {
             return Err(Run::fails("killed"));
         }
         Ok(())
     }
 
-    async fn record(&mut self, step: &str, state: &State) -> Result<(), MigrateError> {
+    async fn record(&mut self, step: Step, state: &State) -> Result<(), MigrateError> {
         if *state == self.state {
             return Ok(());
         }
         let text = serde_json::to_string(state).unwrap();
-        let recorded = self.effect(&format!("journal: {step}"), |world| {
+        let recorded = self.effect(&format!("journal: {}", step.name()), |world| {
             world.journal.clone_from(&text);
             Ok(())
         });
@@ -405,6 +406,9 @@ impl Host for Run<'_> {
     async fn delete_backup(&mut self, migration: &str) {
         // Dumps of what people did stay, as on the real host.
         let backup = format!("{migration}/backup");
+        if !self.world.mas_database().imported.is_empty() {
+            self.refuse("the backup is deleted before MAS's database is restored");
+        }
         let _ = self.effect("delete the backup", |world| {
             world.dumps.remove(&backup);
             Ok(())

@@ -73,6 +73,8 @@ fn title(step: Step) -> &'static str {
         Step::Revoke => "revoking the role",
         Step::LogOut => "logging out devices that came through MAS",
         Step::Finish => "finishing",
+        Step::Recover => "recovering the journal",
+        Step::DryRun => "trying the import",
     }
 }
 
@@ -420,7 +422,10 @@ pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
         writeln!(
             out,
             "last in journal: {} {} {:?} {}",
-            last.at, last.step, last.status, last.message
+            last.at,
+            last.step.name(),
+            last.status,
+            last.message
         )?;
     }
     match &status.next {

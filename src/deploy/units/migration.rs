@@ -41,7 +41,12 @@ pub fn all() -> Vec<Unit> {
             )
         },
         Unit {
-            body: read_write("rollback"),
+            // Killed, it leaves MAS down: this starts it again, or completes the rollback.
+            body: with_directive(
+                read_write("rollback"),
+                "ExecStopPost",
+                "{toolsPackage}/bin/syn2mas rollback --interrupted",
+            ),
             ..one_shot(
                 "syn2mas-rollback",
                 "Rollback to Synapse's own authentication",

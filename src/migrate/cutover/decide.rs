@@ -4,13 +4,13 @@
 //!
 //! ```text
 //!              stop … verify          switch            start, probe, proxy
-//!   Legacy ──────────────────> Interrupted* ──> CutOver* ──────────────────> Moved
+//!  NotBegun ─────────────────> Interrupted* ──> CutOver* ────────────────> Migrated
 //!     ^                             │              │                           │
 //!     │          undo               │              │   stop-mas … keep         │
 //!     ├─────────────────────────────┘              └───────────┬───────────────┘
 //!     │                                                        v
 //!     │          repair … finish                 undelegate   Leaving*
-//!     └────────────────────────────── GoingBack* <─────────────┘
+//!     └────────────────────────────── RollingBack* <───────────┘
 //! ```
 //!
 //! A homeserver is in a state with a star only while `syn2mas` is at work, or if it was killed there.
@@ -25,151 +25,68 @@ use crate::migrate::{
         identity::is_same,
         marker::{self, Marker},
     },
+    step::Step,
 };
 
-/// A step of a migration or of a rollback. Each can be repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Look for blockers.
-    Inspect,
-    /// Stop MAS and Synapse, and keep them from being started.
-    Stop,
-    /// Back both databases up.
-    BackUp,
-    /// Grant Synapse's role to MAS's, temporarily.
-    Grant,
-    /// Import with `mas-cli syn2mas`.
-    Import,
-    /// Compare both databases row by row.
-    Verify,
-    /// Fill the overlay.
-    Switch,
-    /// Start MAS and Synapse.
-    Start,
-    /// Check that Synapse delegates to MAS on all its listeners.
-    Probe,
-    /// Fill the includes of the reverse proxy.
-    Proxy,
-    /// Revoke the grant. The migration is complete.
-    Complete,
-    /// Stop MAS, so that nobody logs in any more.
-    StopMas,
-    /// Look once more what would be lost: users may have logged in before MAS was down.
-    CheckLosses,
-    /// Stop Synapse.
-    StopSynapse,
-    /// Dump what MAS's database has.
-    Keep,
-    /// Empty the includes and the overlay.
-    Undelegate,
-    /// Delete from Synapse's database what was ended in MAS.
-    Repair,
-    /// Start Synapse as it ran before the migration.
-    StartSynapse,
-    /// Check that Synapse authenticates its users by itself on all its listeners.
-    ProbeSynapse,
-    /// Revoke the grant. Until then MAS's database says that there is one.
-    Revoke,
-    /// Restore MAS's database.
-    Restore,
-    /// Log out the devices that came through MAS.
-    LogOut,
-    /// Start MAS as it ran before the migration, and forget the migration.
-    Finish,
-}
+/// The steps of a migration, in order.
+const FORWARD: &[Step] = &[
+    Step::Inspect,
+    Step::Stop,
+    Step::BackUp,
+    Step::Grant,
+    Step::Import,
+    Step::Verify,
+    Step::Switch,
+    Step::Start,
+    Step::Probe,
+    Step::Proxy,
+    Step::Complete,
+];
 
-impl Step {
-    /// The steps of a migration, in order.
-    pub const FORWARD: &[Step] = &[
-        Step::Inspect,
-        Step::Stop,
-        Step::BackUp,
-        Step::Grant,
-        Step::Import,
-        Step::Verify,
-        Step::Switch,
-        Step::Start,
-        Step::Probe,
-        Step::Proxy,
-        Step::Complete,
-    ];
+/// The last steps of a migration, from when Synapse reads that it is to delegate.
+const AFTER_SWITCH: &[Step] = &[Step::Start, Step::Probe, Step::Proxy, Step::Complete];
 
-    /// The last steps of a migration, from when Synapse reads that it is to delegate.
-    const AFTER_SWITCH: &[Step] = &[Step::Start, Step::Probe, Step::Proxy, Step::Complete];
+/// The steps from when Synapse is to authenticate users by itself again.
+const BACK: &[Step] = &[
+    Step::StopMas,
+    Step::CheckLosses,
+    Step::StopSynapse,
+    Step::Keep,
+    Step::Undelegate,
+    Step::Repair,
+    Step::StartSynapse,
+    Step::ProbeSynapse,
+    Step::Revoke,
+    Step::Restore,
+    Step::LogOut,
+    Step::Finish,
+];
 
-    /// The steps from when Synapse is to authenticate users by itself again.
-    const BACK: &[Step] = &[
-        Step::StopMas,
-        Step::CheckLosses,
-        Step::StopSynapse,
-        Step::Keep,
-        Step::Undelegate,
-        Step::Repair,
-        Step::StartSynapse,
-        Step::ProbeSynapse,
-        Step::Revoke,
-        Step::Restore,
-        Step::LogOut,
-        Step::Finish,
-    ];
+/// The steps from when Synapse has stopped to delegate. If they were interrupted, the host may have been
+/// rebooted, and Synapse may be running.
+const REMAINING: &[Step] = &[
+    Step::StopMas,
+    Step::StopSynapse,
+    Step::Keep,
+    Step::Undelegate,
+    Step::Repair,
+    Step::StartSynapse,
+    Step::ProbeSynapse,
+    Step::Revoke,
+    Step::Restore,
+    Step::LogOut,
+    Step::Finish,
+];
 
-    /// The steps from when Synapse has stopped to delegate. If they were interrupted, the host may have been
-    /// rebooted, and Synapse may be running.
-    const REMAINING: &[Step] = &[
-        Step::StopMas,
-        Step::StopSynapse,
-        Step::Keep,
-        Step::Undelegate,
-        Step::Repair,
-        Step::StartSynapse,
-        Step::ProbeSynapse,
-        Step::Revoke,
-        Step::Restore,
-        Step::LogOut,
-        Step::Finish,
-    ];
-
-    /// The steps that undo what was done before the cutover.
-    const UNDO: &[Step] = &[
-        Step::Undelegate,
-        Step::StartSynapse,
-        Step::ProbeSynapse,
-        Step::Revoke,
-        Step::Restore,
-        Step::Finish,
-    ];
-
-    /// The name, as in the journal, for example `back-up`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Step::Inspect => "inspect",
-            Step::Stop => "stop",
-            Step::BackUp => "back-up",
-            Step::Grant => "grant",
-            Step::Import => "import",
-            Step::Verify => "verify",
-            Step::Switch => "switch",
-            Step::Start => "start",
-            Step::Probe => "probe",
-            Step::Proxy => "proxy",
-            Step::Complete => "complete",
-            Step::StopMas => "stop-mas",
-            Step::CheckLosses => "check-losses",
-            Step::StopSynapse => "stop-synapse",
-            Step::Keep => "keep",
-            Step::Undelegate => "undelegate",
-            Step::Repair => "repair",
-            Step::StartSynapse => "start-synapse",
-            Step::ProbeSynapse => "probe-synapse",
-            Step::Restore => "restore",
-            Step::Revoke => "revoke",
-            Step::LogOut => "log-out",
-            Step::Finish => "finish",
-        }
-    }
-}
+/// The steps that undo what was done before the cutover.
+const UNDO: &[Step] = &[
+    Step::Undelegate,
+    Step::StartSynapse,
+    Step::ProbeSynapse,
+    Step::Revoke,
+    Step::Restore,
+    Step::Finish,
+];
 
 /// Something that may be impossible to see, for example in a database that does not answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -397,14 +314,12 @@ pub fn decide(goal: Goal, recorded: &State, seen: &Observed) -> Decision {
         }
         // A rollback that was interrupted while nothing was lost ends with MAS, too.
         (Goal::Migrate, Stage::CutOver | Stage::Leaving)
-        | (Goal::Undo | Goal::Revert, Stage::Leaving) => {
-            Decision::Forward(Step::AFTER_SWITCH.to_vec())
-        }
+        | (Goal::Undo | Goal::Revert, Stage::Leaving) => Decision::Forward(AFTER_SWITCH.to_vec()),
         (Goal::Migrate, Stage::OverlayEmptied) => Decision::Refuse(Refusal::OverlayEmptied),
         // If the overlay was full and somebody has emptied it, users may have been served.
-        (_, Stage::Interrupted) if recorded.cut_over.is_some() => back(goal, recorded, Step::BACK),
-        (_, Stage::Interrupted) => back(goal, recorded, Step::UNDO),
-        (_, Stage::RollingBack) => back(goal, recorded, Step::REMAINING),
+        (_, Stage::Interrupted) if recorded.cut_over.is_some() => back(goal, recorded, BACK),
+        (_, Stage::Interrupted) => back(goal, recorded, UNDO),
+        (_, Stage::RollingBack) => back(goal, recorded, REMAINING),
         (
             Goal::RollBack { .. },
             Stage::CutOver | Stage::Migrated | Stage::OverlayEmptied | Stage::Leaving,
@@ -413,7 +328,7 @@ pub fn decide(goal: Goal, recorded: &State, seen: &Observed) -> Decision {
             if seen.delegates_by_itself {
                 return Decision::Refuse(Refusal::DelegatesByItself);
             }
-            back(goal, recorded, Step::BACK)
+            back(goal, recorded, BACK)
         }
         // `rehearse --dry-run` was interrupted.
         (Goal::RollBack { .. } | Goal::Undo, Stage::NotBegun) if recorded.granted => {
@@ -489,7 +404,7 @@ fn begin(seen: &Observed) -> Decision {
     if seen.delegates_by_itself {
         return Decision::Refuse(Refusal::DelegatesByItself);
     }
-    Decision::Forward(Step::FORWARD.to_vec())
+    Decision::Forward(FORWARD.to_vec())
 }
 
 /// Whether MAS's database says that it holds what was imported for this homeserver.
@@ -504,7 +419,7 @@ fn is_verified(seen: &Observed) -> bool {
 /// The steps back without those that have nothing to undo.
 fn back(goal: Goal, recorded: &State, steps: &[Step]) -> Decision {
     let back = recorded.going_back.clone().unwrap_or_default();
-    let is_rolling_back = steps == Step::REMAINING;
+    let is_rolling_back = steps == REMAINING;
     let accepted = goal == Goal::RollBack { accept_loss: true };
     let needed = |step: &&Step| match step {
         Step::CheckLosses => !accepted,

@@ -15,6 +15,7 @@ use crate::migrate::{
         tables::LastTokens,
     },
     preflight::finding::Finding,
+    step::Step,
     system::systemd::Component,
     verify::Report,
 };
@@ -35,7 +36,7 @@ pub trait Host {
     /// If it cannot be written.
     async fn log(
         &mut self,
-        step: &str,
+        step: Step,
         status: StepStatus,
         message: &str,
     ) -> Result<(), MigrateError>;
@@ -45,7 +46,7 @@ pub trait Host {
     /// # Errors
     ///
     /// If it cannot be written. Then the state is as before.
-    async fn record(&mut self, step: &str, state: &State) -> Result<(), MigrateError>;
+    async fn record(&mut self, step: Step, state: &State) -> Result<(), MigrateError>;
 
     /// A new name for a migration, a ULID.
     fn new_migration(&mut self) -> String;

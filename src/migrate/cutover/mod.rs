@@ -36,7 +36,7 @@ use crate::migrate::{
     verify::Report,
 };
 
-pub use decide::Step;
+pub use crate::migrate::step::Step;
 
 /// Progress of a run, for display.
 #[derive(Clone, Debug)]
@@ -220,7 +220,7 @@ impl<'a, H: Host> Migration<'a, H> {
         if lost_journal {
             let seen = self.host.observe().await;
             if let Some(state) = decide::recover(self.host.state(), &seen) {
-                self.host.record("recover", &state).await?;
+                self.host.record(Step::Recover, &state).await?;
             }
         }
         self.take_back(Goal::RollBack { accept_loss }).await
@@ -271,7 +271,7 @@ impl<'a, H: Host> Migration<'a, H> {
         // Starting the services again matters more than this line.
         let _ = self
             .host
-            .log(step.name(), StepStatus::Failed, &error.with_causes())
+            .log(step, StepStatus::Failed, &error.with_causes())
             .await;
         let seen = self.observe(Goal::Revert).await;
         let left = match decide::decide(Goal::Revert, self.host.state(), &seen) {
@@ -335,7 +335,7 @@ impl<'a, H: Host> Migration<'a, H> {
                 Err(error) => {
                     let _ = self
                         .host
-                        .log(step.name(), StepStatus::Failed, &error.with_causes())
+                        .log(*step, StepStatus::Failed, &error.with_causes())
                         .await;
                     failures.push(Failure { step: *step, error });
                     let seen = self.host.observe().await;
@@ -417,7 +417,7 @@ impl<'a, H: Host> Migration<'a, H> {
         self.emit(Event::StepStarted(step));
         let begun = Instant::now();
         let back = step >= Step::StopMas;
-        let line = self.host.log(step.name(), StepStatus::Begun, "").await;
+        let line = self.host.log(step, StepStatus::Begun, "").await;
         // During a rollback the services matter more than the journal, unless a record is needed.
         if !back {
             line?;
@@ -430,7 +430,7 @@ impl<'a, H: Host> Migration<'a, H> {
             StepOutcome::Blocked(_) => (StepStatus::Failed, "blocked"),
             StepOutcome::WouldLose(_) => (StepStatus::Failed, "something would be lost"),
         };
-        let line = self.host.log(step.name(), status, message).await;
+        let line = self.host.log(step, status, message).await;
         if !back {
             line?;
         }

@@ -33,6 +33,7 @@ use crate::{
             tables::{LastTokens, last_tokens, wait_for_table_locks},
         },
         preflight::{self, finding::Finding},
+        step::Step,
         system::systemd::{self, Component, Services},
         verify::{Comparison, Report},
     },
@@ -253,14 +254,14 @@ impl Host for RealHost<'_> {
 
     async fn log(
         &mut self,
-        step: &str,
+        step: Step,
         status: StepStatus,
         message: &str,
     ) -> Result<(), MigrateError> {
         self.journal.log(step, status, message)
     }
 
-    async fn record(&mut self, step: &str, state: &State) -> Result<(), MigrateError> {
+    async fn record(&mut self, step: Step, state: &State) -> Result<(), MigrateError> {
         self.journal.record(step, state)
     }
 

@@ -143,7 +143,7 @@ impl<H: Host> Migration<'_, H> {
     ) -> Result<(), MigrateError> {
         let mut state = self.host.state().clone();
         change(&mut state);
-        self.host.record(step.name(), &state).await
+        self.host.record(step, &state).await
     }
 
     /// The migration in the journal.
@@ -360,9 +360,7 @@ impl<H: Host> Migration<'_, H> {
         if kept.is_none() && is_known {
             self.host.delete_backup(&migration).await;
         }
-        self.host
-            .record(Step::Finish.name(), &State::default())
-            .await?;
+        self.host.record(Step::Finish, &State::default()).await?;
         Ok(kept.map_or(String::new(), |kept| {
             format!("what MAS's database had is in {}", kept.display())
         }))

@@ -1,0 +1,93 @@
+//! The steps of a migration and of a rollback.
+
+use serde::{Deserialize, Serialize};
+
+/// A step of a migration or of a rollback. Each can be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Look for blockers.
+    Inspect,
+    /// Stop MAS and Synapse, and keep them from being started.
+    Stop,
+    /// Back both databases up.
+    BackUp,
+    /// Grant Synapse's role to MAS's, temporarily.
+    Grant,
+    /// Import with `mas-cli syn2mas`.
+    Import,
+    /// Compare both databases row by row.
+    Verify,
+    /// Fill the overlay.
+    Switch,
+    /// Start MAS and Synapse.
+    Start,
+    /// Check that Synapse delegates to MAS on all its listeners.
+    Probe,
+    /// Fill the includes of the reverse proxy.
+    Proxy,
+    /// Revoke the grant. The migration is complete.
+    Complete,
+    /// Stop MAS, so that nobody logs in any more.
+    StopMas,
+    /// Look once more what would be lost: users may have logged in before MAS was down.
+    CheckLosses,
+    /// Stop Synapse.
+    StopSynapse,
+    /// Dump what MAS's database has.
+    Keep,
+    /// Empty the includes and the overlay.
+    Undelegate,
+    /// Delete from Synapse's database what was ended in MAS.
+    Repair,
+    /// Start Synapse as it ran before the migration.
+    StartSynapse,
+    /// Check that Synapse authenticates its users by itself on all its listeners.
+    ProbeSynapse,
+    /// Revoke the grant. Until then MAS's database says that there is one.
+    Revoke,
+    /// Restore MAS's database.
+    Restore,
+    /// Log out the devices that came through MAS.
+    LogOut,
+    /// Start MAS as it ran before the migration, and forget the migration.
+    Finish,
+    /// Take the state of a lost journal from MAS's database.
+    Recover,
+    /// Let `mas-cli` try the import (`syn2mas rehearse --dry-run`).
+    DryRun,
+}
+
+impl Step {
+    /// The name, as in the journal, for example `back-up`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Inspect => "inspect",
+            Step::Stop => "stop",
+            Step::BackUp => "back-up",
+            Step::Grant => "grant",
+            Step::Import => "import",
+            Step::Verify => "verify",
+            Step::Switch => "switch",
+            Step::Start => "start",
+            Step::Probe => "probe",
+            Step::Proxy => "proxy",
+            Step::Complete => "complete",
+            Step::StopMas => "stop-mas",
+            Step::CheckLosses => "check-losses",
+            Step::StopSynapse => "stop-synapse",
+            Step::Keep => "keep",
+            Step::Undelegate => "undelegate",
+            Step::Repair => "repair",
+            Step::StartSynapse => "start-synapse",
+            Step::ProbeSynapse => "probe-synapse",
+            Step::Restore => "restore",
+            Step::Revoke => "revoke",
+            Step::LogOut => "log-out",
+            Step::Finish => "finish",
+            Step::Recover => "recover",
+            Step::DryRun => "dry-run",
+        }
+    }
+}
