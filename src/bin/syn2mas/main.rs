@@ -20,7 +20,7 @@ use mas2nix::{
         clean,
         context::Context,
         cutover::{
-            Migration, Outcome,
+            Migration, Outcome, Step,
             decide::Decision,
             real_host::{Options, RealHost},
         },
@@ -28,7 +28,6 @@ use mas2nix::{
         postgres::backup::BackupScope,
         preflight::{
             self,
-            finding::Finding,
             lockout::{self, Circumstances},
         },
         rehearse, status,
@@ -352,16 +351,12 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     };
     let mut reporter = output::Reporter::new(given.json);
     let mut host = RealHost::open(context, options)?;
-    let plan = host.plan();
-    let signals = Some(Signals::listen()?);
-    let mut migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
-    if !given.yes && matches!(migration.plan().await, Decision::Forward(_)) {
-        let findings = preflight::inspect(context, given.backup).await?;
-        if !agreed(&findings, &plan)? {
-            eprintln!("nothing was done");
-            return Ok(Ending::Failed);
-        }
+    if !given.yes && !agreed(context, given.backup, &mut host).await? {
+        eprintln!("nothing was done");
+        return Ok(Ending::Failed);
     }
+    let signals = Some(Signals::listen()?);
+    let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
     let outcome = migration.migrate().await?;
     let mut out = io::stdout().lock();
     // Even if nobody reads it, this is how it ended.
@@ -373,17 +368,24 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     Ok(Ending::from(&outcome))
 }
 
-/// Shows the findings and the plan, and asks for confirmation.
-fn agreed(findings: &[Finding], plan: &[String]) -> Result<bool> {
-    let mut out = io::stderr().lock();
-    if !io::stdin().is_terminal() {
-        bail!("not a terminal: pass `--yes` to confirm");
+/// Shows the findings and the plan, and asks for confirmation. Does not ask if nothing would be done.
+async fn agreed(context: &Context, scope: BackupScope, host: &mut RealHost<'_>) -> Result<bool> {
+    let (Decision::Forward(steps) | Decision::Back(steps)) =
+        Migration::new(host, None, |_| {}).plan().await
+    else {
+        return Ok(true);
+    };
+    if steps.contains(&Step::Inspect) {
+        let findings = preflight::inspect(context, scope).await?;
+        if Ending::from(&*findings) == Ending::Blocked {
+            return Ok(true);
+        }
+        output::findings(&mut io::stderr().lock(), &findings)?;
     }
-    output::findings(&mut out, findings)?;
-    for (i, step) in plan.iter().enumerate() {
-        writeln!(out, "{:>3}. {step}", i + 1)?;
+    let plan = steps.iter().filter_map(|step| host.describe(*step));
+    for (i, line) in plan.enumerate() {
+        eprintln!("{:>3}. {line}", i + 1);
     }
-    drop(out);
     confirmed("\nIf a step fails before MAS and Synapse are started, everything is undone. Begin?")
 }
 

@@ -62,22 +62,6 @@ const BACK: &[Step] = &[
     Step::Finish,
 ];
 
-/// The steps from when Synapse has stopped to delegate. If they were interrupted, the host may have been
-/// rebooted, and Synapse may be running.
-const REMAINING: &[Step] = &[
-    Step::StopMas,
-    Step::StopSynapse,
-    Step::Keep,
-    Step::Undelegate,
-    Step::Repair,
-    Step::StartSynapse,
-    Step::ProbeSynapse,
-    Step::Revoke,
-    Step::Restore,
-    Step::LogOut,
-    Step::Finish,
-];
-
 /// The steps that undo what was done before the cutover.
 const UNDO: &[Step] = &[
     Step::Undelegate,
@@ -317,9 +301,9 @@ pub fn decide(goal: Goal, recorded: &State, seen: &Observed) -> Decision {
         | (Goal::Undo | Goal::Revert, Stage::Leaving) => Decision::Forward(AFTER_SWITCH.to_vec()),
         (Goal::Migrate, Stage::OverlayEmptied) => Decision::Refuse(Refusal::OverlayEmptied),
         // If the overlay was full and somebody has emptied it, users may have been served.
-        (_, Stage::Interrupted) if recorded.cut_over.is_some() => back(goal, recorded, BACK),
-        (_, Stage::Interrupted) => back(goal, recorded, UNDO),
-        (_, Stage::RollingBack) => back(goal, recorded, REMAINING),
+        (_, Stage::Interrupted) if recorded.cut_over.is_some() => back(goal, stage, recorded, BACK),
+        (_, Stage::Interrupted) => back(goal, stage, recorded, UNDO),
+        (_, Stage::RollingBack) => back(goal, stage, recorded, BACK),
         (
             Goal::RollBack { .. },
             Stage::CutOver | Stage::Migrated | Stage::OverlayEmptied | Stage::Leaving,
@@ -328,7 +312,7 @@ pub fn decide(goal: Goal, recorded: &State, seen: &Observed) -> Decision {
             if seen.delegates_by_itself {
                 return Decision::Refuse(Refusal::DelegatesByItself);
             }
-            back(goal, recorded, BACK)
+            back(goal, stage, recorded, BACK)
         }
         // `rehearse --dry-run` was interrupted.
         (Goal::RollBack { .. } | Goal::Undo, Stage::NotBegun) if recorded.granted => {
@@ -417,12 +401,13 @@ fn is_verified(seen: &Observed) -> bool {
 }
 
 /// The steps back without those that have nothing to undo.
-fn back(goal: Goal, recorded: &State, steps: &[Step]) -> Decision {
+fn back(goal: Goal, stage: Stage, recorded: &State, steps: &[Step]) -> Decision {
     let back = recorded.going_back.clone().unwrap_or_default();
-    let is_rolling_back = steps == REMAINING;
+    // Since it was interrupted, the host may have been rebooted, and Synapse may be running.
+    let is_rolling_back = stage == Stage::RollingBack;
     let accepted = goal == Goal::RollBack { accept_loss: true };
     let needed = |step: &&Step| match step {
-        Step::CheckLosses => !accepted,
+        Step::CheckLosses => !accepted && !is_rolling_back,
         Step::StopMas | Step::StopSynapse | Step::Repair => {
             !is_rolling_back || recorded.imported && !back.repaired
         }

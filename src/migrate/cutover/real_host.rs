@@ -92,47 +92,59 @@ impl<'a> RealHost<'a> {
         })
     }
 
-    /// Describes the steps of a migration, one line each, for the question before the start.
+    /// What a step will do on this host, for the question before the start. None for a step that is not
+    /// worth a line, or is not needed here.
     #[must_use]
-    pub fn plan(&self) -> Vec<String> {
-        let units = |component| self.services.units(component).join(", ");
-        let stopped = if self.services.by_command() {
+    pub fn describe(&self, step: Step) -> Option<String> {
+        let mas_units = self.services.units(Component::Mas).join(", ");
+        let synapse = if self.services.by_command() {
             "Synapse, with the given command".to_owned()
         } else {
-            units(Component::Synapse)
+            self.services.units(Component::Synapse).join(", ")
         };
-        let mut plan = vec![
-            "look for blockers".to_owned(),
-            format!(
-                "stop {} {stopped}, and keep them down",
-                units(Component::Mas)
-            ),
-            format!(
-                "back up {} and {} to {}",
-                self.synapse.name(),
-                self.mas.name(),
-                self.context.state().join("backup").display()
-            ),
-        ];
-        if self.admin.is_some() {
-            plan.push("grant MAS's role Synapse's role until the end".to_owned());
-        }
-        plan.push(format!(
-            "import from {} into {} with mas-cli",
-            self.synapse.name(),
-            self.mas.name()
-        ));
-        plan.push("compare both databases row by row; if they differ, take everything back".into());
-        plan.push(format!("fill {}", self.overlay.file.display()));
-        plan.push("start MAS and Synapse, and look whether they answer".to_owned());
+        let (from, to) = (self.synapse.name(), self.mas.name());
+        let overlay = self.overlay.file.display();
         let includes = self.context.args.include.iter();
         let includes: Vec<String> = includes
             .map(|include| include.file.display().to_string())
             .collect();
-        if !includes.is_empty() {
-            plan.push(format!("fill {}", includes.join(", ")));
-        }
-        plan
+        let includes = includes.join(", ");
+        Some(match step {
+            Step::Inspect => "look for blockers".to_owned(),
+            Step::Stop => format!("stop {mas_units} {synapse}, and keep them down"),
+            Step::BackUp => format!(
+                "back up {from} and {to} to {}",
+                self.context.state().join("backup").display()
+            ),
+            Step::Grant => {
+                self.admin.as_ref()?;
+                "grant MAS's role Synapse's role until the end".to_owned()
+            }
+            Step::Import => format!("import from {from} into {to} with mas-cli"),
+            Step::Verify => {
+                "compare both databases row by row; if they differ, undo everything".to_owned()
+            }
+            Step::Switch => format!("fill {overlay}"),
+            Step::Start => "start MAS and Synapse".to_owned(),
+            Step::Probe => "check that every listener of Synapse delegates to MAS".to_owned(),
+            Step::Proxy if includes.is_empty() => return None,
+            Step::Proxy => format!("fill {includes}"),
+            Step::StopMas => format!("stop {mas_units}"),
+            Step::StopSynapse => format!("stop {synapse}"),
+            Step::Keep => format!("dump {to}"),
+            Step::Undelegate => format!("empty {includes} {overlay}"),
+            Step::Repair => format!("delete from {from} what was ended in MAS"),
+            Step::StartSynapse => format!("start {synapse}"),
+            Step::ProbeSynapse => "check that every listener of Synapse logs users in".to_owned(),
+            Step::Restore => format!("restore {to}"),
+            Step::LogOut => "log out devices that came through MAS".to_owned(),
+            Step::Complete
+            | Step::CheckLosses
+            | Step::Revoke
+            | Step::Finish
+            | Step::Recover
+            | Step::DryRun => return None,
+        })
     }
 
     /// Fails unless a database is the one that the journal is about.
