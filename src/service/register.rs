@@ -16,7 +16,7 @@ const TIMEOUT: u64 = 60_000;
 
 /// The result of a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Registration {
     /// The user was created.
     Registered,
     /// The user already existed.
@@ -34,7 +34,7 @@ pub fn register(
     name: &str,
     user: &User,
     password: Option<&str>,
-) -> Result<Outcome, ServiceError> {
+) -> Result<Registration, ServiceError> {
     let mut command = mas_cli.parsable(&["manage", "register-user", name]);
     command.env("RUST_LOG", "mas_cli=info");
     if let Some(email) = &user.email {
@@ -92,12 +92,12 @@ fn choose(session: &mut PtySession, action: &str) -> Result<(), rexpect::error::
     session.flush()
 }
 
-fn outcome(name: &str, output: &str) -> Result<Outcome, ServiceError> {
+fn outcome(name: &str, output: &str) -> Result<Registration, ServiceError> {
     if output.contains("User registered") {
-        return Ok(Outcome::Registered);
+        return Ok(Registration::Registered);
     }
     if output.contains("User already exists") {
-        return Ok(Outcome::Exists);
+        return Ok(Registration::Exists);
     }
     let reason = output
         .lines()

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::{
     ServiceError,
     prepare::{self, Directories},
-    register::{Outcome, register},
+    register::{Registration, register},
 };
 use crate::deploy::manifests::Manifest;
 use crate::mas_cli::MasCli;
@@ -54,8 +54,8 @@ pub fn create(
             None => None,
         };
         let outcome = match register(&mas_cli, name, user, password.as_deref())? {
-            Outcome::Registered => UserOutcome::Created,
-            Outcome::Exists => UserOutcome::Found,
+            Registration::Registered => UserOutcome::Created,
+            Registration::Exists => UserOutcome::Found,
         };
         mark_done(&created(name))?;
         on_outcome(name, outcome);

@@ -22,7 +22,7 @@ use mas2nix::{
         cutover::{
             Migration, Outcome, Step,
             decide::Decision,
-            real_host::{Options, RealHost},
+            real_host::{MigrateOptions, RealHost},
         },
         journal,
         postgres::backup::BackupScope,
@@ -69,7 +69,7 @@ enum Command {
         json: bool,
     },
     /// Translate Synapse's configuration to MAS's. Secrets are never printed: the result refers to
-    /// files for them. Options without an equivalent are listed on standard error.
+    /// files for them. MigrateOptions without an equivalent are listed on standard error.
     #[command(
         after_help = "Example: syn2mas translate --write-secrets /var/lib/secrets/mas >mas.nix"
     )]
@@ -188,7 +188,7 @@ enum Command {
 /// An output format for MAS's configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Options of the NixOS module.
+    /// MigrateOptions of the NixOS module.
     #[default]
     Nix,
     /// MAS's own configuration file.
@@ -275,7 +275,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             json,
         } => {
             let mut reporter = output::Reporter::new(json);
-            let mut host = RealHost::open(&context, Options::default())?;
+            let mut host = RealHost::open(&context, MigrateOptions::default())?;
             let signals = Some(Signals::listen()?);
             let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
             let outcome = if interrupted {
@@ -345,7 +345,7 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
         }
         None => None,
     };
-    let options = Options {
+    let options = MigrateOptions {
         scope: given.backup,
         token,
     };

@@ -14,7 +14,7 @@ use mas2nix::migrate::{
     rehearse::{self, Rehearsal, Stage},
     status::Status,
     translate::Translation,
-    verify::{Kind, Report},
+    verify::{DifferenceKind, Report},
 };
 use serde_json::{Value, json};
 
@@ -462,9 +462,9 @@ pub fn report_line(out: &mut impl Write, report: &Report) -> io::Result<()> {
 pub fn rows(out: &mut impl Write, report: &Report) -> io::Result<()> {
     for row in &report.rows {
         let kind = match row.kind {
-            Kind::Missing => "missing",
-            Kind::Extra => "extra",
-            Kind::Changed => "changed",
+            DifferenceKind::Missing => "missing",
+            DifferenceKind::Extra => "extra",
+            DifferenceKind::Changed => "changed",
         };
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
         let key: Vec<String> = row

@@ -45,7 +45,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Options of `syn2mas migrate`, in addition to those that every command has.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct MigrateOptions {
     /// How much of Synapse's database is backed up.
     pub scope: BackupScope,
     /// An access token that is valid before the cutover and must still be valid after it.
@@ -56,7 +56,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct RealHost<'a> {
     context: &'a Context,
-    options: Options,
+    options: MigrateOptions,
     services: Services,
     synapse: Database,
     mas: Database,
@@ -75,7 +75,7 @@ impl<'a> RealHost<'a> {
     /// # Errors
     ///
     /// If an option is missing, or another `syn2mas` holds the lock of the journal.
-    pub fn open(context: &'a Context, options: Options) -> Result<Self, MigrateError> {
+    pub fn open(context: &'a Context, options: MigrateOptions) -> Result<Self, MigrateError> {
         let overlay = overlay(context)?;
         let journal = Journal::open(&context.state())?;
         Ok(RealHost {

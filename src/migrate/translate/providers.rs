@@ -32,12 +32,12 @@ pub fn translate(work: &mut Translator) {
 }
 
 /// The options of a provider that have not been translated yet. Each is removed when it is read.
-struct Options {
+struct ProviderOptions {
     at: String,
     options: Map<String, Value>,
 }
 
-impl Options {
+impl ProviderOptions {
     fn take(&mut self, name: &str) -> Option<Value> {
         self.options
             .shift_remove(name)
@@ -53,9 +53,9 @@ impl Options {
         value.and_then(|value| value.as_bool()).unwrap_or(default)
     }
 
-    fn inside(&mut self, name: &str) -> Options {
+    fn inside(&mut self, name: &str) -> ProviderOptions {
         let value = self.take(name).unwrap_or_default();
-        Options {
+        ProviderOptions {
             at: format!("{}.{name}", self.at),
             options: value.as_object().cloned().unwrap_or_default(),
         }
@@ -74,7 +74,7 @@ impl Options {
 }
 
 fn provider(work: &mut Translator, at: &str, config: &Value) -> Value {
-    let mut options = Options {
+    let mut options = ProviderOptions {
         at: at.to_owned(),
         options: config.as_object().cloned().unwrap_or_default(),
     };
@@ -133,7 +133,7 @@ fn derived(server_name: &str, id: &str) -> String {
 }
 
 /// Translates scopes, discovery, and the algorithm that signs ID tokens.
-fn endpoints(options: &mut Options, provider: &mut Value) {
+fn endpoints(options: &mut ProviderOptions, provider: &mut Value) {
     let scopes = options.take("scopes");
     let scopes = scopes.as_ref().and_then(Value::as_array);
     let scopes: Vec<&str> = match scopes {
@@ -165,7 +165,12 @@ fn endpoints(options: &mut Options, provider: &mut Value) {
 }
 
 /// Translates how MAS authenticates to the provider.
-fn authentication(work: &mut Translator, options: &mut Options, provider: &mut Value, id: &str) {
+fn authentication(
+    work: &mut Translator,
+    options: &mut ProviderOptions,
+    provider: &mut Value,
+    id: &str,
+) {
     let secret = options.text("client_secret");
     let file = options.text("client_secret_path");
     let key = options.take("client_secret_jwt_key");
@@ -193,7 +198,13 @@ fn authentication(work: &mut Translator, options: &mut Options, provider: &mut V
 }
 
 /// Translates a key that signs client secrets. Only Apple wants client secrets like that.
-fn apple(work: &mut Translator, options: &Options, provider: &mut Value, id: &str, key: &Value) {
+fn apple(
+    work: &mut Translator,
+    options: &ProviderOptions,
+    provider: &mut Value,
+    id: &str,
+    key: &Value,
+) {
     let at = options.name("client_secret_jwt_key");
     let part = |section: &str, name: &str| key[section][name].as_str().map(str::to_owned);
     let (team, kid) = (part("jwt_payload", "iss"), part("jwt_header", "kid"));
@@ -220,7 +231,7 @@ fn apple(work: &mut Translator, options: &Options, provider: &mut Value, id: &st
 }
 
 /// Translates what becomes of claims: users, their names and addresses, and who may log in at all.
-fn claims(work: &mut Translator, options: &mut Options, provider: &mut Value) {
+fn claims(work: &mut Translator, options: &mut ProviderOptions, provider: &mut Value) {
     let requirements = options.take("attribute_requirements");
     let may_match = options.on("allow_existing_users", false);
     let mut mapping = options.inside("user_mapping_provider");
@@ -327,7 +338,7 @@ fn condition(requirement: &Value) -> Option<String> {
 }
 
 /// Translates what happens at login and logout.
-fn behaviour(work: &mut Translator, options: &mut Options, provider: &mut Value) {
+fn behaviour(work: &mut Translator, options: &mut ProviderOptions, provider: &mut Value) {
     if options.on("backchannel_logout_enabled", false) {
         provider["on_backchannel_logout"] = "logout_all".into();
     }

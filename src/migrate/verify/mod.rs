@@ -28,7 +28,7 @@ use self::{
 pub use self::{
     entities::Moment,
     one_sided::OneSided,
-    rows::{Difference, Kind, Row},
+    rows::{Difference, DifferenceKind, Row},
 };
 pub(super) use self::{
     entities::{INACTIVE, none_of, person},

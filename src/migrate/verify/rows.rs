@@ -24,7 +24,7 @@ const SHOWN: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// How it differs.
-    pub kind: Kind,
+    pub kind: DifferenceKind,
     /// The key columns, by name. Secrets are short hashes.
     pub key: BTreeMap<&'static str, Option<String>>,
     /// The columns that differ, by name: the expected value, and the actual one. Empty for missing and
@@ -35,7 +35,7 @@ pub struct Difference {
 /// How a row differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum DifferenceKind {
     /// MAS's database lacks it.
     Missing,
     /// MAS's database should not have it.
@@ -67,11 +67,11 @@ pub fn compare(
         }
         for row in &expected[both..] {
             report.missing += 1;
-            add(report, entity, Kind::Missing, row, None);
+            add(report, entity, DifferenceKind::Missing, row, None);
         }
         for row in &actual[both..] {
             report.extra += 1;
-            add(report, entity, Kind::Extra, row, None);
+            add(report, entity, DifferenceKind::Extra, row, None);
         }
     }
 }
@@ -120,7 +120,13 @@ fn compare_row(
         report.used += 1;
     } else {
         report.changed += 1;
-        add(report, entity, Kind::Changed, expected, Some(actual));
+        add(
+            report,
+            entity,
+            DifferenceKind::Changed,
+            expected,
+            Some(actual),
+        );
     }
 }
 
@@ -199,7 +205,7 @@ pub fn time(text: &str) -> Option<SystemTime> {
     (time >= UNIX_EPOCH).then_some(time)
 }
 
-fn add(report: &mut Report, entity: &Entity, kind: Kind, row: &Row, other: Option<&Row>) {
+fn add(report: &mut Report, entity: &Entity, kind: DifferenceKind, row: &Row, other: Option<&Row>) {
     if report.rows.len() >= SHOWN {
         return;
     }
