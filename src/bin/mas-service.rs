@@ -16,7 +16,7 @@ use mas2nix::{
     schema::module::User,
     service::{
         self, doctor, prepare,
-        register::{Outcome, register},
+        register::{Registration, register},
         secrets, transient_unit,
         users::{self, UserOutcome},
     },
@@ -288,8 +288,8 @@ fn run_register(manifest: &Manifest, attributes: &Attributes) -> Result<ExitCode
     let password = Some(password).filter(|_| !attributes.no_password);
     let name = &attributes.name;
     match register(&prepare::ready(manifest)?, name, &user, password)? {
-        Outcome::Registered => println!("{name} is registered"),
-        Outcome::Exists => bail!("{name} already exists"),
+        Registration::Registered => println!("{name} is registered"),
+        Registration::Exists => bail!("{name} already exists"),
     }
     Ok(ExitCode::SUCCESS)
 }

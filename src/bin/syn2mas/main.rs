@@ -69,7 +69,7 @@ enum Command {
         json: bool,
     },
     /// Translate Synapse's configuration to MAS's. Secrets are never printed: the result refers to
-    /// files for them. MigrateOptions without an equivalent are listed on standard error.
+    /// files for them. Options without an equivalent are listed on standard error.
     #[command(
         after_help = "Example: syn2mas translate --write-secrets /var/lib/secrets/mas >mas.nix"
     )]
@@ -188,7 +188,7 @@ enum Command {
 /// An output format for MAS's configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// MigrateOptions of the NixOS module.
+    /// Options of the NixOS module.
     #[default]
     Nix,
     /// MAS's own configuration file.
