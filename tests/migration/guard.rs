@@ -251,7 +251,7 @@ fn no_switch_while_somebody_is_at_work() -> TestResult {
     let journal = Journal::open(&state).unwrap();
     let (code, said) = guard();
     assert_eq!(code, Some(10));
-    assert!(said.contains("at work"), "{said}");
+    assert!(said.contains("syn2mas is running"), "{said}");
     drop(journal);
     assert_eq!(guard().0, Some(0));
     Ok(())
@@ -395,7 +395,7 @@ fn what_a_killed_run_leaves_is_removed() -> TestResult {
     // Whoever is at work is left alone.
     let (code, error) = said(rehearsal(&migration, &state));
     assert_eq!(code, Some(1), "{error}");
-    assert!(error.contains("another syn2mas uses"), "{error}");
+    assert!(error.contains("is in use by another syn2mas"), "{error}");
     assert_eq!(leftovers(), of_a_rehearsal(true));
     assert!(state.join("rehearsal/synapse.dump").exists());
     kill(child);
