@@ -143,7 +143,7 @@ pub enum Goal {
         /// Even if something is lost by that.
         accept_loss: bool,
     },
-    /// Take back what was begun before the cutover (`syn2mas rollback --interrupted`).
+    /// Undo what was begun before the cutover (`syn2mas rollback --interrupted`).
     Undo,
     /// After a step has failed: undo what was begun, if nobody loses anything.
     Revert,
@@ -152,7 +152,7 @@ pub enum Goal {
 /// What follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Perform these steps. If one fails, take everything back.
+    /// Perform these steps. If one fails, undo everything.
     Forward(Vec<Step>),
     /// Perform these steps as far as possible, then decide anew.
     Back(Vec<Step>),

@@ -226,7 +226,7 @@ impl<'a, H: Host> Migration<'a, H> {
         self.take_back(Goal::RollBack { accept_loss }).await
     }
 
-    /// Takes back what an interrupted run has begun before the cutover. Does nothing otherwise.
+    /// Undoes what an interrupted run has begun before the cutover. Does nothing otherwise.
     ///
     /// # Errors
     ///
