@@ -946,7 +946,7 @@ fn a_real_rollback_leaves_what_it_said() -> TestResult {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && said.contains("1 devices that came since are gone"),
+        output.status.success() && said.contains("1 devices that came through MAS"),
         "{said}"
     );
     let mut expected = told(&of_mas, &pair.facts_of_synapse());
