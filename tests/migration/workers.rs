@@ -399,10 +399,10 @@ fn a_worker_that_keeps_the_old_logins_is_noticed_after_the_cutover() -> TestResu
         argument => argument,
     }));
     let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("Synapse may be down") && said.contains(&homeserver.synapse),
+        said.contains("does not authenticate its users") && said.contains(&homeserver.synapse),
         "{said}"
     );
     let (code, done) = homeserver.json(&["rollback", "--accept-loss"]);

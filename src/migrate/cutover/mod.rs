@@ -368,8 +368,11 @@ impl<'a, H: Host> Migration<'a, H> {
         // As long as the services do not run, the journal says that a rollback has stopped them.
         let recorded = match started {
             Ok(()) => {
-                self.update(Step::Start, |state| state.going_back = None)
-                    .await
+                self.update(Step::Start, |state| {
+                    state.going_back = None;
+                    state.stopped_with_command = false;
+                })
+                .await
             }
             Err(error) => Err(error),
         };

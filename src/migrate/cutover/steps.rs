@@ -37,6 +37,7 @@ impl<H: Host> Migration<'_, H> {
             }
             Step::Probe => {
                 let issuer = self.host.probe_delegation().await?;
+                self.has_answered(step).await?;
                 for finding in self.host.doctor().await {
                     self.note(&finding);
                 }
@@ -111,6 +112,7 @@ impl<H: Host> Migration<'_, H> {
             }
             Step::ProbeSynapse => {
                 self.host.probe_synapse().await?;
+                self.has_answered(step).await?;
                 "Synapse authenticates its users by itself".to_owned()
             }
             Step::Restore => self.restore().await?,
@@ -282,8 +284,13 @@ impl<H: Host> Migration<'_, H> {
         if !self.host.state().stopped_with_command {
             return Ok(());
         }
-        self.host.start_by_command().await?;
-        self.update(Step::Start, |state| state.stopped_with_command = false)
+        self.host.start_by_command().await
+    }
+
+    /// Records that what was stopped by a command runs again. The command may succeed without that, so
+    /// this comes only after Synapse has answered.
+    pub(super) async fn has_answered(&mut self, step: Step) -> Result<(), MigrateError> {
+        self.update(step, |state| state.stopped_with_command = false)
             .await
     }
 
