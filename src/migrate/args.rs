@@ -157,6 +157,18 @@ impl Args {
         let given = self.state_dir.clone();
         given.unwrap_or_else(|| "/var/lib/syn2mas".into())
     }
+
+    /// The directory with the backups, one directory for each migration.
+    #[must_use]
+    pub fn backups(&self) -> PathBuf {
+        self.state().join("backup")
+    }
+
+    /// The directory with the backups of a rehearsal, while one runs.
+    #[must_use]
+    pub fn rehearsal(&self) -> PathBuf {
+        self.state().join("rehearsal")
+    }
 }
 
 fn absolute(file: &Path) -> Result<PathBuf, MigrateError> {

@@ -15,11 +15,12 @@ use crate::config::load::MergedConfig;
 use crate::migrate::{
     MigrateError,
     args::Args,
+    cutover_file::CutoverFile,
     postgres::{
         connection::{self, Address, Database},
         mas_state::{MasState, mas_state},
         programs::Programs,
-        scratch::{self, Scratch},
+        scratch::{self, Leftover, Scratch},
         tls::{self, Named, Tls},
     },
     synapse_config,
@@ -261,6 +262,29 @@ impl Context {
         Scratch::make(mas, superuser, which, name).await
     }
 
+    /// The overlay, which every command needs that changes something.
+    ///
+    /// # Errors
+    ///
+    /// If it is not given.
+    pub fn overlay(&self) -> Result<&CutoverFile, MigrateError> {
+        let overlay = self.args.overlay.as_ref();
+        overlay.ok_or_else(MigrateError::no_overlay)
+    }
+
+    /// Whether a rehearsal is running, which uses its directory.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn is_rehearsing(&self) -> Result<bool, MigrateError> {
+        let superuser = self.admin_database()?;
+        let server = superuser.as_ref().map_or_else(|| self.mas_database(), Ok)?;
+        let databases = scratch::leftovers(server).await?;
+        let in_use = |database: &Leftover| database.name == scratch::COPY && database.is_in_use;
+        Ok(databases.iter().any(in_use))
+    }
+
     /// Removes what killed runs of `rehearse` and `verify` have left: temporary databases, and the backups
     /// of a rehearsal. What a run that is not over uses stays.
     ///
@@ -273,19 +297,13 @@ impl Context {
         if in_use.contains(&scratch::COPY) {
             return Ok(());
         }
-        let directory = self.rehearsal();
+        let directory = self.args.rehearsal();
         match fs::remove_dir_all(&directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(MigrateError::io("delete", &directory)(error))
             }
             _ => Ok(()),
         }
-    }
-
-    /// The directory with the backups of a rehearsal, while one runs.
-    #[must_use]
-    pub fn rehearsal(&self) -> PathBuf {
-        self.state().join("rehearsal")
     }
 
     /// Where PostgreSQL's client programs are.

@@ -161,7 +161,7 @@ pub enum MigrateError {
     /// There is too little room on a disk.
     #[error("{meaning} {details}. {fix}")]
     Room {
-        /// For what there is too little room.
+        /// What needs more room than there is.
         meaning: &'static str,
         /// Where, how much is left, and how much is needed.
         details: String,

@@ -1,6 +1,7 @@
 //! Checks over HTTP that MAS and Synapse answer as they should.
 
 use std::{
+    error::Error,
     fmt,
     io::{self, Read as _, Write as _},
     os::unix::net::UnixStream,
@@ -10,7 +11,7 @@ use std::{
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 use ureq::tls::{RootCerts, TlsConfig};
 use url::{Host, Url};
 
@@ -52,11 +53,7 @@ impl Addresses {
                 fix: "pass `--synapse-url URL`",
             })?,
         };
-        let overlay = context
-            .args
-            .overlay
-            .as_ref()
-            .ok_or_else(MigrateError::no_overlay)?;
+        let overlay = context.overlay()?;
         let wrong = |reason: &str| MigrateError::content(&overlay.source, reason);
         let settings: Value = serde_yaml_ng::from_str(&overlay.content()?)
             .map_err(MigrateError::form(&overlay.source, "YAML"))?;
@@ -370,14 +367,7 @@ async fn get(listener: &Url, path: &str) -> Result<Answer, MigrateError> {
     let socket = percent_decode_str(listener.path()).decode_utf8_lossy();
     let (socket, path) = (socket.into_owned(), path.to_owned());
     let asked = tokio::task::spawn_blocking(move || get_from_socket(Path::new(&socket), &path));
-    let failed = |source| MigrateError::Http {
-        url: listener.to_string(),
-        source,
-    };
-    match asked.await {
-        Ok(answer) => answer.map_err(|error| failed(error.into())),
-        Err(error) => Err(failed(error.into())),
-    }
+    answered(listener.as_str(), asked).await
 }
 
 /// Whether the certificate of a listener has to be valid. That of one at an address of this host is for the
@@ -473,6 +463,14 @@ async fn send(
         let body = response.body_mut().read_json().unwrap_or(Value::Null);
         Ok::<Answer, ureq::Error>((status, body))
     });
+    answered(url, asked).await
+}
+
+/// Waits for the answer to a request that another thread sends.
+async fn answered<E: Into<Box<dyn Error + Send + Sync>>>(
+    url: &str,
+    asked: JoinHandle<Result<Answer, E>>,
+) -> Result<Answer, MigrateError> {
     let failed = |source| MigrateError::Http {
         url: url.to_owned(),
         source,

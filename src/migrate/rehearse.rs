@@ -102,7 +102,7 @@ pub async fn rehearse(
     let mut signals = Signals::listen()?;
     context.drop_leftovers().await?;
     host::make_sure_of_room(context, Writes::Rehearsal).await?;
-    let directory = context.rehearsal();
+    let directory = context.args.rehearsal();
     let synapse = context
         .scratch("the copy of Synapse's database", scratch::COPY)
         .await?;

@@ -48,6 +48,12 @@ fn fault(history: &History, command: Act, effect: &str, fault: Fault) -> Faults 
     [(number(history, command, effect), fault)].into()
 }
 
+/// Runs a command, in which something goes wrong at an effect.
+fn fail_at(history: &mut History, command: Act, effect: &str, kind: Fault) -> Option<Outcome> {
+    let faults = fault(history, command, effect, kind);
+    act_with(history, command, &faults)
+}
+
 fn refusal(outcome: Option<Outcome>) -> Refusal {
     match outcome {
         Some(Outcome::Refused(refusal)) => refusal,
@@ -140,8 +146,7 @@ fn a_rollback_secures_before_it_destroys() {
         act(history, Act::DeleteBackups);
         let devices = history.world.synapse_database.devices.clone();
         let command = Act::RollbackAcceptLoss;
-        let full = fault(history, command, "keep MAS's database", Fault::Fails);
-        let outcome = act_with(history, command, &full);
+        let outcome = fail_at(history, command, "keep MAS's database", Fault::Fails);
         assert!(
             matches!(
                 outcome,
@@ -167,16 +172,14 @@ fn the_only_copy_is_never_overwritten() {
         act(history, Act::LogIn);
         let used = history.world.mas_databases[&1].begun.clone();
         let command = Act::RollbackAcceptLoss;
-        let killed = fault(history, command, "restore MAS's database", Fault::KillAfter);
-        act_with(history, command, &killed);
+        fail_at(history, command, "restore MAS's database", Fault::KillAfter);
         for _ in 0..3 {
-            let killed = fault(
+            fail_at(
                 history,
                 Act::Rollback,
                 "restore MAS's database",
                 Fault::KillAfter,
             );
-            act_with(history, Act::Rollback, &killed);
         }
         act(history, Act::Rollback);
         let mut dumps = history.world.dumps.values();
@@ -191,8 +194,7 @@ fn the_only_copy_is_never_overwritten() {
 /// If MAS's database is another one now, neither is touched.
 fn another_database_is_not_touched() {
     with_history(|history| {
-        let killed = fault(history, Act::Migrate, "import a part", Fault::KillAfter);
-        act_with(history, Act::Migrate, &killed);
+        fail_at(history, Act::Migrate, "import a part", Fault::KillAfter);
         act(history, Act::NameOtherDatabase);
         let before = history.world.mas_databases.clone();
         for command in [
@@ -213,8 +215,7 @@ fn an_interrupted_rollback_changes_nothing() {
     for effect in ["stop Mas", "stop Synapse", "keep MAS's database"] {
         with_history(|history| {
             act(history, Act::Migrate);
-            let interrupted = fault(history, Act::Rollback, effect, Fault::Interrupt);
-            act_with(history, Act::Rollback, &interrupted);
+            fail_at(history, Act::Rollback, effect, Fault::Interrupt);
             assert_eq!(history.world.answers(), Some(true), "{effect}");
             assert_eq!(history.world.stage(), Ok(Stage::Migrated), "{effect}");
         });
@@ -224,8 +225,7 @@ fn an_interrupted_rollback_changes_nothing() {
 /// The proxy sends nobody to MAS before Synapse is known to delegate.
 fn the_proxy_comes_last() {
     with_history(|history| {
-        let wrong = fault(history, Act::Migrate, "ask who authenticates", Fault::Fails);
-        act_with(history, Act::Migrate, &wrong);
+        fail_at(history, Act::Migrate, "ask who authenticates", Fault::Fails);
         let filled = history
             .story
             .iter()
@@ -271,8 +271,7 @@ fn an_overlay_emptied_by_hand_is_seen() {
 /// A grant is not forgotten if the second run lacks the superuser, or the journal is lost.
 fn a_grant_is_not_forgotten() {
     with_history(|history| {
-        let killed = fault(history, Act::Migrate, "grant", Fault::KillAfter);
-        act_with(history, Act::Migrate, &killed);
+        fail_at(history, Act::Migrate, "grant", Fault::KillAfter);
         act(history, Act::ForgetAdmin);
         assert_eq!(refusal(act(history, Act::Rollback)), Refusal::AdminNeeded);
         act(history, Act::LoseStateDirectory);
@@ -315,8 +314,7 @@ fn a_deleted_dump_is_made_again() {
         act(history, Act::Migrate);
         act(history, Act::LogIn);
         let command = Act::RollbackAcceptLoss;
-        let killed = fault(history, command, "journal: undelegate", Fault::KillAfter);
-        act_with(history, command, &killed);
+        fail_at(history, command, "journal: undelegate", Fault::KillAfter);
         act(history, Act::DeleteBackups);
         act(history, command);
         assert_eq!(history.world.answers(), Some(false));
@@ -329,8 +327,7 @@ fn a_dump_from_before_is_not_enough() {
         act(history, Act::Migrate);
         act(history, Act::LogIn);
         let command = Act::RollbackAcceptLoss;
-        let killed = fault(history, command, "journal: keep", Fault::PowerLoss);
-        act_with(history, command, &killed);
+        fail_at(history, command, "journal: keep", Fault::PowerLoss);
         act(history, Act::LogIn);
         act(history, command);
         assert_eq!(history.world.answers(), Some(false));
@@ -344,8 +341,7 @@ fn a_lost_journal_does_not_lose_what_was_kept() {
         act(history, Act::LogIn);
         let used = history.world.mas_databases[&1].begun.clone();
         let command = Act::RollbackAcceptLoss;
-        let killed = fault(history, command, "restore MAS's database", Fault::KillAfter);
-        act_with(history, command, &killed);
+        fail_at(history, command, "restore MAS's database", Fault::KillAfter);
         act(history, Act::LoseStateDirectory);
         act(history, Act::RollbackLostJournal);
         assert_eq!(history.world.stage(), Ok(Stage::NotBegun));
@@ -368,8 +364,7 @@ fn what_cannot_be_written_keeps_nobody_down() {
     ] {
         with_history(|history| {
             act(history, Act::Migrate);
-            let full = fault(history, Act::Rollback, effect, Fault::KeepsFailing);
-            act_with(history, Act::Rollback, &full);
+            fail_at(history, Act::Rollback, effect, Fault::KeepsFailing);
             assert!(history.world.is_up(), "{effect}");
             assert_eq!(history.world.answers(), Some(by_mas), "{effect}");
         });
@@ -395,8 +390,7 @@ fn a_refused_undo_starts_the_services() {
         act(history, Act::Migrate);
         act(history, Act::LogIn);
         let command = Act::RollbackAcceptLoss;
-        let killed = fault(history, command, "stop Synapse", Fault::KillAfter);
-        act_with(history, command, &killed);
+        fail_at(history, command, "stop Synapse", Fault::KillAfter);
         assert_eq!(history.world.stage(), Ok(Stage::Leaving));
         let once = fault(
             history,
@@ -413,10 +407,8 @@ fn a_refused_undo_starts_the_services() {
 fn a_step_back_is_tried_again() {
     for effect in ["empty the overlay", "restore MAS's database", "revoke"] {
         with_history(|history| {
-            let killed = fault(history, Act::Migrate, "fill the overlay", Fault::KillAfter);
-            act_with(history, Act::Migrate, &killed);
-            let once = fault(history, Act::Rollback, effect, Fault::Fails);
-            let outcome = act_with(history, Act::Rollback, &once);
+            fail_at(history, Act::Migrate, "fill the overlay", Fault::KillAfter);
+            let outcome = fail_at(history, Act::Rollback, effect, Fault::Fails);
             assert!(matches!(outcome, Some(Outcome::RolledBack)), "{outcome:?}");
         });
     }
@@ -425,8 +417,7 @@ fn a_step_back_is_tried_again() {
 /// A database that somebody has restored by hand is not delegated to.
 fn a_database_restored_by_hand_is_not_delegated_to() {
     with_history(|history| {
-        let killed = fault(history, Act::Migrate, "fill the overlay", Fault::KillAfter);
-        act_with(history, Act::Migrate, &killed);
+        fail_at(history, Act::Migrate, "fill the overlay", Fault::KillAfter);
         let database = history.world.mas_database();
         database.imported.clear();
         database.marker = None;
@@ -439,8 +430,7 @@ fn a_database_restored_by_hand_is_not_delegated_to() {
 /// The journal of an earlier migration, named by mistake, does not decide about the one that runs.
 fn the_journal_of_an_earlier_migration_is_refused() {
     with_history(|history| {
-        let killed = fault(history, Act::Migrate, "import a part", Fault::KillAfter);
-        act_with(history, Act::Migrate, &killed);
+        fail_at(history, Act::Migrate, "import a part", Fault::KillAfter);
         let earlier = history.world.journal.clone();
         act(history, Act::LoseStateDirectory);
         act(history, Act::RollbackLostJournal);

@@ -76,7 +76,7 @@ impl<'a> RealHost<'a> {
     ///
     /// If an option is missing, or another `syn2mas` holds the lock of the journal.
     pub fn open(context: &'a Context, options: MigrateOptions) -> Result<Self, MigrateError> {
-        let overlay = overlay(context)?;
+        let overlay = context.overlay()?.clone();
         let journal = Journal::open(&context.state())?;
         Ok(RealHost {
             context,
@@ -114,7 +114,7 @@ impl<'a> RealHost<'a> {
             Step::Stop => format!("stop {mas_units} {synapse}, and keep them down"),
             Step::BackUp => format!(
                 "back up {from} and {to} to {}",
-                self.context.state().join("backup").display()
+                self.context.args.backups().display()
             ),
             Step::Grant => {
                 self.admin.as_ref()?;
@@ -157,7 +157,7 @@ impl<'a> RealHost<'a> {
             return Ok(());
         };
         let (then, now) = (of(target), identity(database).await?);
-        if *then == now {
+        if then.is_same(&now) {
             return Ok(());
         }
         Err(MigrateError::OtherDatabase {
@@ -169,21 +169,8 @@ impl<'a> RealHost<'a> {
 
     /// The directory for everything of a migration that must outlast it.
     fn directory(&self, migration: &str) -> PathBuf {
-        self.context.state().join("backup").join(migration)
+        self.context.args.backups().join(migration)
     }
-}
-
-/// The overlay, which every command needs that changes something.
-///
-/// # Errors
-///
-/// If it is not given.
-pub fn overlay(context: &Context) -> Result<CutoverFile, MigrateError> {
-    context
-        .args
-        .overlay
-        .clone()
-        .ok_or_else(MigrateError::no_overlay)
 }
 
 async fn target(
@@ -220,10 +207,10 @@ async fn target(
 ///
 /// If the options do not say where something is.
 pub async fn observe(context: &Context, state: &State) -> Result<Observed, MigrateError> {
-    let (services, overlay) = (context.services()?, overlay(context)?);
+    let (services, overlay) = (context.services()?, context.overlay()?);
     let (synapse, mas) = (context.synapse_database()?, context.mas_database()?);
     let databases = [synapse, mas];
-    Ok(observe_these(context, &services, &overlay, databases, state).await)
+    Ok(observe_these(context, &services, overlay, databases, state).await)
 }
 
 async fn observe_these(

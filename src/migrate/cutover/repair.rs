@@ -138,24 +138,20 @@ impl Ended {
         .bind(last.refresh)
         .execute(&mut *synapse)
         .await?;
-        // This deletes what is left of their access tokens, and refresh tokens that came before them.
-        let refresh = sqlx::query(
-            "DELETE FROM refresh_tokens t USING unnest($1) ended (token)
-             WHERE t.token = ended.token AND t.id <= $2",
-        )
-        .bind(&self.refresh)
-        .bind(last.refresh)
-        .execute(&mut *synapse)
-        .await?;
-        let access = sqlx::query(
-            "DELETE FROM access_tokens t USING unnest($1) ended (token)
-             WHERE t.token = ended.token AND t.id <= $2",
-        )
-        .bind(&self.access)
-        .bind(last.access)
-        .execute(&mut *synapse)
-        .await?;
-        Ok(refresh.rows_affected() + access.rows_affected())
+        // Refresh tokens first, with what is left of their access tokens, and refresh tokens before them.
+        let mut deleted = 0;
+        for (table, tokens, last) in [
+            ("refresh_tokens", &self.refresh, last.refresh),
+            ("access_tokens", &self.access, last.access),
+        ] {
+            let delete = format!(
+                "DELETE FROM {table} t USING unnest($1) ended (token)
+                 WHERE t.token = ended.token AND t.id <= $2"
+            );
+            let done = sqlx::query(&delete).bind(tokens).bind(last);
+            deleted += done.execute(&mut *synapse).await?.rows_affected();
+        }
+        Ok(deleted)
     }
 }
 

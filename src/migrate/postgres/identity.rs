@@ -9,7 +9,7 @@ use crate::migrate::{MigrateError, postgres::connection::Database};
 const UNKNOWN: &str = "unknown";
 
 /// The identity of a database. It is the same from every host, and another database has another one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseId {
     /// `system_identifier` of the database cluster, or `unknown`.
     pub system: String,
@@ -19,9 +19,11 @@ pub struct DatabaseId {
     pub name: String,
 }
 
-impl PartialEq for DatabaseId {
-    /// A system identifier that is unknown says nothing.
-    fn eq(&self, other: &Self) -> bool {
+impl DatabaseId {
+    /// Whether both are of the same database, as far as is known: a system identifier that is unknown says
+    /// nothing.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
         let is_unknown = [&self.system, &other.system]
             .iter()
             .any(|one| **one == UNKNOWN);
@@ -30,8 +32,6 @@ impl PartialEq for DatabaseId {
             && (is_unknown || self.system == other.system)
     }
 }
-
-impl Eq for DatabaseId {}
 
 impl std::fmt::Display for DatabaseId {
     /// For example `7431/16385/synapse`.
@@ -43,7 +43,9 @@ impl std::fmt::Display for DatabaseId {
 /// Whether two identities, as texts, are of the same database.
 #[must_use]
 pub fn is_same(left: &str, right: &str) -> bool {
-    parse(left).is_some_and(|left| Some(left) == parse(right))
+    let (left, right) = (parse(left), parse(right));
+    left.zip(right)
+        .is_some_and(|(left, right)| left.is_same(&right))
 }
 
 fn parse(text: &str) -> Option<DatabaseId> {

@@ -122,7 +122,7 @@ async fn execute(maker: &Database, statement: &str) -> Result<(), MigrateError> 
         .execute(&mut connection)
         .await
         .map_err(maker.failed(
-            "cannot make or remove a database. Give `--admin-database-uri`, or give MAS's role CREATEDB",
+            "cannot create or drop a database (pass `--admin-database-uri`, or give MAS's role CREATEDB)",
         ))?;
     Ok(())
 }
