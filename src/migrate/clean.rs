@@ -8,10 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::migrate::{
-    MigrateError,
-    journal::{Journal, State},
-};
+use crate::migrate::{MigrateError, args::Args, journal::Journal};
 
 /// Something that can be deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,60 +27,62 @@ const OF_REHEARSAL: &str = "what an interrupted rehearsal has left";
 const OF_THIS: &str = "the backup of this migration: without it, `rollback` empties MAS's database in place \
                        of restoring it, and `verify` has nothing to compare with";
 
-/// Finds what can be deleted. With `all`, that includes the backup of the migration in the journal.
-///
-/// # Errors
-///
-/// If a directory cannot be read.
-pub fn leftovers(
-    state_dir: &Path,
-    state: &State,
-    all: bool,
-) -> Result<Vec<Leftover>, MigrateError> {
-    let mut found = Vec::new();
-    for path in entries(&state_dir.join("backup"))? {
-        let is_this = path.file_name().and_then(|name| name.to_str()) == state.migration.as_deref();
-        if is_this && !all {
-            continue;
-        }
-        let meaning = if is_this { OF_THIS } else { OF_EARLIER };
-        found.push(leftover(path, meaning)?);
-    }
-    let rehearsal = state_dir.join("rehearsal");
-    if rehearsal.exists() {
-        found.push(leftover(rehearsal, OF_REHEARSAL)?);
-    }
-    Ok(found)
+/// What can be deleted. The journal is locked meanwhile, so that no migration needs it.
+#[derive(Debug)]
+pub struct Cleaning {
+    /// What will be deleted.
+    pub found: Vec<Leftover>,
+    _journal: Journal,
 }
 
-/// Deletes what [`leftovers`] finds, except what `keep` rejects. The journal is locked meanwhile, so that no
-/// migration needs it.
-///
-/// # Errors
-///
-/// If something cannot be deleted, or another `syn2mas` is running.
-pub fn clean(
-    state_dir: &Path,
-    all: bool,
-    agree: impl FnOnce(&[Leftover]) -> Result<bool, MigrateError>,
-) -> Result<Vec<Leftover>, MigrateError> {
-    let journal = Journal::open(state_dir)?;
-    // A rollback that was interrupted needs its backup, whatever is asked for.
-    let all = all && journal.state.going_back.is_none();
-    let found = leftovers(state_dir, &journal.state, all)?;
-    if found.is_empty() || !agree(&found)? {
-        return Ok(Vec::new());
+impl Cleaning {
+    /// Finds what can be deleted. With `all`, that includes the backup of the migration in the journal. The
+    /// backups of a rehearsal stay while one runs.
+    ///
+    /// # Errors
+    ///
+    /// If a directory cannot be read, or another `syn2mas` holds the lock of the journal.
+    pub fn of(args: &Args, all: bool, is_rehearsing: bool) -> Result<Self, MigrateError> {
+        let journal = Journal::open(&args.state())?;
+        // A rollback that was interrupted needs its backup, whatever is asked for.
+        let all = all && journal.state.going_back.is_none();
+        let migration = journal.state.migration.as_deref();
+        let mut found = Vec::new();
+        for path in entries(&args.backups())? {
+            let is_this = path.file_name().and_then(|name| name.to_str()) == migration;
+            if is_this && !all {
+                continue;
+            }
+            let meaning = if is_this { OF_THIS } else { OF_EARLIER };
+            found.push(leftover(path, meaning)?);
+        }
+        let rehearsal = args.rehearsal();
+        if rehearsal.exists() && !is_rehearsing {
+            found.push(leftover(rehearsal, OF_REHEARSAL)?);
+        }
+        Ok(Cleaning {
+            found,
+            _journal: journal,
+        })
     }
-    for leftover in &found {
-        let path = &leftover.path;
-        let deleted = if path.is_dir() {
-            fs::remove_dir_all(path)
-        } else {
-            fs::remove_file(path)
-        };
-        deleted.map_err(MigrateError::io("delete", path))?;
+
+    /// Deletes what was found, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// If something cannot be deleted.
+    pub fn delete(self) -> Result<Vec<Leftover>, MigrateError> {
+        for leftover in &self.found {
+            let path = &leftover.path;
+            let deleted = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
+            };
+            deleted.map_err(MigrateError::io("delete", path))?;
+        }
+        Ok(self.found)
     }
-    Ok(found)
 }
 
 fn leftover(path: PathBuf, meaning: &'static str) -> Result<Leftover, MigrateError> {
@@ -122,7 +121,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, MigrateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::migrate::step::Step;
+    use crate::migrate::{journal::State, step::Step};
 
     #[test]
     fn the_backup_of_this_migration_stays_unless_all_is_to_go() {
@@ -140,13 +139,20 @@ mod tests {
         journal.record(Step::Stop, &state).unwrap();
         drop(journal);
 
-        let refused = clean(directory.path(), false, |_| Ok(false)).unwrap();
-        assert!(refused.is_empty() && path("rehearsal").exists());
-        let deleted = clean(directory.path(), false, |_| Ok(true)).unwrap();
+        let args = Args {
+            state_dir: Some(directory.path().to_owned()),
+            ..Args::default()
+        };
+        let clean = |all, is_rehearsing| Cleaning::of(&args, all, is_rehearsing).unwrap();
+        drop(clean(false, false));
+        assert!(path("backup/earlier").exists() && path("rehearsal").exists());
+        assert_eq!(clean(false, true).found.len(), 1);
+        let deleted = clean(false, false).delete().unwrap();
         let sizes: Vec<u64> = deleted.iter().map(|leftover| leftover.bytes).collect();
         assert_eq!(sizes, [5, 5]);
         assert!(path("backup/this").exists() && !path("backup/earlier").exists());
-        clean(directory.path(), true, |_| Ok(true)).unwrap();
+        assert!(!path("rehearsal").exists());
+        clean(true, false).delete().unwrap();
         assert!(!path("backup/this").exists());
     }
 }

@@ -17,7 +17,7 @@ use mas2nix::{
     codegen,
     migrate::{
         args::Args as InputArgs,
-        clean,
+        clean::Cleaning,
         context::Context,
         cutover::{
             Migration, Outcome, Step,
@@ -285,7 +285,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             };
             Ok(report_rollback(&outcome, json))
         }
-        Command::Clean { all, yes, json } => run_clean(&context.state(), all, yes, json),
+        Command::Clean { all, yes, json } => run_clean(&context, all, yes, json).await,
         Command::Guard { .. } => unreachable!("it needs less than the others"),
         Command::Status { json } => run_status(&context, json).await,
     }
@@ -412,21 +412,24 @@ fn report_rollback(outcome: &Outcome, json: bool) -> Ending {
     Ending::from(outcome)
 }
 
-fn run_clean(state: &Path, all: bool, yes: bool, json: bool) -> Result<Ending> {
+async fn run_clean(context: &Context, all: bool, yes: bool, json: bool) -> Result<Ending> {
+    let is_rehearsing = context.args.rehearsal().exists() && context.is_rehearsing().await?;
+    let cleaning = Cleaning::of(&context.args, all, is_rehearsing)?;
+    output::leftovers(&cleaning.found);
+    let agreed = yes || cleaning.found.is_empty() || confirmed("Delete them?")?;
+    let deleted = if agreed {
+        cleaning.delete()?
+    } else {
+        Vec::new()
+    };
     let mut out = io::stdout().lock();
-    let mut refused = false;
-    let deleted = clean::clean(state, all, |found| {
-        output::leftovers(found);
-        refused = !yes && !confirmed("Delete them?").unwrap_or(false);
-        Ok(!refused)
-    })?;
     if json {
         writeln!(out, "{:#}", serde_json::json!({"deleted": deleted}))?;
-    } else if refused {
-        writeln!(out, "nothing was deleted")?;
-    } else {
+    } else if agreed {
         let bytes = deleted.iter().map(|leftover| leftover.bytes).sum();
         writeln!(out, "{} freed", indicatif::HumanBytes(bytes))?;
+    } else {
+        writeln!(out, "nothing was deleted")?;
     }
     Ok(Ending::Good)
 }
