@@ -451,13 +451,15 @@ fn prerequisites(step: Step) -> &'static [Step] {
     match step {
         Step::Repair | Step::StartSynapse => &[Step::Undelegate],
         Step::ProbeSynapse => &[Step::StartSynapse],
-        // The database is all there is until Synapse is known to serve again.
+        // The database is all there is until Synapse is known to serve again, and it says that there is a
+        // grant.
         Step::Restore => &[
             Step::Keep,
             Step::Undelegate,
             Step::Repair,
             Step::StartSynapse,
             Step::ProbeSynapse,
+            Step::Revoke,
         ],
         Step::LogOut => &[Step::StartSynapse, Step::Repair, Step::Restore],
         Step::Finish => &[
