@@ -116,6 +116,12 @@ pub enum MigrateError {
     /// A secret cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The copy of Synapse's tables, or what was imported from it, cannot follow Synapse's database.
+    #[error("{problem}")]
+    Copy {
+        /// What is wrong, and where useful what to do about it.
+        problem: String,
+    },
     /// A database cannot be reached, or a query failed.
     #[error("{which}: {doing}")]
     Database {

@@ -27,6 +27,7 @@ const ROOMS: &[&str] = &[
     "import",
     "health",
     "verify",
+    "copy",
     "translate",
     "preflight",
     "cutover",

@@ -24,8 +24,26 @@ const CLIENT: &str = "coalesce(nullif(application_name, ''), 'somebody') || ' as
 ///
 /// If the server does not answer.
 pub async fn other_connections(database: &Database) -> Result<Vec<String>, MigrateError> {
+    other_connections_beside(database, &[]).await
+}
+
+/// The same as [`other_connections`], without our own connections with these process ids.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn other_connections_beside(
+    database: &Database,
+    ours: &[i32],
+) -> Result<Vec<String>, MigrateError> {
     let mut connection = database.connect().await?;
-    other_connections_than(&mut connection, database).await
+    sqlx::query_scalar(&format!(
+        "SELECT {CLIENT} {CLIENTS} AND pid <> ALL($1) ORDER BY 1"
+    ))
+    .bind(ours)
+    .fetch_all(&mut connection)
+    .await
+    .map_err(database.failed("cannot list its connections"))
 }
 
 /// The same as [`other_connections`], but on an existing connection, which is not in the result.

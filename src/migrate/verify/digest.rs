@@ -57,8 +57,8 @@ pub enum Hashable {
     Flag(String),
     /// A `uuid`, hashed with `uuid_hash_extended`.
     Uuid(String),
-    /// Seconds since 1970 as `float8`, hashed with `hashfloat8extended`.
-    Time(String),
+    /// A `float8`, such as seconds since 1970, hashed with `hashfloat8extended`.
+    Number(String),
 }
 
 /// Writes SQL expressions for hashes. Each hasher has its own random seeds.
@@ -99,7 +99,7 @@ impl Hasher {
     fn first_seed(&self, columns: &[Hashable]) -> String {
         let flags = columns.iter().filter_map(|column| match column {
             Hashable::Flag(sql) => Some(sql),
-            Hashable::Text(_) | Hashable::Uuid(_) | Hashable::Time(_) => None,
+            Hashable::Text(_) | Hashable::Uuid(_) | Hashable::Number(_) => None,
         });
         let bits = flags.enumerate().map(|(i, sql)| {
             let (set, null) = (1 << (2 * i), 2 << (2 * i));
@@ -114,8 +114,8 @@ impl Hasher {
         match column {
             Hashable::Text(sql) => format!("hashtextextended(coalesce({sql}, '{null}'), {seed})"),
             Hashable::Uuid(sql) => format!("uuid_hash_extended(coalesce({sql}, '{null}'), {seed})"),
-            // MAS has no time this early.
-            Hashable::Time(sql) => format!("hashfloat8extended(coalesce({sql}, -1e300), {seed})"),
+            // MAS has no time this early, and no other number is this low.
+            Hashable::Number(sql) => format!("hashfloat8extended(coalesce({sql}, -1e300), {seed})"),
             Hashable::Flag(_) => seed.to_owned(),
         }
     }

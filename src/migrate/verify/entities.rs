@@ -97,7 +97,7 @@ impl Value {
             let nanoseconds = microseconds * 1000;
             let seconds = format!("(({sql}) * {microseconds})::float8 / 1000000::float8");
             // MAS cannot have this value.
-            Hashable::Time(in_range(sql, nanoseconds, &seconds, "'NaN'::float8"))
+            Hashable::Number(in_range(sql, nanoseconds, &seconds, "'NaN'::float8"))
         };
         match self {
             Value::Text(sql) => Hashable::Text(sql.clone()),
@@ -105,7 +105,7 @@ impl Value {
             Value::Uuid(sql) => Hashable::Uuid(sql.clone()),
             Value::Seconds(sql) => seconds(sql, 1_000_000),
             Value::Milliseconds(sql) => seconds(sql, 1000),
-            Value::Time(sql) => Hashable::Time(format!("date_part('epoch', {sql})")),
+            Value::Time(sql) => Hashable::Number(format!("date_part('epoch', {sql})")),
         }
     }
 
@@ -288,6 +288,20 @@ impl Entity {
         )
     }
 
+    /// Query for all rows of the users in the array `$1`: their ids on Synapse's side, their names on MAS's.
+    /// It returns all columns as text.
+    #[must_use]
+    pub fn of_users(&self, side: Side) -> String {
+        let columns = self.columns.iter();
+        let columns: Vec<String> = columns.map(|column| column.value(side).shown()).collect();
+        format!(
+            "{} SELECT {} FROM {}",
+            of_users(side),
+            columns.join(", "),
+            self.source(side)
+        )
+    }
+
     /// SQL for the bucket of a row, computed from its key.
     fn bucket(&self, side: Side, buckets: i64) -> String {
         let key = self.columns.iter().take(self.key);
@@ -300,6 +314,48 @@ impl Entity {
         )
     }
 }
+
+/// WITH clause in which each table has only the rows of some users: on Synapse's side those whose ids are
+/// in the array `$1`, on MAS's side those whose names are.
+fn of_users(side: Side) -> String {
+    let tables: &[(&str, &str)] = match side {
+        Side::Expected => &[
+            ("users", "name = ANY($1)"),
+            ("user_threepids", "user_id = ANY($1)"),
+            ("user_external_ids", "user_id = ANY($1)"),
+            ("devices", "user_id = ANY($1)"),
+            ("refresh_tokens", "user_id = ANY($1)"),
+            // Whether a refresh token counts depends on the access token of its successor.
+            (
+                "access_tokens",
+                "user_id = ANY($1) UNION SELECT * FROM access_tokens
+                   WHERE refresh_token_id = ANY(ARRAY(SELECT next_token_id FROM refresh_tokens))",
+            ),
+        ],
+        Side::Actual => &[
+            ("users", "username = ANY($1)"),
+            ("user_passwords", OF_THESE_USERS),
+            ("user_emails", OF_THESE_USERS),
+            ("user_unsupported_third_party_ids", OF_THESE_USERS),
+            ("upstream_oauth_links", OF_THESE_USERS),
+            ("compat_sessions", OF_THESE_USERS),
+            ("compat_access_tokens", OF_THESE_SESSIONS),
+            ("compat_refresh_tokens", OF_THESE_SESSIONS),
+        ],
+    };
+    let tables: Vec<String> = tables
+        .iter()
+        .map(|(table, rows)| format!("{table} AS (SELECT * FROM {table} WHERE {rows})"))
+        .collect();
+    format!("WITH {}", tables.join(", "))
+}
+
+/// SQL condition: a row belongs to one of the users that were selected before.
+const OF_THESE_USERS: &str = "user_id = ANY(ARRAY(SELECT user_id FROM users))";
+
+/// SQL condition: a row belongs to one of the sessions that were selected before.
+const OF_THESE_SESSIONS: &str =
+    "compat_session_id = ANY(ARRAY(SELECT compat_session_id FROM compat_sessions))";
 
 /// WITH clause for a query on MAS's side, so that it sees only the rows that existed at `until` (RFC
 /// 3339), if this is given. Later rows were created between then and now. A creation time in the future

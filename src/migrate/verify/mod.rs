@@ -21,19 +21,17 @@ use futures_util::{
 use serde::Serialize;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
-use self::{
-    digest::{Digest, Hasher},
-    entities::{Entity, OF_SESSIONS, Side},
+use self::entities::OF_SESSIONS;
+pub(super) use self::{
+    digest::{DIGEST, Digest, Hashable, Hasher},
+    entities::{Entity, INACTIVE, Side, entities, none_of, person},
+    one_sided::moment,
+    rows::{compare, time as time_of, without_common},
 };
 pub use self::{
     entities::Moment,
     one_sided::OneSided,
     rows::{Difference, DifferenceKind, Row},
-};
-pub(super) use self::{
-    entities::{INACTIVE, none_of, person},
-    one_sided::moment,
-    rows::time as time_of,
 };
 use crate::migrate::{
     MigrateError,

@@ -78,7 +78,8 @@ pub fn compare(
 
 /// The rows that only one of the lists has, sorted. If a row is in both lists, but more often in one of
 /// them, the surplus is returned.
-fn without_common(mut left: Vec<Row>, mut right: Vec<Row>) -> (Vec<Row>, Vec<Row>) {
+#[must_use]
+pub fn without_common(mut left: Vec<Row>, mut right: Vec<Row>) -> (Vec<Row>, Vec<Row>) {
     left.sort();
     right.sort();
     let (mut only_left, mut only_right) = (Vec::new(), Vec::new());

@@ -1,0 +1,166 @@
+//! What a round of catching up has found: whose rows changed, and which devices were only used.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use super::tables::{DEVICES, LAST_SEEN, Table};
+use crate::migrate::verify::{Row, without_common};
+
+/// When a device was last used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastSeen {
+    /// Milliseconds since 1970, as text.
+    pub at: Option<String>,
+    /// The address, if it is one for MAS.
+    pub ip: Option<String>,
+    /// The user agent.
+    pub user_agent: Option<String>,
+}
+
+/// What has changed in Synapse's tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The ids of the users for whom everything is to be imported anew.
+    pub users: BTreeSet<String>,
+    /// The devices of other users that were only used, by user id and device id.
+    pub seen: BTreeMap<(String, String), LastSeen>,
+    /// Refresh tokens that belong to an access token that changed, by number.
+    pub refresh_tokens: BTreeSet<String>,
+    /// Number of rows that differ.
+    pub rows: usize,
+}
+
+impl Changes {
+    /// Adds the differences between the rows of the copy and those of Synapse. Returns the units that
+    /// differ.
+    pub fn add(&mut self, table: &Table, copied: Vec<Row>, now: Vec<Row>) -> BTreeSet<String> {
+        let (removed, added) = without_common(copied, now);
+        let unit = table.position(table.unit);
+        let units = removed.iter().chain(&added);
+        let units = units.filter_map(|row| row[unit].clone()).collect();
+        self.rows += removed.len().max(added.len());
+        let (removed, added) = self.without_last_seen(table, removed, added);
+        let user = table.position(table.user);
+        for row in removed.iter().chain(&added) {
+            self.users.extend(row[user].clone());
+            if table.name == "access_tokens" {
+                let refresh_token = row[table.position("refresh_token_id")].clone();
+                self.refresh_tokens.extend(refresh_token);
+            }
+        }
+        units
+    }
+
+    /// Takes out the devices that were only used.
+    fn without_last_seen(
+        &mut self,
+        table: &Table,
+        mut removed: Vec<Row>,
+        mut added: Vec<Row>,
+    ) -> (Vec<Row>, Vec<Row>) {
+        if table.name != DEVICES.name {
+            return (removed, added);
+        }
+        let positions = LAST_SEEN.map(|column| table.position(column));
+        let identity = |row: &Row| -> Row {
+            let columns = row.iter().enumerate();
+            let columns = columns.filter(|(position, _)| !positions.contains(position));
+            columns.map(|(_, value)| value.clone()).collect()
+        };
+        let before: BTreeSet<Row> = removed.iter().map(identity).collect();
+        let mut used = BTreeSet::new();
+        added.retain(|row| {
+            let identity = identity(row);
+            let (Some(user), Some(device)) = (&row[0], &row[1]) else {
+                return true;
+            };
+            if !before.contains(&identity) || !used.insert(identity) {
+                return true;
+            }
+            let [at, ip, user_agent] = positions.map(|position| row[position].clone());
+            let ip = ip.filter(|ip| ip.parse::<IpAddr>().is_ok());
+            let seen = LastSeen { at, ip, user_agent };
+            self.seen.insert((user.clone(), device.clone()), seen);
+            false
+        });
+        removed.retain(|row| !used.contains(&identity(row)));
+        (removed, added)
+    }
+
+    /// Adds what another connection has found.
+    pub fn merge(&mut self, other: Changes) {
+        self.users.extend(other.users);
+        self.seen.extend(other.seen);
+        self.refresh_tokens.extend(other.refresh_tokens);
+        self.rows += other.rows;
+    }
+
+    /// Forgets the devices of users for whom everything is imported anew.
+    pub fn settle(&mut self) {
+        self.seen.retain(|(user, _), _| !self.users.contains(user));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migrate::copy::tables::{ACCESS_TOKENS, USER_THREEPIDS};
+
+    fn row(values: &[&str]) -> Row {
+        let values = values.iter();
+        values
+            .map(|value| (*value != "-").then(|| (*value).to_owned()))
+            .collect()
+    }
+
+    fn device(name: &str, seen: &str, ip: &str) -> Row {
+        row(&["@a:b", "D", name, seen, ip, "-", "false"])
+    }
+
+    #[test]
+    fn using_a_device_changes_nothing_else() {
+        let mut changes = Changes::default();
+        let same = device("Phone", "1", "192.0.2.1");
+        assert!(
+            changes
+                .add(&DEVICES, vec![same.clone()], vec![same.clone()])
+                .is_empty()
+        );
+        let units = changes.add(
+            &DEVICES,
+            vec![same.clone()],
+            vec![device("Phone", "2", "x")],
+        );
+        assert_eq!(units, ["@a:b".to_owned()].into());
+        assert!(changes.users.is_empty());
+        let seen = &changes.seen[&("@a:b".to_owned(), "D".to_owned())];
+        assert_eq!((seen.at.as_deref(), &seen.ip), (Some("2"), &None));
+        // Another name changes the session.
+        changes.add(&DEVICES, vec![same], vec![device("Tablet", "2", "x")]);
+        changes.settle();
+        assert_eq!((changes.users.len(), changes.seen.len()), (1, 0));
+    }
+
+    #[test]
+    fn an_address_that_moves_concerns_both_users() {
+        let mut changes = Changes::default();
+        let owned_by = |user| row(&[user, "email", "a@b", "1"]);
+        changes.add(
+            &USER_THREEPIDS,
+            vec![owned_by("@a:b")],
+            vec![owned_by("@c:b")],
+        );
+        assert_eq!(changes.users.len(), 2);
+    }
+
+    #[test]
+    fn a_token_names_its_refresh_token() {
+        let mut changes = Changes::default();
+        let token = |used| row(&["1", "@a:b", "D", "t", "-", "-", "-", "7", used]);
+        changes.add(&ACCESS_TOKENS, vec![token("false")], vec![token("true")]);
+        assert_eq!(changes.refresh_tokens, ["7".to_owned()].into());
+        assert_eq!(changes.rows, 1);
+    }
+}

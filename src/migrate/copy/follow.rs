@@ -1,0 +1,354 @@
+//! Brings the copy of Synapse's tables up to what they are now.
+//!
+//! A round reads one snapshot of Synapse's database over two connections. One scan of each table gives a
+//! digest of each bucket of rows and the units that may have changed since the last round. The rows of
+//! these units are fetched, compared with those of the copy, and replaced. Then the digests of the buckets
+//! are compared. Where they differ, rows were deleted: the units that the copy has in such a bucket are
+//! fetched as well. A round ends only when all digests are equal. So the copy is what Synapse's tables are
+//! in the snapshot, however the changes were found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::{PgConnection, Row as _, postgres::PgRow};
+
+use super::{
+    changes::Changes,
+    tables::{GROUPS, Table},
+};
+use crate::migrate::{
+    MigrateError,
+    postgres::connection::Database,
+    verify::{Digest, Hasher, Row},
+};
+
+/// Units that are fetched with one query.
+const UNITS: usize = 2000;
+
+/// Rows of a table that share a bucket, about.
+const BUCKET_ROWS: i64 = 512;
+
+/// The number of buckets for a table with so many rows, a power of two. With more, the server would need
+/// more time for each row.
+pub fn buckets(rows: i64) -> i32 {
+    let wanted = (rows / BUCKET_ROWS).clamp(1, 16384);
+    let wanted = i32::try_from(wanted).unwrap_or(16384);
+    1 << wanted.ilog2()
+}
+
+/// What is remembered of a table from round to round.
+#[derive(Debug)]
+pub struct Followed {
+    /// The table.
+    pub table: &'static Table,
+    /// SQL types of its columns.
+    pub types: Vec<String>,
+    /// The number of its buckets.
+    pub buckets: i32,
+    /// The digests of the copy's buckets, once they were computed.
+    pub digests: Option<BTreeMap<i32, Digest>>,
+}
+
+/// The tables of [`GROUPS`].
+pub type Groups = [Vec<Followed>; 2];
+
+/// The oldest transaction that was running when a snapshot was taken. Rows that it or a later one has
+/// written may be missing from the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since(u32);
+
+impl Since {
+    /// That of the current snapshot of a transaction.
+    pub async fn now(
+        connection: &mut PgConnection,
+        database: &Database,
+    ) -> Result<Self, MigrateError> {
+        // Every server has this function. Its numbers do not wrap around, those of rows do.
+        let oldest: i64 = sqlx::query_scalar("SELECT txid_snapshot_xmin(txid_current_snapshot())")
+            .fetch_one(connection)
+            .await
+            .map_err(database.failed("cannot read its snapshot"))?;
+        Ok(Since::of(oldest.cast_unsigned()))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "rows have the lower half")]
+    fn of(transaction: u64) -> Self {
+        Since(transaction as u32)
+    }
+
+    /// SQL condition: the row may have been written later. `age` counts transactions modulo 2^32, so it
+    /// is right for 2^31 transactions; a row that was frozen long ago may be taken for a new one, which
+    /// only costs time. A frozen row keeps its number since PostgreSQL 9.4.
+    fn is_later(self) -> String {
+        format!("age(xmin) <= age('{}'::xid)", self.0)
+    }
+}
+
+/// SQL types of the columns of a table, in the order of [`Table::columns`].
+pub async fn types(
+    connection: &mut PgConnection,
+    database: &Database,
+    table: &Table,
+) -> Result<Vec<String>, MigrateError> {
+    let found: Vec<(String, String)> = sqlx::query_as(
+        "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+         WHERE attrelid = to_regclass($1) AND NOT attisdropped AND attnum > 0",
+    )
+    .bind(table.name)
+    .fetch_all(connection)
+    .await
+    .map_err(database.failed("cannot read the columns of its tables"))?;
+    let found: BTreeMap<String, String> = found.into_iter().collect();
+    let columns = table.columns().into_iter();
+    let types = columns.map(|column| {
+        found
+            .get(column)
+            .cloned()
+            .ok_or_else(|| MigrateError::Copy {
+                problem: format!("Synapse's table {} has no column {column}", table.name),
+            })
+    });
+    types.collect()
+}
+
+/// Both ends of a group of tables.
+pub struct Lane<'a> {
+    /// Synapse's database, and a connection to it in the snapshot of the round.
+    pub synapse: (&'a Database, &'a mut PgConnection),
+    /// The copy, and a connection to it in a transaction.
+    pub copy: (&'a Database, &'a mut PgConnection),
+    /// With the same seeds for both.
+    pub hasher: &'a Hasher,
+}
+
+impl Lane<'_> {
+    /// Brings the tables of a group up to the snapshot. Returns what has changed.
+    ///
+    /// # Errors
+    ///
+    /// If a database cannot be read or written, a table has other columns than before, or the copy
+    /// does not come to equal Synapse's table.
+    pub async fn follow(
+        mut self,
+        group: &mut [Followed],
+        since: Since,
+    ) -> Result<Changes, MigrateError> {
+        let mut changes = Changes::default();
+        for followed in group {
+            let now = types(self.synapse.1, self.synapse.0, followed.table).await?;
+            if now != followed.types {
+                return Err(MigrateError::Copy {
+                    problem: format!(
+                        "the columns of Synapse's table {} have changed. Has Synapse been updated?",
+                        followed.table.name
+                    ),
+                });
+            }
+            self.follow_table(followed, since, &mut changes).await?;
+        }
+        Ok(changes)
+    }
+
+    async fn follow_table(
+        &mut self,
+        followed: &mut Followed,
+        since: Since,
+        changes: &mut Changes,
+    ) -> Result<(), MigrateError> {
+        let (table, buckets) = (followed.table, followed.buckets);
+        let mut of_copy = match followed.digests.take() {
+            Some(digests) => digests,
+            None => {
+                let sql = table.digests(self.hasher, buckets, None);
+                digests(&fetch(&mut self.copy, sqlx::query(&sql)).await?)
+            }
+        };
+        let sql = table.digests(self.hasher, buckets, Some(&since.is_later()));
+        let found = fetch(&mut self.synapse, sqlx::query(&sql)).await?;
+        let of_synapse = digests(&found);
+        let mut units: BTreeSet<String> = BTreeSet::new();
+        for row in found {
+            let changed: Option<Vec<Option<String>>> = row.get("units");
+            units.extend(changed.into_iter().flatten().flatten());
+        }
+        self.replace(followed, &mut of_copy, units, changes).await?;
+        // First what the copy still has, then what else Synapse has.
+        for is_of_copy in [true, false] {
+            let differing = differing(&of_synapse, &of_copy);
+            if differing.is_empty() {
+                break;
+            }
+            let sql = table.units_of_buckets(buckets);
+            let side = if is_of_copy {
+                &mut self.copy
+            } else {
+                &mut self.synapse
+            };
+            let units = fetch(side, sqlx::query(&sql).bind(&differing)).await?;
+            let units = units.iter().filter_map(|row| row.get(0)).collect();
+            self.replace(followed, &mut of_copy, units, changes).await?;
+        }
+        if of_copy != of_synapse {
+            return Err(MigrateError::Copy {
+                problem: format!("the copy of Synapse's table {} differs from it", table.name),
+            });
+        }
+        followed.digests = Some(of_copy);
+        Ok(())
+    }
+
+    /// Replaces the rows of these units in the copy by those of Synapse, and computes the digests of their
+    /// buckets anew.
+    async fn replace(
+        &mut self,
+        followed: &Followed,
+        digests_of_copy: &mut BTreeMap<i32, Digest>,
+        units: BTreeSet<String>,
+        changes: &mut Changes,
+    ) -> Result<(), MigrateError> {
+        let table = followed.table;
+        let units: Vec<String> = units.into_iter().collect();
+        let mut replaced = BTreeSet::new();
+        for units in units.chunks(UNITS) {
+            let sql = table.rows();
+            let (now, copied) = tokio::try_join!(
+                fetch(&mut self.synapse, sqlx::query(&sql).bind(units)),
+                fetch(&mut self.copy, sqlx::query(&sql).bind(units)),
+            )?;
+            let (now, copied) = (values(&now), values(&copied));
+            let differing = changes.add(table, copied, now.clone());
+            let unit = table.position(table.unit);
+            let of_these = |row: &Row| row[unit].as_ref().is_some_and(|it| differing.contains(it));
+            let now: Vec<Row> = now.into_iter().filter(of_these).collect();
+            let differing: Vec<String> = differing.into_iter().collect();
+            self.write(followed, &differing, &now).await?;
+            replaced.extend(differing);
+        }
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        let replaced: Vec<String> = replaced.into_iter().collect();
+        let sql = table.buckets_of_units(followed.buckets);
+        let touched = fetch(&mut self.copy, sqlx::query(&sql).bind(&replaced)).await?;
+        let touched: Vec<i32> = touched.iter().map(|row| row.get(0)).collect();
+        let sql = table.digests_of_buckets(self.hasher, followed.buckets);
+        let new = digests(&fetch(&mut self.copy, sqlx::query(&sql).bind(&touched)).await?);
+        for bucket in touched {
+            digests_of_copy.remove(&bucket);
+        }
+        digests_of_copy.extend(new);
+        Ok(())
+    }
+
+    async fn write(
+        &mut self,
+        followed: &Followed,
+        units: &[String],
+        now: &[Row],
+    ) -> Result<(), MigrateError> {
+        if units.is_empty() {
+            return Ok(());
+        }
+        let (database, connection) = (self.copy.0, &mut *self.copy.1);
+        let failed = || database.failed("cannot write the copy");
+        sqlx::query(&followed.table.delete())
+            .bind(units)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed())?;
+        let sql = followed.table.insert(&followed.types);
+        let mut insert = sqlx::query(&sql);
+        for column in 0..followed.types.len() {
+            let values: Vec<Option<String>> = now.iter().map(|row| row[column].clone()).collect();
+            insert = insert.bind(values);
+        }
+        insert.execute(connection).await.map_err(failed())?;
+        Ok(())
+    }
+}
+
+/// The users of these refresh tokens' predecessors: whether those count depends on their successors.
+pub async fn users_of_predecessors(
+    copy: (&Database, &mut PgConnection),
+    refresh_tokens: &BTreeSet<String>,
+) -> Result<Vec<String>, MigrateError> {
+    let tokens: Vec<&String> = refresh_tokens.iter().collect();
+    sqlx::query_scalar(
+        "SELECT DISTINCT user_id FROM refresh_tokens
+         WHERE next_token_id = ANY($1::text[]::bigint[]) AND user_id IS NOT NULL",
+    )
+    .bind(tokens)
+    .fetch_all(copy.1)
+    .await
+    .map_err(copy.0.failed("cannot read the copy"))
+}
+
+/// A query of PostgreSQL.
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+async fn fetch(
+    side: &mut (&Database, &mut PgConnection),
+    query: Query<'_>,
+) -> Result<Vec<PgRow>, MigrateError> {
+    query
+        .fetch_all(&mut *side.1)
+        .await
+        .map_err(side.0.failed("cannot compare its tables with the copy"))
+}
+
+fn values(rows: &[PgRow]) -> Vec<Row> {
+    let of_row = |row: &PgRow| (0..row.len()).map(|column| row.get(column)).collect();
+    rows.iter().map(of_row).collect()
+}
+
+fn digests(rows: &[PgRow]) -> BTreeMap<i32, Digest> {
+    let digest = |row: &PgRow| Digest {
+        count: row.get("count"),
+        sum: row.get("sum"),
+    };
+    rows.iter()
+        .map(|row| (row.get("bucket"), digest(row)))
+        .collect()
+}
+
+fn differing(left: &BTreeMap<i32, Digest>, right: &BTreeMap<i32, Digest>) -> Vec<i32> {
+    let buckets: BTreeSet<i32> = left.keys().chain(right.keys()).copied().collect();
+    let differs = |bucket: &i32| left.get(bucket) != right.get(bucket);
+    buckets.into_iter().filter(differs).collect()
+}
+
+/// All tables, before anything is known of them.
+pub async fn all(
+    connection: &mut PgConnection,
+    synapse: &Database,
+) -> Result<Groups, MigrateError> {
+    let mut groups: Groups = [Vec::new(), Vec::new()];
+    for (group, tables) in groups.iter_mut().zip(GROUPS) {
+        for table in tables {
+            group.push(Followed {
+                table,
+                types: types(connection, synapse, table).await?,
+                buckets: 1,
+                digests: None,
+            });
+        }
+    }
+    Ok(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_buckets_is_a_power_of_two() {
+        assert_eq!(buckets(0), 1);
+        assert_eq!(buckets(3_000_000), 4096);
+        assert_eq!(buckets(i64::MAX), 16384);
+    }
+
+    #[test]
+    fn a_transaction_is_compared_by_its_lower_half() {
+        let since = Since::of((7 << 32) + 1234);
+        assert_eq!(since.is_later(), "age(xmin) <= age('1234'::xid)");
+    }
+}

@@ -1,0 +1,793 @@
+//! Imports users anew into MAS's database, by the rules of the import.
+//!
+//! What a user must have follows from the copy by the same queries that the comparison uses
+//! (`verify/entities.rs`). It replaces what MAS has of the user, except the user's own id. The rest, ids
+//! and times that Synapse does not know, is made as `mas-cli syn2mas migrate` makes it (MAS's
+//! `crates/syn2mas/src/migration.rs`, 1.22.0).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use sqlx::{PgConnection, Row as _, postgres::PgRow};
+use ulid::Ulid;
+
+use super::changes::{Changes, LastSeen};
+use crate::migrate::{
+    MigrateError,
+    postgres::{
+        connection::Database,
+        mas_state::{IMPORTED, uuid},
+    },
+    verify::{Comparison, Entity, Report, Row, Side, compare, entities, time_of},
+};
+
+/// Users that are imported with one set of queries.
+const USERS: usize = 1000;
+
+/// Imports users anew. All of it is one transaction of MAS's database.
+pub struct Importer<'a> {
+    comparison: &'a Comparison,
+    entities: Vec<Entity>,
+    copy: &'a Database,
+    from: &'a mut PgConnection,
+    mas: &'a Database,
+    to: PgConnection,
+    now: SystemTime,
+}
+
+/// What the copy says of some users, by entity.
+type Expected = HashMap<&'static str, Vec<Row>>;
+
+impl<'a> Importer<'a> {
+    /// Begins the transaction.
+    pub async fn new(
+        comparison: &'a Comparison,
+        copy: &'a Database,
+        from: &'a mut PgConnection,
+        mas: &'a Database,
+    ) -> Result<Self, MigrateError> {
+        let mut to = mas.connect().await?;
+        sqlx::raw_sql("SET enable_nestloop = on; BEGIN")
+            .execute(&mut to)
+            .await
+            .map_err(mas.failed("cannot begin a transaction"))?;
+        Ok(Importer {
+            comparison,
+            entities: entities(&comparison.providers),
+            copy,
+            from,
+            mas,
+            to,
+            now: with_microseconds(SystemTime::now()),
+        })
+    }
+
+    /// Brings MAS's database up to the copy, compares what it wrote, and commits.
+    ///
+    /// # Errors
+    ///
+    /// If a database cannot be read or written, or the import would refuse what there is now. Then nothing
+    /// is committed.
+    pub async fn import(mut self, changes: &Changes) -> Result<(), MigrateError> {
+        let mut users = Vec::new();
+        for id in &changes.users {
+            users.extend(self.localpart(id).await?.map(|name| (id.clone(), name)));
+        }
+        let names: Vec<String> = users.iter().map(|(_, name)| name.clone()).collect();
+        let ids = self.known_users(&names).await?;
+        for names in names.chunks(USERS) {
+            self.delete(names).await?;
+        }
+        for users in users.chunks(USERS) {
+            self.insert(users, &ids).await?;
+        }
+        let seen: Vec<_> = changes.seen.iter().collect();
+        for seen in seen.chunks(USERS) {
+            self.update_last_seen(seen).await?;
+        }
+        self.execute("COMMIT").await
+    }
+
+    async fn execute(&mut self, statement: &str) -> Result<(), MigrateError> {
+        sqlx::raw_sql(statement)
+            .execute(&mut self.to)
+            .await
+            .map_err(self.mas.failed("cannot bring it up to Synapse's database"))?;
+        Ok(())
+    }
+
+    /// The name of a user in MAS. None for an application service's user with a name that MAS does not
+    /// accept, which the import leaves out.
+    async fn localpart(&mut self, id: &str) -> Result<Option<String>, MigrateError> {
+        let server = &self.comparison.server_name;
+        let name = id
+            .strip_prefix('@')
+            .and_then(|id| id.strip_suffix(server.as_str())?.strip_suffix(':'));
+        if let Some(name) = name.filter(|name| !name.contains(':')) {
+            return Ok(Some(name.to_owned()));
+        }
+        let is_of_service: Option<bool> =
+            sqlx::query_scalar("SELECT appservice_id IS NOT NULL FROM users WHERE name = $1")
+                .bind(id)
+                .fetch_optional(&mut *self.from)
+                .await
+                .map_err(self.copy.failed("cannot read the copy"))?;
+        if is_of_service == Some(true) {
+            return Ok(None);
+        }
+        Err(MigrateError::Copy {
+            problem: format!("the user {id} is not of the server {server}"),
+        })
+    }
+
+    /// MAS's ids of users, by name.
+    async fn known_users(
+        &mut self,
+        names: &[String],
+    ) -> Result<HashMap<String, String>, MigrateError> {
+        let found: Vec<(String, String)> =
+            sqlx::query_as("SELECT username, user_id::text FROM users WHERE username = ANY($1)")
+                .bind(names)
+                .fetch_all(&mut self.to)
+                .await
+                .map_err(self.mas.failed("cannot read its users"))?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// Deletes what users have, except the users themselves.
+    async fn delete(&mut self, names: &[String]) -> Result<(), MigrateError> {
+        const USER: &str =
+            "user_id = ANY(ARRAY(SELECT user_id FROM users WHERE username = ANY($1)))";
+        let session = format!(
+            "compat_session_id = ANY(ARRAY(SELECT compat_session_id FROM compat_sessions WHERE {USER}))"
+        );
+        for (table, of_these) in [
+            ("compat_refresh_tokens", session.as_str()),
+            ("compat_access_tokens", &session),
+            ("compat_sessions", USER),
+            ("upstream_oauth_links", USER),
+            ("user_unsupported_third_party_ids", USER),
+            ("user_emails", USER),
+            ("user_passwords", USER),
+        ] {
+            sqlx::query(&format!("DELETE FROM {table} WHERE {of_these}"))
+                .bind(names)
+                .execute(&mut self.to)
+                .await
+                .map_err(self.mas.failed(&format!("cannot delete from {table}")))?;
+        }
+        Ok(())
+    }
+
+    /// Inserts what these users, each an id and a name, must have, and compares it.
+    async fn insert(
+        &mut self,
+        users: &[(String, String)],
+        known: &HashMap<String, String>,
+    ) -> Result<(), MigrateError> {
+        let (ids, names): (Vec<String>, Vec<String>) = users.iter().cloned().unzip();
+        self.make_sure_of_providers(&ids).await?;
+        let mut expected = Expected::new();
+        for position in 0..self.entities.len() {
+            let name = self.entities[position].name;
+            expected.insert(name, self.rows(position, Side::Expected, &ids).await?);
+        }
+        let mut batch = Batch {
+            importer: self,
+            expected: &expected,
+            users: HashMap::new(),
+            sessions: HashMap::new(),
+            tokens: HashMap::new(),
+        };
+        batch.users(&names, known).await?;
+        batch.passwords().await?;
+        batch.emails().await?;
+        batch.third_party_ids().await?;
+        batch.links().await?;
+        batch.sessions().await?;
+        batch.access_tokens().await?;
+        batch.refresh_tokens().await?;
+        for position in 0..self.entities.len() {
+            let actual = self.rows(position, Side::Actual, &names).await?;
+            let entity = &self.entities[position];
+            let expected = expected.remove(entity.name).unwrap_or_default();
+            must_be_equal(entity, expected, actual)?;
+        }
+        Ok(())
+    }
+
+    /// All rows of an entity that these users have: their ids on Synapse's side, their names on MAS's.
+    async fn rows(
+        &mut self,
+        entity: usize,
+        side: Side,
+        users: &[String],
+    ) -> Result<Vec<Row>, MigrateError> {
+        let entity = &self.entities[entity];
+        let (database, connection) = match side {
+            Side::Expected => (self.copy, &mut *self.from),
+            Side::Actual => (self.mas, &mut self.to),
+        };
+        let rows = sqlx::query(&entity.of_users(side))
+            .bind(users)
+            .fetch_all(connection)
+            .await
+            .map_err(database.failed(&format!("cannot read its {}", entity.name)))?;
+        let columns = entity.columns.len();
+        let values = |row: &PgRow| (0..columns).map(|column| row.get(column)).collect();
+        Ok(rows.iter().map(values).collect())
+    }
+
+    /// Fails if a user has a link to a provider that MAS does not have, as the import does.
+    async fn make_sure_of_providers(&mut self, ids: &[String]) -> Result<(), MigrateError> {
+        let providers = self.comparison.providers.iter();
+        let providers: Vec<&str> = providers
+            .map(|provider| provider.synapse_id.as_str())
+            .collect();
+        let unknown: Option<(String, String)> = sqlx::query_as(
+            "SELECT e.user_id, e.auth_provider FROM user_external_ids e
+             LEFT JOIN users u ON u.name = e.user_id
+             WHERE e.user_id = ANY($1) AND u.appservice_id IS NULL AND e.auth_provider <> ALL($2)
+             LIMIT 1",
+        )
+        .bind(ids)
+        .bind(providers)
+        .fetch_optional(&mut *self.from)
+        .await
+        .map_err(self.copy.failed("cannot read the copy"))?;
+        match unknown {
+            None => Ok(()),
+            Some((user, provider)) => Err(MigrateError::Copy {
+                problem: format!(
+                    "{user} has a link to the identity provider {provider}, which no provider in MAS's \
+                     configuration replaces (`synapse_idp_id`)"
+                ),
+            }),
+        }
+    }
+
+    /// Updates when devices were last used, and compares their sessions.
+    async fn update_last_seen(
+        &mut self,
+        seen: &[(&(String, String), &LastSeen)],
+    ) -> Result<(), MigrateError> {
+        let mut users = BTreeMap::new();
+        for ((id, _), _) in seen {
+            if !users.contains_key(id) {
+                users.insert(id.clone(), self.localpart(id).await?);
+            }
+        }
+        let values = |value: &dyn Fn(&(&(String, String), &LastSeen)) -> Option<String>| {
+            let seen = seen.iter();
+            seen.map(value).collect::<Vec<Option<String>>>()
+        };
+        sqlx::query(
+            "UPDATE compat_sessions s SET user_agent = v.user_agent, last_active_ip = v.ip::inet,
+               last_active_at = 'epoch'::timestamptz + v.at::bigint * interval '1 millisecond'
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+               v (username, device_id, at, ip, user_agent)
+             JOIN users u USING (username)
+             WHERE s.user_id = u.user_id AND s.device_id = v.device_id",
+        )
+        .bind(values(&|(key, _)| users[&key.0].clone()))
+        .bind(values(&|(key, _)| Some(key.1.clone())))
+        .bind(values(&|(_, seen)| seen.at.clone()))
+        .bind(values(&|(_, seen)| seen.ip.clone()))
+        .bind(values(&|(_, seen)| seen.user_agent.clone()))
+        .execute(&mut self.to)
+        .await
+        .map_err(self.mas.failed("cannot update its sessions"))?;
+        let sessions = self.entities.iter().position(|it| it.name == "sessions");
+        let Some(sessions) = sessions else {
+            return Ok(());
+        };
+        let (ids, names): (Vec<String>, Vec<Option<String>>) = users.into_iter().unzip();
+        let names: Vec<String> = names.into_iter().flatten().collect();
+        let expected = self.rows(sessions, Side::Expected, &ids).await?;
+        let actual = self.rows(sessions, Side::Actual, &names).await?;
+        must_be_equal(&self.entities[sessions], expected, actual)
+    }
+}
+
+fn must_be_equal(
+    entity: &Entity,
+    expected: Vec<Row>,
+    actual: Vec<Row>,
+) -> Result<(), MigrateError> {
+    let mut report = Report::default();
+    compare(entity, expected, actual, None, &mut report);
+    if report.is_identical() {
+        return Ok(());
+    }
+    let example = report.rows.first().map_or(String::new(), |row| {
+        let key = row
+            .key
+            .iter()
+            .map(|(column, value)| format!("{column} {}", value.as_deref().unwrap_or("NULL")));
+        let columns: Vec<&str> = row.columns.keys().copied().collect();
+        let key: Vec<String> = key.collect();
+        format!("{} ({})", key.join(", "), columns.join(", "))
+    });
+    Err(MigrateError::Copy {
+        problem: format!(
+            "what was written to MAS's database differs from what follows from Synapse's, in {}: {example}. \
+             This is an error of syn2mas",
+            entity.name
+        ),
+    })
+}
+
+/// A time whose fraction of a millisecond is not zero. It shows that the time is not one of Synapse's, as
+/// with what the import takes from its clock.
+fn with_microseconds(now: SystemTime) -> SystemTime {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    if since.subsec_micros().is_multiple_of(1000) {
+        return now + Duration::from_micros(1);
+    }
+    now
+}
+
+/// What is inserted of some users.
+struct Batch<'b, 'a> {
+    importer: &'b mut Importer<'a>,
+    expected: &'b Expected,
+    /// MAS's ids of the users, by name, with the time of their creation.
+    users: HashMap<String, (String, Option<String>)>,
+    /// Ids of sessions, by user and by device, or by token for a session without a device.
+    sessions: HashMap<[Option<String>; 2], String>,
+    /// Ids of access tokens, by token.
+    tokens: HashMap<String, String>,
+}
+
+/// Values of a row for MAS's table, in the order of the columns.
+type Values = Vec<Option<String>>;
+
+impl Batch<'_, '_> {
+    /// The rows of an entity, each with the values of these columns.
+    fn columns<const N: usize>(
+        &self,
+        entity: &'static str,
+        names: [&str; N],
+    ) -> Vec<[Option<String>; N]> {
+        let of_name = |it: &&Entity| it.name == entity;
+        let Some(columns) = self.importer.entities.iter().find(of_name) else {
+            unreachable!("there is no entity {entity}");
+        };
+        let positions = names.map(|name| {
+            let position = columns
+                .columns
+                .iter()
+                .position(|column| column.name == name);
+            position.unwrap_or_else(|| unreachable!("{entity} have no column {name}"))
+        });
+        let rows = self.expected[entity].iter();
+        rows.map(|row| positions.map(|position| row[position].clone()))
+            .collect()
+    }
+
+    /// A new id with this time of creation. It is the clock's if there is none, as PostgreSQL has it.
+    fn new_id(&self, created: Option<&str>) -> String {
+        let time = match created {
+            // Times in ids begin in 1970.
+            Some(created) => time_of(created).unwrap_or(UNIX_EPOCH),
+            None => self.importer.now,
+        };
+        uuid(Ulid::from_datetime(time))
+    }
+
+    /// A time, or the clock's if there is none.
+    fn or_now(&self, created: Option<String>) -> String {
+        created.unwrap_or_else(|| humantime::format_rfc3339_micros(self.importer.now).to_string())
+    }
+
+    /// The id of a user who must be there.
+    fn user(&self, entity: &str, name: Option<&str>) -> Result<Option<String>, MigrateError> {
+        let found = name.and_then(|name| self.users.get(name));
+        match found {
+            Some((id, _)) => Ok(Some(id.clone())),
+            None => Err(MigrateError::Copy {
+                problem: format!(
+                    "Synapse has {entity} of the user {}, who is not in its table users",
+                    name.unwrap_or("NULL")
+                ),
+            }),
+        }
+    }
+
+    async fn write(
+        &mut self,
+        table: &str,
+        columns: &[(&str, &str)],
+        rows: Vec<Values>,
+    ) -> Result<(), MigrateError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let casts: Vec<String> = columns
+            .iter()
+            .map(|(name, of_type)| format!("{name}::{of_type}"))
+            .collect();
+        let arrays: Vec<String> = (1..=names.len()).map(|n| format!("${n}::text[]")).collect();
+        let names = names.join(", ");
+        let sql = format!(
+            "INSERT INTO {table} ({names}) SELECT {} FROM unnest({}) rows ({names})",
+            casts.join(", "),
+            arrays.join(", ")
+        );
+        let mut insert = sqlx::query(&sql);
+        for column in 0..columns.len() {
+            let values: Values = rows.iter().map(|row| row[column].clone()).collect();
+            insert = insert.bind(values);
+        }
+        let (mas, to) = (self.importer.mas, &mut self.importer.to);
+        insert
+            .execute(to)
+            .await
+            .map_err(mas.failed(&format!("cannot insert into {table}")))?;
+        Ok(())
+    }
+
+    /// Updates users, inserts new ones, and deletes those whom MAS must not have any more.
+    async fn users(
+        &mut self,
+        names: &[String],
+        known: &HashMap<String, String>,
+    ) -> Result<(), MigrateError> {
+        let rows = self.columns(
+            "users",
+            [
+                "username",
+                "created_at",
+                "locked_at",
+                "deactivated_at",
+                "can_request_admin",
+                "is_guest",
+            ],
+        );
+        let (mut new, mut old) = (Vec::new(), Vec::new());
+        for row in rows {
+            let [name, created, ..] = &row;
+            let Some(name) = name.clone() else {
+                return Err(MigrateError::Copy {
+                    problem: "Synapse has a user without a name".to_owned(),
+                });
+            };
+            let id = known.get(&name);
+            let values = |id: &String| -> Values {
+                [Some(id.clone())].into_iter().chain(row.clone()).collect()
+            };
+            let id = if let Some(id) = id {
+                old.push(values(id));
+                id.clone()
+            } else {
+                let id = self.new_id(created.as_deref());
+                new.push(values(&id));
+                id
+            };
+            self.users.insert(name, (id, created.clone()));
+        }
+        let gone: BTreeSet<&String> = names
+            .iter()
+            .filter(|name| !self.users.contains_key(*name))
+            .filter_map(|name| known.get(name))
+            .collect();
+        let gone: Vec<&String> = gone.into_iter().collect();
+        let (mas, to) = (self.importer.mas, &mut self.importer.to);
+        sqlx::query("DELETE FROM users WHERE user_id = ANY($1::text[]::uuid[])")
+            .bind(gone)
+            .execute(&mut *to)
+            .await
+            .map_err(mas.failed("cannot delete from users"))?;
+        let column =
+            |position: usize| -> Values { old.iter().map(|row| row[position].clone()).collect() };
+        sqlx::query(
+            "UPDATE users u SET created_at = v.created_at::timestamptz,
+               locked_at = v.locked_at::timestamptz, deactivated_at = v.deactivated_at::timestamptz,
+               can_request_admin = v.can_request_admin::boolean, is_guest = v.is_guest::boolean
+             FROM unnest($1::text[]::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+               v (user_id, created_at, locked_at, deactivated_at, can_request_admin, is_guest)
+             WHERE u.user_id = v.user_id",
+        )
+        .bind(column(0))
+        .bind(column(2))
+        .bind(column(3))
+        .bind(column(4))
+        .bind(column(5))
+        .bind(column(6))
+        .execute(to)
+        .await
+        .map_err(mas.failed("cannot update users"))?;
+        self.write(
+            "users",
+            &[
+                ("user_id", "uuid"),
+                ("username", "text"),
+                ("created_at", "timestamptz"),
+                ("locked_at", "timestamptz"),
+                ("deactivated_at", "timestamptz"),
+                ("can_request_admin", "boolean"),
+                ("is_guest", "boolean"),
+            ],
+            new,
+        )
+        .await
+    }
+
+    async fn passwords(&mut self) -> Result<(), MigrateError> {
+        const NAMES: [&str; 4] = ["username", "version", "hashed_password", "created_at"];
+        let mut rows = Vec::new();
+        for [name, version, hash, created] in self.columns("passwords", NAMES) {
+            let id = Some(self.new_id(created.as_deref()));
+            let user = self.user("a password", name.as_deref())?;
+            rows.push(vec![id, user, hash, created, version]);
+        }
+        let columns = [
+            ("user_password_id", "uuid"),
+            ("user_id", "uuid"),
+            ("hashed_password", "text"),
+            ("created_at", "timestamptz"),
+            ("version", "integer"),
+        ];
+        self.write("user_passwords", &columns, rows).await
+    }
+
+    async fn emails(&mut self) -> Result<(), MigrateError> {
+        const NAMES: [&str; 3] = ["username", "email", "created_at"];
+        let mut rows = Vec::new();
+        for [name, email, created] in self.columns("emails", NAMES) {
+            let id = Some(self.new_id(created.as_deref()));
+            let user = self.user("an email address", name.as_deref())?;
+            rows.push(vec![id, user, email, created]);
+        }
+        let columns = [
+            ("user_email_id", "uuid"),
+            ("user_id", "uuid"),
+            ("email", "text"),
+            ("created_at", "timestamptz"),
+        ];
+        self.write("user_emails", &columns, rows).await
+    }
+
+    async fn third_party_ids(&mut self) -> Result<(), MigrateError> {
+        const NAMES: [&str; 4] = ["username", "medium", "address", "created_at"];
+        let mut rows = Vec::new();
+        for [name, medium, address, created] in self.columns("third-party ids", NAMES) {
+            let user = self.user("a third-party id", name.as_deref())?;
+            rows.push(vec![user, medium, address, created]);
+        }
+        let columns = [
+            ("user_id", "uuid"),
+            ("medium", "text"),
+            ("address", "text"),
+            ("created_at", "timestamptz"),
+        ];
+        self.write("user_unsupported_third_party_ids", &columns, rows)
+            .await
+    }
+
+    async fn links(&mut self) -> Result<(), MigrateError> {
+        const NAMES: [&str; 4] = [
+            "upstream_oauth_provider_id",
+            "subject",
+            "username",
+            "created_at",
+        ];
+        let mut rows = Vec::new();
+        for [provider, subject, name, created] in self.columns("upstream links", NAMES) {
+            let id = Some(self.new_id(created.as_deref()));
+            let user = self.user("a link", name.as_deref())?;
+            rows.push(vec![id, user, provider, subject, created]);
+        }
+        let columns = [
+            ("upstream_oauth_link_id", "uuid"),
+            ("user_id", "uuid"),
+            ("upstream_oauth_provider_id", "uuid"),
+            ("subject", "text"),
+            ("created_at", "timestamptz"),
+        ];
+        self.write("upstream_oauth_links", &columns, rows).await
+    }
+
+    async fn sessions(&mut self) -> Result<(), MigrateError> {
+        const NAMES: [&str; 9] = [
+            "username",
+            "device_id",
+            "access_token",
+            "human_name",
+            "is_synapse_admin",
+            "created_at",
+            "last_active_at",
+            "last_active_ip",
+            "user_agent",
+        ];
+        let mut rows = Vec::new();
+        for [name, device, token, human_name, admin, made, at, ip, agent] in
+            self.columns("sessions", NAMES)
+        {
+            // The import takes the time of the token that it reads first.
+            let first = made.and_then(|times| times.split('|').next().map(str::to_owned));
+            let id = self.new_id(first.as_deref());
+            let created = Some(self.or_now(first));
+            let user = self.user("a device", name.as_deref())?;
+            let ip = ip.filter(|ip| ip.parse::<std::net::IpAddr>().is_ok());
+            let key = [name, device.clone().or(token)];
+            self.sessions.insert(key, id.clone());
+            rows.push(vec![
+                Some(id),
+                user,
+                device,
+                human_name,
+                created,
+                admin,
+                at,
+                ip,
+                agent,
+            ]);
+        }
+        let columns = [
+            ("compat_session_id", "uuid"),
+            ("user_id", "uuid"),
+            ("device_id", "text"),
+            ("human_name", "text"),
+            ("created_at", "timestamptz"),
+            ("is_synapse_admin", "boolean"),
+            ("last_active_at", "timestamptz"),
+            ("last_active_ip", "inet"),
+            ("user_agent", "text"),
+        ];
+        self.write("compat_sessions", &columns, rows).await
+    }
+
+    /// The session of a token. There is none for a device that does not belong to a client, and then the
+    /// import fails.
+    fn session(
+        &self,
+        name: Option<&str>,
+        device: Option<&str>,
+        token: Option<&str>,
+    ) -> Result<Option<String>, MigrateError> {
+        let key = [name, device.or(token)].map(|text| text.map(str::to_owned));
+        match self.sessions.get(&key) {
+            Some(id) => Ok(Some(id.clone())),
+            None => Err(MigrateError::Copy {
+                problem: format!(
+                    "the user {} has an access token of the device {}, which is none of a client",
+                    name.unwrap_or("NULL"),
+                    device.unwrap_or("NULL")
+                ),
+            }),
+        }
+    }
+
+    async fn access_tokens(&mut self) -> Result<(), MigrateError> {
+        const NAMES: [&str; 5] = [
+            "access_token",
+            "username",
+            "device_id",
+            "created_at",
+            "expires_at",
+        ];
+        let mut rows = Vec::new();
+        for [token, name, device, created, expires] in self.columns("access tokens", NAMES) {
+            let id = self.new_id(created.as_deref());
+            let session = self.session(name.as_deref(), device.as_deref(), token.as_deref())?;
+            self.tokens
+                .extend(token.clone().map(|token| (token, id.clone())));
+            let created = Some(self.or_now(created));
+            rows.push(vec![Some(id), session, token, created, expires]);
+        }
+        let columns = [
+            ("compat_access_token_id", "uuid"),
+            ("compat_session_id", "uuid"),
+            ("access_token", "text"),
+            ("created_at", "timestamptz"),
+            ("expires_at", "timestamptz"),
+        ];
+        self.write("compat_access_tokens", &columns, rows).await
+    }
+
+    async fn refresh_tokens(&mut self) -> Result<(), MigrateError> {
+        const NAMES: [&str; 5] = [
+            "refresh_token",
+            "access_token",
+            "username",
+            "device_id",
+            "created_at",
+        ];
+        let mut rows = Vec::new();
+        for [token, access_token, name, device, created] in self.columns("refresh tokens", NAMES) {
+            let id = Some(self.new_id(created.as_deref()));
+            let session = self.session(name.as_deref(), device.as_deref(), None)?;
+            let access_token = access_token.and_then(|token| self.tokens.get(&token).cloned());
+            let created = Some(self.or_now(created));
+            rows.push(vec![id, session, access_token, token, created]);
+        }
+        let columns = [
+            ("compat_refresh_token_id", "uuid"),
+            ("compat_session_id", "uuid"),
+            ("compat_access_token_id", "uuid"),
+            ("refresh_token", "text"),
+            ("created_at", "timestamptz"),
+        ];
+        self.write("compat_refresh_tokens", &columns, rows).await
+    }
+}
+
+/// What MAS's tables have, except those that the import writes. MAS itself writes to them as soon as it
+/// runs, so they show whether it has served anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untouched(Vec<(String, i64, Option<String>)>);
+
+impl Untouched {
+    /// Reads the tables.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub async fn read(mas: &Database) -> Result<Self, MigrateError> {
+        let mut connection = mas.snapshot().await?;
+        let failed = || mas.failed("cannot tell whether MAS has written to it");
+        let tables: Vec<String> = sqlx::query_scalar(
+            "SELECT tablename::text FROM pg_tables
+             WHERE schemaname = current_schema AND tablename <> ALL($1) ORDER BY 1",
+        )
+        .bind(IMPORTED.map(str::to_owned).to_vec())
+        .fetch_all(&mut connection)
+        .await
+        .map_err(failed())?;
+        let digests: Vec<String> = tables
+            .iter()
+            .map(|table| {
+                let (text, name) = (table.replace('\'', "''"), table.replace('"', "\"\""));
+                format!(
+                    "SELECT '{text}', count(*), sum(hashtextextended(t::text, 0))::text FROM \"{name}\" t"
+                )
+            })
+            .collect();
+        if digests.is_empty() {
+            return Ok(Untouched(Vec::new()));
+        }
+        let digests = sqlx::query_as(&digests.join(" UNION ALL "))
+            .fetch_all(&mut connection)
+            .await
+            .map_err(failed())?;
+        Ok(Untouched(digests))
+    }
+
+    /// The first table that is not as it was.
+    #[must_use]
+    pub fn differs<'a>(&'a self, now: &'a Untouched) -> Option<&'a str> {
+        let tables = self.0.iter().chain(&now.0);
+        let differing = |table: &&(String, i64, Option<String>)| {
+            !(self.0.contains(table) && now.0.contains(table))
+        };
+        tables
+            .into_iter()
+            .find(differing)
+            .map(|(name, _, _)| name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_the_clock_can_be_told_from_one_of_synapse() {
+        let whole = UNIX_EPOCH + Duration::from_millis(5);
+        assert_ne!(with_microseconds(whole), whole);
+        let finer = UNIX_EPOCH + Duration::from_micros(5001);
+        assert_eq!(with_microseconds(finer), finer);
+    }
+
+    #[test]
+    fn another_row_anywhere_is_noticed() {
+        let state = |rows| Untouched(vec![("queue_jobs".to_owned(), rows, None)]);
+        assert_eq!(state(0).differs(&state(0)), None);
+        assert_eq!(state(0).differs(&state(1)), Some("queue_jobs"));
+        assert_eq!(Untouched(Vec::new()).differs(&state(0)), Some("queue_jobs"));
+    }
+}

@@ -1,0 +1,388 @@
+//! A copy of Synapse's tables that is made while Synapse runs, and follows it until the cutover.
+//!
+//! The copy is in a temporary database on MAS's server. `mas-cli` imports from it, the import is compared
+//! with it, and then rounds bring both up to what Synapse has now (`follow.rs`, `mas.rs`). For the last
+//! round Synapse is stopped and its tables are locked, until everything is switched. Synapse's database is
+//! only read.
+
+mod changes;
+mod follow;
+mod mas;
+mod rate;
+mod tables;
+
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt;
+use serde::Serialize;
+use sqlx::PgConnection;
+
+pub use self::mas::Untouched;
+use self::{
+    follow::{Followed, Groups, Lane, Since},
+    mas::Importer,
+    rate::Rate,
+    tables::Table,
+};
+use crate::migrate::{
+    MigrateError,
+    postgres::{connection::Database, scratch::Scratch, tables::TABLES},
+    verify::{Comparison, Hasher},
+};
+
+/// Progress of the copying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// Rows so far.
+    pub rows: u64,
+    /// Rows that there are, about.
+    pub of: u64,
+}
+
+/// A round of catching up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Round {
+    /// Rows of Synapse's that had changed.
+    pub rows: usize,
+    /// Users for whom everything was imported anew.
+    pub users: usize,
+    /// Devices that had only been used.
+    pub seen: usize,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+/// The copy, and how far it has followed.
+#[derive(Debug)]
+pub struct LiveCopy {
+    scratch: Scratch,
+    synapse: Database,
+    comparison: Comparison,
+    hasher: Hasher,
+    groups: Groups,
+    since: Since,
+    /// Holds the locks on Synapse's tables after the last round.
+    lock: Option<PgConnection>,
+    /// The process ids of our connections to Synapse's database that hold them.
+    pub pids: Vec<i32>,
+}
+
+/// Two connections to Synapse's database with one snapshot.
+struct Snapshot {
+    first: PgConnection,
+    second: PgConnection,
+    since: Since,
+}
+
+impl Snapshot {
+    /// Takes a snapshot. With `locked`, nobody can write to the tables from before it until the first
+    /// connection is closed.
+    async fn take(synapse: &Database, locked: bool) -> Result<Self, MigrateError> {
+        let mut first = if locked {
+            let mut connection = synapse.connect().await?;
+            let lock = format!(
+                "SET lock_timeout = '60s'; BEGIN ISOLATION LEVEL REPEATABLE READ;
+                 LOCK TABLE {} IN EXCLUSIVE MODE",
+                TABLES.join(", ")
+            );
+            sqlx::raw_sql(&lock)
+                .execute(&mut connection)
+                .await
+                .map_err(synapse.failed(
+                    "cannot lock its tables within 60 s, because something uses or vacuums them",
+                ))?;
+            connection
+        } else {
+            synapse.snapshot().await?
+        };
+        let since = Since::now(&mut first, synapse).await?;
+        let mut second = synapse.same_snapshot(&mut first).await?;
+        for connection in [&mut first, &mut second] {
+            // The number of groups is known, and the planner thinks that there are far more.
+            sqlx::raw_sql("SET enable_sort = off")
+                .execute(connection)
+                .await
+                .map_err(synapse.failed("cannot set up the session"))?;
+        }
+        Ok(Snapshot {
+            first,
+            second,
+            since,
+        })
+    }
+}
+
+impl LiveCopy {
+    /// Copies Synapse's tables, as they are at one instant, into a temporary database. `rate` limits how many
+    /// bytes are read in a second.
+    ///
+    /// # Errors
+    ///
+    /// If a database cannot be read or written. Then `scratch` still exists.
+    pub async fn make(
+        scratch: Scratch,
+        synapse: &Database,
+        comparison: Comparison,
+        rate: Option<u64>,
+        on_progress: &mut dyn FnMut(Copied),
+    ) -> Result<Self, (Scratch, MigrateError)> {
+        match fill(&scratch.database, synapse, rate, on_progress).await {
+            Ok((groups, since)) => Ok(LiveCopy {
+                scratch,
+                synapse: synapse.clone(),
+                comparison,
+                hasher: Hasher::default(),
+                groups,
+                since,
+                lock: None,
+                pids: Vec::new(),
+            }),
+            Err(error) => Err((scratch, error)),
+        }
+    }
+
+    /// The database with the copy.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.scratch.database
+    }
+
+    /// Brings the copy and MAS's database up to what Synapse has now, and compares with the copy what MAS has
+    /// of every user who is concerned. With `is_last`, Synapse's tables stay locked until
+    /// [`LiveCopy::unlock`].
+    ///
+    /// # Errors
+    ///
+    /// If a database cannot be read or written, or what Synapse has now cannot be imported. Then MAS's
+    /// database is as before.
+    pub async fn catch_up(&mut self, mas: &Database, is_last: bool) -> Result<Round, MigrateError> {
+        let begun = Instant::now();
+        let mut snapshot = Snapshot::take(&self.synapse, is_last).await?;
+        let copy = &self.scratch.database;
+        let mut ends = [writer(copy).await?, writer(copy).await?];
+        let [first, second] = &mut ends;
+        let [of_first, of_second] = &mut self.groups;
+        let lane = |synapse, end| Lane {
+            synapse: (&self.synapse, synapse),
+            copy: (copy, end),
+            hasher: &self.hasher,
+        };
+        let (mut changes, others) = tokio::try_join!(
+            lane(&mut snapshot.first, &mut *first).follow(of_first, self.since),
+            lane(&mut snapshot.second, &mut *second).follow(of_second, self.since),
+        )?;
+        changes.merge(others);
+        for end in &mut ends {
+            sqlx::raw_sql("COMMIT")
+                .execute(end)
+                .await
+                .map_err(copy.failed("cannot write the copy"))?;
+        }
+        let [mut end, _] = ends;
+        let predecessors =
+            follow::users_of_predecessors((copy, &mut end), &changes.refresh_tokens).await?;
+        changes.users.extend(predecessors);
+        changes.settle();
+        let importer = Importer::new(&self.comparison, copy, &mut end, mas).await?;
+        importer.import(&changes).await?;
+        self.since = snapshot.since;
+        if is_last {
+            self.pids = vec![pid(&mut snapshot.first, &self.synapse).await?];
+            self.lock = Some(snapshot.first);
+        }
+        Ok(Round {
+            rows: changes.rows,
+            users: changes.users.len(),
+            seen: changes.seen.len(),
+            seconds: begun.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Lets others write to Synapse's tables again.
+    pub fn unlock(&mut self) {
+        self.lock = None;
+        self.pids.clear();
+    }
+
+    /// Drops the copy.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be dropped.
+    pub async fn remove(self) -> Result<(), MigrateError> {
+        self.scratch.remove().await
+    }
+}
+
+async fn pid(connection: &mut PgConnection, database: &Database) -> Result<i32, MigrateError> {
+    sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(connection)
+        .await
+        .map_err(database.failed("cannot read the number of a process"))
+}
+
+/// A connection to the copy in a transaction. Its queries are about few rows of large tables.
+async fn writer(copy: &Database) -> Result<PgConnection, MigrateError> {
+    let mut connection = copy.connect().await?;
+    sqlx::raw_sql("SET enable_nestloop = on; BEGIN")
+        .execute(&mut connection)
+        .await
+        .map_err(copy.failed("cannot begin a transaction"))?;
+    Ok(connection)
+}
+
+/// Makes the tables of the copy, and fills them.
+async fn fill(
+    copy: &Database,
+    synapse: &Database,
+    rate: Option<u64>,
+    on_progress: &mut dyn FnMut(Copied),
+) -> Result<(Groups, Since), MigrateError> {
+    let mut snapshot = Snapshot::take(synapse, false).await?;
+    let mut groups = follow::all(&mut snapshot.first, synapse).await?;
+    let of = rows_about(&mut snapshot.first, synapse).await?;
+    let rows = std::cell::Cell::new(0);
+    let on_progress = std::cell::RefCell::new(on_progress);
+    let on_rows = |new: u64| {
+        rows.set(rows.get() + new);
+        let progress = Copied {
+            rows: rows.get(),
+            of: of.max(rows.get()),
+        };
+        on_progress.borrow_mut()(progress);
+    };
+    let [first, second] = &mut groups;
+    // Each group may use half of it.
+    let rate = rate.map(|bytes| bytes / 2);
+    tokio::try_join!(
+        fill_group(copy, (synapse, &mut snapshot.first), first, rate, &on_rows),
+        fill_group(
+            copy,
+            (synapse, &mut snapshot.second),
+            second,
+            rate,
+            &on_rows
+        ),
+    )?;
+    Ok((groups, snapshot.since))
+}
+
+/// The number of rows in all tables, as the server estimates it.
+async fn rows_about(
+    connection: &mut PgConnection,
+    synapse: &Database,
+) -> Result<u64, MigrateError> {
+    let tables = TABLES.join("', '");
+    let about: f64 = sqlx::query_scalar(&format!(
+        "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::float8 FROM pg_class
+         WHERE oid = ANY(ARRAY(SELECT to_regclass(name) FROM unnest(ARRAY['{tables}']) name))"
+    ))
+    .fetch_one(connection)
+    .await
+    .map_err(synapse.failed("cannot count its rows"))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is not negative, and an estimate"
+    )]
+    Ok(about as u64)
+}
+
+async fn fill_group(
+    copy: &Database,
+    (synapse, from): (&Database, &mut PgConnection),
+    group: &mut [Followed],
+    rate: Option<u64>,
+    on_rows: &dyn Fn(u64),
+) -> Result<(), MigrateError> {
+    let mut to = copy.connect().await?;
+    let mut rate = Rate::new(rate);
+    for followed in group {
+        let table = followed.table;
+        sqlx::raw_sql(&table.create(&followed.types))
+            .execute(&mut to)
+            .await
+            .map_err(copy.failed("cannot make the copy"))?;
+        let rows = copy_table((synapse, from), (copy, &mut to), table, &mut rate, on_rows).await?;
+        followed.buckets = follow::buckets(rows.try_into().unwrap_or(i64::MAX));
+        sqlx::raw_sql(&table.indexes(followed.buckets))
+            .execute(&mut to)
+            .await
+            .map_err(copy.failed("cannot make the indexes of the copy"))?;
+    }
+    Ok(())
+}
+
+/// Bytes that are sent at once.
+const CHUNK: usize = 1 << 16;
+
+/// Copies the rows of a table. Returns how many there are.
+async fn copy_table(
+    (synapse, from): (&Database, &mut PgConnection),
+    (copy, to): (&Database, &mut PgConnection),
+    table: &Table,
+    rate: &mut Rate,
+    on_rows: &dyn Fn(u64),
+) -> Result<u64, MigrateError> {
+    let reading = format!("cannot copy its table {}", table.name);
+    let writing = format!("cannot fill the table {}", table.name);
+    let columns = table.columns().join(", ");
+    let mut rows = from
+        .copy_out_raw(&format!(
+            "COPY (SELECT {columns} FROM {}) TO STDOUT",
+            table.name
+        ))
+        .await
+        .map_err(synapse.failed(&reading))?;
+    let mut into = to
+        .copy_in_raw(&format!("COPY {} ({columns}) FROM STDIN", table.name))
+        .await
+        .map_err(copy.failed(&writing))?;
+    let (mut chunk, mut new, mut all) = (Vec::with_capacity(2 * CHUNK), 0, 0);
+    // The server sends each row in a message of its own.
+    while let Some(row) = rows.try_next().await.map_err(synapse.failed(&reading))? {
+        chunk.extend_from_slice(&row);
+        new += 1;
+        if chunk.len() >= CHUNK {
+            into.send(chunk.as_slice())
+                .await
+                .map_err(copy.failed(&writing))?;
+            rate.passed(chunk.len()).await;
+            on_rows(new);
+            all += new;
+            (chunk.truncate(0), new = 0);
+        }
+    }
+    into.send(chunk.as_slice())
+        .await
+        .map_err(copy.failed(&writing))?;
+    into.finish().await.map_err(copy.failed(&writing))?;
+    on_rows(new);
+    Ok(all + new)
+}
+
+/// Whether another round would bring the copy closer: the last one took long, and less than the one before.
+#[must_use]
+pub fn is_worth_another(last: Round, before: Option<Round>) -> bool {
+    const SHORT: Duration = Duration::from_secs(1);
+    let is_shorter = before.is_none_or(|before| last.seconds < 0.8 * before.seconds);
+    last.seconds >= SHORT.as_secs_f64() && is_shorter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_go_on_while_they_become_shorter() {
+        let round = |seconds| Round {
+            seconds,
+            ..Round::default()
+        };
+        assert!(is_worth_another(round(9.0), None));
+        assert!(is_worth_another(round(3.0), Some(round(9.0))));
+        assert!(!is_worth_another(round(2.9), Some(round(3.0))));
+        assert!(!is_worth_another(round(0.9), None));
+    }
+}

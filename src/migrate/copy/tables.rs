@@ -1,0 +1,279 @@
+//! The tables of Synapse that are copied: which columns, and which rows belong together.
+
+use crate::migrate::verify::{DIGEST, Hashable, Hasher};
+
+/// How the values of a column are hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    /// An integer. Below 2^53, as all of them are, no two give the same `float8`.
+    Number,
+    Flag,
+}
+
+/// A table of Synapse's that the import reads.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// The column whose values say which rows belong together. They are fetched and replaced together,
+    /// and Synapse has an index that begins with it.
+    pub unit: &'static str,
+    /// The column with the id of the user.
+    pub user: &'static str,
+    columns: &'static [(&'static str, Kind)],
+}
+
+/// The tables, in two groups that take about the same time. Each group has a connection of its own.
+pub const GROUPS: [[&Table; 3]; 2] = [
+    [&DEVICES, &USERS, &USER_THREEPIDS],
+    [&ACCESS_TOKENS, &REFRESH_TOKENS, &USER_EXTERNAL_IDS],
+];
+
+/// The columns of `devices` that only say when a device was last used.
+pub const LAST_SEEN: [&str; 3] = ["last_seen", "ip", "user_agent"];
+
+/// The accounts.
+pub const USERS: Table = Table {
+    name: "users",
+    unit: "name",
+    user: "name",
+    columns: &[
+        ("name", Kind::Text),
+        ("password_hash", Kind::Text),
+        ("creation_ts", Kind::Number),
+        ("admin", Kind::Number),
+        ("is_guest", Kind::Number),
+        ("appservice_id", Kind::Text),
+        ("deactivated", Kind::Number),
+        ("locked", Kind::Flag),
+    ],
+};
+
+/// The addresses.
+pub const USER_THREEPIDS: Table = Table {
+    name: "user_threepids",
+    unit: "user_id",
+    user: "user_id",
+    columns: &[
+        ("user_id", Kind::Text),
+        ("medium", Kind::Text),
+        ("address", Kind::Text),
+        ("added_at", Kind::Number),
+    ],
+};
+
+/// The links to accounts at identity providers.
+pub const USER_EXTERNAL_IDS: Table = Table {
+    name: "user_external_ids",
+    unit: "user_id",
+    user: "user_id",
+    columns: &[
+        ("user_id", Kind::Text),
+        ("auth_provider", Kind::Text),
+        ("external_id", Kind::Text),
+    ],
+};
+
+/// The devices.
+pub const DEVICES: Table = Table {
+    name: "devices",
+    unit: "user_id",
+    user: "user_id",
+    columns: &[
+        ("user_id", Kind::Text),
+        ("device_id", Kind::Text),
+        ("display_name", Kind::Text),
+        ("last_seen", Kind::Number),
+        ("ip", Kind::Text),
+        ("user_agent", Kind::Text),
+        ("hidden", Kind::Flag),
+    ],
+};
+
+/// The access tokens.
+pub const ACCESS_TOKENS: Table = Table {
+    name: "access_tokens",
+    unit: "id",
+    user: "user_id",
+    columns: &[
+        ("id", Kind::Number),
+        ("user_id", Kind::Text),
+        ("device_id", Kind::Text),
+        ("token", Kind::Text),
+        ("valid_until_ms", Kind::Number),
+        ("puppets_user_id", Kind::Text),
+        ("last_validated", Kind::Number),
+        ("refresh_token_id", Kind::Number),
+        ("used", Kind::Flag),
+    ],
+};
+
+/// The refresh tokens.
+pub const REFRESH_TOKENS: Table = Table {
+    name: "refresh_tokens",
+    unit: "id",
+    user: "user_id",
+    columns: &[
+        ("id", Kind::Number),
+        ("user_id", Kind::Text),
+        ("device_id", Kind::Text),
+        ("token", Kind::Text),
+        ("next_token_id", Kind::Number),
+    ],
+};
+
+impl Table {
+    /// The names of the columns, in the order in which rows have them.
+    pub fn columns(&self) -> Vec<&'static str> {
+        self.columns.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// The position of a column in a row.
+    ///
+    /// # Panics
+    ///
+    /// If the table has no such column.
+    pub fn position(&self, column: &str) -> usize {
+        let position = self.columns.iter().position(|(name, _)| *name == column);
+        position.unwrap_or_else(|| unreachable!("{} has no column {column}", self.name))
+    }
+
+    /// SQL type of the unit.
+    fn unit_type(&self) -> &'static str {
+        match self.columns[self.position(self.unit)].1 {
+            Kind::Number => "bigint",
+            Kind::Text | Kind::Flag => "text",
+        }
+    }
+
+    /// SQL for the bucket of a unit. `buckets` is a power of two.
+    fn bucket(&self, unit: &str, buckets: i32) -> String {
+        let last = buckets - 1;
+        match self.unit_type() {
+            "bigint" => format!("(({unit} & {last})::integer)"),
+            _ => format!("((coalesce(hashtextextended({unit}, 0), 0) & {last})::integer)"),
+        }
+    }
+
+    /// Query for one digest of each bucket: columns `bucket`, `count` and `sum`. With `changed`, an SQL
+    /// condition, the column `units` has the units of the rows that meet it.
+    pub fn digests(&self, hasher: &Hasher, buckets: i32, changed: Option<&str>) -> String {
+        let units = changed.map_or("NULL::text[]".to_owned(), |changed| {
+            format!("array_agg({}::text) FILTER (WHERE {changed})", self.unit)
+        });
+        self.grouped(hasher, buckets, &units, "")
+    }
+
+    /// Query for the digests of the buckets in the array `$1`.
+    pub fn digests_of_buckets(&self, hasher: &Hasher, buckets: i32) -> String {
+        let of_these = format!("WHERE {} = ANY($1)", self.bucket(self.unit, buckets));
+        self.grouped(hasher, buckets, "NULL::text[]", &of_these)
+    }
+
+    fn grouped(&self, hasher: &Hasher, buckets: i32, units: &str, of_these: &str) -> String {
+        let columns = self.columns.iter().map(|(name, kind)| match kind {
+            Kind::Text => Hashable::Text((*name).to_owned()),
+            Kind::Number => Hashable::Number(format!("{name}::float8")),
+            Kind::Flag => Hashable::Flag((*name).to_owned()),
+        });
+        let columns: Vec<Hashable> = columns.collect();
+        let row = hasher.row(&columns);
+        let digest = DIGEST.replace("sum(x)", &format!("sum({row})"));
+        format!(
+            "SELECT {} AS bucket, {digest}, {units} AS units FROM {} {of_these} GROUP BY 1",
+            self.bucket(self.unit, buckets),
+            self.name,
+        )
+    }
+
+    /// Query for the units in the buckets in the array `$1`, each once, as text.
+    pub fn units_of_buckets(&self, buckets: i32) -> String {
+        let Table { name, unit, .. } = self;
+        let bucket = self.bucket(unit, buckets);
+        format!("SELECT DISTINCT {unit}::text FROM {name} WHERE {bucket} = ANY($1)")
+    }
+
+    /// Query for the buckets of the units in the array `$1`, each once.
+    pub fn buckets_of_units(&self, buckets: i32) -> String {
+        let bucket = self.bucket("unit", buckets);
+        let of_type = self.unit_type();
+        format!("SELECT DISTINCT {bucket} FROM unnest($1::text[]::{of_type}[]) unit")
+    }
+
+    /// SQL condition: the row is one of the units in the array `$1`.
+    fn of_units(&self) -> String {
+        format!("{} = ANY($1::text[]::{}[])", self.unit, self.unit_type())
+    }
+
+    /// Query for the rows of the units in the array `$1`, all columns as text.
+    pub fn rows(&self) -> String {
+        let columns: Vec<String> = self
+            .columns
+            .iter()
+            .map(|(name, _)| format!("{name}::text"))
+            .collect();
+        let (columns, name) = (columns.join(", "), self.name);
+        format!("SELECT {columns} FROM {name} WHERE {}", self.of_units())
+    }
+
+    /// Statement that deletes the rows of the units in the array `$1`.
+    pub fn delete(&self) -> String {
+        format!("DELETE FROM {} WHERE {}", self.name, self.of_units())
+    }
+
+    /// Statement that inserts rows. The parameters are arrays of texts, one for each column.
+    pub fn insert(&self, types: &[String]) -> String {
+        let names = self.columns();
+        let arrays: Vec<String> = (1..=names.len()).map(|n| format!("${n}::text[]")).collect();
+        let values: Vec<String> = names
+            .iter()
+            .zip(types)
+            .map(|(name, of_type)| format!("{name}::{of_type}"))
+            .collect();
+        let names = names.join(", ");
+        format!(
+            "INSERT INTO {} ({names}) SELECT {} FROM unnest({}) rows ({names})",
+            self.name,
+            values.join(", "),
+            arrays.join(", "),
+        )
+    }
+
+    /// Statement that makes the table in the copy. An autovacuum would make the import fail, which does not
+    /// wait for locks.
+    pub fn create(&self, types: &[String]) -> String {
+        let columns: Vec<String> = self
+            .columns()
+            .iter()
+            .zip(types)
+            .map(|(name, of_type)| format!("{name} {of_type}"))
+            .collect();
+        format!(
+            "CREATE TABLE {} ({}) WITH (autovacuum_enabled = off)",
+            self.name,
+            columns.join(", ")
+        )
+    }
+
+    /// Statements that make the indexes of the copy: for units, users and buckets, and for what
+    /// the rules of the import join.
+    pub fn indexes(&self, buckets: i32) -> String {
+        let Table {
+            name, unit, user, ..
+        } = self;
+        let mut indexed = vec![(*unit).to_owned(), self.bucket(unit, buckets)];
+        if user != unit {
+            indexed.push((*user).to_owned());
+        }
+        match *name {
+            "access_tokens" => indexed.push("refresh_token_id".to_owned()),
+            "refresh_tokens" => indexed.push("next_token_id".to_owned()),
+            _ => {}
+        }
+        let indexes = indexed
+            .iter()
+            .map(|column| format!("CREATE INDEX ON {name} ({column}); "));
+        indexes.collect::<String>() + &format!("ANALYZE {name}")
+    }
+}
