@@ -60,6 +60,9 @@ pub enum MigrateError {
     /// SIGINT, as from Ctrl-C, or SIGTERM, as from systemd.
     #[error("interrupted")]
     Interrupted,
+    /// The administrator has run `syn2mas cancel`.
+    #[error("cancelled")]
+    Cancelled,
     /// Signals cannot be received.
     #[error("cannot listen to signals")]
     Signals(#[source] io::Error),

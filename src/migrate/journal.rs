@@ -132,6 +132,9 @@ pub struct State {
     /// Whether an import has started, so that MAS's database must be restored.
     #[serde(skip_serializing_if = "is_false")]
     pub imported: bool,
+    /// Whether there is, or may be, a copy of Synapse's tables.
+    #[serde(skip_serializing_if = "is_false")]
+    pub copied: bool,
     /// When Synapse was told to delegate, in UTC (RFC 3339 with milliseconds).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_over: Option<String>,

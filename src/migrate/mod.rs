@@ -3,6 +3,7 @@
 pub mod args;
 pub mod clean;
 pub mod context;
+pub mod control;
 pub mod copy;
 pub mod cutover;
 pub mod cutover_file;

@@ -8,16 +8,25 @@ use serde::{Deserialize, Serialize};
 pub enum Step {
     /// Look for blockers.
     Inspect,
+    /// Stop MAS, which nobody uses yet, and keep it from being started.
+    HoldMas,
     /// Stop MAS and Synapse, and keep them from being started.
     Stop,
     /// Back both databases up.
     BackUp,
     /// Grant Synapse's role to MAS's, temporarily.
     Grant,
+    /// Copy the tables of Synapse that the import reads, while Synapse runs.
+    Copy,
     /// Import with `mas-cli syn2mas`.
     Import,
     /// Compare both databases row by row.
     Verify,
+    /// Bring the copy and MAS's database up to what Synapse has now, while it runs, until that takes little
+    /// time.
+    CatchUp,
+    /// Bring them up for the last time, with Synapse stopped and its tables locked.
+    LastRound,
     /// Fill the overlay.
     Switch,
     /// Start MAS and Synapse.
@@ -26,7 +35,9 @@ pub enum Step {
     Probe,
     /// Fill the includes of the reverse proxy.
     Proxy,
-    /// Revoke the grant. The migration is complete.
+    /// Compare MAS's database with the copy once more, completely, now that everybody is back.
+    VerifyAgain,
+    /// Drop the copy, and revoke the grant. The migration is complete.
     Complete,
     /// Stop MAS, so that nobody logs in any more.
     StopMas,
@@ -48,6 +59,8 @@ pub enum Step {
     Revoke,
     /// Restore MAS's database.
     Restore,
+    /// Drop the copy of Synapse's tables.
+    DropCopy,
     /// Log out the devices that came through MAS.
     LogOut,
     /// Start MAS as it ran before the migration, and forget the migration.
@@ -64,15 +77,20 @@ impl Step {
     pub fn name(self) -> &'static str {
         match self {
             Step::Inspect => "inspect",
+            Step::HoldMas => "hold-mas",
             Step::Stop => "stop",
             Step::BackUp => "back-up",
             Step::Grant => "grant",
+            Step::Copy => "copy",
             Step::Import => "import",
             Step::Verify => "verify",
+            Step::CatchUp => "catch-up",
+            Step::LastRound => "last-round",
             Step::Switch => "switch",
             Step::Start => "start",
             Step::Probe => "probe",
             Step::Proxy => "proxy",
+            Step::VerifyAgain => "verify-again",
             Step::Complete => "complete",
             Step::StopMas => "stop-mas",
             Step::CheckLosses => "check-losses",
@@ -84,6 +102,7 @@ impl Step {
             Step::ProbeSynapse => "probe-synapse",
             Step::Restore => "restore",
             Step::Revoke => "revoke",
+            Step::DropCopy => "drop-copy",
             Step::LogOut => "log-out",
             Step::Finish => "finish",
             Step::Recover => "recover",

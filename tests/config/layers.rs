@@ -28,6 +28,7 @@ const ROOMS: &[&str] = &[
     "health",
     "verify",
     "copy",
+    "control",
     "translate",
     "preflight",
     "cutover",

@@ -43,11 +43,13 @@ pub enum Act {
     NameAdmin,
     LogIn,
     LogOut,
+    /// Somebody drops the copy of Synapse's tables.
+    LoseCopy,
 }
 
 impl Act {
     /// Those that may happen at any time.
-    pub const ALL: [Act; 16] = [
+    pub const ALL: [Act; 17] = [
         Act::Migrate,
         Act::Rollback,
         Act::RollbackAcceptLoss,
@@ -64,6 +66,7 @@ impl Act {
         Act::ForgetAdmin,
         Act::LogIn,
         Act::LogOut,
+        Act::LoseCopy,
     ];
 
     fn is_command(self) -> bool {
@@ -145,6 +148,7 @@ impl<'a> History<'a> {
             Act::NameAdmin => world.has_admin = true,
             Act::LogIn => world.log_in(),
             Act::LogOut => world.log_out(),
+            Act::LoseCopy => world.copy = None,
             _ => {}
         }
         Ok((None, 0))
@@ -399,7 +403,13 @@ fn a_fault_at_every_effect_of_every_two_commands() {
     for by_command in [false, true] {
         for people in [People::Sleep, People::LogIn, People::LogInAndOut] {
             let begun = Instant::now();
-            let visited = exhaust(World::new(by_command), people, COMMANDS, &Fault::ALL, 2);
+            let visited = exhaust(
+                World::new(by_command, by_command),
+                people,
+                COMMANDS,
+                &Fault::ALL,
+                2,
+            );
             report(
                 &format!("{people:?}, by command: {by_command}"),
                 &visited,
@@ -412,7 +422,13 @@ fn a_fault_at_every_effect_of_every_two_commands() {
 fn a_kill_at_every_effect_of_all_that_may_happen() {
     let begun = Instant::now();
     let people = People::LogInAndOut;
-    let visited = exhaust(World::new(false), people, &Act::ALL, &[Fault::KillAfter], 2);
+    let visited = exhaust(
+        World::new(false, false),
+        people,
+        &Act::ALL,
+        &[Fault::KillAfter],
+        2,
+    );
     report("all acts", &visited, begun);
 }
 
@@ -421,7 +437,7 @@ fn a_lasting_fault_before_and_after_the_migration() {
     const COMMANDS: &[Act] = &[Act::Migrate, Act::Rollback, Act::RollbackAcceptLoss];
     let begun = Instant::now();
     for (people, by_command) in [(People::LogIn, false), (People::LogInAndOut, true)] {
-        let fresh = World::new(by_command);
+        let fresh = World::new(by_command, by_command);
         let visited = exhaust(fresh.clone(), people, COMMANDS, &Fault::LASTING, 2);
         report("not moved", &visited, begun);
         let mut visited = Visited::default();
@@ -457,7 +473,11 @@ fn random_history(seed: u64, visited: &mut Visited) {
     let mut random = StdRng::seed_from_u64(seed);
     let people = [People::Sleep, People::LogIn, People::LogInAndOut];
     let people = *people.choose(&mut random).unwrap();
-    let mut history = History::new(World::new(random.gen_bool(0.3)), people, visited);
+    let mut history = History::new(
+        World::new(random.gen_bool(0.3), random.gen_bool(0.3)),
+        people,
+        visited,
+    );
     history.story.push(format!("MAS2NIX_SEED={seed}"));
     for _ in 0..random.gen_range(1..=8) {
         let act = match random.gen_range(0..10) {

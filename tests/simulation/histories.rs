@@ -12,8 +12,16 @@ use crate::{
 };
 
 fn with_history(test: impl FnOnce(&mut History)) {
+    on_world(World::new(false, false), test);
+}
+
+/// On a host where Synapse's tables cannot be copied.
+fn without_copy(test: impl FnOnce(&mut History)) {
+    on_world(World::new(false, true), test);
+}
+
+fn on_world(world: World, test: impl FnOnce(&mut History)) {
     let mut visited = Visited::default();
-    let world = World::new(false);
     let mut history = History::new(world, People::Sleep, &mut visited);
     test(&mut history);
     if let Err(violation) = history.settle() {
@@ -270,7 +278,7 @@ fn an_overlay_emptied_by_hand_is_seen() {
 
 /// A grant is not forgotten if the second run lacks the superuser, or the journal is lost.
 fn a_grant_is_not_forgotten() {
-    with_history(|history| {
+    without_copy(|history| {
         fail_at(history, Act::Migrate, "grant", Fault::KillAfter);
         act(history, Act::ForgetAdmin);
         assert_eq!(refusal(act(history, Act::Rollback)), Refusal::AdminNeeded);
@@ -281,7 +289,7 @@ fn a_grant_is_not_forgotten() {
 /// Where MAS is stopped only by the command that stops Synapse, nobody logs in unseen before it is down.
 fn nobody_logs_in_unseen_before_the_command() {
     let mut visited = Visited::default();
-    let mut history = History::new(World::new(true), People::Sleep, &mut visited);
+    let mut history = History::new(World::new(true, false), People::Sleep, &mut visited);
     act(&mut history, Act::Migrate);
     history.people = People::LogIn;
     act(&mut history, Act::Rollback);
@@ -299,7 +307,7 @@ fn the_command_is_not_forgotten() {
         "fill the overlay",
     ] {
         let mut visited = Visited::default();
-        let mut history = History::new(World::new(true), People::Sleep, &mut visited);
+        let mut history = History::new(World::new(true, false), People::Sleep, &mut visited);
         let killed = fault(&history, Act::Migrate, effect, Fault::KillAfter);
         act_with(&mut history, Act::Migrate, &killed);
         history
@@ -406,12 +414,63 @@ fn a_refused_undo_starts_the_services() {
 /// A step back that fails once, as when a database restarts, is tried again.
 fn a_step_back_is_tried_again() {
     for effect in ["empty the overlay", "restore MAS's database", "revoke"] {
-        with_history(|history| {
+        without_copy(|history| {
             fail_at(history, Act::Migrate, "fill the overlay", Fault::KillAfter);
             let outcome = fail_at(history, Act::Rollback, effect, Fault::Fails);
             assert!(matches!(outcome, Some(Outcome::RolledBack)), "{outcome:?}");
         });
     }
+}
+
+/// Until Synapse is stopped for the last round, whatever happens keeps nobody from using it.
+fn nothing_is_down_before_the_last_round() {
+    let mut effects = 0;
+    with_history(|history| effects = number(history, Act::Migrate, "journal: stop"));
+    for effect in 0..effects {
+        for kind in Fault::ALL {
+            with_history(|history| {
+                let is_reboot = kind == Fault::PowerLoss;
+                act_with(history, Act::Migrate, &[(effect, kind)].into());
+                assert!(history.world.synapse.runs, "{effect} {kind:?}");
+                // A failure undoes everything in the same run, or goes on.
+                let is_killed = [Fault::KillBefore, Fault::KillAfter].contains(&kind) || is_reboot;
+                let is_settled = history.world.state() == State::default()
+                    || history.world.stage() == Ok(Stage::Migrated);
+                assert!(is_killed || is_settled, "{effect} {kind:?}");
+            });
+        }
+    }
+}
+
+/// Without the copy nobody knows what MAS's database lacks.
+fn a_copy_that_vanished_is_not_cut_over() {
+    with_history(|history| {
+        let outcome = fail_at(
+            history,
+            Act::Migrate,
+            "wait for the cutover",
+            Fault::LoseCopy,
+        );
+        assert!(
+            matches!(
+                outcome,
+                Some(Outcome::FailedAndReverted {
+                    step: Step::LastRound,
+                    ..
+                })
+            ),
+            "{outcome:?}"
+        );
+        assert!(history.world.synapse.runs && !history.world.synapse.delegates);
+    });
+}
+
+/// After the cutover the proof of the last round stands, even if the copy is gone.
+fn a_copy_that_vanishes_after_the_cutover_is_not_missed() {
+    with_history(|history| {
+        fail_at(history, Act::Migrate, "reload the proxy", Fault::LoseCopy);
+        assert_eq!(history.world.stage(), Ok(Stage::Migrated));
+    });
 }
 
 /// A database that somebody has restored by hand is not delegated to.
@@ -494,6 +553,9 @@ crate::support::harness::tests![
     a_refused_rollback_stops_nothing,
     a_refused_undo_starts_the_services,
     a_step_back_is_tried_again,
+    nothing_is_down_before_the_last_round,
+    a_copy_that_vanished_is_not_cut_over,
+    a_copy_that_vanishes_after_the_cutover_is_not_missed,
     a_database_restored_by_hand_is_not_delegated_to,
     the_journal_of_an_earlier_migration_is_refused,
     the_grant_of_a_rehearsal_is_revoked,

@@ -1,7 +1,7 @@
 //! The simulated host's side of the interface, where effects fail and the process is killed.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
 };
@@ -10,6 +10,7 @@ use mas2nix::{
     mas_cli::syn2mas::Progress,
     migrate::{
         MigrateError,
+        copy::{Copied, Round},
         cutover::{data_loss::Loss, decide::Observed, host::Host},
         journal::{State, StepStatus},
         postgres::{
@@ -23,7 +24,7 @@ use mas2nix::{
     },
 };
 
-use crate::world::{MasDatabase, OverlayFile, World};
+use crate::world::{MasDatabase, OverlayFile, Session, World};
 
 /// What goes wrong at an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +45,8 @@ pub enum Fault {
     KeepsFailing,
     /// Before it, a worker that is no unit of Synapse connects to Synapse's database and writes to it.
     Stranger,
+    /// Before it, the copy of Synapse's tables vanishes.
+    LoseCopy,
 }
 
 impl Fault {
@@ -57,11 +60,12 @@ impl Fault {
     ];
 
     /// Those whose effect lasts, which are tried on fewer histories.
-    pub const LASTING: [Fault; 4] = [
+    pub const LASTING: [Fault; 5] = [
         Fault::KillAfter,
         Fault::PowerLoss,
         Fault::KeepsFailing,
         Fault::Stranger,
+        Fault::LoseCopy,
     ];
 }
 
@@ -94,6 +98,10 @@ pub struct Run<'a> {
     /// Number of effects so far.
     pub count: u32,
     pub is_killed: bool,
+    /// Whether this run has made the copy, and follows it.
+    follows: bool,
+    /// Whether nobody else can write to Synapse's tables.
+    is_locked: bool,
     /// The effect that fails whenever it is tried.
     broken: Option<String>,
     /// The first thing that happened which must never happen.
@@ -118,6 +126,8 @@ impl<'a> Run<'a> {
             visited,
             count: 0,
             is_killed: false,
+            follows: false,
+            is_locked: false,
             broken: None,
             violation: None,
             state,
@@ -156,9 +166,9 @@ impl<'a> Run<'a> {
             Some(Fault::KeepsFailing) => self.broken = Some(name.to_owned()),
             Some(Fault::Stranger) if self.may_be_disturbed(name) => {
                 // Before the comparison, which finds the session, the worker ends at once.
-                let is_verified = name == "mark verified" || self.world.is_verified();
-                self.world.start_stranger(is_verified);
+                self.world.start_stranger(self.is_locked);
             }
+            Some(Fault::LoseCopy) => self.world.copy = None,
             _ => {}
         }
         if self.broken.as_deref() == Some(name) {
@@ -232,6 +242,22 @@ impl<'a> Run<'a> {
         let target = self.state.target.as_ref();
         target.is_none_or(|target| target.mas.oid == self.world.mas_oid)
     }
+}
+
+/// The sessions that are imported: those of the copy, or Synapse's own.
+fn source(world: &World, follows: bool) -> Result<BTreeSet<Session>, String> {
+    if !follows {
+        return Ok(world.synapse_database.tokens.clone());
+    }
+    world.copy.clone().ok_or("the copy is gone".to_owned())
+}
+
+fn missing(expected: &BTreeSet<Session>, actual: &BTreeSet<Session>) -> Vec<Report> {
+    vec![Report {
+        entity: "access tokens",
+        missing: u64::try_from(expected.difference(actual).count()).unwrap(),
+        ..Report::default()
+    }]
 }
 
 impl Host for Run<'_> {
@@ -336,6 +362,7 @@ impl Host for Run<'_> {
         if is_named && component == Component::Synapse {
             self.look_for_mas();
         }
+        self.is_locked = false;
         self.effect(&format!("start {component:?} {units:?}"), |world| {
             let delegates = world.overlay != OverlayFile::Empty;
             let server = match component {
@@ -352,6 +379,7 @@ impl Host for Run<'_> {
     }
 
     async fn start_by_command(&mut self) -> Result<(), MigrateError> {
+        self.is_locked = false;
         self.effect("start Synapse with the command", |world| {
             let delegates = world.overlay != OverlayFile::Empty;
             if !world.synapse.runs {
@@ -374,7 +402,7 @@ impl Host for Run<'_> {
 
     async fn back_up(&mut self, migration: &str) -> Result<(PathBuf, String), MigrateError> {
         let name = format!("{migration}/backup");
-        if self.world.synapse.runs || self.world.mas.runs {
+        if self.world.synapse.runs && self.world.no_copy || self.world.mas.runs {
             self.refuse("the databases are backed up while Synapse or MAS runs");
         }
         self.effect("back up", |world| {
@@ -474,28 +502,89 @@ impl Host for Run<'_> {
         if !self.is_target() {
             return Err(Run::fails("another database"));
         }
+        let follows = self.follows;
+        if self.world.synapse.runs && !follows {
+            self.refuse("the import reads what Synapse is changing");
+        }
         // Killed in between, a part has arrived.
         self.effect("import a part", |world| {
-            let some = world.synapse_database.tokens.first().copied();
+            let some = source(world, follows)?.first().copied();
             world.mas_database().imported.extend(some);
             Ok(())
         })?;
         self.effect("import the rest", |world| {
-            let all = world.synapse_database.tokens.clone();
+            let all = source(world, follows)?;
             world.mas_database().imported.extend(all);
             Ok(String::new())
         })
     }
 
-    async fn verify(&mut self) -> Result<Vec<Report>, MigrateError> {
-        self.effect("compare both databases", |world| {
+    async fn copy(&mut self, _: &mut dyn FnMut(Copied)) -> Result<String, MigrateError> {
+        self.effect("make the copy", |world| {
+            world.copy = Some(BTreeSet::new());
+            Ok(())
+        })?;
+        self.effect("fill the copy", |world| {
             let tokens = world.synapse_database.tokens.clone();
-            let missing = tokens.difference(&world.mas_database().imported).count();
-            Ok(vec![Report {
-                entity: "access tokens",
-                missing: u64::try_from(missing).unwrap(),
-                ..Report::default()
-            }])
+            let copy = world.copy.as_mut().ok_or("the copy is gone")?;
+            *copy = tokens;
+            Ok(())
+        })?;
+        self.follows = true;
+        Ok(String::new())
+    }
+
+    async fn catch_up(&mut self, is_last: bool) -> Result<Round, MigrateError> {
+        if is_last && self.world.synapse.runs {
+            self.refuse("it is caught up for the last time while Synapse runs");
+        }
+        if !self.follows {
+            return Err(Run::fails("this run has made no copy"));
+        }
+        // From before anything is read.
+        self.is_locked = is_last;
+        self.effect("bring the copy up", |world| {
+            let tokens = world.synapse_database.tokens.clone();
+            let copy = world.copy.as_mut().ok_or("the copy is gone")?;
+            *copy = tokens;
+            Ok(())
+        })?;
+        self.effect("bring MAS's database up", |world| {
+            let copy = source(world, true)?;
+            if world.mas.runs || world.mas_database().is_used() {
+                return Err("MAS has run".to_owned());
+            }
+            world.mas_database().imported = copy;
+            Ok(())
+        })?;
+        Ok(Round::default())
+    }
+
+    async fn may_cut_over(&mut self, _: Round) -> Result<bool, MigrateError> {
+        self.effect("wait for the cutover", |_| Ok(true))
+    }
+
+    async fn verify(&mut self) -> Result<Vec<Report>, MigrateError> {
+        let follows = self.follows;
+        self.is_locked = !follows;
+        self.effect("compare both databases", |world| {
+            let tokens = source(world, follows)?;
+            Ok(missing(&tokens, &world.mas_database().imported))
+        })
+    }
+
+    async fn verify_again(&mut self) -> Result<Vec<Report>, MigrateError> {
+        self.effect("compare both databases again", |world| {
+            let copy = world.copy.clone().unwrap_or_default();
+            Ok(missing(&copy, &world.mas_database().imported))
+        })
+    }
+
+    async fn drop_copy(&mut self) -> Result<(), MigrateError> {
+        self.follows = false;
+        self.effect("drop the copy", |world| {
+            world.copy = None;
+            Ok(())
         })
     }
 

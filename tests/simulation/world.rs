@@ -105,6 +105,10 @@ pub struct World {
     /// Whether another database of Synapse was written.
     pub is_other_synapse_touched: bool,
     pub granted: bool,
+    /// The copy of Synapse's tables.
+    pub copy: Option<BTreeSet<Session>>,
+    /// Whether no copy can be made.
+    pub no_copy: bool,
     /// Dumps by name, with what is in them.
     pub dumps: BTreeMap<String, MasDatabase>,
     /// Whether a superuser is named on the command line.
@@ -131,7 +135,7 @@ pub struct World {
 
 impl World {
     /// A homeserver with two sessions, and a second database that has nothing to do with it.
-    pub fn new(by_command: bool) -> Self {
+    pub fn new(by_command: bool, no_copy: bool) -> Self {
         let sessions: BTreeSet<Session> = [1, 2].into();
         let first = MasDatabase {
             has_settings: true,
@@ -156,6 +160,7 @@ impl World {
             synapse_oid: 10,
             has_admin: true,
             by_command,
+            no_copy,
             sessions,
             next_session: 3,
             ..World::default()
@@ -217,6 +222,7 @@ impl World {
             delegates_by_itself: false,
             inhibited: inhibited.map(|(name, _)| (*name).to_owned()).collect(),
             by_command: self.by_command,
+            no_copy: self.no_copy.then(|| "the simulation".to_owned()),
             has_admin: self.has_admin,
             losses: Seen::Known(Vec::new()),
         }
@@ -226,7 +232,7 @@ impl World {
         let (migration, progress) = self.mas_databases[&self.mas_oid].marker.clone()?;
         Some(Marker {
             migration,
-            synapse: World::new(false).target().synapse.to_string(),
+            synapse: World::new(false, false).target().synapse.to_string(),
             progress,
             since: "2026-01-01T00:00:00.000Z".to_owned(),
             cut_over: (progress >= marker::Progress::CutOver)
@@ -286,9 +292,13 @@ impl World {
         self.next_session += 1;
     }
 
-    /// Somebody starts a worker that is no unit of Synapse, and logs in through it.
-    pub fn start_stranger(&mut self, stays: bool) {
-        self.stranger = stays;
+    /// Somebody starts a worker that is no unit of Synapse, and logs in through it unless the tables are
+    /// locked.
+    pub fn start_stranger(&mut self, is_locked: bool) {
+        self.stranger = is_locked;
+        if is_locked {
+            return;
+        }
         let session = self.next_session;
         self.synapse_database.tokens.insert(session);
         self.synapse_database.devices.insert(session);
@@ -330,12 +340,6 @@ impl World {
         };
         self.proxy = self.include;
         self.stranger = false;
-    }
-
-    /// Whether the marker says that the import was compared.
-    pub fn is_verified(&self) -> bool {
-        let marker = self.mas_in_use().marker.as_ref();
-        marker.is_some_and(|(_, progress)| *progress == marker::Progress::Verified)
     }
 
     /// Whether what the overlay asks for runs.
@@ -439,6 +443,9 @@ impl World {
         }
         if self.granted {
             return Err("the role is still granted".to_owned());
+        }
+        if self.copy.is_some() && !self.state().copied && !self.has_lost_journal {
+            return Err("the copy of Synapse's tables is left, and nobody knows".to_owned());
         }
         let progress = mas.marker.as_ref().map(|(_, progress)| *progress);
         let expected: &[Option<marker::Progress>] = if by_mas {

@@ -348,6 +348,7 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     let options = MigrateOptions {
         scope: given.backup,
         token,
+        ..MigrateOptions::default()
     };
     let mut reporter = output::Reporter::new(given.json);
     let mut host = RealHost::open(context, options)?;

@@ -51,15 +51,20 @@ fn wrapped(text: &str, begin: &str) -> String {
 fn title(step: Step) -> &'static str {
     match step {
         Step::Inspect => "checking for blockers",
+        Step::HoldMas => "stopping MAS",
         Step::Stop => "stopping MAS and Synapse",
         Step::BackUp => "backing up",
         Step::Grant => "granting Synapse's role to MAS's role",
+        Step::Copy => "copying Synapse's tables, while it runs",
         Step::Import => "importing",
         Step::Verify => "comparing both databases",
+        Step::CatchUp => "catching up with Synapse, while it runs",
+        Step::LastRound => "catching up with Synapse for the last time",
         Step::Switch => "enabling delegation",
         Step::Start => "starting MAS and Synapse",
         Step::Probe => "checking that Synapse delegates to MAS",
         Step::Proxy => "directing logins to MAS",
+        Step::VerifyAgain => "comparing everything once more, while Synapse runs",
         Step::Complete => "completing the migration",
         Step::StopMas => "stopping MAS",
         Step::CheckLosses => "checking what would be lost",
@@ -71,6 +76,7 @@ fn title(step: Step) -> &'static str {
         Step::ProbeSynapse => "checking that Synapse authenticates its users",
         Step::Restore => "restoring MAS's database",
         Step::Revoke => "revoking the role",
+        Step::DropCopy => "dropping the copy of Synapse's tables",
         Step::LogOut => "logging out devices that came through MAS",
         Step::Finish => "finishing",
         Step::Recover => "recovering the journal",
@@ -107,6 +113,18 @@ impl Reporter {
         match event {
             Event::StepStarted(step) => self.begin(title(*step)),
             Event::Importing(progress) => self.on_progress(progress),
+            Event::Copying(copied) => self.on_progress(&Progress {
+                entity: "rows".to_owned(),
+                done: copied.rows,
+                total: copied.of,
+            }),
+            Event::CaughtUp(round) => self.line(&format!(
+                "caught up: {} rows of {} users and the last use of {} devices, in {:.1} s",
+                HumanCount(round.rows as u64),
+                HumanCount(round.users as u64),
+                HumanCount(round.seen as u64),
+                round.seconds
+            )),
             Event::StepDone(step, message, took) => {
                 let (name, seconds) = (step.name(), took.as_secs_f64());
                 let message = if message.is_empty() {

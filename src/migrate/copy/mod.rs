@@ -14,7 +14,7 @@ mod tables;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 pub use self::mas::Untouched;
@@ -26,7 +26,11 @@ use self::{
 };
 use crate::migrate::{
     MigrateError,
-    postgres::{connection::Database, scratch::Scratch, tables::TABLES},
+    postgres::{
+        connection::Database,
+        scratch::Scratch,
+        tables::{Lock, TABLES, lock},
+    },
     verify::{Comparison, Hasher},
 };
 
@@ -40,7 +44,7 @@ pub struct Copied {
 }
 
 /// A round of catching up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Round {
     /// Rows of Synapse's that had changed.
@@ -63,9 +67,7 @@ pub struct LiveCopy {
     groups: Groups,
     since: Since,
     /// Holds the locks on Synapse's tables after the last round.
-    lock: Option<PgConnection>,
-    /// The process ids of our connections to Synapse's database that hold them.
-    pub pids: Vec<i32>,
+    pub lock: Option<Lock>,
 }
 
 /// Two connections to Synapse's database with one snapshot.
@@ -73,28 +75,21 @@ struct Snapshot {
     first: PgConnection,
     second: PgConnection,
     since: Since,
+    lock: Option<Lock>,
 }
 
 impl Snapshot {
-    /// Takes a snapshot. With `locked`, nobody can write to the tables from before it until the first
-    /// connection is closed.
+    /// Takes a snapshot. With `locked`, nobody can write to the tables from before it until the lock is
+    /// dropped.
     async fn take(synapse: &Database, locked: bool) -> Result<Self, MigrateError> {
-        let mut first = if locked {
-            let mut connection = synapse.connect().await?;
-            let lock = format!(
-                "SET lock_timeout = '60s'; BEGIN ISOLATION LEVEL REPEATABLE READ;
-                 LOCK TABLE {} IN EXCLUSIVE MODE",
-                TABLES.join(", ")
-            );
-            sqlx::raw_sql(&lock)
-                .execute(&mut connection)
-                .await
-                .map_err(synapse.failed(
-                    "cannot lock its tables within 60 s, because something uses or vacuums them",
-                ))?;
-            connection
+        let mut lock = if locked {
+            Some(lock(synapse).await?)
         } else {
-            synapse.snapshot().await?
+            None
+        };
+        let mut first = match &mut lock {
+            Some(lock) => synapse.same_snapshot(&mut lock.connection).await?,
+            None => synapse.snapshot().await?,
         };
         let since = Since::now(&mut first, synapse).await?;
         let mut second = synapse.same_snapshot(&mut first).await?;
@@ -109,6 +104,7 @@ impl Snapshot {
             first,
             second,
             since,
+            lock,
         })
     }
 }
@@ -136,7 +132,6 @@ impl LiveCopy {
                 groups,
                 since,
                 lock: None,
-                pids: Vec::new(),
             }),
             Err(error) => Err((scratch, error)),
         }
@@ -149,8 +144,8 @@ impl LiveCopy {
     }
 
     /// Brings the copy and MAS's database up to what Synapse has now, and compares with the copy what MAS has
-    /// of every user who is concerned. With `is_last`, Synapse's tables stay locked until
-    /// [`LiveCopy::unlock`].
+    /// of every user who is concerned. With `is_last`, Synapse's tables are locked before, and stay locked
+    /// as long as [`LiveCopy::lock`] is there.
     ///
     /// # Errors
     ///
@@ -187,10 +182,7 @@ impl LiveCopy {
         let importer = Importer::new(&self.comparison, copy, &mut end, mas).await?;
         importer.import(&changes).await?;
         self.since = snapshot.since;
-        if is_last {
-            self.pids = vec![pid(&mut snapshot.first, &self.synapse).await?];
-            self.lock = Some(snapshot.first);
-        }
+        self.lock = snapshot.lock;
         Ok(Round {
             rows: changes.rows,
             users: changes.users.len(),
@@ -199,10 +191,10 @@ impl LiveCopy {
         })
     }
 
-    /// Lets others write to Synapse's tables again.
-    pub fn unlock(&mut self) {
-        self.lock = None;
-        self.pids.clear();
+    /// The process id of the connection that keeps the copy, to the database in which it was made.
+    #[must_use]
+    pub fn owner(&self) -> i32 {
+        self.scratch.owner
     }
 
     /// Drops the copy.
@@ -213,13 +205,6 @@ impl LiveCopy {
     pub async fn remove(self) -> Result<(), MigrateError> {
         self.scratch.remove().await
     }
-}
-
-async fn pid(connection: &mut PgConnection, database: &Database) -> Result<i32, MigrateError> {
-    sqlx::query_scalar("SELECT pg_backend_pid()")
-        .fetch_one(connection)
-        .await
-        .map_err(database.failed("cannot read the number of a process"))
 }
 
 /// A connection to the copy in a transaction. Its queries are about few rows of large tables.

@@ -3,7 +3,7 @@
 //! question before the start and the run itself all ask these functions, so they cannot disagree.
 //!
 //! ```text
-//!              stop … verify          switch            start, probe, proxy
+//!          hold-mas … last-round       switch            start, probe, proxy
 //!  NotBegun ─────────────────> Interrupted* ──> CutOver* ────────────────> Migrated
 //!     ^                             │              │                           │
 //!     │          undo               │              │   stop-mas … keep         │
@@ -28,8 +28,27 @@ use crate::migrate::{
     step::Step,
 };
 
-/// The steps of a migration, in order.
-const FORWARD: &[Step] = &[
+/// The steps of a migration, in order. Synapse runs until everything is imported and compared.
+const COPYING: &[Step] = &[
+    Step::Inspect,
+    Step::HoldMas,
+    Step::BackUp,
+    Step::Copy,
+    Step::Import,
+    Step::Verify,
+    Step::CatchUp,
+    Step::Stop,
+    Step::LastRound,
+    Step::Switch,
+    Step::Start,
+    Step::Probe,
+    Step::Proxy,
+    Step::VerifyAgain,
+    Step::Complete,
+];
+
+/// The steps where Synapse's tables cannot be copied: Synapse is stopped before the import.
+const WITHOUT_COPY: &[Step] = &[
     Step::Inspect,
     Step::Stop,
     Step::BackUp,
@@ -44,7 +63,13 @@ const FORWARD: &[Step] = &[
 ];
 
 /// The last steps of a migration, from when Synapse reads that it is to delegate.
-const AFTER_SWITCH: &[Step] = &[Step::Start, Step::Probe, Step::Proxy, Step::Complete];
+const AFTER_SWITCH: &[Step] = &[
+    Step::Start,
+    Step::Probe,
+    Step::Proxy,
+    Step::VerifyAgain,
+    Step::Complete,
+];
 
 /// The steps from when Synapse is to authenticate users by itself again.
 const BACK: &[Step] = &[
@@ -58,6 +83,7 @@ const BACK: &[Step] = &[
     Step::ProbeSynapse,
     Step::Revoke,
     Step::Restore,
+    Step::DropCopy,
     Step::LogOut,
     Step::Finish,
 ];
@@ -69,6 +95,7 @@ const UNDO: &[Step] = &[
     Step::ProbeSynapse,
     Step::Revoke,
     Step::Restore,
+    Step::DropCopy,
     Step::Finish,
 ];
 
@@ -107,6 +134,8 @@ pub struct Observed {
     pub inhibited: Vec<String>,
     /// Whether Synapse is stopped with a shell command.
     pub by_command: bool,
+    /// Why Synapse's tables cannot be copied while it runs. None if they can.
+    pub no_copy: Option<String>,
     /// Whether a superuser is named who can revoke a grant.
     pub has_admin: bool,
     /// What a rollback would lose. Empty unless it was looked for, see [`asks_for_losses`].
@@ -298,7 +327,7 @@ pub fn decide(goal: Goal, recorded: &State, seen: &Observed) -> Decision {
         }
         // A rollback that was interrupted while nothing was lost ends with MAS, too.
         (Goal::Migrate, Stage::CutOver | Stage::Leaving)
-        | (Goal::Undo | Goal::Revert, Stage::Leaving) => Decision::Forward(AFTER_SWITCH.to_vec()),
+        | (Goal::Undo | Goal::Revert, Stage::Leaving) => Decision::Forward(after_switch(recorded)),
         (Goal::Migrate, Stage::OverlayEmptied) => Decision::Refuse(Refusal::OverlayEmptied),
         // If the overlay was full and somebody has emptied it, users may have been served.
         (_, Stage::Interrupted) if recorded.cut_over.is_some() => back(goal, stage, recorded, BACK),
@@ -368,6 +397,8 @@ pub fn recover(recorded: &State, seen: &Observed) -> Option<State> {
         stopped_with_command: seen.by_command,
         target: Some(target.clone()),
         imported: has_begun_import,
+        // If there is none, nothing is dropped.
+        copied: true,
         finished: is_on && progress == Some(marker::Progress::Served),
         cut_over,
         last_tokens,
@@ -388,7 +419,15 @@ fn begin(seen: &Observed) -> Decision {
     if seen.delegates_by_itself {
         return Decision::Refuse(Refusal::DelegatesByItself);
     }
-    Decision::Forward(FORWARD.to_vec())
+    Decision::Forward(match seen.no_copy {
+        None => COPYING.to_vec(),
+        Some(_) => WITHOUT_COPY.to_vec(),
+    })
+}
+
+fn after_switch(recorded: &State) -> Vec<Step> {
+    let needed = |step: &&Step| **step != Step::VerifyAgain || recorded.copied;
+    AFTER_SWITCH.iter().filter(needed).copied().collect()
 }
 
 /// Whether MAS's database says that it holds what was imported for this homeserver.
@@ -415,6 +454,7 @@ fn back(goal: Goal, stage: Stage, recorded: &State, steps: &[Step]) -> Decision 
         Step::Keep => recorded.imported && goal != Goal::Revert,
         Step::Restore => recorded.imported,
         Step::Revoke => recorded.granted,
+        Step::DropCopy => recorded.copied,
         _ => true,
     };
     let mut steps: Vec<Step> = steps.iter().filter(needed).copied().collect();

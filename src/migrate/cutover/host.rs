@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
     MigrateError,
+    copy::{Copied, Round},
     cutover::{data_loss::Loss, decide::Observed},
     journal::{State, StepStatus},
     postgres::{
@@ -176,7 +177,46 @@ pub trait Host {
         to: marker::Progress,
     ) -> Result<(), MigrateError>;
 
-    /// Imports. Returns the path of the log.
+    /// Copies the tables of Synapse that the import reads, while Synapse runs. A copy that there is already
+    /// is replaced. Returns how much there is, in words.
+    ///
+    /// # Errors
+    ///
+    /// If the copy cannot be made.
+    async fn copy(&mut self, on_progress: &mut dyn FnMut(Copied)) -> Result<String, MigrateError>;
+
+    /// Brings the copy and what was imported up to what Synapse has now, and compares what it has changed.
+    /// With `is_last`, nobody can write to Synapse's tables until [`Host::start`].
+    ///
+    /// # Errors
+    ///
+    /// If that is impossible, the copy is gone, MAS has run since the import, or a configuration or version
+    /// has changed since the copy was made.
+    async fn catch_up(&mut self, is_last: bool) -> Result<Round, MigrateError>;
+
+    /// Whether to cut over now. If not, this waits before the next round.
+    ///
+    /// # Errors
+    ///
+    /// If the administrator has cancelled the migration.
+    async fn may_cut_over(&mut self, last: Round) -> Result<bool, MigrateError>;
+
+    /// Compares MAS's database completely with the copy, except for what users have done since the cutover,
+    /// and keeps the copy with the backup. Without a copy, it compares with Synapse's database.
+    ///
+    /// # Errors
+    ///
+    /// If a database cannot be read.
+    async fn verify_again(&mut self) -> Result<Vec<Report>, MigrateError>;
+
+    /// Drops the copy, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be dropped.
+    async fn drop_copy(&mut self) -> Result<(), MigrateError>;
+
+    /// Imports, from the copy if there is one. Returns the path of the log.
     ///
     /// # Errors
     ///
@@ -186,7 +226,8 @@ pub trait Host {
         on_progress: &mut dyn FnMut(&Progress),
     ) -> Result<String, MigrateError>;
 
-    /// Compares both databases.
+    /// Compares MAS's database with the copy, or with Synapse's database if there is none. In the latter case
+    /// nobody can write to Synapse's tables from before the comparison until [`Host::start`].
     ///
     /// # Errors
     ///

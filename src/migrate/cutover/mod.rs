@@ -5,6 +5,7 @@
 
 pub mod data_loss;
 pub mod decide;
+pub mod following;
 pub mod host;
 pub mod real_host;
 pub mod refusal;
@@ -23,6 +24,7 @@ use tracing::Instrument as _;
 use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
     MigrateError,
+    copy::{Copied, Round},
     cutover::{
         data_loss::Loss,
         decide::{Decision, Goal, Observed, Seen, Stage},
@@ -43,8 +45,12 @@ pub use crate::migrate::step::Step;
 pub enum Event<'a> {
     /// A step starts.
     StepStarted(Step),
+    /// Progress of the copying.
+    Copying(Copied),
     /// Progress of the import.
     Importing(&'a Progress),
+    /// A round of catching up is done.
+    CaughtUp(Round),
     /// A step is done: its summary, and how long it took.
     StepDone(Step, &'a str, Duration),
     /// A message for the administrator.
@@ -95,6 +101,8 @@ pub struct Summary {
     pub backup: PathBuf,
     /// How long each step took, in seconds.
     pub steps: Vec<(Step, f64)>,
+    /// The rounds of catching up. Synapse was stopped for the last one.
+    pub rounds: Vec<Round>,
     /// How long Synapse was down, in seconds.
     pub downtime: f64,
     /// Problems that did not stop the migration.
@@ -469,6 +477,7 @@ fn prerequisites(step: Step) -> &'static [Step] {
             Step::ProbeSynapse,
             Step::Restore,
             Step::Revoke,
+            Step::DropCopy,
             Step::LogOut,
         ],
         _ => &[],
@@ -498,6 +507,7 @@ fn advice(Failure { step, error }: &Failure) -> String {
             format!("sessions that were ended in MAS are not ended in Synapse: {error}. {again}")
         }
         Step::Restore => format!("MAS's database still has the import: {error}. {again}"),
+        Step::DropCopy => format!("the copy of Synapse's tables is left: {error}. {again}"),
         Step::Revoke => format!("MAS's role still has Synapse's: {error}. {again}"),
         Step::LogOut => {
             format!("devices that came through MAS are still in Synapse: {error}. {again}")

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use nix::fcntl::Flock;
@@ -13,9 +13,12 @@ use crate::{
     migrate::{
         MigrateError,
         context::Context,
+        control::{self, Request},
+        copy::{Copied, Round},
         cutover::{
             data_loss::{self, Loss},
             decide::{Observed, Seen},
+            following::{self, Following},
             host::Host,
             repair,
         },
@@ -25,12 +28,12 @@ use crate::{
         journal::{self, Journal, State, StepStatus, Target},
         postgres::{
             backup::{self, BackupScope},
-            clients::other_connections,
+            clients::other_connections_beside,
             connection::Database,
             identity::{DatabaseId, identity},
             marker::{self, Marker},
             role_grant::Grant,
-            tables::{LastTokens, last_tokens, wait_for_table_locks},
+            tables::{self, LastTokens, Lock, last_tokens, wait_for_table_locks},
         },
         preflight::{self, finding::Finding},
         step::Step,
@@ -50,6 +53,22 @@ pub struct MigrateOptions {
     pub scope: BackupScope,
     /// An access token that is valid before the cutover and must still be valid after it.
     pub token: Option<String>,
+    /// How many bytes of Synapse's tables are copied in a second, at most.
+    pub max_rate: Option<u64>,
+    /// When to cut over.
+    pub when: When,
+}
+
+/// When to cut over, once the copy is close to Synapse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum When {
+    /// At once.
+    #[default]
+    Now,
+    /// When the administrator says so (`syn2mas cutover`).
+    Told,
+    /// At this time, or when the administrator says so.
+    At(SystemTime),
 }
 
 /// This host. It holds the lock of the journal.
@@ -65,6 +84,10 @@ pub struct RealHost<'a> {
     journal: Journal,
     /// Held as long as this lives. Another `--state-dir` has another journal, but not another overlay.
     _lock: Option<Flock<fs::File>>,
+    /// The copy of Synapse's tables, while this run follows it.
+    following: Option<Following>,
+    /// Holds the locks on Synapse's tables, where there is no copy.
+    lock: Option<Lock>,
     /// When the step that is being tried again has failed first.
     failing_since: Option<Instant>,
 }
@@ -88,6 +111,8 @@ impl<'a> RealHost<'a> {
             _lock: overlay.lock()?,
             overlay,
             journal,
+            following: None,
+            lock: None,
             failing_since: None,
         })
     }
@@ -111,6 +136,8 @@ impl<'a> RealHost<'a> {
         let includes = includes.join(", ");
         Some(match step {
             Step::Inspect => "look for blockers".to_owned(),
+            Step::HoldMas if mas_units.is_empty() => return None,
+            Step::HoldMas => format!("keep {mas_units} down"),
             Step::Stop => format!("stop {mas_units} {synapse}, and keep them down"),
             Step::BackUp => format!(
                 "back up {from} and {to} to {}",
@@ -120,7 +147,10 @@ impl<'a> RealHost<'a> {
                 self.admin.as_ref()?;
                 "grant MAS's role Synapse's role until the end".to_owned()
             }
+            Step::Copy => format!("copy six tables of {from}, while Synapse runs"),
             Step::Import => format!("import from {from} into {to} with mas-cli"),
+            Step::CatchUp => format!("bring {to} up to what {from} has, while Synapse runs"),
+            Step::LastRound => format!("bring {to} up to {from} for the last time, and compare it"),
             Step::Verify => {
                 "compare both databases row by row; if they differ, undo everything".to_owned()
             }
@@ -129,6 +159,7 @@ impl<'a> RealHost<'a> {
             Step::Probe => "check that every listener of Synapse delegates to MAS".to_owned(),
             Step::Proxy if includes.is_empty() => return None,
             Step::Proxy => format!("fill {includes}"),
+            Step::VerifyAgain => "compare everything once more, while Synapse runs".to_owned(),
             Step::StopMas => format!("stop {mas_units}"),
             Step::StopSynapse => format!("stop {synapse}"),
             Step::Keep => format!("dump {to}"),
@@ -141,6 +172,7 @@ impl<'a> RealHost<'a> {
             Step::Complete
             | Step::CheckLosses
             | Step::Revoke
+            | Step::DropCopy
             | Step::Finish
             | Step::Recover
             | Step::DryRun => return None,
@@ -234,6 +266,8 @@ async fn observe_these(
             Vec::new()
         },
         by_command: services.by_command(),
+        // If it cannot be told, the step that makes the copy will.
+        no_copy: following::obstacle(context).await.unwrap_or_default(),
         has_admin: context.args.admin_database_uri.is_some(),
         losses: Seen::Known(Vec::new()),
     }
@@ -339,17 +373,20 @@ impl Host for RealHost<'_> {
     }
 
     async fn start(&mut self, component: Component, units: &[String]) -> Result<(), MigrateError> {
+        self.unlock();
         self.services.start(component, units).await
     }
 
     async fn start_by_command(&mut self) -> Result<(), MigrateError> {
+        self.unlock();
         self.services.start_by_command().await
     }
 
     async fn wait_until_alone(&mut self) -> Result<(), MigrateError> {
         let mut others = Vec::new();
+        let ours = self.locking();
         for _ in 0..100 {
-            others = other_connections(&self.synapse).await?;
+            others = other_connections_beside(&self.synapse, &ours).await?;
             if others.is_empty() {
                 return Ok(());
             }
@@ -446,7 +483,10 @@ impl Host for RealHost<'_> {
     ) -> Result<String, MigrateError> {
         self.make_sure_it_is(&self.mas, |target| &target.mas)
             .await?;
-        let through = self.context.synapse_database_for_import()?;
+        let through = match &self.following {
+            Some(following) => following.copy.database().clone(),
+            None => self.context.synapse_database_for_import()?,
+        };
         let mas_cli = PreparedMasCli::prepare(self.context, &through, None).await?;
         wait_for_table_locks(&through).await?;
         let directory = self.journal.state.backup.clone();
@@ -456,15 +496,87 @@ impl Host for RealHost<'_> {
         Ok(log.display().to_string())
     }
 
+    async fn copy(&mut self, on_progress: &mut dyn FnMut(Copied)) -> Result<String, MigrateError> {
+        self.following = None;
+        let mut rows = 0;
+        let mut count = |copied: Copied| {
+            rows = copied.rows;
+            on_progress(copied);
+        };
+        let following = Following::begin(self.context, self.options.max_rate, &mut count).await?;
+        self.following = Some(following);
+        Ok(format!("{rows} rows"))
+    }
+
+    async fn catch_up(&mut self, is_last: bool) -> Result<Round, MigrateError> {
+        let following = self.following.as_mut().ok_or_else(|| MigrateError::Copy {
+            problem: "this run has made no copy of Synapse's tables".to_owned(),
+        })?;
+        following.catch_up(self.context, &self.mas, is_last).await
+    }
+
+    async fn may_cut_over(&mut self, last: Round) -> Result<bool, MigrateError> {
+        // Where nobody waits for a better moment, the scans shall not be noticed.
+        let pause = Duration::from_secs_f64((20.0 * last.seconds).clamp(5.0, 60.0));
+        let until = Instant::now() + pause;
+        let mut is_first = true;
+        loop {
+            let state = self.context.state();
+            let is_time = match control::asked(&state) {
+                Some(Request::Cancel) => return Err(MigrateError::Cancelled),
+                Some(Request::CutOver) => true,
+                None => match self.options.when {
+                    When::Now => true,
+                    When::Told => false,
+                    When::At(time) => SystemTime::now() >= time,
+                },
+            };
+            // After a pause, one more round brings the copy close again.
+            if is_time || Instant::now() >= until {
+                return Ok(is_time && is_first);
+            }
+            is_first = false;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
     async fn verify(&mut self) -> Result<Vec<Report>, MigrateError> {
         let comparison = Comparison::of(self.context)?;
-        let reports = comparison.run(&self.synapse, &self.mas, |_| {}).await?;
-        if !reports.iter().all(Report::is_identical) {
-            let file = self.differences();
-            let text = serde_json::to_string_pretty(&reports).map_err(MigrateError::json(&file))?;
-            atomic_write::replace(&file, &text, 0o600).map_err(MigrateError::io("write", &file))?;
+        let reports = match &self.following {
+            Some(following) => {
+                let copy = following.copy.database();
+                comparison.run(copy, &self.mas, |_| {}).await?
+            }
+            None => {
+                self.lock = Some(tables::lock(&self.synapse).await?);
+                comparison.run(&self.synapse, &self.mas, |_| {}).await?
+            }
+        };
+        self.write_differences(&reports)?;
+        Ok(reports)
+    }
+
+    async fn verify_again(&mut self) -> Result<Vec<Report>, MigrateError> {
+        let copy = match &self.following {
+            Some(following) => Some(following.copy.database().clone()),
+            None => following::left_behind(self.context).await?,
+        };
+        let comparison = Comparison {
+            cut_over: self.journal.state.cut_over.clone(),
+            ..Comparison::of(self.context)?
+        };
+        let against = copy.as_ref().unwrap_or(&self.synapse);
+        let reports = comparison.run(against, &self.mas, |_| {}).await?;
+        self.write_differences(&reports)?;
+        if let (Some(copy), Some(backup)) = (&copy, &self.journal.state.backup) {
+            backup::keep_copy(&self.context.postgresql(), copy, backup).await?;
         }
         Ok(reports)
+    }
+
+    async fn drop_copy(&mut self) -> Result<(), MigrateError> {
+        self.following = None;
+        following::drop_left_behind(self.context).await
     }
 
     fn differences(&self) -> PathBuf {
@@ -565,6 +677,35 @@ impl Host for RealHost<'_> {
 }
 
 impl RealHost<'_> {
+    /// Lets others write to Synapse's tables again.
+    fn unlock(&mut self) {
+        self.lock = None;
+        if let Some(following) = &mut self.following {
+            following.copy.lock = None;
+        }
+    }
+
+    /// The process ids of our connections that hold locks on Synapse's tables.
+    fn locking(&self) -> Vec<i32> {
+        let of_copy = self.following.as_ref();
+        let of_copy = of_copy.and_then(|following| following.copy.lock.as_ref());
+        self.lock
+            .iter()
+            .chain(of_copy)
+            .map(|lock| lock.pid)
+            .collect()
+    }
+
+    /// Writes the rows that differ, if any do, to a file.
+    fn write_differences(&self, reports: &[Report]) -> Result<(), MigrateError> {
+        if reports.iter().all(Report::is_identical) {
+            return Ok(());
+        }
+        let file = self.differences();
+        let text = serde_json::to_string_pretty(reports).map_err(MigrateError::json(&file))?;
+        atomic_write::replace(&file, &text, 0o600).map_err(MigrateError::io("write", &file))
+    }
+
     /// The marker with the directory of this journal.
     fn named(&self, marker: &Marker) -> Marker {
         Marker {

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use crate::migrate::{
     MigrateError,
+    copy::{self, Round},
     cutover::{Event, Migration, Step, StepOutcome, host::Host},
     journal::State,
     postgres::marker::{self, Marker},
     preflight::finding::{Finding, Severity},
     system::systemd::Component,
+    verify::Report,
 };
 
 impl<H: Host> Migration<'_, H> {
@@ -24,11 +26,15 @@ impl<H: Host> Migration<'_, H> {
                 }
                 format!("{} findings, no blocker", findings.len())
             }
+            Step::HoldMas => self.hold_mas().await?,
             Step::Stop => self.stop().await?,
             Step::BackUp => self.back_up().await?,
             Step::Grant => self.grant().await?,
+            Step::Copy => self.copy().await?,
             Step::Import => self.import().await?,
             Step::Verify => self.verify().await?,
+            Step::CatchUp => self.catch_up().await?,
+            Step::LastRound => self.last_round().await?,
             Step::Switch => self.switch().await?,
             Step::Start => {
                 self.start_all().await?;
@@ -47,6 +53,7 @@ impl<H: Host> Migration<'_, H> {
                 self.host.fill_includes().await?;
                 "logins go to MAS".to_owned()
             }
+            Step::VerifyAgain => self.verify_again().await?,
             Step::Complete => self.complete().await?,
             _ => return self.perform_back(step).await,
         };
@@ -116,6 +123,11 @@ impl<H: Host> Migration<'_, H> {
                 "Synapse authenticates its users by itself".to_owned()
             }
             Step::Restore => self.restore().await?,
+            Step::DropCopy => {
+                self.host.drop_copy().await?;
+                self.update(step, |state| state.copied = false).await?;
+                String::new()
+            }
             Step::Revoke => {
                 self.host.revoke().await?;
                 self.update(step, |state| state.granted = false).await?;
@@ -153,17 +165,90 @@ impl<H: Host> Migration<'_, H> {
         self.host.state().migration.clone().unwrap_or_default()
     }
 
-    async fn stop(&mut self) -> Result<String, MigrateError> {
-        let running = self.host.running().await?;
-        let (migration, target) = (self.host.new_migration(), self.target.clone());
-        let by_command = self.host.by_command();
-        self.update(Step::Stop, |state| {
+    /// Records the migration, if this is its first step that changes something, and what it will have
+    /// stopped.
+    async fn record_stopped(
+        &mut self,
+        step: Step,
+        running: &[String],
+        by_command: bool,
+    ) -> Result<(), MigrateError> {
+        let (migration, target) = match self.host.state().migration.clone() {
+            Some(migration) => (migration, self.host.state().target.clone()),
+            None => (self.host.new_migration(), self.target.clone()),
+        };
+        self.update(step, |state| {
             state.migration = Some(migration);
             state.target = target;
-            state.stopped.clone_from(&running);
-            state.stopped_with_command = by_command;
+            let new = running.iter().filter(|unit| !state.stopped.contains(unit));
+            let new: Vec<String> = new.cloned().collect();
+            state.stopped.extend(new);
+            state.stopped_with_command |= by_command;
         })
-        .await?;
+        .await
+    }
+
+    async fn hold_mas(&mut self) -> Result<String, MigrateError> {
+        let mas = self.host.units(Component::Mas);
+        let mut running = self.host.running().await?;
+        running.retain(|unit| mas.contains(unit));
+        self.record_stopped(Step::HoldMas, &running, false).await?;
+        self.host.stop(Component::Mas).await?;
+        Ok(running.join(", "))
+    }
+
+    async fn copy(&mut self) -> Result<String, MigrateError> {
+        self.update(Step::Copy, |state| state.copied = true).await?;
+        let on_event = &mut self.on_event;
+        self.host
+            .copy(&mut |copied| on_event(Event::Copying(copied)))
+            .await
+    }
+
+    /// Catches up, until a round takes little time, or no less than the one before, and until the
+    /// administrator wants to cut over.
+    async fn catch_up(&mut self) -> Result<String, MigrateError> {
+        let mut before = None;
+        let mut rounds = 0;
+        loop {
+            let round = self.round(false).await?;
+            rounds += 1;
+            let is_close = !copy::is_worth_another(round, before);
+            before = Some(round);
+            if is_close && self.host.may_cut_over(round).await? {
+                return Ok(format!("{rounds} rounds"));
+            }
+        }
+    }
+
+    async fn round(&mut self, is_last: bool) -> Result<Round, MigrateError> {
+        let round = self.host.catch_up(is_last).await?;
+        self.emit(Event::CaughtUp(round));
+        self.summary.rounds.push(round);
+        Ok(round)
+    }
+
+    async fn last_round(&mut self) -> Result<String, MigrateError> {
+        let round = self.round(true).await?;
+        let from = [marker::Progress::Importing, marker::Progress::Verified];
+        self.host.mark(&from, marker::Progress::Verified).await?;
+        Ok(format!(
+            "{} rows of {} users had changed",
+            round.rows, round.users
+        ))
+    }
+
+    async fn verify_again(&mut self) -> Result<String, MigrateError> {
+        let reports = self.host.verify_again().await?;
+        let rows = self.compared(reports)?;
+        Ok(format!("{rows} rows, all as they should be"))
+    }
+
+    async fn stop(&mut self) -> Result<String, MigrateError> {
+        let running = self.host.running().await?;
+        let by_command = self.host.by_command();
+        self.record_stopped(Step::Stop, &running, by_command)
+            .await?;
         self.down_since = Some(Instant::now());
         self.host.stop(Component::Mas).await?;
         self.host.stop(Component::Synapse).await?;
@@ -227,19 +312,28 @@ impl<H: Host> Migration<'_, H> {
 
     async fn verify(&mut self) -> Result<String, MigrateError> {
         let reports = self.host.verify().await?;
+        let rows = self.compared(reports)?;
+        // A copy is not what Synapse has at the cutover.
+        if !self.host.state().copied {
+            let from = [marker::Progress::Importing, marker::Progress::Verified];
+            self.host.mark(&from, marker::Progress::Verified).await?;
+        }
+        Ok(format!("{rows} rows, all as they should be"))
+    }
+
+    /// The number of rows that were compared. Fails if some differ.
+    fn compared(&mut self, reports: Vec<Report>) -> Result<i64, MigrateError> {
         let rows: i64 = reports.iter().map(|report| report.expected).sum();
         let differing = reports.iter().find(|report| !report.is_identical());
         let differing = differing.map(|report| report.entity);
         self.summary.entities = reports;
-        if let Some(entity) = differing {
-            return Err(MigrateError::Differences {
+        match differing {
+            None => Ok(rows),
+            Some(entity) => Err(MigrateError::Differences {
                 entity,
                 report: self.host.differences(),
-            });
+            }),
         }
-        let from = [marker::Progress::Importing, marker::Progress::Verified];
-        self.host.mark(&from, marker::Progress::Verified).await?;
-        Ok(format!("{rows} rows, all as they should be"))
     }
 
     async fn switch(&mut self) -> Result<String, MigrateError> {
@@ -305,10 +399,22 @@ impl<H: Host> Migration<'_, H> {
         if granted {
             self.host.revoke().await?;
         }
+        let mut is_copied = self.host.state().copied;
+        if is_copied {
+            match self.host.drop_copy().await {
+                Ok(()) => is_copied = false,
+                // No reason to go back.
+                Err(error) => self.note(&format!(
+                    "the copy of Synapse's tables is left: {}. Run `syn2mas clean`",
+                    error.with_causes()
+                )),
+            }
+        }
         let from = [marker::Progress::CutOver, marker::Progress::Served];
         self.host.mark(&from, marker::Progress::Served).await?;
         self.update(Step::Complete, |state| {
             state.granted = false;
+            state.copied = is_copied;
             state.finished = true;
             // Only now: until here, the services and the proxy may be as a rollback has left them.
             state.going_back = None;

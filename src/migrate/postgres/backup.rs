@@ -42,6 +42,13 @@ pub fn of_synapse(directory: &Path) -> PathBuf {
     directory.join("synapse.dump")
 }
 
+/// `cutover.dump` in the directory of a backup: Synapse's tables as they were at the cutover, with the columns
+/// that the import reads.
+#[must_use]
+pub fn of_cutover(directory: &Path) -> PathBuf {
+    directory.join("cutover.dump")
+}
+
 /// `mas.dump` in the directory of a backup.
 #[must_use]
 pub fn of_mas(directory: &Path) -> PathBuf {
@@ -80,6 +87,22 @@ pub async fn make(
     unfinished.keep();
     let size = |file: &Path| fs::metadata(file).map_or(0, |found| found.len());
     Ok(size(&of_synapse) + size(&of_mas))
+}
+
+/// Dumps a copy of Synapse's tables as they were at the cutover, beside the backup from before the import.
+///
+/// # Errors
+///
+/// If the dump fails.
+pub async fn keep_copy(
+    programs: &Programs,
+    copy: &Database,
+    directory: &Path,
+) -> Result<(), MigrateError> {
+    make_directory(directory)?;
+    let file = of_cutover(directory);
+    dump(pg_dump(programs, copy).await?, &TABLES, &file).await?;
+    holds(programs, &file, &TABLES).await
 }
 
 fn make_directory(directory: &Path) -> Result<(), MigrateError> {
@@ -211,7 +234,8 @@ async fn held(programs: &Programs, file: &Path) -> Result<Vec<(String, String)>,
     Ok(held.collect())
 }
 
-/// Restores the tables of a backup of Synapse's database into schema `public` of another database.
+/// Restores the tables of a backup of Synapse's database into schema `public` of another database: as they
+/// were at the cutover, if it has them.
 ///
 /// # Errors
 ///
@@ -221,7 +245,8 @@ pub async fn restore_synapse(
     directory: &Path,
     into: &Database,
 ) -> Result<(), MigrateError> {
-    let file = of_synapse(directory);
+    let file = Some(of_cutover(directory)).filter(|file| file.exists());
+    let file = file.unwrap_or_else(|| of_synapse(directory));
     let schema = schema(&held(programs, &file).await?);
     let mut arguments = vec![
         "--section=pre-data".to_owned(),
@@ -266,7 +291,8 @@ fn schema(held: &[(String, String)]) -> String {
 /// stay.
 pub fn delete(directory: &Path) {
     let log = directory.join("import.log");
-    for file in [of_synapse(directory), of_mas(directory), log] {
+    let dumps = [of_synapse, of_cutover, of_mas].map(|of| of(directory));
+    for file in dumps.into_iter().chain([log]) {
         let _ = fs::remove_file(file);
     }
     let _ = fs::remove_dir(directory);

@@ -16,7 +16,10 @@ pub const REHEARSAL: &str = "syn2mas_mas";
 /// The backup of Synapse's tables, restored for a comparison.
 pub const BACKUP: &str = "syn2mas_backup";
 
-/// The names of all temporary databases.
+/// The copy of Synapse's tables from which a migration imports, and which follows them.
+pub const LIVE_COPY: &str = "syn2mas_live_copy";
+
+/// The names of the temporary databases that a killed run of another command than `migrate` has left.
 pub const NAMES: [&str; 3] = [COPY, REHEARSAL, BACKUP];
 
 /// A temporary database that MAS's role owns. Dropping the value does not remove the database: call
@@ -25,6 +28,8 @@ pub const NAMES: [&str; 3] = [COPY, REHEARSAL, BACKUP];
 pub struct Scratch {
     /// How to connect to it, as MAS's role.
     pub database: Database,
+    /// The process id of the connection that keeps the database.
+    pub owner: i32,
     maker: Database,
     /// Holds an advisory lock as long as this process lives: others can tell that it does.
     _owner: PgConnection,
@@ -97,15 +102,49 @@ fn key(name: &str) -> i64 {
     lock.key().as_bigint().unwrap_or_default()
 }
 
-async fn drop_if_there(maker: &Database, scratch: &Database) -> Result<(), MigrateError> {
+/// Why no temporary database can be made on a server. None if it can.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn obstacle(maker: &Database) -> Result<Option<String>, MigrateError> {
     let mut connection = maker.connect().await?;
-    let is_there: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
-            .bind(scratch.name())
-            .fetch_one(&mut connection)
-            .await
-            .map_err(maker.failed("cannot list its databases"))?;
-    if is_there {
+    let role: Option<String> = sqlx::query_scalar(
+        "SELECT quote_ident(rolname) FROM pg_roles
+         WHERE rolname = current_user AND NOT rolcreatedb AND NOT rolsuper",
+    )
+    .fetch_optional(&mut connection)
+    .await
+    .map_err(maker.failed("cannot read the attributes of its role"))?;
+    Ok(role.map(|role| {
+        format!(
+            "the role {role} may not create a database: `ALTER ROLE {role} CREATEDB`, or pass \
+             `--admin-database-uri`"
+        )
+    }))
+}
+
+/// Whether a server has a database of this name.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn exists(server: &Database, name: &str) -> Result<bool, MigrateError> {
+    let mut connection = server.connect().await?;
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(name)
+        .fetch_one(&mut connection)
+        .await
+        .map_err(server.failed("cannot list its databases"))
+}
+
+/// Drops a temporary database, if there is one of this name.
+///
+/// # Errors
+///
+/// If it cannot be dropped.
+pub async fn drop_if_there(maker: &Database, scratch: &Database) -> Result<(), MigrateError> {
+    if exists(maker, scratch.name()).await? {
         terminate_other_connections(scratch).await?;
         execute(
             maker,
@@ -158,7 +197,12 @@ impl Scratch {
                 fix: "Wait until it is done",
             });
         }
+        let pid = sqlx::query_scalar("SELECT pg_backend_pid()")
+            .fetch_one(&mut owner)
+            .await
+            .map_err(maker.failed("cannot tell whether a database is in use"))?;
         let scratch = Scratch {
+            owner: pid,
             database: mas.sibling(which, name),
             maker,
             _owner: owner,

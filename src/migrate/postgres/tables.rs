@@ -1,6 +1,7 @@
 //! The tables of Synapse's database that the import reads, and their locks.
 
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 
 use crate::migrate::{MigrateError, postgres::connection::Database};
 
@@ -16,6 +17,45 @@ pub const TABLES: [&str; 6] = [
     "refresh_tokens",
 ];
 
+/// Holds the locks on the tables until it is dropped. Its transaction has a snapshot from after it got them.
+#[derive(Debug)]
+pub struct Lock {
+    /// The connection, in a transaction.
+    pub connection: PgConnection,
+    /// Its process id.
+    pub pid: i32,
+}
+
+/// Locks the tables, as the import does, until the connection is closed. Nobody else can write to them
+/// meanwhile.
+///
+/// # Errors
+///
+/// If the tables cannot be locked within 60 s.
+pub async fn lock(database: &Database) -> Result<Lock, MigrateError> {
+    let mut connection = database.connect().await?;
+    sqlx::raw_sql("SET lock_timeout = '60s'; BEGIN ISOLATION LEVEL REPEATABLE READ")
+        .execute(&mut connection)
+        .await
+        .map_err(database.failed("cannot begin a transaction"))?;
+    // Before the first query of the transaction, which takes its snapshot.
+    sqlx::raw_sql(&format!(
+        "LOCK TABLE {} IN EXCLUSIVE MODE",
+        TABLES.join(", ")
+    ))
+    .execute(&mut connection)
+    .await
+    .map_err(database.failed(NOT_LOCKED))?;
+    let pid = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(database.failed("cannot read the number of a process"))?;
+    Ok(Lock { connection, pid })
+}
+
+const NOT_LOCKED: &str =
+    "cannot lock its tables within 60 s, because something uses or vacuums them";
+
 /// Takes and releases the locks that the import needs, waiting up to 60 s. The import itself does not
 /// wait, so an autovacuum would make it fail: an autovacuum is cancelled only for a session that waits.
 ///
@@ -30,10 +70,7 @@ pub async fn wait_for_table_locks(database: &Database) -> Result<(), MigrateErro
     ))
     .execute(&mut connection)
     .await
-    .map_err(
-        database
-            .failed("cannot lock its tables within 60 s, because something uses or vacuums them"),
-    )?;
+    .map_err(database.failed(NOT_LOCKED))?;
     Ok(())
 }
 

@@ -1,0 +1,206 @@
+//! The copy that follows Synapse during a migration, and what must not change meanwhile.
+
+use serde_json::Value;
+
+use crate::migrate::{
+    MigrateError,
+    context::Context,
+    copy::{Copied, LiveCopy, Round, Untouched},
+    health::{self, Addresses},
+    postgres::{
+        clients::other_connections_beside,
+        connection::Database,
+        scratch::{self, Scratch},
+    },
+    verify::Comparison,
+};
+
+/// A copy, with everything that must be the same until the cutover.
+#[derive(Debug)]
+pub struct Following {
+    /// The copy.
+    pub copy: LiveCopy,
+    circumstances: Circumstances,
+    /// MAS's other tables, from when the import was compared.
+    untouched: Option<Untouched>,
+}
+
+/// What an import depends on, apart from the databases.
+#[derive(Debug, PartialEq)]
+struct Circumstances {
+    synapse: Value,
+    mas: Value,
+    synapse_version: Option<String>,
+}
+
+impl Circumstances {
+    /// Reads the configurations anew. Synapse tells its version only while it runs.
+    async fn now(context: &Context) -> Result<Self, MigrateError> {
+        let fresh = Context::of(context.args.clone())?;
+        let synapse_version = match Addresses::of(&fresh) {
+            Ok(addresses) => health::synapse_version(&addresses.synapse).await,
+            Err(_) => None,
+        };
+        Ok(Circumstances {
+            synapse: fresh.synapse()?.value.clone(),
+            mas: fresh.mas()?.clone(),
+            synapse_version,
+        })
+    }
+
+    /// What has changed, in words.
+    fn change(&self, now: &Circumstances) -> Option<&'static str> {
+        let is_other_version = self.synapse_version.is_some()
+            && now.synapse_version.is_some()
+            && self.synapse_version != now.synapse_version;
+        if self.synapse != now.synapse {
+            Some("Synapse's configuration")
+        } else if self.mas != now.mas {
+            Some("MAS's configuration")
+        } else if is_other_version {
+            Some("Synapse's version")
+        } else {
+            None
+        }
+    }
+}
+
+/// Why Synapse's tables cannot be copied while it runs. None if they can.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn obstacle(context: &Context) -> Result<Option<String>, MigrateError> {
+    let (mas, superuser) = (context.mas_database()?, context.admin_database()?);
+    scratch::obstacle(superuser.as_ref().unwrap_or(mas)).await
+}
+
+/// The database of the copy, if there is one on the server.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn left_behind(context: &Context) -> Result<Option<Database>, MigrateError> {
+    let (mas, superuser) = (context.mas_database()?, context.admin_database()?);
+    let server = superuser.as_ref().unwrap_or(mas);
+    let is_there = scratch::exists(server, scratch::LIVE_COPY).await?;
+    Ok(is_there.then(|| mas.sibling("the copy of Synapse's tables", scratch::LIVE_COPY)))
+}
+
+/// Drops the copy, if there is one on the server.
+///
+/// # Errors
+///
+/// If it cannot be dropped.
+pub async fn drop_left_behind(context: &Context) -> Result<(), MigrateError> {
+    let (mas, superuser) = (context.mas_database()?, context.admin_database()?);
+    let copy = mas.sibling("the copy of Synapse's tables", scratch::LIVE_COPY);
+    scratch::drop_if_there(superuser.as_ref().unwrap_or(mas), &copy).await
+}
+
+impl Following {
+    /// Makes the copy. One that a killed run has left is replaced.
+    ///
+    /// # Errors
+    ///
+    /// If the copy cannot be made. Then it is removed again.
+    pub async fn begin(
+        context: &Context,
+        rate: Option<u64>,
+        on_progress: &mut dyn FnMut(Copied),
+    ) -> Result<Self, MigrateError> {
+        let circumstances = Circumstances::now(context).await?;
+        let scratch: Scratch = context
+            .scratch("the copy of Synapse's tables", scratch::LIVE_COPY)
+            .await?;
+        let comparison = Comparison::of(context)?;
+        let synapse = context.synapse_database()?;
+        match LiveCopy::make(scratch, synapse, comparison, rate, on_progress).await {
+            Ok(copy) => Ok(Following {
+                copy,
+                circumstances,
+                untouched: None,
+            }),
+            Err((scratch, error)) => {
+                scratch.remove().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Brings the copy and MAS's database up to Synapse.
+    ///
+    /// # Errors
+    ///
+    /// As [`LiveCopy::catch_up`], and if MAS has run since the import, or what the import depends on has
+    /// changed.
+    pub async fn catch_up(
+        &mut self,
+        context: &Context,
+        mas: &Database,
+        is_last: bool,
+    ) -> Result<Round, MigrateError> {
+        let now = Circumstances::now(context).await?;
+        if let Some(what) = self.circumstances.change(&now) {
+            return Err(MigrateError::Copy {
+                problem: format!(
+                    "{what} has changed since Synapse's tables were copied. Run `syn2mas migrate` again"
+                ),
+            });
+        }
+        let others = other_connections_beside(mas, &[self.copy.owner()]).await?;
+        if !others.is_empty() {
+            return Err(MigrateError::InUse {
+                which: mas.which,
+                connections: others,
+                fix: "Only MAS needs it, and MAS must not run before the cutover: stop it",
+            });
+        }
+        self.make_sure_mas_is_untouched(mas).await?;
+        self.copy.catch_up(mas, is_last).await
+    }
+
+    async fn make_sure_mas_is_untouched(&mut self, mas: &Database) -> Result<(), MigrateError> {
+        let now = Untouched::read(mas).await?;
+        let Some(before) = &self.untouched else {
+            self.untouched = Some(now);
+            return Ok(());
+        };
+        match before.differs(&now) {
+            None => Ok(()),
+            Some(table) => Err(MigrateError::Copy {
+                problem: format!(
+                    "somebody has written to the table {table} of MAS's database since the import. MAS must \
+                     not run before the cutover: stop it, then run `syn2mas migrate` again"
+                ),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_version_counts_only_if_synapse_tells_it() {
+        let of = |synapse: Value, version: Option<&str>| Circumstances {
+            synapse,
+            mas: json!({}),
+            synapse_version: version.map(str::to_owned),
+        };
+        let then = of(json!({}), Some("1.163.2"));
+        assert_eq!(then.change(&of(json!({}), None)), None);
+        assert_eq!(then.change(&of(json!({}), Some("1.163.2"))), None);
+        assert_eq!(
+            then.change(&of(json!({}), Some("1.164.0"))),
+            Some("Synapse's version")
+        );
+        assert_eq!(
+            then.change(&of(json!({"a": 1}), None)),
+            Some("Synapse's configuration")
+        );
+    }
+}
