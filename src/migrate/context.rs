@@ -253,11 +253,7 @@ impl Context {
     /// # Errors
     ///
     /// If the database cannot be created.
-    pub async fn scratch(
-        &self,
-        which: &'static str,
-        name: &'static str,
-    ) -> Result<Scratch, MigrateError> {
+    pub async fn scratch(&self, which: &'static str, name: &str) -> Result<Scratch, MigrateError> {
         let (mas, superuser) = (self.mas_database()?, self.admin_database()?);
         Scratch::make(mas, superuser, which, name).await
     }

@@ -1,7 +1,10 @@
-//! How `syn2mas migrate`, while it runs, and other commands talk to each other: through two files in the
+//! How `syn2mas migrate`, while it runs, and other commands talk to each other: through files in the
 //! directory of the journal.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,14 +13,40 @@ use crate::{
     util::atomic_write,
 };
 
-/// What a running migration is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// What a running migration is to do. Each has a file of this name, whose content does not matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Cut over as soon as the copy is close to Synapse (`syn2mas cutover`).
     CutOver,
     /// Undo everything (`syn2mas cancel`).
     Cancel,
+}
+
+impl Request {
+    /// The file that asks for it, in the directory of the journal.
+    #[must_use]
+    pub fn file(self, state: &Path) -> PathBuf {
+        state.join(match self {
+            Request::CutOver => "cutover-requested",
+            Request::Cancel => "cancel-requested",
+        })
+    }
+
+    /// Whether somebody asks for it.
+    #[must_use]
+    pub fn is_made(self, state: &Path) -> bool {
+        self.file(state).exists()
+    }
+
+    /// Asks for it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn make(self, state: &Path) -> Result<(), MigrateError> {
+        let path = self.file(state);
+        atomic_write::replace(&path, "", 0o600).map_err(MigrateError::io("write", &path))
+    }
 }
 
 /// What a running migration is doing.
@@ -54,23 +83,7 @@ impl Live {
     }
 }
 
-const REQUEST: &str = "request";
 const LIVE: &str = "live.json";
-
-/// Asks the migration that runs with this directory for something.
-///
-/// # Errors
-///
-/// If the file cannot be written.
-pub fn ask(state: &Path, request: Request) -> Result<(), MigrateError> {
-    write(state, REQUEST, &request)
-}
-
-/// What was asked for last. None if nothing was, or nobody could have meant it.
-#[must_use]
-pub fn asked(state: &Path) -> Option<Request> {
-    read(state, REQUEST)
-}
 
 /// Says what the migration is doing.
 ///
@@ -78,23 +91,26 @@ pub fn asked(state: &Path) -> Option<Request> {
 ///
 /// If the file cannot be written.
 pub fn show(state: &Path, live: &Live) -> Result<(), MigrateError> {
-    write(state, LIVE, live)
+    let path = state.join(LIVE);
+    let text = serde_json::to_string(live).map_err(MigrateError::json(&path))?;
+    atomic_write::replace(&path, &text, 0o600).map_err(MigrateError::io("write", &path))
 }
 
 /// What the migration is doing, or was doing when it was killed.
 #[must_use]
 pub fn shown(state: &Path) -> Option<Live> {
-    read(state, LIVE)
+    let text = fs::read_to_string(state.join(LIVE)).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
-/// Removes both files. A request of before is not meant for the next migration.
+/// Removes what an earlier migration has left. A request of then is not meant for this one.
 ///
 /// # Errors
 ///
-/// If one cannot be removed.
+/// If a file cannot be removed.
 pub fn clear(state: &Path) -> Result<(), MigrateError> {
-    for name in [REQUEST, LIVE] {
-        let path = state.join(name);
+    let requests = [Request::CutOver, Request::Cancel].map(|request| request.file(state));
+    for path in requests.into_iter().chain([state.join(LIVE)]) {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(MigrateError::io("remove", &path)(error));
@@ -105,33 +121,21 @@ pub fn clear(state: &Path) -> Result<(), MigrateError> {
     Ok(())
 }
 
-fn write(state: &Path, name: &str, content: &impl Serialize) -> Result<(), MigrateError> {
-    let path = state.join(name);
-    let text = serde_json::to_string(content).map_err(MigrateError::json(&path))?;
-    atomic_write::replace(&path, &text, 0o600).map_err(MigrateError::io("write", &path))
-}
-
-fn read<T: for<'a> Deserialize<'a>>(state: &Path, name: &str) -> Option<T> {
-    let text = fs::read_to_string(state.join(name)).ok()?;
-    serde_json::from_str(&text).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_request_arrives_until_it_is_cleared() {
+    fn a_request_stays_until_it_is_cleared() {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path();
-        assert_eq!(asked(state), None);
-        ask(state, Request::CutOver).unwrap();
-        assert_eq!(asked(state), Some(Request::CutOver));
+        Request::CutOver.make(state).unwrap();
+        assert!(Request::CutOver.is_made(state) && !Request::Cancel.is_made(state));
         clear(state).unwrap();
         clear(state).unwrap();
-        assert_eq!(asked(state), None);
-        fs::write(state.join(REQUEST), "nonsense").unwrap();
-        assert_eq!(asked(state), None);
+        assert!(!Request::CutOver.is_made(state));
+        fs::write(state.join(LIVE), "nonsense").unwrap();
+        assert_eq!(shown(state), None);
     }
 
     #[test]

@@ -1,18 +1,132 @@
 //! The state of the migration on this host, and what to do next.
 
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
 use serde::Serialize;
 
 use crate::migrate::{
     MigrateError,
     context::Context,
+    control::{self, Live},
     cutover::{
+        Event,
         decide::{self, Observed, Stage},
         real_host,
         refusal::Refusal,
     },
     health::{self, Addresses},
     journal::{self, Line, State},
+    step::Step,
 };
+
+/// How often the progress is written.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Writes what a migration is doing, for `status` in another terminal.
+#[derive(Debug)]
+pub struct LiveRecorder {
+    state: PathBuf,
+    live: Live,
+    written: Instant,
+    /// When the rows that are counted now began, and how many there were.
+    counting: (Instant, u64),
+}
+
+impl LiveRecorder {
+    /// Writes to the directory of the journal.
+    #[must_use]
+    pub fn new(state: PathBuf) -> Self {
+        let now = Instant::now();
+        LiveRecorder {
+            state,
+            live: Live {
+                step: Step::Inspect,
+                since: journal::now(),
+                rows: None,
+                what: None,
+                rate: None,
+                round: None,
+                rounds: 0,
+            },
+            written: now,
+            counting: (now, 0),
+        }
+    }
+
+    /// Takes note of an event.
+    pub fn on_event(&mut self, event: &Event) {
+        match event {
+            Event::StepStarted(step) => {
+                self.live = Live {
+                    step: *step,
+                    since: journal::now(),
+                    rows: None,
+                    what: None,
+                    rate: None,
+                    ..self.live.clone()
+                };
+                self.write();
+            }
+            Event::Copying(copied) => self.count("rows", copied.rows, copied.of),
+            Event::Importing(progress) => {
+                self.count(&progress.entity, progress.done, progress.total);
+            }
+            Event::CaughtUp(round) => {
+                self.live.round = Some(*round);
+                self.live.rounds += 1;
+                self.write();
+            }
+            Event::StepDone(..) | Event::Note(_) => {}
+        }
+    }
+
+    fn count(&mut self, what: &str, done: u64, of: u64) {
+        if self.live.what.as_deref() != Some(what) {
+            self.live.what = Some(what.to_owned());
+            self.counting = (Instant::now(), done);
+        }
+        let (since, before) = self.counting;
+        self.live.rows = Some([done, of.max(done)]);
+        self.live.rate = (done - before.min(done)).checked_div(since.elapsed().as_secs());
+        if self.written.elapsed() >= EVERY {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        self.written = Instant::now();
+        // Only `status` misses it.
+        let _ = control::show(&self.state, &self.live);
+    }
+}
+
+/// What a running migration is doing, in a sentence.
+fn in_words(live: &Live) -> String {
+    let mut text = format!(
+        "syn2mas is at work: {} since {}",
+        live.step.name(),
+        live.since
+    );
+    if let (Some([done, of]), Some(what)) = (live.rows, &live.what) {
+        text += &format!(", {done} of about {of} {what}");
+        if let Some(rate) = live.rate {
+            text += &format!(", {rate} a second");
+        }
+        if let Some(left) = live.seconds_left() {
+            text += &format!(", {left} s left");
+        }
+    }
+    if let Some(round) = &live.round {
+        text += &format!(
+            ". Round {} of catching up took {:.1} s, for {} rows",
+            live.rounds, round.seconds, round.rows
+        );
+    }
+    text + "."
+}
 
 /// The output of `syn2mas status`, also as JSON.
 #[derive(Clone, Debug, Serialize)]
@@ -22,6 +136,8 @@ pub struct Status {
     pub stage: Option<Stage>,
     /// Whether another `syn2mas` is at work on this journal.
     pub at_work: bool,
+    /// What that `syn2mas` is doing. Null if none is, or it is not a migration.
+    pub live: Option<Live>,
     /// The stage in one or two sentences.
     pub summary: String,
     /// The next command to run, for example `syn2mas migrate`. Null if there is nothing to do.
@@ -108,11 +224,16 @@ pub async fn status(context: &Context) -> Result<Status, MigrateError> {
     let seen = real_host::observe(context, &recorded).await;
     let seen = seen.as_ref().map_err(MigrateError::with_causes);
     let (mut stage, mut summary, mut next) = verdict(&recorded, seen);
+    let live = control::shown(&context.state()).filter(|_| at_work);
     if at_work {
         let step = lines.last().map_or("", |line| line.step.name());
+        let is_waiting = live.as_ref().is_some_and(|live| live.step == Step::CatchUp);
         stage = None;
-        summary = format!("syn2mas is at work: {step}. Wait until it is done.");
-        next = None;
+        summary = match &live {
+            Some(live) => in_words(live),
+            None => format!("syn2mas is at work: {step}. Wait until it is done."),
+        };
+        next = is_waiting.then(|| "syn2mas cutover".to_owned());
     }
     let (running, held) = match context.services() {
         Ok(services) => (
@@ -133,6 +254,7 @@ pub async fn status(context: &Context) -> Result<Status, MigrateError> {
     Ok(Status {
         stage,
         at_work,
+        live,
         summary,
         next,
         running,

@@ -47,9 +47,25 @@ enum Next {
 }
 
 const STEPS: &[&str] = &[
-    "inspect", "stop", "back-up", "grant", "import", "verify", "switch", "start", "probe", "proxy",
+    "inspect",
+    "hold-mas",
+    "back-up",
+    "copy",
+    "import",
+    "verify",
+    "catch-up",
+    "stop",
+    "last-round",
+    "switch",
+    "start",
+    "probe",
+    "proxy",
+    "verify-again",
     "complete",
 ];
+
+/// Steps where Synapse's tables cannot be copied. Synapse is stopped before them.
+const WITHOUT_COPY: &[&str] = &["stop", "back-up", "grant", "import", "verify", "switch"];
 
 fn faults() -> Vec<(Fault, Next)> {
     let killed = |step, phase, delay| Fault::Signal(Signal::SIGKILL, step, phase, delay);
@@ -68,13 +84,15 @@ fn faults() -> Vec<(Fault, Next)> {
         };
         faults.push((killed(step, "begun", 0), next));
         // The last steps take only a moment.
-        let delay = if ["proxy", "complete"].contains(step) {
+        let delay = if ["hold-mas", "proxy", "complete"].contains(step) {
             2
         } else {
             25
         };
         faults.push((killed(step, "begun", delay), other));
-        faults.push((killed(step, "done", 0), next));
+        if ["import", "catch-up", "last-round", "switch", "complete"].contains(step) {
+            faults.push((killed(step, "done", 0), next));
+        }
     }
     faults.extend([
         (killed("import", "begun", 200), Next::Migrate),
@@ -300,23 +318,21 @@ fn was_injected(fault: Fault, ended: &str) -> bool {
 
 /// A fault, the next run, and the result: a row of the table.
 fn try_fault(
+    homeserver: &Homeserver,
     server: &Postgres,
-    mas: &MasCli,
-    i: usize,
     fault: Fault,
     next: Next,
 ) -> (bool, String) {
-    let homeserver = Homeserver::new(server, mas, &format!("fault{i}"));
     homeserver.run("start");
-    let first = run_into(&homeserver, server, fault);
+    let first = run_into(homeserver, server, fault);
     let status = homeserver.json(&["status"]).1;
     // A program that gives up by itself leaves everything as before.
     let mut wrong =
         (!was_injected(fault, &first)).then(|| format!("the fault did not happen: {first}"));
     let after_first = match &*first {
-        "exit 1" => look(&homeserver, false)
+        "exit 1" => look(homeserver, false)
             .err()
-            .or_else(|| left_behind(&homeserver)),
+            .or_else(|| left_behind(homeserver)),
         "exit 0" | "killed" => None,
         other => Some(other.to_owned()),
     };
@@ -338,8 +354,14 @@ fn try_fault(
     if code != Some(0) {
         wrong = wrong.or_else(|| Some(outcome.to_string()));
     }
+    homeserver.allow_databases();
     let cut_over = next == Next::Migrate && outcome["result"] != "rolled-back";
-    wrong = wrong.or_else(|| look(&homeserver, cut_over).err());
+    wrong = wrong.or_else(|| look(homeserver, cut_over).err());
+    let copies = "SELECT datname FROM pg_database WHERE datname LIKE 'syn2mas%'";
+    let copies = server.sql("postgres", copies);
+    if !copies.trim().is_empty() {
+        wrong = wrong.or_else(|| Some(format!("{} is left", copies.trim())));
+    }
     let mut row = String::new();
     let _ = write!(
         row,
@@ -351,8 +373,15 @@ fn try_fault(
     (wrong.is_none(), row)
 }
 
-/// Tries faults on two homeservers at a time, and prints what came of each.
 fn try_faults(faults: Vec<(Fault, Next)>) -> TestResult {
+    try_faults_on(faults, |homeserver| homeserver)
+}
+
+/// Tries faults on two homeservers at a time, and prints what came of each.
+fn try_faults_on(
+    faults: Vec<(Fault, Next)>,
+    prepare: impl Fn(Homeserver) -> Homeserver + Sync,
+) -> TestResult {
     let mas = MasCli::find_with_pages()?;
     let servers = [Postgres::start()?, Postgres::start()?];
     let rows = Mutex::new(Vec::new());
@@ -365,7 +394,8 @@ fn try_faults(faults: Vec<(Fault, Next)>) -> TestResult {
                     let Some((i, (fault, next))) = queue.lock().unwrap().next() else {
                         return;
                     };
-                    let (good, row) = try_fault(server, &mas, i, fault, next);
+                    let homeserver = Homeserver::new(server, &mas, &format!("fault{i}"));
+                    let (good, row) = try_fault(&prepare(homeserver), server, fault, next);
                     rows.lock().unwrap().push((i, good, row));
                 }
             });
@@ -389,9 +419,21 @@ fn no_fault_loses_data() -> TestResult {
     try_faults(faults())
 }
 
+/// MAS's role may not make databases.
+fn no_fault_loses_data_without_a_copy() -> TestResult {
+    let killed = |step: &&'static str| Fault::Signal(Signal::SIGKILL, step, "begun", 25);
+    let next = [Next::Migrate, Next::Rollback].into_iter().cycle();
+    let faults = WITHOUT_COPY.iter().map(killed).zip(next).collect();
+    try_faults_on(faults, |homeserver| homeserver.without_copy())
+}
+
 fn a_full_disk_loses_no_data() -> TestResult {
     need_root("mount a disk")?;
     try_faults(vec![(Fault::DiskFull, Next::Migrate)])
 }
 
-crate::support::harness::tests![no_fault_loses_data, a_full_disk_loses_no_data,];
+crate::support::harness::tests![
+    no_fault_loses_data,
+    no_fault_loses_data_without_a_copy,
+    a_full_disk_loses_no_data,
+];

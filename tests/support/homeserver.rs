@@ -42,6 +42,8 @@ pub struct Homeserver<'a> {
     pub mas: String,
     pub mas_database: String,
     synapse_database: String,
+    /// A role of MAS's that may not make databases.
+    limited_role: Option<String>,
 }
 
 impl<'a> Homeserver<'a> {
@@ -84,9 +86,37 @@ impl<'a> Homeserver<'a> {
             mas: format!("http://127.0.0.1:{mas_port}"),
             mas_database,
             synapse_database,
+            limited_role: None,
         };
         homeserver.configure(synapse_port, mas_port);
         homeserver
+    }
+
+    /// The same with a role of MAS's that may not make databases, so that Synapse's tables cannot be copied.
+    pub fn without_copy(mut self) -> Self {
+        let (server, database) = (self.migration.server, &self.mas_database);
+        let role = format!("limited_{database}");
+        server.sql(
+            "postgres",
+            &format!("CREATE ROLE {role} LOGIN; ALTER DATABASE {database} OWNER TO {role}"),
+        );
+        server.sql(database, &format!("ALTER SCHEMA public OWNER TO {role}"));
+        let config = &self.migration.mas_config;
+        let text = fs::read_to_string(config).unwrap();
+        let uri = server.uri(database);
+        let limited = uri.replace("//postgres@", &format!("//{role}@"));
+        assert_ne!(uri, limited);
+        fs::write(config, text.replace(&uri, &limited)).unwrap();
+        self.limited_role = Some(role);
+        self
+    }
+
+    /// Lets MAS's role make databases again, as a comparison with the backup needs it.
+    pub fn allow_databases(&self) {
+        if let Some(role) = &self.limited_role {
+            let allow = format!("ALTER ROLE {role} CREATEDB");
+            self.migration.server.sql("postgres", &allow);
+        }
     }
 
     fn configure(&self, synapse_port: u16, mas_port: u16) {

@@ -2,12 +2,16 @@
 
 mod exit;
 mod output;
+mod rate;
+mod requests;
+mod time;
 
 use std::{
     fs,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::SystemTime,
 };
 
 use self::exit::Ending;
@@ -19,10 +23,11 @@ use mas2nix::{
         args::Args as InputArgs,
         clean::Cleaning,
         context::Context,
+        control::{self, Request},
         cutover::{
             Migration, Outcome, Step,
             decide::Decision,
-            real_host::{MigrateOptions, RealHost},
+            real_host::{MigrateOptions, RealHost, When},
         },
         journal,
         postgres::backup::BackupScope,
@@ -30,7 +35,8 @@ use mas2nix::{
             self,
             lockout::{self, Circumstances},
         },
-        rehearse, status,
+        rehearse,
+        status::{self, LiveRecorder},
         system::signals::Signals,
         translate::{self, Translation},
         verify::{self, Report},
@@ -93,6 +99,22 @@ enum Command {
     /// killed, run it again: it continues or rolls back.
     #[command(after_help = "Example: syn2mas migrate --yes --token-file /root/an-old-token")]
     Migrate(Migrate),
+    /// Tell a migration that runs with `--wait` or `--at` to cut over now. It catches up once more before
+    /// that. Exits with 0 if it was told, and with 10 if no migration is waiting.
+    #[command(after_help = "Example: syn2mas cutover && syn2mas status")]
+    Cutover {
+        /// Print the result as JSON: `{"told", "reason"}`.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Cancel a migration before the cutover, and remove everything that it has made. Also undoes one that
+    /// was interrupted. Exits with 0 if nothing is left, 10 if the cutover has begun, and 1 if it failed.
+    #[command(after_help = "Example: syn2mas cancel")]
+    Cancel {
+        /// Print the result as JSON: `{"result", "reason"}`.
+        #[arg(long)]
+        json: bool,
+    },
     /// Compare MAS's database, row by row, with the data expected from Synapse's database. Changes
     /// nothing. Exits with 0 if they are identical, 12 if they differ, and 1 if the comparison
     /// failed. After the cutover, it uses the backup instead of Synapse's database, and takes into
@@ -178,8 +200,8 @@ enum Command {
     /// Show the state of the migration, and the next command to run. Changes nothing.
     #[command(after_help = "Example: syn2mas status --json | jq -r .stage")]
     Status {
-        /// Print the result as JSON: `{"stage", "summary", "next", "running", "held", "switches",
-        /// "masDatabase", "synapse", "memory", "journal"}`.
+        /// Print the result as JSON: `{"stage", "atWork", "live", "summary", "next", "running", "held",
+        /// "cutoverFiles", "masDatabase", "synapse", "state", "journal"}`.
         #[arg(long)]
         json: bool,
     },
@@ -209,6 +231,17 @@ struct Migrate {
     /// works afterwards.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Keep catching up with Synapse until `syn2mas cutover`, and cut over then.
+    #[arg(long)]
+    wait: bool,
+    /// Keep catching up with Synapse, and cut over at this time: HH:MM of this host's time zone, or a date
+    /// and time such as 2026-01-31T03:00:00Z (RFC 3339).
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    at: Option<SystemTime>,
+    /// Copy at most so many bytes of Synapse's tables in a second, for example 20M. The suffixes k, M and G
+    /// count in 1024.
+    #[arg(long, value_name = "RATE", value_parser = rate::parse)]
+    max_rate: Option<u64>,
     /// Print the result as JSON: `{"result", "step", "error", "left", "findings", "summary"}`.
     #[arg(long)]
     json: bool,
@@ -285,6 +318,8 @@ async fn run(cli: Cli) -> Result<Ending> {
             };
             Ok(report_rollback(&outcome, json))
         }
+        Command::Cutover { json } => requests::run_cutover(&context, json),
+        Command::Cancel { json } => requests::run_cancel(&context, json).await,
         Command::Clean { all, yes, json } => run_clean(&context, all, yes, json).await,
         Command::Guard { .. } => unreachable!("it needs less than the others"),
         Command::Status { json } => run_status(&context, json).await,
@@ -348,7 +383,12 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     let options = MigrateOptions {
         scope: given.backup,
         token,
-        ..MigrateOptions::default()
+        max_rate: given.max_rate,
+        when: match given.at {
+            Some(time) => When::At(time),
+            None if given.wait => When::Told,
+            None => When::Now,
+        },
     };
     let mut reporter = output::Reporter::new(given.json);
     let mut host = RealHost::open(context, options)?;
@@ -356,9 +396,18 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
         eprintln!("nothing was done");
         return Ok(Ending::Failed);
     }
+    let state = context.state();
+    control::clear(&state)?;
+    let mut live = LiveRecorder::new(state.clone());
     let signals = Some(Signals::listen()?);
-    let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
-    let outcome = migration.migrate().await?;
+    let migration = Migration::new(&mut host, signals, |event| {
+        live.on_event(&event);
+        reporter.on_event(&event);
+    });
+    let migration = migration.cancelled_by(Request::Cancel.file(&state));
+    let outcome = migration.migrate().await;
+    control::clear(&state)?;
+    let outcome = outcome?;
     let mut out = io::stdout().lock();
     // Even if nobody reads it, this is how it ended.
     let _ = if given.json {

@@ -9,6 +9,7 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyl
 use mas2nix::mas_cli::syn2mas::Progress;
 use mas2nix::migrate::{
     clean::Leftover,
+    copy::Copied,
     cutover::{Event, Outcome, Step, Summary, data_loss::Loss, refusal::Refusal},
     preflight::finding::{Finding, Severity},
     rehearse::{self, Rehearsal, Stage},
@@ -90,6 +91,8 @@ pub struct Reporter {
     bar: Option<ProgressBar>,
     quiet: bool,
     importing: Option<(String, Instant)>,
+    /// When the progress of the copying was reported last.
+    copied: Option<Instant>,
 }
 
 impl Reporter {
@@ -105,6 +108,7 @@ impl Reporter {
             }),
             quiet,
             importing: None,
+            copied: None,
         }
     }
 
@@ -113,11 +117,7 @@ impl Reporter {
         match event {
             Event::StepStarted(step) => self.begin(title(*step)),
             Event::Importing(progress) => self.on_progress(progress),
-            Event::Copying(copied) => self.on_progress(&Progress {
-                entity: "rows".to_owned(),
-                done: copied.rows,
-                total: copied.of,
-            }),
+            Event::Copying(copied) => self.on_copied(*copied),
             Event::CaughtUp(round) => self.line(&format!(
                 "caught up: {} rows of {} users and the last use of {} devices, in {:.1} s",
                 HumanCount(round.rows as u64),
@@ -165,6 +165,25 @@ impl Reporter {
         match &self.bar {
             Some(bar) => bar.set_message(text),
             None => self.line(&text),
+        }
+    }
+
+    /// Reports the progress of the copying: on a terminal at once, elsewhere now and then.
+    fn on_copied(&mut self, copied: Copied) {
+        const EVERY: Duration = Duration::from_secs(10);
+        let text = self.progress(&Progress {
+            entity: "rows".to_owned(),
+            done: copied.rows,
+            total: copied.of,
+        });
+        let text = text.replacen("importing", "copying", 1);
+        match &self.bar {
+            Some(bar) => bar.set_message(text),
+            None if self.copied.is_none_or(|last| last.elapsed() >= EVERY) => {
+                self.copied = Some(Instant::now());
+                self.line(&text);
+            }
+            None => {}
         }
     }
 

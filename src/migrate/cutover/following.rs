@@ -15,6 +15,9 @@ use crate::migrate::{
     verify::Comparison,
 };
 
+/// The copy, in messages.
+const WHICH: &str = "the copy of Synapse's tables";
+
 /// A copy, with everything that must be the same until the cutover.
 #[derive(Debug)]
 pub struct Following {
@@ -65,16 +68,6 @@ impl Circumstances {
     }
 }
 
-/// Why Synapse's tables cannot be copied while it runs. None if they can.
-///
-/// # Errors
-///
-/// If the server does not answer.
-pub async fn obstacle(context: &Context) -> Result<Option<String>, MigrateError> {
-    let (mas, superuser) = (context.mas_database()?, context.admin_database()?);
-    scratch::obstacle(superuser.as_ref().unwrap_or(mas)).await
-}
-
 /// The database of the copy, if there is one on the server.
 ///
 /// # Errors
@@ -83,8 +76,9 @@ pub async fn obstacle(context: &Context) -> Result<Option<String>, MigrateError>
 pub async fn left_behind(context: &Context) -> Result<Option<Database>, MigrateError> {
     let (mas, superuser) = (context.mas_database()?, context.admin_database()?);
     let server = superuser.as_ref().unwrap_or(mas);
-    let is_there = scratch::exists(server, scratch::LIVE_COPY).await?;
-    Ok(is_there.then(|| mas.sibling("the copy of Synapse's tables", scratch::LIVE_COPY)))
+    let name = scratch::live_copy(mas).await?;
+    let is_there = scratch::exists(server, &name).await?;
+    Ok(is_there.then(|| mas.sibling(WHICH, &name)))
 }
 
 /// Drops the copy, if there is one on the server.
@@ -94,7 +88,7 @@ pub async fn left_behind(context: &Context) -> Result<Option<Database>, MigrateE
 /// If it cannot be dropped.
 pub async fn drop_left_behind(context: &Context) -> Result<(), MigrateError> {
     let (mas, superuser) = (context.mas_database()?, context.admin_database()?);
-    let copy = mas.sibling("the copy of Synapse's tables", scratch::LIVE_COPY);
+    let copy = mas.sibling(WHICH, &scratch::live_copy(mas).await?);
     scratch::drop_if_there(superuser.as_ref().unwrap_or(mas), &copy).await
 }
 
@@ -110,9 +104,8 @@ impl Following {
         on_progress: &mut dyn FnMut(Copied),
     ) -> Result<Self, MigrateError> {
         let circumstances = Circumstances::now(context).await?;
-        let scratch: Scratch = context
-            .scratch("the copy of Synapse's tables", scratch::LIVE_COPY)
-            .await?;
+        let name = scratch::live_copy(context.mas_database()?).await?;
+        let scratch: Scratch = context.scratch(WHICH, &name).await?;
         let comparison = Comparison::of(context)?;
         let synapse = context.synapse_database()?;
         match LiveCopy::make(scratch, synapse, comparison, rate, on_progress).await {

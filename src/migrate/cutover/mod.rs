@@ -130,6 +130,8 @@ pub struct Migration<'a, H> {
     host: &'a mut H,
     /// None in a simulation, which has no signals.
     signals: Option<Signals>,
+    /// When this file appears before the cutover, everything is undone.
+    cancel: Option<PathBuf>,
     target: Option<Target>,
     summary: Summary,
     down_since: Option<Instant>,
@@ -146,11 +148,19 @@ impl<'a, H: Host> Migration<'a, H> {
         Migration {
             host,
             signals,
+            cancel: None,
             target: None,
             summary: Summary::default(),
             down_since: None,
             on_event: Box::new(on_event),
         }
+    }
+
+    /// Undoes everything when this file appears before the cutover.
+    #[must_use]
+    pub fn cancelled_by(mut self, file: PathBuf) -> Self {
+        self.cancel = Some(file);
+        self
     }
 
     fn emit(&mut self, event: Event) {
@@ -394,7 +404,13 @@ impl<'a, H: Host> Migration<'a, H> {
         let Some(mut signals) = signals else {
             return self.logged(step).await;
         };
-        let done = signals.run(self.logged(step)).await;
+        let done = match self.cancel.clone() {
+            // Afterwards somebody may be served by MAS.
+            Some(cancel) if step < Step::Switch => {
+                signals.run_unless(&cancel, self.logged(step)).await
+            }
+            _ => signals.run(self.logged(step)).await,
+        };
         self.signals = Some(signals);
         done
     }

@@ -13,7 +13,7 @@ use crate::{
     migrate::{
         MigrateError,
         context::Context,
-        control::{self, Request},
+        control::Request,
         copy::{Copied, Round},
         cutover::{
             data_loss::{self, Loss},
@@ -35,7 +35,7 @@ use crate::{
             role_grant::Grant,
             tables::{self, LastTokens, Lock, last_tokens, wait_for_table_locks},
         },
-        preflight::{self, finding::Finding},
+        preflight::{self, finding::Finding, host},
         step::Step,
         system::systemd::{self, Component, Services},
         verify::{Comparison, Report},
@@ -267,7 +267,7 @@ async fn observe_these(
         },
         by_command: services.by_command(),
         // If it cannot be told, the step that makes the copy will.
-        no_copy: following::obstacle(context).await.unwrap_or_default(),
+        no_copy: host::no_copy(context).await.unwrap_or_default(),
         has_admin: context.args.admin_database_uri.is_some(),
         losses: Seen::Known(Vec::new()),
     }
@@ -516,21 +516,18 @@ impl Host for RealHost<'_> {
     }
 
     async fn may_cut_over(&mut self, last: Round) -> Result<bool, MigrateError> {
-        // Where nobody waits for a better moment, the scans shall not be noticed.
+        // While it waits for a better moment, the scans shall not be noticed.
         let pause = Duration::from_secs_f64((20.0 * last.seconds).clamp(5.0, 60.0));
         let until = Instant::now() + pause;
         let mut is_first = true;
         loop {
             let state = self.context.state();
-            let is_time = match control::asked(&state) {
-                Some(Request::Cancel) => return Err(MigrateError::Cancelled),
-                Some(Request::CutOver) => true,
-                None => match self.options.when {
+            let is_time = Request::CutOver.is_made(&state)
+                || match self.options.when {
                     When::Now => true,
                     When::Told => false,
                     When::At(time) => SystemTime::now() >= time,
-                },
-            };
+                };
             // After a pause, one more round brings the copy close again.
             if is_time || Instant::now() >= until {
                 return Ok(is_time && is_first);

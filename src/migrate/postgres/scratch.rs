@@ -4,7 +4,9 @@ use sqlx::{PgConnection, postgres::PgAdvisoryLock};
 
 use crate::migrate::{
     MigrateError,
-    postgres::{clients::terminate_other_connections, connection::Database, role_grant},
+    postgres::{
+        clients::terminate_other_connections, connection::Database, identity::identity, role_grant,
+    },
 };
 
 /// The copy of Synapse's tables from which a rehearsal imports.
@@ -16,8 +18,15 @@ pub const REHEARSAL: &str = "syn2mas_mas";
 /// The backup of Synapse's tables, restored for a comparison.
 pub const BACKUP: &str = "syn2mas_backup";
 
-/// The copy of Synapse's tables from which a migration imports, and which follows them.
-pub const LIVE_COPY: &str = "syn2mas_live_copy";
+/// The name of the copy of Synapse's tables from which a migration imports, and which follows them. Each of
+/// MAS's databases on a server has its own, because a copy may be there for days.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn live_copy(mas: &Database) -> Result<String, MigrateError> {
+    Ok(format!("syn2mas_live_copy_{}", identity(mas).await?.oid))
+}
 
 /// The names of the temporary databases that a killed run of another command than `migrate` has left.
 pub const NAMES: [&str; 3] = [COPY, REHEARSAL, BACKUP];
@@ -177,7 +186,7 @@ impl Scratch {
         mas: &Database,
         superuser: Option<Database>,
         which: &'static str,
-        name: &'static str,
+        name: &str,
     ) -> Result<Self, MigrateError> {
         let maker = superuser.unwrap_or_else(|| mas.clone());
         let mut owner = maker.connect().await?;

@@ -220,6 +220,9 @@ catalogue! {
         NO_SUPERUSER: "no-superuser", Blocker,
             "The role of `--admin-database-uri` is no superuser, so it cannot grant MAS's role Synapse's role.",
             "Name a superuser, or leave it out if Synapse's database takes a password.";
+        NO_COPY: "no-copy", Note,
+            "Synapse's tables cannot be copied while it runs, so Synapse is stopped before the backup and the import, and is down until both are done and compared.",
+            "For a small homeserver, nothing: it takes seconds. Otherwise let MAS's role create databases, or name a superuser with `--admin-database-uri`, or make room. Then Synapse is stopped only for what changes last, and its restart.";
         VACUUM: "vacuum", Note,
             "PostgreSQL is vacuuming these tables, and the import cannot lock them meanwhile. `syn2mas migrate` waits a minute for that.",
             "Nothing. If the migration fails because of this, everything is as it was: run it again.";

@@ -15,7 +15,7 @@ use crate::migrate::{
     context::Context,
     health,
     import::PreparedMasCli,
-    postgres::{backup::BackupScope, connection::Database, tables::TABLES},
+    postgres::{backup::BackupScope, connection::Database, scratch, tables::TABLES},
     preflight::{
         catalogue,
         finding::{Finding, FindingKind},
@@ -277,6 +277,32 @@ async fn data_directory(context: &Context) -> Result<Option<PathBuf>, MigrateErr
     Ok(directory
         .map(PathBuf::from)
         .filter(|directory| directory.exists()))
+}
+
+/// Why Synapse's tables cannot be copied while it runs. None if they can, as far as this is known.
+///
+/// # Errors
+///
+/// If a server does not answer.
+pub async fn no_copy(context: &Context) -> Result<Option<String>, MigrateError> {
+    let (mas, superuser) = (context.mas_database()?, context.admin_database()?);
+    let obstacle = scratch::obstacle(superuser.as_ref().unwrap_or(mas)).await?;
+    if obstacle.is_some() {
+        return Ok(obstacle);
+    }
+    let Some(directory) = data_directory(context).await? else {
+        return Ok(None);
+    };
+    // The copy, its indexes and the write-ahead log, beside what is imported.
+    let needed = 6 * size_of_tables(context.synapse_database()?).await?;
+    let lack = free(&directory).filter(|free| *free < needed);
+    Ok(lack.map(|free| {
+        let (needed, free) = (indicatif::HumanBytes(needed), indicatif::HumanBytes(free));
+        format!(
+            "{} has {free} left, and may need {needed}",
+            directory.display()
+        )
+    }))
 }
 
 /// Reports an administrative role that is not a superuser, and so cannot grant Synapse's role to MAS's

@@ -117,6 +117,8 @@ pub async fn inspect(context: &Context, extent: BackupScope) -> Result<Vec<Findi
     findings.extend(target.findings);
     if target.state.is_some() {
         findings.extend(host::room(context, Writes::Migration(extent)).await?);
+        let no_copy = host::no_copy(context).await?;
+        findings.extend(no_copy.map(|reason| catalogue::NO_COPY.because(reason)));
     }
     if target.state == Some(MasState::Empty) && is_readable && is_open {
         // The check brings MAS's schema up to date, so it does not run if there are no tables.

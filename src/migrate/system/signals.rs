@@ -4,6 +4,8 @@
 use std::{
     fs,
     future::{Future, pending},
+    path::Path,
+    time::Duration,
 };
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -47,6 +49,31 @@ impl Signals {
                 Some(listen(SignalKind::hangup())?)
             },
         })
+    }
+
+    /// The same as [`Signals::run`]. A file that appears cancels `work` too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Signals::run`], and [`MigrateError::Cancelled`] after the file has appeared.
+    pub async fn run_unless<T>(
+        &mut self,
+        cancel: &Path,
+        work: impl Future<Output = Result<T, MigrateError>>,
+    ) -> Result<T, MigrateError> {
+        let cancelled = async {
+            while !cancel.exists() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(MigrateError::Cancelled)
+        };
+        self.run(async {
+            tokio::select! {
+                done = work => done,
+                cancelled = cancelled => cancelled,
+            }
+        })
+        .await
     }
 
     /// Runs `work` until it ends. The next request to stop cancels it by dropping the future.
