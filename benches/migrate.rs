@@ -1,8 +1,10 @@
 //! Compares the cost of a migration with that of the import by `mas-cli syn2mas migrate`, in one
-//! run on a synthetic homeserver of real Synapse, MAS and PostgreSQL. Usage: `cargo bench --bench
-//! migrate -- [USERS…]` (default: 20000 and 200000). It needs `mas-cli` with its `share`; run
-//! `scripts/synapse` first.
+//! run on a synthetic homeserver of real Synapse, MAS and PostgreSQL, to which a load is written
+//! (`support/load.rs`). Usage: `cargo bench --bench migrate -- [USERS…]` (default: 20000 and 200000). It
+//! needs `mas-cli` with its `share`; run `scripts/synapse` first.
 
+#[path = "support/load.rs"]
+mod load;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -13,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::load::Load;
 use serde_json::Value;
 use support::{MasCli, harness::TestResult, homeserver::Homeserver, postgres::Postgres};
 
@@ -24,6 +27,11 @@ struct Run {
 }
 
 fn run(command: &mut Command) -> Run {
+    run_with(command, || {})
+}
+
+/// Runs a command, and something else again and again meanwhile.
+fn run_with(command: &mut Command, mut meanwhile: impl FnMut()) -> Run {
     let begun = Instant::now();
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut child = command
@@ -41,7 +49,8 @@ fn run(command: &mut Command) -> Run {
         let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let peak = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<f64>().ok());
         memory = memory.max(peak.unwrap_or_default() / 1024.0);
-        thread::sleep(Duration::from_millis(10));
+        meanwhile();
+        thread::sleep(Duration::from_millis(5));
     };
     let seconds = begun.elapsed().as_secs_f64();
     let output = fs::read_to_string(file.path()).unwrap();
@@ -74,26 +83,64 @@ fn measure(server: &Postgres, mas: &MasCli, users: u32) {
         .syn2mas(&["inspect", "--json"])
         .stdin(Stdio::null()));
     let rehearse = run(&mut homeserver.syn2mas(&["rehearse", "--json"]));
-    let migrate = run(&mut homeserver.syn2mas(&["migrate", "--yes", "--json"]));
+    let uri = server.uri(&format!("synapse_of{users}"));
+    let mut load = Load::begin(uri, users);
+    let alone = Instant::now();
+    thread::sleep(Duration::from_secs(10));
+    let state = homeserver.directory.join("state");
+    let begun = Instant::now();
+    let mut stopped = None;
+    let mut command = homeserver.syn2mas(&["migrate", "--yes", "--json"]);
+    let migrate = run_with(&mut command, || {
+        let live = fs::read_to_string(state.join("live.json")).unwrap_or_default();
+        // What wrote to the database through Synapse ends with it.
+        if stopped.is_none() && live.contains(r#""step":"stop""#) {
+            stopped = Some(Instant::now());
+            load.stop();
+        }
+    });
     let outcome: Value = serde_json::from_str(&migrate.output).unwrap();
+    assert_eq!(outcome["result"], "migrated", "{outcome:#}");
     let steps = outcome["summary"]["steps"].as_array().unwrap();
     let took = |name: &str| {
         let step = steps.iter().find(|step| step[0] == name);
         step.and_then(|step| step[1].as_f64()).unwrap_or_default()
     };
-    let downtime = outcome["summary"]["downtime"].as_f64().unwrap() - took("start");
-    // As during the downtime, not against the backup as after the cutover.
-    let verify = took("verify");
+    let rounds = outcome["summary"]["rounds"].as_array().unwrap();
+    let last = rounds.last().unwrap();
+    let ours = outcome["summary"]["downtime"].as_f64().unwrap() - took("stop") - took("start");
+    let [median, slow] = load.latency(alone, begun);
+    let [median_then, slow_then] = load.latency(begun, stopped.unwrap());
     let memory = [&inspect, &rehearse, &migrate].map(|run| run.memory);
     println!(
-        "{users:>9}{:>11.1}{:>10.0}%{:>9.0}%{:>10.2}{:>10.2}{:>9.1}{:>9.0}",
+        "{users:>9}{:>10.1}{:>9.0}%{:>9.0}%{:>8.1}{:>8.1}{:>8}{:>9}{:>8.2}{:>9.2}{:>9.1}%{:>8.1} ->{:>5.1}{:>8.0} ->{:>5.0}{:>6.0}",
         import.seconds,
         100.0 * inspect.seconds / import.seconds,
-        100.0 * verify / import.seconds,
-        rehearse.seconds / import.seconds,
-        downtime / import.seconds,
-        took("back-up"),
+        100.0 * took("verify") / import.seconds,
+        took("copy"),
+        took("catch-up"),
+        rounds.len(),
+        last["rows"],
+        last["seconds"].as_f64().unwrap(),
+        ours,
+        100.0 * ours / import.seconds,
+        median,
+        median_then,
+        slow,
+        slow_then,
         memory.into_iter().fold(0.0, f64::max),
+    );
+    println!(
+        "          {}",
+        steps
+            .iter()
+            .map(|step| format!(
+                "{} {:.2}",
+                step[0].as_str().unwrap(),
+                step[1].as_f64().unwrap()
+            ))
+            .collect::<Vec<_>>()
+            .join(", ")
     );
 }
 
@@ -108,8 +155,26 @@ fn main() -> TestResult {
     };
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     println!(
-        "{:>9}{:>11}{:>11}{:>10}{:>10}{:>10}{:>9}{:>9}",
-        "users", "import, s", "inspect", "verify", "rehearse", "downtime", "backup,s", "MB"
+        "a load of {} transactions a second, and {} last uses every 5 s",
+        load::RATE,
+        load::SEEN
+    );
+    println!(
+        "{:>9}{:>10}{:>10}{:>10}{:>8}{:>8}{:>8}{:>9}{:>8}{:>9}{:>10}{:>16}{:>16}{:>6}",
+        "users",
+        "import, s",
+        "inspect",
+        "verify",
+        "copy",
+        "catch",
+        "rounds",
+        "last, rows",
+        "s",
+        "down, s",
+        "of import",
+        "median, ms",
+        "99 %, ms",
+        "MB"
     );
     for users in sizes {
         measure(&server, &mas, users);

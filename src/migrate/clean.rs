@@ -32,6 +32,8 @@ const OF_THIS: &str = "the backup of this migration: without it, `rollback` empt
 pub struct Cleaning {
     /// What will be deleted.
     pub found: Vec<Leftover>,
+    /// Whether no migration needs a copy of Synapse's tables.
+    pub needs_no_copy: bool,
     _journal: Journal,
 }
 
@@ -60,8 +62,10 @@ impl Cleaning {
         if rehearsal.exists() && !is_rehearsing {
             found.push(leftover(rehearsal, OF_REHEARSAL)?);
         }
+        let state = &journal.state;
         Ok(Cleaning {
             found,
+            needs_no_copy: state.migration.is_none() || state.finished,
             _journal: journal,
         })
     }

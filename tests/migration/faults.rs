@@ -209,6 +209,7 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
         }
         Fault::Signal(..) | Fault::PostgresRestarts | Fault::Vacuum => {}
     }
+    let begun = Instant::now();
     let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -246,6 +247,9 @@ fn run_into(homeserver: &Homeserver, server: &Postgres, fault: Fault) -> String 
             assert!(wait_for_line(homeserver, &mut child, "import", "begun"));
             thread::sleep(Duration::from_millis(150));
             server.restart();
+            // Synapse runs meanwhile. It gets new connections only after a request has failed on each old one.
+            let fails = || homeserver.whoami("syt_alice_phone").0 != 200;
+            while (0..50).any(|_| fails()) && begun.elapsed() < Duration::from_secs(30) {}
         }
         _ => {}
     }

@@ -27,6 +27,7 @@ use mas2nix::{
         cutover::{
             Migration, Outcome, Step,
             decide::Decision,
+            following,
             real_host::{MigrateOptions, RealHost, When},
         },
         journal,
@@ -465,9 +466,18 @@ fn report_rollback(outcome: &Outcome, json: bool) -> Ending {
 async fn run_clean(context: &Context, all: bool, yes: bool, json: bool) -> Result<Ending> {
     let is_rehearsing = context.args.rehearsal().exists() && context.is_rehearsing().await?;
     let cleaning = Cleaning::of(&context.args, all, is_rehearsing)?;
-    output::leftovers(&cleaning.found);
-    let agreed = yes || cleaning.found.is_empty() || confirmed("Delete them?")?;
+    // What has no database to ask has no copy either.
+    let copy = match cleaning.needs_no_copy {
+        true => following::left_behind(context).await.unwrap_or_default(),
+        false => None,
+    };
+    output::leftovers(&cleaning.found, copy.as_ref());
+    let is_empty = cleaning.found.is_empty() && copy.is_none();
+    let agreed = yes || is_empty || confirmed("Delete them?")?;
     let deleted = if agreed {
+        if copy.is_some() {
+            following::drop_left_behind(context).await?;
+        }
         cleaning.delete()?
     } else {
         Vec::new()

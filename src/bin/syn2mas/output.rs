@@ -11,6 +11,7 @@ use mas2nix::migrate::{
     clean::Leftover,
     copy::Copied,
     cutover::{Event, Outcome, Step, Summary, data_loss::Loss, refusal::Refusal},
+    postgres::connection::Database,
     preflight::finding::{Finding, Severity},
     rehearse::{self, Rehearsal, Stage},
     status::Status,
@@ -423,8 +424,13 @@ fn would_lose(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
     )
 }
 
-/// Prints what can be deleted.
-pub fn leftovers(found: &[Leftover]) {
+/// Prints what can be deleted: files, and the copy of Synapse's tables.
+pub fn leftovers(found: &[Leftover], copy: Option<&Database>) {
+    if let Some(copy) = copy {
+        eprintln!("database {}", copy.name());
+        let meaning = "the copy of Synapse's tables that a migration has left";
+        eprintln!("{}", wrapped(meaning, "    "));
+    }
     for leftover in found {
         let size = HumanBytes(leftover.bytes);
         eprintln!("{} ({size})", leftover.path.display());

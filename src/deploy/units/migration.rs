@@ -3,7 +3,7 @@
 use super::{Inherits, Sandbox, Unit, UnitKind, described, service};
 use crate::expr::{Entry, enabled, entry, item, items, known, template, texts};
 
-/// The units `syn2mas-inspect`, `-rehearse`, `-migrate`, `-verify` and `-rollback`.
+/// The units `syn2mas-inspect`, `-rehearse`, `-migrate`, `-prepare`, `-verify` and `-rollback`.
 pub fn all() -> Vec<Unit> {
     vec![
         Unit {
@@ -33,6 +33,13 @@ pub fn all() -> Vec<Unit> {
             )
         },
         Unit {
+            body: preparation(),
+            ..one_shot(
+                "syn2mas-prepare",
+                "Preparation of the migration, which `syn2mas cutover` completes",
+            )
+        },
+        Unit {
             // Removes what a killed rehearsal has left in the directory.
             body: writing(run("verify")),
             ..one_shot(
@@ -55,13 +62,30 @@ pub fn all() -> Vec<Unit> {
     ]
 }
 
+/// Directives for a migration that waits for its cutover, perhaps for days. It has started when it waits.
+fn preparation() -> Vec<Entry> {
+    let mut body = with_directive(
+        read_write("migrate --yes --wait"),
+        "ExecStopPost",
+        "{toolsPackage}/bin/syn2mas rollback --interrupted",
+    );
+    body.retain(|entry| entry.name != "Type");
+    body.insert(0, entry("Type", "exec"));
+    body
+}
+
 fn with_directive(mut body: Vec<Entry>, name: &'static str, value: &str) -> Vec<Entry> {
     body.push(entry(name, template(value)));
     body
 }
 
 fn one_shot(name: &'static str, description: &'static str) -> Unit {
-    let others = ["syn2mas-rehearse", "syn2mas-migrate", "syn2mas-rollback"];
+    let others = [
+        "syn2mas-rehearse",
+        "syn2mas-migrate",
+        "syn2mas-prepare",
+        "syn2mas-rollback",
+    ];
     let others: Vec<String> = others
         .iter()
         .filter(|other| **other != name && name != "syn2mas-inspect" && name != "syn2mas-verify")

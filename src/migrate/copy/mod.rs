@@ -191,12 +191,6 @@ impl LiveCopy {
         })
     }
 
-    /// The process id of the connection that keeps the copy, to the database in which it was made.
-    #[must_use]
-    pub fn owner(&self) -> i32 {
-        self.scratch.owner
-    }
-
     /// Drops the copy.
     ///
     /// # Errors

@@ -37,8 +37,6 @@ pub const NAMES: [&str; 3] = [COPY, REHEARSAL, BACKUP];
 pub struct Scratch {
     /// How to connect to it, as MAS's role.
     pub database: Database,
-    /// The process id of the connection that keeps the database.
-    pub owner: i32,
     maker: Database,
     /// Holds an advisory lock as long as this process lives: others can tell that it does.
     _owner: PgConnection,
@@ -206,12 +204,7 @@ impl Scratch {
                 fix: "Wait until it is done",
             });
         }
-        let pid = sqlx::query_scalar("SELECT pg_backend_pid()")
-            .fetch_one(&mut owner)
-            .await
-            .map_err(maker.failed("cannot tell whether a database is in use"))?;
         let scratch = Scratch {
-            owner: pid,
             database: mas.sibling(which, name),
             maker,
             _owner: owner,

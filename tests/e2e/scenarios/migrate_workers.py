@@ -29,6 +29,32 @@ def flows_of_worker() -> list[str]:
     return [flow["type"] for flow in login["body"].get("flows", [])]
 
 
+def begin_to_poll(seconds: int) -> None:
+    """A client requests continuously."""
+    poll = f"python3 /etc/matrix-client.py poll {WHOAMI} {token} --seconds {seconds}"
+    machine.succeed(f"rm -f /root/answer; ({poll} >/root/new; mv /root/new /root/answer) >/dev/null 2>&1 &")
+
+
+def polled() -> dict[str, typing.Any]:
+    """The longest time without an answer, and the number of answers by status."""
+    answer: dict[str, typing.Any] = json.loads(machine.wait_until_succeeds("cat /root/answer", 60))
+    return answer
+
+
+def rounds() -> int:
+    """How often the migration has caught up with Synapse."""
+    live = json.loads(machine.succeed("syn2mas status --json"))["live"]
+    return live["rounds"] if live else 0
+
+
+def wait_for_rounds(count: int) -> None:
+    """The migration catches up with Synapse so many times more."""
+    wanted = rounds() + count
+    while rounds() < wanted:
+        machine.succeed("sleep 0.5")
+        assert machine.execute("systemctl is-active syn2mas-prepare")[0] == 0
+
+
 machine.start()
 with subtest("an existing homeserver with a worker"):
     wait_running(machine, "nginx.service", SYNAPSE, WORKER_UNIT)
@@ -68,18 +94,48 @@ with subtest("a worker whose command was corrected is good, also before it is re
 with subtest("a worker that nobody has named is found"):
     said = findings("--synapse-unit", SYNAPSE)
     assert [WORKER_UNIT in sample for sample in said["process-not-named"]] == [True], said
-with subtest("migrate, while somebody uses it"):
-    poll = f"python3 /etc/matrix-client.py poll {WHOAMI} {token} --seconds 25"
-    machine.succeed(f"({poll} >/root/new; mv /root/new /root/answer) >/dev/null 2>/root/errors &")
-    machine.succeed("systemctl start --no-block syn2mas-migrate")
+with subtest("a plain restart, while somebody uses it"):
+    begin_to_poll(15)
+    machine.succeed(f"systemctl restart {SYNAPSE} {WORKER_UNIT}")
+    restart = polled()
+    print(f"      longest outage of a client: {restart['longest']:.1f} s")
+with subtest("prepare a migration, and cancel it"):
+    begin_to_poll(20)
+    machine.succeed("systemctl start syn2mas-prepare")
+    wait_for_rounds(1)
+    said = json.loads(machine.succeed("syn2mas status --json"))
+    assert said["next"] == "syn2mas cutover" and said["live"]["step"] == "catch-up", said
+    machine.succeed("syn2mas cancel")
+    machine.wait_until_succeeds("test $(systemctl show syn2mas-prepare -P ActiveState) != active", 60)
+    assert "cancelled" in journal(machine, "syn2mas-prepare")
+    said = json.loads(machine.succeed("syn2mas status --json"))
+    assert said["stage"] == "not-begun", said
+    assert machine.execute("syn2mas cutover")[0] == 10
+    legacy(machine)
+    # Nobody has noticed anything.
+    assert set(polled()["count"]) == {"200"}
+    machine.succeed("systemctl reset-failed syn2mas-prepare")
+with subtest("prepare it again, while people go on, and cut over when told to"):
+    machine.succeed("systemctl start syn2mas-prepare")
+    wait_for_rounds(1)
+    register(machine, "bob")
+    late = log_in(machine, "bob")
+    ended = log_in(machine, "bob")
+    client(machine, "request", "http://127.0.0.1:8008/_matrix/client/v3/logout", "--token", ended, "--post")
+    wait_for_rounds(2)
+    begin_to_poll(30)
+    machine.succeed("syn2mas cutover")
     machine.wait_until_succeeds("ls /run/systemd/system/matrix-synapse.service.d", 60)
     # Units, and those that they require, cannot be started now.
     machine.execute(f"systemctl start {WORKER_UNIT} 2>&1")
-    machine.wait_until_succeeds("test $(systemctl show syn2mas-migrate -P ActiveState) = inactive", 120)
-    assert "The homeserver is migrated." in journal(machine, "syn2mas-migrate")
-    answer = json.loads(machine.wait_until_succeeds("cat /root/answer", 60))
+    machine.wait_until_succeeds("test $(systemctl show syn2mas-prepare -P ActiveState) = inactive", 120)
+    assert "The homeserver is migrated." in journal(machine, "syn2mas-prepare")
+    answer = polled()
     assert not {"401", "403"} & set(answer["count"]), answer
-    print(f"longest outage of a client: {answer['longest']:.1f} s, {answer['count']}")
+    ours = answer["longest"] - restart["longest"]
+    print(f"      longest outage of a client: {answer['longest']:.1f} s, {ours:.1f} s more than by a restart")
+    assert client(machine, "use", late)["user_id"] == "@bob:example.com"
+    assert status(machine, WHOAMI, ended) == 401
 with subtest("the worker delegates to MAS, too"):
     delegated(machine)
     machine.wait_for_unit(WORKER_UNIT)

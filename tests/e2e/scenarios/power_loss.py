@@ -10,8 +10,9 @@ MIGRATE = (
     "until pid=$(systemctl show syn2mas-migrate -P MainPID); test $pid != 0; do :; done"
 )
 ROLL_BACK = "syn2mas rollback --accept-loss >/dev/null 2>&1 & pid=$!"
-STEPS = ["stop", "back-up", "grant", "import", "verify", "switch", "start", "probe", "proxy", "complete"]
-BEFORE_CUTOVER = STEPS[:5]
+WHILE_SYNAPSE_RUNS = ["hold-mas", "back-up", "copy", "import", "verify", "catch-up"]
+BEFORE_CUTOVER = [*WHILE_SYNAPSE_RUNS, "stop", "last-round"]
+STEPS = [*BEFORE_CUTOVER, "switch", "start", "probe", "proxy", "verify-again", "complete"]
 STEPS_BACK = ["stop-mas", "keep", "undelegate", "repair", "start-synapse", "restore", "log-out", "finish"]
 WHILE_DELEGATED = STEPS_BACK[:2]
 
