@@ -106,11 +106,16 @@ impl<'a> Stage<'a> {
                     "TRUNCATE users, user_unsupported_third_party_ids CASCADE",
                 );
             } else {
-                self.server
-                    .sql("postgres", &format!("DROP DATABASE {name}"));
-                self.server.copy("empty_mas", name);
+                self.make_anew(name);
             }
         }
+    }
+
+    /// Makes a database of MAS anew.
+    fn make_anew(&self, name: &str) {
+        self.server
+            .sql("postgres", &format!("DROP DATABASE {name}"));
+        self.server.copy("empty_mas", name);
     }
 
     fn connect(&self, name: &str) -> PgConnection {
@@ -462,10 +467,10 @@ impl Choice<'_> {
         )
     }
 
-    /// A new refresh token with its access token, in two transactions.
-    fn log_in_refreshably(&self, device: &str) -> [String; 2] {
+    /// A new refresh token with its access token, in two transactions, and its text.
+    fn log_in_refreshably(&self, device: &str) -> ([String; 2], String) {
         let new = self.new();
-        [
+        let transactions = [
             format!(
                 "INSERT INTO refresh_tokens (id, user_id, device_id, token)
                  SELECT {}, {device}, 'syr_new{new}'",
@@ -481,7 +486,8 @@ impl Choice<'_> {
                 self.time(0),
                 self.time(1),
             ),
-        ]
+        ];
+        (transactions, format!("syr_new{new}"))
     }
 }
 
@@ -561,15 +567,10 @@ fn refresh(choice: &Choice) -> Transactions {
         "SELECT quote_literal(user_id) || ', ' || quote_literal(device_id) FROM refresh_tokens
          WHERE id = {old}"
     );
-    let [refresh, access] = choice.log_in_refreshably(&choice.of(&device, 0)?);
-    let new = choice.world.made_up.get();
-    // The token is the last thing that was made up, or the one before an unusual number.
+    let ([refresh, access], new) = choice.log_in_refreshably(&choice.of(&device, 0)?);
     let replace = format!(
         "UPDATE refresh_tokens SET next_token_id =
-           (SELECT max(id) FROM refresh_tokens WHERE token IN ('syr_new{new}', 'syr_new{}', 'syr_new{}'))
-         WHERE id = {old}",
-        new - 1,
-        new - 2,
+           (SELECT id FROM refresh_tokens WHERE token = '{new}') WHERE id = {old}"
     );
     Some(vec![refresh, access, replace])
 }
@@ -678,7 +679,7 @@ const ACTS: &[Act] = &[
     }),
     ("log in with a refresh token", 4, |it| {
         let device = format!("{}, 'R{}'", it.user(0)?, it.numbers[1] % 3);
-        let [refresh, access] = it.log_in_refreshably(&device);
+        let ([refresh, access], _) = it.log_in_refreshably(&device);
         Some(vec![
             format!("INSERT INTO devices (user_id, device_id, hidden) VALUES ({device}, false)
                      ON CONFLICT DO NOTHING"),
@@ -1077,8 +1078,9 @@ struct Due {
 }
 
 impl World<'_> {
-    /// Runs a transaction. Like one of Synapse's, it fails if it conflicts with another one.
-    fn run(&self, statements: &str, ending: Ending, step: usize, due: &mut Due) {
+    /// Runs a transaction: whether it succeeds. Like one of Synapse's, it fails if it conflicts with
+    /// another one.
+    fn run(&self, statements: &str, ending: Ending, step: usize, due: &mut Due) -> bool {
         let mut connection = self.stage.connect("synapse");
         let has_savepoints = matches!(ending, Ending::LaterWithSavepoints(_));
         let done = self.stage.runtime.block_on(async {
@@ -1102,11 +1104,15 @@ impl World<'_> {
         let statements = statements.replace('\n', " ");
         match done {
             Ok(_) => self.tell(format!("  {ending:?}: {statements}")),
-            Err(error) => return self.tell(format!("  fails: {statements}: {error}")),
+            Err(error) => {
+                self.tell(format!("  fails: {statements}: {error}"));
+                return false;
+            }
         }
         if let Ending::Later(steps) | Ending::LaterWithSavepoints(steps) = ending {
             due.open.push((step + usize::from(steps), connection));
         }
+        ending != Ending::Rollback
     }
 
     fn act(
@@ -1127,14 +1133,21 @@ impl World<'_> {
             return;
         };
         self.tell(*name);
-        for (n, statements) in transactions.into_iter().enumerate() {
-            if n == 0 {
-                self.run(&statements, ending, step, due);
-            } else if gap == 0 {
+        let mut transactions = transactions.into_iter();
+        let first = transactions.next().unwrap();
+        if !self.run(&first, ending, step, due) {
+            return;
+        }
+        let mut at = match ending {
+            Ending::Later(steps) | Ending::LaterWithSavepoints(steps) => step + usize::from(steps),
+            Ending::Commit | Ending::Rollback => step,
+        };
+        for statements in transactions {
+            at += usize::from(gap);
+            if at == step {
                 self.run(&statements, Ending::Commit, step, due);
             } else {
-                due.transactions
-                    .push((step + n * usize::from(gap), statements));
+                due.transactions.push((at, statements));
             }
         }
     }
@@ -1214,7 +1227,7 @@ fn play_in(world: &World, history: &History, seen: &RefCell<Seen>) -> Result<(),
             }
             Step::Round => {
                 if let Some(Some(copy)) = &mut copy {
-                    round(world, copy, false, seen)?;
+                    let _ = round(world, copy, false, seen)?;
                 }
             }
             Step::Maintain(statements) => {
@@ -1295,9 +1308,11 @@ fn round(
             if everything(stage.server) != before {
                 return Err(format!("a failed round has changed MAS's database: {text}"));
             }
-            if !world.may_be_refused || text.contains("error of syn2mas") {
+            // It refused this state of Synapse's tables.
+            if stage.import(scratch::COPY, "reference").is_ok() {
                 return Err(format!("a round fails: {text}"));
             }
+            stage.make_anew("reference");
             seen.refused += 1;
             Ok(Err(text))
         }
@@ -1318,8 +1333,7 @@ fn last(
     match (round, imported) {
         (Ok(_), Ok(())) => stage.compare(copy, begun).map(|()| true),
         (Err(_), Err(_)) => {
-            stage.server.sql("postgres", "DROP DATABASE reference");
-            stage.server.copy("empty_mas", "reference");
+            stage.make_anew("reference");
             Ok(false)
         }
         (round, imported) => Err(format!("the round: {round:?}\nthe import: {imported:?}")),
