@@ -215,7 +215,12 @@ impl Lane<'_> {
         let doing = "cannot digest its tables";
         while let Some(row) = rows.try_next().await.map_err(database.failed(doing))? {
             let changed: Option<Vec<Option<String>>> = row.get("units");
-            units.extend(changed.into_iter().flatten().flatten());
+            for unit in changed.into_iter().flatten() {
+                let Table { name, unit: of, .. } = followed.table;
+                units.insert(unit.ok_or_else(|| MigrateError::Copy {
+                    problem: format!("Synapse's table {name} has a row without {of}"),
+                })?);
+            }
             digests.insert(row.get("bucket"), digest(&row));
         }
         Ok((digests, units))
