@@ -26,6 +26,7 @@ use tokio::runtime::Runtime;
 
 use crate::support::{
     MasCli,
+    homeserver::{Homeserver, request},
     harness::TestResult,
     postgres::{Migration, Postgres},
     rows::{self, Dice},
@@ -1410,4 +1411,314 @@ fn whatever_happens_the_result_is_that_of_the_import() -> TestResult {
     Ok(())
 }
 
-crate::support::harness::tests![whatever_happens_the_result_is_that_of_the_import];
+/// Changes something of every kind: rows that are new, changed and gone, in all tables.
+const CHANGES: &[&str] = &[
+    "INSERT INTO users (name, creation_ts) VALUES ('@more:example.com', 1600000000);
+     INSERT INTO devices (user_id, device_id, hidden) VALUES ('@more:example.com', 'MORE', false);
+     INSERT INTO access_tokens (id, user_id, device_id, token)
+       VALUES (1000, '@more:example.com', 'MORE', 'syt_more')",
+    "UPDATE users SET admin = 1 - admin WHERE name < '@h';
+     UPDATE devices SET last_seen = coalesce(last_seen, 0) + 1",
+    "UPDATE user_threepids SET user_id = '@carol:example.com' WHERE medium = 'msisdn';
+     DELETE FROM devices WHERE device_id = 'WEB'",
+    "DELETE FROM access_tokens WHERE id IN (SELECT id FROM access_tokens ORDER BY id DESC LIMIT 2)",
+    "UPDATE users SET locked = NOT locked; UPDATE access_tokens SET used = true",
+];
+
+impl Stage<'_> {
+    /// Fills Synapse's tables with the rows of `tests/fixtures/homeserver.sql`.
+    fn fill(&self) {
+        self.reset();
+        let rows = crate::support::root().join("tests/fixtures/homeserver.sql");
+        let rows = std::fs::read_to_string(rows).unwrap();
+        self.server.script("synapse", &rows);
+    }
+
+    fn now(&self) -> String {
+        self.server.sql("mas", "SELECT now()").trim().to_owned()
+    }
+
+    /// Fails unless a round leads to what the import makes of Synapse's tables.
+    fn must_follow(&self, copy: &mut LiveCopy, begun: &str, what: &str) -> Round {
+        let round = self.catch_up(copy, true).unwrap();
+        copy.unlock();
+        self.make_anew("reference");
+        self.import("synapse", "reference").unwrap();
+        let compared = self.compare(copy, begun);
+        compared.unwrap_or_else(|error| panic!("{what}: {error}"));
+        round
+    }
+}
+
+/// The numbers of transactions have 32 bits, and are compared modulo 2^32.
+fn numbers_of_transactions_wrap_around() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    for next in [(1_u32 << 31) - 400, u32::MAX - 400] {
+        stage.fill();
+        for database in ["postgres", "template1", "synapse", "empty_mas", MAS[0], MAS[1]] {
+            server.sql(database, "VACUUM FREEZE");
+        }
+        server.restart_at_transaction(next, "-c autovacuum=off");
+        let begun = stage.now();
+        let mut copy = stage.follow();
+        // Rows that were frozen long ago are not taken for new ones.
+        let round = stage.must_follow(&mut copy, &begun, "nothing has changed");
+        assert_eq!(round.rows, 0);
+        let mut numbers = Vec::new();
+        for change in CHANGES {
+            server.sql("synapse", change);
+            let round = stage.catch_up(&mut copy, false).unwrap();
+            assert!(round.rows > 0, "{change}");
+            let number = server.sql(
+                "synapse",
+                "CREATE TEMP TABLE a (a integer);
+                 DO $$ BEGIN FOR i IN 1..200 LOOP
+                   BEGIN INSERT INTO a VALUES (i); EXCEPTION WHEN others THEN END;
+                 END LOOP; END $$; SELECT txid_current() % (2::bigint ^ 32)::bigint",
+            );
+            numbers.push(number.trim().parse::<u32>().unwrap());
+        }
+        stage.must_follow(&mut copy, &begun, "the numbers have wrapped around");
+        let [first, last] = [numbers[0], numbers[numbers.len() - 1]];
+        assert!(
+            first.cast_signed() > 0 && last.cast_signed() < 0
+                || first.cast_signed() < 0 && last.cast_signed() > 0,
+            "{numbers:?}"
+        );
+        stage.remove(copy);
+    }
+    Ok(())
+}
+
+/// A server that is set up in unusual ways, and what happens to it during a round.
+fn whatever_the_server_is_like() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    stage.fill();
+    let begun = stage.now();
+    let mut copy = stage.follow();
+    let another = async { Scratch::make(&stage.mas, None, "another", scratch::COPY).await };
+    assert!(
+        stage.runtime.block_on(another).is_err(),
+        "two copies at once"
+    );
+
+    // The tables are in another schema, in front of which there is one with nothing.
+    server.sql("synapse", "CREATE SCHEMA of_synapse; CREATE SCHEMA empty");
+    for table in SYNAPSE_TABLES {
+        server.sql(
+            "synapse",
+            &format!("ALTER TABLE {table} SET SCHEMA of_synapse"),
+        );
+    }
+    server.sql(
+        "postgres",
+        "ALTER DATABASE synapse SET search_path = empty, of_synapse, public",
+    );
+    server.sql("synapse", CHANGES[0]);
+    stage.must_follow(&mut copy, &begun, "another schema");
+
+    // The import connects as the same role, so the limits are only there during a round.
+    for limit in [
+        "statement_timeout = '1ms'",
+        "lock_timeout = '1ms'",
+        "idle_in_transaction_session_timeout = '1ms'",
+        "idle_session_timeout = '1ms'",
+        "default_transaction_isolation = 'serializable'",
+        "default_transaction_read_only = on",
+        "enable_hashagg = off",
+        "datestyle = 'German'",
+        "timezone = 'Asia/Kathmandu'",
+        "extra_float_digits = -10",
+    ] {
+        server.sql("synapse", CHANGES[1]);
+        server.sql("postgres", &format!("ALTER DATABASE synapse SET {limit}"));
+        let round = stage.catch_up(&mut copy, false);
+        let (name, _) = limit.split_once(" =").unwrap();
+        server.sql(
+            "postgres",
+            &format!("SET default_transaction_read_only = off; ALTER DATABASE synapse RESET {name}"),
+        );
+        assert!(round.is_ok_and(|round| round.rows > 0), "{limit}");
+    }
+    stage.must_follow(&mut copy, &begun, "limits");
+
+    // Another version of Synapse.
+    let before = everything(&server);
+    for (change, undo) in [
+        (
+            "ALTER TABLE users ALTER admin TYPE integer",
+            "ALTER TABLE users ALTER admin TYPE smallint",
+        ),
+        (
+            "ALTER TABLE devices RENAME ip TO address",
+            "ALTER TABLE devices RENAME address TO ip",
+        ),
+    ] {
+        server.sql("synapse", change);
+        server.sql("synapse", "UPDATE users SET admin = 1 - admin");
+        let error = stage.catch_up(&mut copy, false).unwrap_err().to_string();
+        assert!(error.contains("column"), "{error}");
+        server.sql("synapse", undo);
+    }
+    assert_eq!(everything(&server), before);
+    server.sql("synapse", CHANGES[2]);
+    stage.must_follow(&mut copy, &begun, "the columns are back");
+
+    // Nobody writes after the last round, until the tables are unlocked.
+    stage.catch_up(&mut copy, true).unwrap();
+    assert!(!copy.pids.is_empty());
+    let locked = server
+        .psql("synapse")
+        .args(["-c", "SET lock_timeout = '100ms'", "-c", CHANGES[3]])
+        .output();
+    assert!(!locked.unwrap().status.success());
+    stage.catch_up(&mut copy, true).unwrap();
+    copy.unlock();
+    server.sql("synapse", CHANGES[3]);
+    stage.must_follow(&mut copy, &begun, "unlocked");
+    stage.remove(copy);
+    Ok(())
+}
+
+/// Connections are lost at any time during a round, and tables are vacuumed.
+fn a_lost_connection_loses_nothing() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    stage.fill();
+    let begun = stage.now();
+    let mut copy = stage.follow();
+    let (mut lost, mut done) = (0, 0);
+    for delay in (0..90).map(|n| Duration::from_millis(n * 3)) {
+        server.sql(
+            "synapse",
+            CHANGES[1 + usize::try_from(delay.as_millis()).unwrap() % 4],
+        );
+        server.sql(
+            "synapse",
+            "DELETE FROM access_tokens WHERE id = (SELECT min(id) FROM access_tokens)",
+        );
+        let before = everything(&server);
+        let round = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(delay);
+                server.sql(
+                    "postgres",
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                     WHERE application_name = 'syn2mas' AND datname IN ('synapse', 'mas', 'syn2mas_synapse')",
+                );
+            });
+            scope.spawn(|| server.script("synapse", "VACUUM users; VACUUM access_tokens;"));
+            stage.catch_up(&mut copy, delay.as_millis() % 2 == 0)
+        });
+        copy.unlock();
+        if round.is_ok() {
+            done += 1;
+        } else {
+            lost += 1;
+            assert_eq!(everything(&server), before);
+        }
+    }
+    assert!(lost > 0 && done > 0, "{lost} rounds were lost, {done} done");
+    stage.must_follow(&mut copy, &begun, "after lost connections");
+    stage.remove(copy);
+    Ok(())
+}
+
+/// Very many rows change in one round. `MAS2NIX_FOLLOW_USERS` sets how many users there are (2000); then the
+/// memory that rounds take is printed.
+fn many_rows_change_at_once() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    let users = std::env::var("MAS2NIX_FOLLOW_USERS").unwrap_or("2000".to_owned());
+    let rows = crate::support::root().join("benches/homeserver.sql");
+    let rows = std::fs::read_to_string(rows).unwrap();
+    server.script("synapse", &rows.replace(":n", &users));
+    let begun = stage.now();
+    let mut copy = stage.follow();
+    let peak = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let peak = status.lines().find(|line| line.starts_with("VmHWM"));
+        peak.unwrap_or_default().to_owned()
+    };
+    for change in [
+        "SELECT 1",
+        "UPDATE devices SET last_seen = last_seen + 1, user_agent = user_agent || 'x'",
+        "UPDATE access_tokens SET last_validated = last_validated + 1",
+        "DELETE FROM access_tokens WHERE id % 3 = 0",
+        "UPDATE users SET admin = 1; UPDATE devices SET display_name = 'other'",
+        "DELETE FROM devices; DELETE FROM access_tokens",
+    ] {
+        server.sql("synapse", change);
+        // Counts the peak anew.
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+        let before = peak();
+        let round = stage.catch_up(&mut copy, false).unwrap();
+        println!("{change}: {round:?}, {before} before, {} after", peak());
+    }
+    stage.must_follow(&mut copy, &begun, "many rows");
+    stage.remove(copy);
+    Ok(())
+}
+
+/// MAS writes to tables that the import and the rounds leave alone.
+fn mas_itself_is_noticed() -> TestResult {
+    let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
+    Homeserver::template(&server);
+    let homeserver = Homeserver::new(&server, &mas, "noticed");
+    let migration = &homeserver.migration;
+    let of_mas = database(&server, "MAS's", &homeserver.mas_database);
+    let of_synapse = database(&server, "Synapse's", "synapse_noticed");
+    let runtime = runtime();
+    let read = || runtime.block_on(Untouched::read(&of_mas)).unwrap();
+    migration.migrate_database();
+    let followed = async {
+        let scratch = Scratch::make(&of_mas, None, "the copy", scratch::COPY).await?;
+        LiveCopy::make(scratch, &of_synapse, comparison(), None, &mut |_| {})
+            .await
+            .map_err(|(_, error)| error)
+    };
+    let mut copy = runtime.block_on(followed).unwrap();
+    let mut import = migration.mas.command("syn2mas migrate");
+    import.arg("--config").arg(&migration.mas_config);
+    import
+        .arg("--synapse-config")
+        .arg(&migration.synapse_config);
+    import.args(["--synapse-database-uri", &server.uri(scratch::COPY)]);
+    let imported = import.output().unwrap();
+    assert!(imported.status.success(), "{imported:?}");
+    let first = read();
+    for change in CHANGES {
+        server.sql("synapse_noticed", change);
+        runtime.block_on(copy.catch_up(&of_mas, false)).unwrap();
+        assert_eq!(first.differs(&read()), None, "{change}");
+    }
+    runtime.block_on(copy.remove()).unwrap();
+
+    let mut lock = migration.mas.command("manage issue-compatibility-token alice");
+    let lock = lock.arg("--config").arg(&migration.mas_config).output().unwrap();
+    assert!(lock.status.success(), "{lock:?}");
+    println!("{:?}", first.differs(&read()));
+
+    let mut serving = migration.mas.command("server --config");
+    let mut serving = serving.arg(&migration.mas_config).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while request(&format!("{}/health", homeserver.mas), None, None).0 != 200 {
+        assert!(Instant::now() < until, "MAS does not start");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert_ne!(first.differs(&read()), None, "MAS has run");
+    Ok(())
+}
+
+crate::support::harness::tests![
+    whatever_happens_the_result_is_that_of_the_import,
+    numbers_of_transactions_wrap_around,
+    whatever_the_server_is_like,
+    a_lost_connection_loses_nothing,
+    many_rows_change_at_once,
+    mas_itself_is_noticed,
+];
