@@ -2,6 +2,7 @@
 
 mod connection;
 mod contradictions;
+mod copy;
 mod cutover;
 mod faults;
 mod guard;
@@ -17,6 +18,7 @@ mod workers;
 support::harness::main![
     connection,
     contradictions,
+    copy,
     cutover,
     faults,
     guard,

@@ -93,6 +93,28 @@ impl Postgres {
         self.run_with(more);
     }
 
+    /// Restarts the server with more options. Its next transaction has this number, which must be less than
+    /// 2^31 transactions away, and all rows must be frozen.
+    pub fn restart_at_transaction(&self, next: u32, more: &str) {
+        let mut command = self.as_postgres("pg_ctl");
+        command.args(["-D", "data", "-w", "-m", "fast", "stop"]);
+        run(command.stdout(Stdio::null()));
+        // A file has the states of 2^20 transactions, with two bits each.
+        let states = format!("data/pg_xact/{:04X}", next >> 20);
+        self.write(&states, &"\0".repeat(1 << 18));
+        let mut command = self.as_postgres("pg_resetwal");
+        command.args([
+            "-D",
+            "data",
+            "-x",
+            &next.to_string(),
+            "-u",
+            &(next - 300).to_string(),
+        ]);
+        run(command.stdout(Stdio::null()));
+        self.run_with(more);
+    }
+
     /// Writes a file that only the server and root can read.
     pub fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path().join(name);

@@ -1,35 +1,24 @@
-//! What a round of catching up has found: whose rows changed, and which devices were only used.
+//! What a round of catching up has found: whose rows changed, and whose devices were only used.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::collections::BTreeSet;
 
 use super::tables::{DEVICES, LAST_SEEN, Table};
 use crate::migrate::verify::{Row, without_common};
-
-/// When a device was last used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastSeen {
-    /// Milliseconds since 1970, as text.
-    pub at: Option<String>,
-    /// The address, if it is one for MAS.
-    pub ip: Option<String>,
-    /// The user agent.
-    pub user_agent: Option<String>,
-}
 
 /// What has changed in Synapse's tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The ids of the users for whom everything is to be imported anew.
     pub users: BTreeSet<String>,
-    /// The devices of other users that were only used, by user id and device id.
-    pub seen: BTreeMap<(String, String), LastSeen>,
+    /// The ids of the users whose devices were used. For those who are not in `users`, nothing else
+    /// changed.
+    pub seen: BTreeSet<String>,
     /// Refresh tokens that belong to an access token that changed, by number.
     pub refresh_tokens: BTreeSet<String>,
     /// Number of rows that differ.
     pub rows: usize,
+    /// Number of devices that were only used.
+    pub devices_seen: usize,
 }
 
 impl Changes {
@@ -73,33 +62,23 @@ impl Changes {
         let mut used = BTreeSet::new();
         added.retain(|row| {
             let identity = identity(row);
-            let (Some(user), Some(device)) = (&row[0], &row[1]) else {
-                return true;
-            };
-            if !before.contains(&identity) || !used.insert(identity) {
-                return true;
-            }
-            let [at, ip, user_agent] = positions.map(|position| row[position].clone());
-            let ip = ip.filter(|ip| ip.parse::<IpAddr>().is_ok());
-            let seen = LastSeen { at, ip, user_agent };
-            self.seen.insert((user.clone(), device.clone()), seen);
-            false
+            !before.contains(&identity) || !used.insert(identity)
         });
         removed.retain(|row| !used.contains(&identity(row)));
+        self.devices_seen += used.len();
+        let user = table.position(table.user);
+        self.seen
+            .extend(used.into_iter().filter_map(|mut row| row[user].take()));
         (removed, added)
     }
 
-    /// Adds what another connection has found.
+    /// Adds what was found elsewhere, or earlier.
     pub fn merge(&mut self, other: Changes) {
         self.users.extend(other.users);
         self.seen.extend(other.seen);
         self.refresh_tokens.extend(other.refresh_tokens);
         self.rows += other.rows;
-    }
-
-    /// Forgets the devices of users for whom everything is imported anew.
-    pub fn settle(&mut self) {
-        self.seen.retain(|(user, _), _| !self.users.contains(user));
+        self.devices_seen += other.devices_seen;
     }
 }
 
@@ -128,19 +107,17 @@ mod tests {
                 .add(&DEVICES, vec![same.clone()], vec![same.clone()])
                 .is_empty()
         );
+        let user = BTreeSet::from(["@a:b".to_owned()]);
         let units = changes.add(
             &DEVICES,
             vec![same.clone()],
             vec![device("Phone", "2", "x")],
         );
-        assert_eq!(units, ["@a:b".to_owned()].into());
+        assert_eq!((&units, &changes.seen), (&user, &user));
         assert!(changes.users.is_empty());
-        let seen = &changes.seen[&("@a:b".to_owned(), "D".to_owned())];
-        assert_eq!((seen.at.as_deref(), &seen.ip), (Some("2"), &None));
         // Another name changes the session.
         changes.add(&DEVICES, vec![same], vec![device("Tablet", "2", "x")]);
-        changes.settle();
-        assert_eq!((changes.users.len(), changes.seen.len()), (1, 0));
+        assert_eq!((&changes.users, changes.devices_seen), (&user, 1));
     }
 
     #[test]

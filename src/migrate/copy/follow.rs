@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::TryStreamExt;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
@@ -23,6 +24,9 @@ use crate::migrate::{
 
 /// Units that are fetched with one query.
 const UNITS: usize = 2000;
+
+/// Buckets of the copy that are read with one query.
+const BUCKETS: usize = 64;
 
 /// Rows of a table that share a bucket, about.
 const BUCKET_ROWS: i64 = 512;
@@ -44,9 +48,13 @@ pub struct Followed {
     pub types: Vec<String>,
     /// The number of its buckets.
     pub buckets: i32,
-    /// The digests of the copy's buckets, once they were computed.
-    pub digests: Option<BTreeMap<i32, Digest>>,
+    /// The digests of the copy's buckets, once they were computed. None during a round, and after one
+    /// that has failed.
+    pub digests: Option<Digests>,
 }
+
+/// The digests of a table, by bucket.
+pub type Digests = BTreeMap<i32, Digest>;
 
 /// The tables of [`GROUPS`].
 pub type Groups = [Vec<Followed>; 2];
@@ -75,11 +83,12 @@ impl Since {
         Since(transaction as u32)
     }
 
-    /// SQL condition: the row may have been written later. `age` counts transactions modulo 2^32, so it
-    /// is right for 2^31 transactions; a row that was frozen long ago may be taken for a new one, which
-    /// only costs time. A frozen row keeps its number since PostgreSQL 9.4.
+    /// SQL condition: the row may have been written later. `age` counts transactions modulo 2^32, and a
+    /// frozen row keeps its number. So a row that was frozen 2^32 transactions ago may be taken for a new
+    /// one, which only costs time. One that was frozen more than 2^31 transactions ago seems to be of the
+    /// future, and there may be many of them; but no row that the snapshot shows is of the future.
     fn is_later(self) -> String {
-        format!("age(xmin) <= age('{}'::xid)", self.0)
+        format!("age(xmin) BETWEEN 0 AND age('{}'::xid)", self.0)
     }
 }
 
@@ -121,7 +130,8 @@ pub struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// Brings the tables of a group up to the snapshot. Returns what has changed.
+    /// Brings the tables of a group up to the snapshot. Returns what has changed, and the new digests of
+    /// each table, which are right once the transaction of the copy is committed.
     ///
     /// # Errors
     ///
@@ -131,9 +141,11 @@ impl Lane<'_> {
         mut self,
         group: &mut [Followed],
         since: Since,
-    ) -> Result<Changes, MigrateError> {
+    ) -> Result<(Changes, Vec<Digests>), MigrateError> {
         let mut changes = Changes::default();
-        for followed in group {
+        let known: Vec<Option<Digests>> = group.iter_mut().map(|it| it.digests.take()).collect();
+        let mut new = Vec::new();
+        for (followed, known) in group.iter().zip(known) {
             let now = types(self.synapse.1, self.synapse.0, followed.table).await?;
             if now != followed.types {
                 return Err(MigrateError::Copy {
@@ -143,57 +155,75 @@ impl Lane<'_> {
                     ),
                 });
             }
-            self.follow_table(followed, since, &mut changes).await?;
+            new.push(
+                self.follow_table(followed, known, since, &mut changes)
+                    .await?,
+            );
         }
-        Ok(changes)
+        Ok((changes, new))
     }
 
     async fn follow_table(
         &mut self,
-        followed: &mut Followed,
+        followed: &Followed,
+        known: Option<Digests>,
         since: Since,
         changes: &mut Changes,
-    ) -> Result<(), MigrateError> {
+    ) -> Result<Digests, MigrateError> {
         let (table, buckets) = (followed.table, followed.buckets);
-        let mut of_copy = match followed.digests.take() {
+        let mut of_copy = match known {
             Some(digests) => digests,
             None => {
                 let sql = table.digests(self.hasher, buckets, None);
                 digests(&fetch(&mut self.copy, sqlx::query(&sql)).await?)
             }
         };
-        let sql = table.digests(self.hasher, buckets, Some(&since.is_later()));
-        let found = fetch(&mut self.synapse, sqlx::query(&sql)).await?;
-        let of_synapse = digests(&found);
-        let mut units: BTreeSet<String> = BTreeSet::new();
-        for row in found {
-            let changed: Option<Vec<Option<String>>> = row.get("units");
-            units.extend(changed.into_iter().flatten().flatten());
-        }
+        let (of_synapse, units) = self.of_synapse(followed, since).await?;
         self.replace(followed, &mut of_copy, units, changes).await?;
-        // First what the copy still has, then what else Synapse has.
-        for is_of_copy in [true, false] {
-            let differing = differing(&of_synapse, &of_copy);
-            if differing.is_empty() {
-                break;
-            }
-            let sql = table.units_of_buckets(buckets);
-            let side = if is_of_copy {
-                &mut self.copy
-            } else {
-                &mut self.synapse
-            };
-            let units = fetch(side, sqlx::query(&sql).bind(&differing)).await?;
-            let units = units.iter().filter_map(|row| row.get(0)).collect();
-            self.replace(followed, &mut of_copy, units, changes).await?;
+        let sql = table.units_of_buckets(buckets);
+        // What the copy still has, of which there may be much.
+        for differing in differing(&of_synapse, &of_copy).chunks(BUCKETS) {
+            let units = fetch(&mut self.copy, sqlx::query(&sql).bind(differing)).await?;
+            self.replace(followed, &mut of_copy, texts(&units), changes)
+                .await?;
+        }
+        // What else Synapse has. It has no index of buckets, so they are read at once.
+        let differing = differing(&of_synapse, &of_copy);
+        if !differing.is_empty() {
+            let units = fetch(&mut self.synapse, sqlx::query(&sql).bind(&differing)).await?;
+            self.replace(followed, &mut of_copy, texts(&units), changes)
+                .await?;
         }
         if of_copy != of_synapse {
             return Err(MigrateError::Copy {
                 problem: format!("the copy of Synapse's table {} differs from it", table.name),
             });
         }
-        followed.digests = Some(of_copy);
-        Ok(())
+        Ok(of_copy)
+    }
+
+    /// The digests of Synapse's table, and the units of its rows that may have changed.
+    async fn of_synapse(
+        &mut self,
+        followed: &Followed,
+        since: Since,
+    ) -> Result<(Digests, BTreeSet<String>), MigrateError> {
+        let (database, connection) = (self.synapse.0, &mut *self.synapse.1);
+        let sql = (followed.table).digests(self.hasher, followed.buckets, Some(&since.is_later()));
+        let mut rows = sqlx::query(&sql).fetch(connection);
+        let (mut digests, mut units) = (Digests::new(), BTreeSet::new());
+        let doing = "cannot digest its tables";
+        while let Some(row) = rows.try_next().await.map_err(database.failed(doing))? {
+            let changed: Option<Vec<Option<String>>> = row.get("units");
+            for unit in changed.into_iter().flatten() {
+                let Table { name, unit: of, .. } = followed.table;
+                units.insert(unit.ok_or_else(|| MigrateError::Copy {
+                    problem: format!("Synapse's table {name} has a row without {of}"),
+                })?);
+            }
+            digests.insert(row.get("bucket"), digest(&row));
+        }
+        Ok((digests, units))
     }
 
     /// Replaces the rows of these units in the copy by those of Synapse, and computes the digests of their
@@ -201,13 +231,13 @@ impl Lane<'_> {
     async fn replace(
         &mut self,
         followed: &Followed,
-        digests_of_copy: &mut BTreeMap<i32, Digest>,
+        digests_of_copy: &mut Digests,
         units: BTreeSet<String>,
         changes: &mut Changes,
     ) -> Result<(), MigrateError> {
         let table = followed.table;
         let units: Vec<String> = units.into_iter().collect();
-        let mut replaced = BTreeSet::new();
+        let mut touched: BTreeSet<i32> = BTreeSet::new();
         for units in units.chunks(UNITS) {
             let sql = table.rows();
             let (now, copied) = tokio::try_join!(
@@ -221,15 +251,14 @@ impl Lane<'_> {
             let now: Vec<Row> = now.into_iter().filter(of_these).collect();
             let differing: Vec<String> = differing.into_iter().collect();
             self.write(followed, &differing, &now).await?;
-            replaced.extend(differing);
+            let sql = table.buckets_of_units(followed.buckets);
+            let buckets = fetch(&mut self.copy, sqlx::query(&sql).bind(&differing)).await?;
+            touched.extend(buckets.iter().map(|row| row.get::<i32, _>(0)));
         }
-        if replaced.is_empty() {
+        if touched.is_empty() {
             return Ok(());
         }
-        let replaced: Vec<String> = replaced.into_iter().collect();
-        let sql = table.buckets_of_units(followed.buckets);
-        let touched = fetch(&mut self.copy, sqlx::query(&sql).bind(&replaced)).await?;
-        let touched: Vec<i32> = touched.iter().map(|row| row.get(0)).collect();
+        let touched: Vec<i32> = touched.into_iter().collect();
         let sql = table.digests_of_buckets(self.hasher, followed.buckets);
         let new = digests(&fetch(&mut self.copy, sqlx::query(&sql).bind(&touched)).await?);
         for bucket in touched {
@@ -300,17 +329,24 @@ fn values(rows: &[PgRow]) -> Vec<Row> {
     rows.iter().map(of_row).collect()
 }
 
-fn digests(rows: &[PgRow]) -> BTreeMap<i32, Digest> {
-    let digest = |row: &PgRow| Digest {
+fn texts(rows: &[PgRow]) -> BTreeSet<String> {
+    rows.iter().filter_map(|row| row.get(0)).collect()
+}
+
+fn digest(row: &PgRow) -> Digest {
+    Digest {
         count: row.get("count"),
         sum: row.get("sum"),
-    };
+    }
+}
+
+fn digests(rows: &[PgRow]) -> Digests {
     rows.iter()
         .map(|row| (row.get("bucket"), digest(row)))
         .collect()
 }
 
-fn differing(left: &BTreeMap<i32, Digest>, right: &BTreeMap<i32, Digest>) -> Vec<i32> {
+fn differing(left: &Digests, right: &Digests) -> Vec<i32> {
     let buckets: BTreeSet<i32> = left.keys().chain(right.keys()).copied().collect();
     let differs = |bucket: &i32| left.get(bucket) != right.get(bucket);
     buckets.into_iter().filter(differs).collect()
@@ -349,6 +385,6 @@ mod tests {
     #[test]
     fn a_transaction_is_compared_by_its_lower_half() {
         let since = Since::of((7 << 32) + 1234);
-        assert_eq!(since.is_later(), "age(xmin) <= age('1234'::xid)");
+        assert_eq!(since.is_later(), "age(xmin) BETWEEN 0 AND age('1234'::xid)");
     }
 }

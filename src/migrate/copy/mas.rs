@@ -6,21 +6,22 @@
 //! `crates/syn2mas/src/migration.rs`, 1.22.0).
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use ulid::Ulid;
 
-use super::changes::{Changes, LastSeen};
+use super::changes::Changes;
 use crate::migrate::{
     MigrateError,
     postgres::{
         connection::Database,
         mas_state::{IMPORTED, uuid},
     },
-    verify::{Comparison, Entity, Report, Row, Side, compare, entities, time_of},
+    verify::{Comparison, Entity, Report, Row, Side, compare, entities, owners, time_of},
 };
 
 /// Users that are imported with one set of queries.
@@ -40,6 +41,9 @@ pub struct Importer<'a> {
 /// What the copy says of some users, by entity.
 type Expected = HashMap<&'static str, Vec<Row>>;
 
+/// MAS's ids of users and the times of their creation, by name.
+type Known = HashMap<String, (String, String)>;
+
 impl<'a> Importer<'a> {
     /// Begins the transaction.
     pub async fn new(
@@ -49,7 +53,9 @@ impl<'a> Importer<'a> {
         mas: &'a Database,
     ) -> Result<Self, MigrateError> {
         let mut to = mas.connect().await?;
-        sqlx::raw_sql("SET enable_nestloop = on; BEGIN")
+        // Without bitmaps, names are not looked up in MAS's index of trigrams, which takes milliseconds for
+        // each.
+        sqlx::raw_sql("SET enable_bitmapscan = off; SET enable_nestloop = on; BEGIN")
             .execute(&mut to)
             .await
             .map_err(mas.failed("cannot begin a transaction"))?;
@@ -71,21 +77,22 @@ impl<'a> Importer<'a> {
     /// If a database cannot be read or written, or the import would refuse what there is now. Then nothing
     /// is committed.
     pub async fn import(mut self, changes: &Changes) -> Result<(), MigrateError> {
-        let mut users = Vec::new();
-        for id in &changes.users {
-            users.extend(self.localpart(id).await?.map(|name| (id.clone(), name)));
+        let users: Vec<&str> = changes.users.iter().map(String::as_str).collect();
+        // First all, because something may have moved from one user to another.
+        for ids in users.chunks(USERS) {
+            let (_, names) = self.named(ids);
+            self.delete(&names).await?;
         }
-        let names: Vec<String> = users.iter().map(|(_, name)| name.clone()).collect();
-        let ids = self.known_users(&names).await?;
-        for names in names.chunks(USERS) {
-            self.delete(names).await?;
+        for ids in users.chunks(USERS) {
+            self.refuse(ids).await?;
+            let (ids, names) = self.named(ids);
+            self.insert(&ids, &names).await?;
         }
-        for users in users.chunks(USERS) {
-            self.insert(users, &ids).await?;
-        }
-        let seen: Vec<_> = changes.seen.iter().collect();
-        for seen in seen.chunks(USERS) {
-            self.update_last_seen(seen).await?;
+        let seen = changes.seen.difference(&changes.users);
+        let seen: Vec<&str> = seen.map(String::as_str).collect();
+        for ids in seen.chunks(USERS) {
+            let (ids, names) = self.named(ids);
+            self.update_last_seen(&ids, &names).await?;
         }
         self.execute("COMMIT").await
     }
@@ -98,42 +105,75 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// The name of a user in MAS. None for an application service's user with a name that MAS does not
-    /// accept, which the import leaves out.
-    async fn localpart(&mut self, id: &str) -> Result<Option<String>, MigrateError> {
+    /// Those of the users who can have a name in MAS, and their names.
+    fn named(&self, ids: &[&str]) -> (Vec<String>, Vec<String>) {
         let server = &self.comparison.server_name;
-        let name = id
-            .strip_prefix('@')
-            .and_then(|id| id.strip_suffix(server.as_str())?.strip_suffix(':'));
-        if let Some(name) = name.filter(|name| !name.contains(':')) {
-            return Ok(Some(name.to_owned()));
-        }
-        let is_of_service: Option<bool> =
-            sqlx::query_scalar("SELECT appservice_id IS NOT NULL FROM users WHERE name = $1")
-                .bind(id)
-                .fetch_optional(&mut *self.from)
-                .await
-                .map_err(self.copy.failed("cannot read the copy"))?;
-        if is_of_service == Some(true) {
-            return Ok(None);
-        }
-        Err(MigrateError::Copy {
-            problem: format!("the user {id} is not of the server {server}"),
-        })
+        let named = ids.iter().filter_map(|id| {
+            let name = localpart(id, server)?;
+            Some(((*id).to_owned(), name.to_owned()))
+        });
+        named.unzip()
     }
 
-    /// MAS's ids of users, by name.
-    async fn known_users(
-        &mut self,
-        names: &[String],
-    ) -> Result<HashMap<String, String>, MigrateError> {
-        let found: Vec<(String, String)> =
-            sqlx::query_as("SELECT username, user_id::text FROM users WHERE username = ANY($1)")
-                .bind(names)
-                .fetch_all(&mut self.to)
-                .await
-                .map_err(self.mas.failed("cannot read its users"))?;
-        Ok(found.into_iter().collect())
+    /// Fails if the import would refuse the rows of these users.
+    async fn refuse(&mut self, ids: &[&str]) -> Result<(), MigrateError> {
+        let failed = || self.copy.failed("cannot read the copy");
+        let server = &self.comparison.server_name;
+        let foreign = |id: &str| MigrateError::Copy {
+            problem: format!("the user {id} is not of the server {server}"),
+        };
+        let users: Vec<(String, bool, bool)> = sqlx::query_as(
+            "SELECT name, creation_ts IS NOT NULL, appservice_id IS NOT NULL FROM users
+             WHERE name = ANY($1)",
+        )
+        .bind(ids)
+        .fetch_all(&mut *self.from)
+        .await
+        .map_err(failed())?;
+        for (id, has_time, is_of_service) in &users {
+            if !has_time {
+                return Err(MigrateError::Copy {
+                    problem: format!("Synapse does not know when the user {id} was created"),
+                });
+            }
+            if localpart(id, server).is_none() && !(*is_of_service && is_left_out(id, server)) {
+                return Err(foreign(id));
+            }
+        }
+        let owners: Vec<String> = sqlx::query_scalar(&owners())
+            .bind(ids)
+            .fetch_all(&mut *self.from)
+            .await
+            .map_err(failed())?;
+        let users: BTreeSet<&String> = users.iter().map(|(id, ..)| id).collect();
+        for id in &owners {
+            if localpart(id, server).is_none() {
+                return Err(foreign(id));
+            }
+            if !users.contains(id) {
+                return Err(MigrateError::Copy {
+                    problem: format!(
+                        "Synapse has rows of the user {id}, who is not in its table users"
+                    ),
+                });
+            }
+        }
+        self.make_sure_of_providers(ids).await
+    }
+
+    /// MAS's ids of users and the times of their creation, by name.
+    async fn known_users(&mut self, names: &[String]) -> Result<Known, MigrateError> {
+        let found: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT username, user_id::text, created_at::text FROM users WHERE username = ANY($1)",
+        )
+        .bind(names)
+        .fetch_all(&mut self.to)
+        .await
+        .map_err(self.mas.failed("cannot read its users"))?;
+        let found = found.into_iter();
+        Ok(found
+            .map(|(name, id, created)| (name, (id, created)))
+            .collect())
     }
 
     /// Deletes what users have, except the users themselves.
@@ -161,18 +201,13 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// Inserts what these users, each an id and a name, must have, and compares it.
-    async fn insert(
-        &mut self,
-        users: &[(String, String)],
-        known: &HashMap<String, String>,
-    ) -> Result<(), MigrateError> {
-        let (ids, names): (Vec<String>, Vec<String>) = users.iter().cloned().unzip();
-        self.make_sure_of_providers(&ids).await?;
+    /// Inserts what these users must have, given by their ids and their names, and compares it.
+    async fn insert(&mut self, ids: &[String], names: &[String]) -> Result<(), MigrateError> {
+        let known = self.known_users(names).await?;
         let mut expected = Expected::new();
         for position in 0..self.entities.len() {
             let name = self.entities[position].name;
-            expected.insert(name, self.rows(position, Side::Expected, &ids).await?);
+            expected.insert(name, self.rows(position, Side::Expected, ids).await?);
         }
         let mut batch = Batch {
             importer: self,
@@ -181,7 +216,7 @@ impl<'a> Importer<'a> {
             sessions: HashMap::new(),
             tokens: HashMap::new(),
         };
-        batch.users(&names, known).await?;
+        batch.users(known).await?;
         batch.passwords().await?;
         batch.emails().await?;
         batch.third_party_ids().await?;
@@ -190,7 +225,7 @@ impl<'a> Importer<'a> {
         batch.access_tokens().await?;
         batch.refresh_tokens().await?;
         for position in 0..self.entities.len() {
-            let actual = self.rows(position, Side::Actual, &names).await?;
+            let actual = self.rows(position, Side::Actual, names).await?;
             let entity = &self.entities[position];
             let expected = expected.remove(entity.name).unwrap_or_default();
             must_be_equal(entity, expected, actual)?;
@@ -220,17 +255,16 @@ impl<'a> Importer<'a> {
         Ok(rows.iter().map(values).collect())
     }
 
-    /// Fails if a user has a link to a provider that MAS does not have, as the import does.
-    async fn make_sure_of_providers(&mut self, ids: &[String]) -> Result<(), MigrateError> {
+    /// Fails if a user, even one of an application service, has a link to a provider that MAS does not have,
+    /// as the import does.
+    async fn make_sure_of_providers(&mut self, ids: &[&str]) -> Result<(), MigrateError> {
         let providers = self.comparison.providers.iter();
         let providers: Vec<&str> = providers
             .map(|provider| provider.synapse_id.as_str())
             .collect();
         let unknown: Option<(String, String)> = sqlx::query_as(
-            "SELECT e.user_id, e.auth_provider FROM user_external_ids e
-             LEFT JOIN users u ON u.name = e.user_id
-             WHERE e.user_id = ANY($1) AND u.appservice_id IS NULL AND e.auth_provider <> ALL($2)
-             LIMIT 1",
+            "SELECT user_id, auth_provider FROM user_external_ids
+             WHERE user_id = ANY($1) AND auth_provider <> ALL($2) LIMIT 1",
         )
         .bind(ids)
         .bind(providers)
@@ -248,47 +282,73 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Updates when devices were last used, and compares their sessions.
+    /// Updates when the devices of these users were last used, and compares their sessions.
     async fn update_last_seen(
         &mut self,
-        seen: &[(&(String, String), &LastSeen)],
+        ids: &[String],
+        names: &[String],
     ) -> Result<(), MigrateError> {
-        let mut users = BTreeMap::new();
-        for ((id, _), _) in seen {
-            if !users.contains_key(id) {
-                users.insert(id.clone(), self.localpart(id).await?);
-            }
-        }
-        let values = |value: &dyn Fn(&(&(String, String), &LastSeen)) -> Option<String>| {
-            let seen = seen.iter();
-            seen.map(value).collect::<Vec<Option<String>>>()
-        };
+        const NAMES: [&str; 5] = [
+            "username",
+            "device_id",
+            "last_active_at",
+            "last_active_ip",
+            "user_agent",
+        ];
+        let sessions = position_of(&self.entities, "sessions");
+        let expected = self.rows(sessions, Side::Expected, ids).await?;
+        let columns = NAMES.map(|name| position_in(&self.entities[sessions], name));
+        let [users, devices, at, ip, agent] = columns
+            .map(|column| -> Values { expected.iter().map(|row| row[column].clone()).collect() });
         sqlx::query(
-            "UPDATE compat_sessions s SET user_agent = v.user_agent, last_active_ip = v.ip::inet,
-               last_active_at = 'epoch'::timestamptz + v.at::bigint * interval '1 millisecond'
+            "UPDATE compat_sessions s SET last_active_at = v.at::timestamptz,
+               last_active_ip = v.ip::inet, user_agent = v.agent
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-               v (username, device_id, at, ip, user_agent)
+               v (username, device_id, at, ip, agent)
              JOIN users u USING (username)
-             WHERE s.user_id = u.user_id AND s.device_id = v.device_id",
+             WHERE s.user_id = u.user_id AND s.device_id = v.device_id
+               AND (s.last_active_at, s.last_active_ip, s.user_agent)
+                 IS DISTINCT FROM (v.at::timestamptz, v.ip::inet, v.agent)",
         )
-        .bind(values(&|(key, _)| users[&key.0].clone()))
-        .bind(values(&|(key, _)| Some(key.1.clone())))
-        .bind(values(&|(_, seen)| seen.at.clone()))
-        .bind(values(&|(_, seen)| seen.ip.clone()))
-        .bind(values(&|(_, seen)| seen.user_agent.clone()))
+        .bind(users)
+        .bind(devices)
+        .bind(at)
+        .bind(ip.into_iter().map(address).collect::<Values>())
+        .bind(agent)
         .execute(&mut self.to)
         .await
         .map_err(self.mas.failed("cannot update its sessions"))?;
-        let sessions = self.entities.iter().position(|it| it.name == "sessions");
-        let Some(sessions) = sessions else {
-            return Ok(());
-        };
-        let (ids, names): (Vec<String>, Vec<Option<String>>) = users.into_iter().unzip();
-        let names: Vec<String> = names.into_iter().flatten().collect();
-        let expected = self.rows(sessions, Side::Expected, &ids).await?;
-        let actual = self.rows(sessions, Side::Actual, &names).await?;
+        let actual = self.rows(sessions, Side::Actual, names).await?;
         must_be_equal(&self.entities[sessions], expected, actual)
     }
+}
+
+/// The name of a user in MAS. None if the id is not of this server, or has an unusual form.
+fn localpart<'i>(id: &'i str, server: &str) -> Option<&'i str> {
+    let (name, of_server) = id.strip_prefix('@')?.split_once(':')?;
+    (of_server == server).then_some(name)
+}
+
+/// Whether the import leaves out an application service's user with this id, which has a colon too many.
+fn is_left_out(id: &str, server: &str) -> bool {
+    let name = id.strip_suffix(server);
+    let name = name.and_then(|name| name.strip_suffix(':'));
+    name.is_some_and(|name| name.contains(':'))
+}
+
+/// An address, if it is one for MAS.
+fn address(text: Option<String>) -> Option<String> {
+    text.filter(|text| text.parse::<IpAddr>().is_ok())
+}
+
+fn position_of(entities: &[Entity], name: &str) -> usize {
+    let position = entities.iter().position(|entity| entity.name == name);
+    position.unwrap_or_else(|| unreachable!("there is no entity {name}"))
+}
+
+fn position_in(entity: &Entity, column: &str) -> usize {
+    let position = entity.columns.iter().position(|it| it.name == column);
+    position.unwrap_or_else(|| unreachable!("{} have no column {column}", entity.name))
 }
 
 fn must_be_equal(
@@ -333,10 +393,10 @@ fn with_microseconds(now: SystemTime) -> SystemTime {
 struct Batch<'b, 'a> {
     importer: &'b mut Importer<'a>,
     expected: &'b Expected,
-    /// MAS's ids of the users, by name, with the time of their creation.
-    users: HashMap<String, (String, Option<String>)>,
-    /// Ids of sessions, by user and by device, or by token for a session without a device.
-    sessions: HashMap<[Option<String>; 2], String>,
+    /// MAS's ids of the users, by name.
+    users: HashMap<String, String>,
+    /// Ids of sessions, by user, device, and token for a session without a device.
+    sessions: HashMap<[Option<String>; 3], String>,
     /// Ids of access tokens, by token.
     tokens: HashMap<String, String>,
 }
@@ -351,17 +411,9 @@ impl Batch<'_, '_> {
         entity: &'static str,
         names: [&str; N],
     ) -> Vec<[Option<String>; N]> {
-        let of_name = |it: &&Entity| it.name == entity;
-        let Some(columns) = self.importer.entities.iter().find(of_name) else {
-            unreachable!("there is no entity {entity}");
-        };
-        let positions = names.map(|name| {
-            let position = columns
-                .columns
-                .iter()
-                .position(|column| column.name == name);
-            position.unwrap_or_else(|| unreachable!("{entity} have no column {name}"))
-        });
+        let entities = &self.importer.entities;
+        let of_name = &entities[position_of(entities, entity)];
+        let positions = names.map(|name| position_in(of_name, name));
         let rows = self.expected[entity].iter();
         rows.map(|row| positions.map(|position| row[position].clone()))
             .collect()
@@ -386,7 +438,7 @@ impl Batch<'_, '_> {
     fn user(&self, entity: &str, name: Option<&str>) -> Result<Option<String>, MigrateError> {
         let found = name.and_then(|name| self.users.get(name));
         match found {
-            Some((id, _)) => Ok(Some(id.clone())),
+            Some(id) => Ok(Some(id.clone())),
             None => Err(MigrateError::Copy {
                 problem: format!(
                     "Synapse has {entity} of the user {}, who is not in its table users",
@@ -430,12 +482,9 @@ impl Batch<'_, '_> {
         Ok(())
     }
 
-    /// Updates users, inserts new ones, and deletes those whom MAS must not have any more.
-    async fn users(
-        &mut self,
-        names: &[String],
-        known: &HashMap<String, String>,
-    ) -> Result<(), MigrateError> {
+    /// Updates users, inserts new ones, and deletes those whom MAS must not have any more. A user with
+    /// another time of creation is another user, because the time is part of the id.
+    async fn users(&mut self, mut known: Known) -> Result<(), MigrateError> {
         let rows = self.columns(
             "users",
             [
@@ -449,32 +498,25 @@ impl Batch<'_, '_> {
         );
         let (mut new, mut old) = (Vec::new(), Vec::new());
         for row in rows {
-            let [name, created, ..] = &row;
-            let Some(name) = name.clone() else {
-                return Err(MigrateError::Copy {
-                    problem: "Synapse has a user without a name".to_owned(),
-                });
+            let [Some(name), created, ..] = row.clone() else {
+                unreachable!("users are selected by their ids");
             };
-            let id = known.get(&name);
-            let values = |id: &String| -> Values {
-                [Some(id.clone())].into_iter().chain(row.clone()).collect()
-            };
-            let id = if let Some(id) = id {
-                old.push(values(id));
-                id.clone()
+            let is_same = |(_, then): &(String, String)| Some(then) == created.as_ref();
+            let (id, rows) = if known.get(&name).is_some_and(is_same) {
+                let (id, _) = known.remove(&name).unwrap_or_default();
+                (id, &mut old)
             } else {
-                let id = self.new_id(created.as_deref());
-                new.push(values(&id));
-                id
+                (self.new_id(created.as_deref()), &mut new)
             };
-            self.users.insert(name, (id, created.clone()));
+            rows.push(
+                [Some(id.clone())]
+                    .into_iter()
+                    .chain(row)
+                    .collect::<Values>(),
+            );
+            self.users.insert(name, id);
         }
-        let gone: BTreeSet<&String> = names
-            .iter()
-            .filter(|name| !self.users.contains_key(*name))
-            .filter_map(|name| known.get(name))
-            .collect();
-        let gone: Vec<&String> = gone.into_iter().collect();
+        let gone: Vec<String> = known.into_values().map(|(id, _)| id).collect();
         let (mas, to) = (self.importer.mas, &mut self.importer.to);
         sqlx::query("DELETE FROM users WHERE user_id = ANY($1::text[]::uuid[])")
             .bind(gone)
@@ -484,15 +526,14 @@ impl Batch<'_, '_> {
         let column =
             |position: usize| -> Values { old.iter().map(|row| row[position].clone()).collect() };
         sqlx::query(
-            "UPDATE users u SET created_at = v.created_at::timestamptz,
-               locked_at = v.locked_at::timestamptz, deactivated_at = v.deactivated_at::timestamptz,
+            "UPDATE users u SET locked_at = v.locked_at::timestamptz,
+               deactivated_at = v.deactivated_at::timestamptz,
                can_request_admin = v.can_request_admin::boolean, is_guest = v.is_guest::boolean
-             FROM unnest($1::text[]::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-               v (user_id, created_at, locked_at, deactivated_at, can_request_admin, is_guest)
+             FROM unnest($1::text[]::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+               v (user_id, locked_at, deactivated_at, can_request_admin, is_guest)
              WHERE u.user_id = v.user_id",
         )
         .bind(column(0))
-        .bind(column(2))
         .bind(column(3))
         .bind(column(4))
         .bind(column(5))
@@ -612,9 +653,8 @@ impl Batch<'_, '_> {
             let id = self.new_id(first.as_deref());
             let created = Some(self.or_now(first));
             let user = self.user("a device", name.as_deref())?;
-            let ip = ip.filter(|ip| ip.parse::<std::net::IpAddr>().is_ok());
-            let key = [name, device.clone().or(token)];
-            self.sessions.insert(key, id.clone());
+            self.sessions
+                .insert([name, device.clone(), token], id.clone());
             rows.push(vec![
                 Some(id),
                 user,
@@ -623,7 +663,7 @@ impl Batch<'_, '_> {
                 created,
                 admin,
                 at,
-                ip,
+                address(ip),
                 agent,
             ]);
         }
@@ -649,7 +689,8 @@ impl Batch<'_, '_> {
         device: Option<&str>,
         token: Option<&str>,
     ) -> Result<Option<String>, MigrateError> {
-        let key = [name, device.or(token)].map(|text| text.map(str::to_owned));
+        let token = token.filter(|_| device.is_none());
+        let key = [name, device, token].map(|text| text.map(str::to_owned));
         match self.sessions.get(&key) {
             Some(id) => Ok(Some(id.clone())),
             None => Err(MigrateError::Copy {

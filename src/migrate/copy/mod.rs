@@ -19,6 +19,7 @@ use sqlx::PgConnection;
 
 pub use self::mas::Untouched;
 use self::{
+    changes::Changes,
     follow::{Followed, Groups, Lane, Since},
     mas::Importer,
     rate::Rate,
@@ -66,6 +67,8 @@ pub struct LiveCopy {
     hasher: Hasher,
     groups: Groups,
     since: Since,
+    /// What the copy may already have, and MAS's database not yet.
+    pending: Changes,
     /// Holds the locks on Synapse's tables after the last round.
     pub lock: Option<Lock>,
 }
@@ -131,6 +134,7 @@ impl LiveCopy {
                 hasher: Hasher::default(),
                 groups,
                 since,
+                pending: Changes::default(),
                 lock: None,
             }),
             Err(error) => Err((scratch, error)),
@@ -153,7 +157,28 @@ impl LiveCopy {
     /// database is as before.
     pub async fn catch_up(&mut self, mas: &Database, is_last: bool) -> Result<Round, MigrateError> {
         let begun = Instant::now();
+        self.lock = None;
         let mut snapshot = Snapshot::take(&self.synapse, is_last).await?;
+        let mut end = self.follow(&mut snapshot).await?;
+        let copy = &self.scratch.database;
+        let predecessors =
+            follow::users_of_predecessors((copy, &mut end), &self.pending.refresh_tokens).await?;
+        self.pending.users.extend(predecessors);
+        let importer = Importer::new(&self.comparison, copy, &mut end, mas).await?;
+        importer.import(&self.pending).await?;
+        let changes = std::mem::take(&mut self.pending);
+        self.lock = snapshot.lock;
+        Ok(Round {
+            rows: changes.rows,
+            users: changes.users.len(),
+            seen: changes.devices_seen,
+            seconds: begun.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Brings the copy up to the snapshot, and adds what has changed to `pending`. Returns a connection to
+    /// the copy.
+    async fn follow(&mut self, snapshot: &mut Snapshot) -> Result<PgConnection, MigrateError> {
         let copy = &self.scratch.database;
         let mut ends = [writer(copy).await?, writer(copy).await?];
         let [first, second] = &mut ends;
@@ -163,32 +188,28 @@ impl LiveCopy {
             copy: (copy, end),
             hasher: &self.hasher,
         };
-        let (mut changes, others) = tokio::try_join!(
+        let found = tokio::try_join!(
             lane(&mut snapshot.first, &mut *first).follow(of_first, self.since),
             lane(&mut snapshot.second, &mut *second).follow(of_second, self.since),
         )?;
-        changes.merge(others);
+        let ((changes, of_first), (others, of_second)) = found;
+        // Also if the commit fails: it may have succeeded all the same.
+        self.pending.merge(changes);
+        self.pending.merge(others);
         for end in &mut ends {
             sqlx::raw_sql("COMMIT")
                 .execute(end)
                 .await
                 .map_err(copy.failed("cannot write the copy"))?;
         }
-        let [mut end, _] = ends;
-        let predecessors =
-            follow::users_of_predecessors((copy, &mut end), &changes.refresh_tokens).await?;
-        changes.users.extend(predecessors);
-        changes.settle();
-        let importer = Importer::new(&self.comparison, copy, &mut end, mas).await?;
-        importer.import(&changes).await?;
+        for (group, digests) in self.groups.iter_mut().zip([of_first, of_second]) {
+            for (followed, digests) in group.iter_mut().zip(digests) {
+                followed.digests = Some(digests);
+            }
+        }
         self.since = snapshot.since;
-        self.lock = snapshot.lock;
-        Ok(Round {
-            rows: changes.rows,
-            users: changes.users.len(),
-            seen: changes.seen.len(),
-            seconds: begun.elapsed().as_secs_f64(),
-        })
+        let [end, _] = ends;
+        Ok(end)
     }
 
     /// Drops the copy.

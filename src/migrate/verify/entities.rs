@@ -726,6 +726,20 @@ fn refresh_tokens() -> Entity {
     }
 }
 
+/// Query for those of the users in the array `$1` who own rows that the import reads, each once. It reads
+/// them before it knows whether the user's sessions end.
+#[must_use]
+pub fn owners() -> String {
+    format!(
+        "{} SELECT user_id FROM user_threepids UNION SELECT user_id FROM user_external_ids
+         UNION SELECT user_id FROM devices d WHERE {OF_CLIENT}
+         UNION SELECT t.user_id FROM ({}) t JOIN devices d USING (user_id, device_id)
+         UNION SELECT t.user_id FROM access_tokens t WHERE t.device_id IS NULL AND {PLAIN}",
+        of_users(Side::Expected),
+        of_devices(),
+    )
+}
+
 /// The moment for which [`at_stake`] asks, on this host's clock, and the cutover.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {

@@ -24,7 +24,7 @@ use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use self::entities::OF_SESSIONS;
 pub(super) use self::{
     digest::{DIGEST, Digest, Hashable, Hasher},
-    entities::{Entity, INACTIVE, Side, entities, none_of, person},
+    entities::{Entity, INACTIVE, Side, entities, none_of, owners, person},
     one_sided::moment,
     rows::{compare, time as time_of, without_common},
 };
