@@ -451,7 +451,7 @@ in
       wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
-        Conflicts = "syn2mas-migrate.service syn2mas-rollback.service";
+        Conflicts = "syn2mas-migrate.service syn2mas-prepare.service syn2mas-rollback.service";
       };
       sandbox = [
         "common"
@@ -494,7 +494,7 @@ in
       wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
-        Conflicts = "syn2mas-rehearse.service syn2mas-rollback.service";
+        Conflicts = "syn2mas-rehearse.service syn2mas-prepare.service syn2mas-rollback.service";
       };
       sandbox = [
         "common"
@@ -505,6 +505,50 @@ in
       serviceConfig = {
         Type = "oneshot";
         ExecStart = "${cfg.toolsPackage}/bin/syn2mas migrate --yes";
+        PrivateTmp = true;
+        ProtectHome = "read-only";
+        CapabilityBoundingSet = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID";
+        SystemCallFilter = [ "@system-service" ];
+        TimeoutStartSec = "infinity";
+        ReadWritePaths = [
+          "/run"
+          cfg.migration.directory
+        ];
+        KillMode = "mixed";
+        TimeoutStopSec = "10min";
+        ExecStopPost = "${cfg.toolsPackage}/bin/syn2mas rollback --interrupted";
+      };
+    };
+    syn2mas-prepare = {
+      description = "Preparation of the migration, which `syn2mas cutover` completes";
+      after = [
+        "network-online.target"
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service"
+      ++ cfg.computed.dependencies
+      ++ [
+        "postgresql.service"
+        "postgresql.target"
+      ];
+      requires = [
+        "matrix-authentication-service-secrets.service"
+      ]
+      ++ lib.optional cfg.createDatabase "matrix-authentication-service-database.service";
+      wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
+      unitConfig = {
+        Documentation = "https://element-hq.github.io/matrix-authentication-service/";
+        Conflicts = "syn2mas-rehearse.service syn2mas-migrate.service syn2mas-rollback.service";
+      };
+      sandbox = [
+        "common"
+        "public"
+        "noJit"
+      ];
+      inherits = "order";
+      serviceConfig = {
+        Type = "exec";
+        ExecStart = "${cfg.toolsPackage}/bin/syn2mas migrate --yes --wait";
         PrivateTmp = true;
         ProtectHome = "read-only";
         CapabilityBoundingSet = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID";
@@ -578,7 +622,7 @@ in
       wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
         Documentation = "https://element-hq.github.io/matrix-authentication-service/";
-        Conflicts = "syn2mas-rehearse.service syn2mas-migrate.service";
+        Conflicts = "syn2mas-rehearse.service syn2mas-migrate.service syn2mas-prepare.service";
       };
       sandbox = [
         "common"

@@ -45,7 +45,7 @@ pub struct Context {
     /// MAS's configuration files, given or prepared.
     mas_files: Vec<PathBuf>,
     // Dropping it deletes the files that were prepared.
-    _prepared: Option<Arc<PrivateDir>>,
+    prepared: Option<Arc<PrivateDir>>,
     synapse: OnceLock<synapse_config::Config>,
     mas: OnceLock<Value>,
     synapse_database: OnceLock<Database>,
@@ -99,7 +99,7 @@ impl Context {
         let private_dir = PrivateDir::of_service(service, account.as_ref(), only)?;
         Ok(Context {
             mas_files: private_dir.files.clone(),
-            _prepared: Some(Arc::new(private_dir)),
+            prepared: Some(Arc::new(private_dir)),
             ..Context::new(self.args)
         })
     }
@@ -136,6 +136,20 @@ impl Context {
     /// If none is given, or it cannot be read.
     pub fn mas(&self) -> Result<&Value, MigrateError> {
         once(&self.mas, || self.read_mas())
+    }
+
+    /// MAS's configuration as text, which is the same whenever it is the same configuration: the directory in
+    /// which its files are prepared has another name each time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Context::mas`].
+    pub fn mas_as_text(&self) -> Result<String, MigrateError> {
+        let text = self.mas()?.to_string();
+        Ok(match &self.prepared {
+            Some(directory) => text.replace(&*directory.path().to_string_lossy(), ""),
+            None => text,
+        })
     }
 
     fn read_mas(&self) -> Result<Value, MigrateError> {

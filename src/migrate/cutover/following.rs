@@ -31,7 +31,7 @@ pub struct Following {
 #[derive(Debug, PartialEq)]
 struct Circumstances {
     synapse: Value,
-    mas: Value,
+    mas: String,
     synapse_version: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl Circumstances {
         };
         Ok(Circumstances {
             synapse: fresh.synapse()?.value.clone(),
-            mas: fresh.mas()?.clone(),
+            mas: fresh.mas_as_text()?,
             synapse_version,
         })
     }
@@ -174,7 +174,7 @@ mod tests {
     fn a_version_counts_only_if_synapse_tells_it() {
         let of = |synapse: Value, version: Option<&str>| Circumstances {
             synapse,
-            mas: json!({}),
+            mas: String::new(),
             synapse_version: version.map(str::to_owned),
         };
         let then = of(json!({}), Some("1.163.2"));

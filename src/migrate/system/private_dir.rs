@@ -87,6 +87,12 @@ impl PrivateDir {
         Ok(private_dir)
     }
 
+    /// The path of the directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Copies a credential as systemd's `LoadCredential=` does: a file `b` in a directory that is loaded as
     /// `a` becomes `a_b`.
     fn take(&self, name: &str, source: &Path) -> Result<(), MigrateError> {

@@ -52,7 +52,8 @@ def wait_for_rounds(count: int) -> None:
     wanted = rounds() + count
     while rounds() < wanted:
         machine.succeed("sleep 0.5")
-        assert machine.execute("systemctl is-active syn2mas-prepare")[0] == 0
+        is_at_work = machine.execute("systemctl is-active syn2mas-prepare")[0] == 0
+        assert is_at_work, journal(machine, "syn2mas-prepare")
 
 
 machine.start()
