@@ -12,6 +12,7 @@ use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
     MigrateError,
     context::Context,
+    copy,
     import::PreparedMasCli,
     journal::{Journal, State},
     postgres::{
@@ -81,7 +82,10 @@ pub struct Rehearsal {
     pub parts: Vec<(Stage, f64)>,
     /// How long Synapse took to start the last time, in seconds. Null if that is unknown.
     pub start: Option<f64>,
-    /// Expected downtime of Synapse, in seconds: the sum of backup, import, comparison and start.
+    /// How long a scan of Synapse's tables takes, in seconds. Null if they cannot be copied while it runs.
+    pub scan: Option<f64>,
+    /// Expected downtime of Synapse, in seconds: a scan and its start. If its tables cannot be copied while it
+    /// runs, the sum of backup, import, comparison and start.
     pub downtime: f64,
     /// The size of both backups, in bytes.
     pub backup_size: u64,
@@ -196,13 +200,22 @@ async fn on_scratch(
         Ok(services) => services.time_to_start(Component::Synapse).await,
         Err(_) => None,
     };
+    let scan = match host::no_copy(context).await? {
+        None => Some(
+            copy::time_to_scan(context.synapse_database()?)
+                .await?
+                .as_secs_f64(),
+        ),
+        Some(_) => None,
+    };
     let counted = [Stage::BackUp, Stage::Import, Stage::Verify];
     let counted = parts.iter().filter(|(part, _)| counted.contains(part));
-    let counted: f64 = counted.map(|(_, seconds)| seconds).sum();
+    let counted = scan.unwrap_or_else(|| counted.map(|(_, seconds)| seconds).sum());
     Ok(Rehearsal {
         identical: entities.iter().all(Report::is_identical),
         entities,
         start,
+        scan,
         downtime: counted + start.unwrap_or_default(),
         parts,
         backup_size,

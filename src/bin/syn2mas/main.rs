@@ -143,7 +143,7 @@ enum Command {
         /// Only run mas-cli's own dry run, from Synapse's database to MAS's.
         #[arg(long)]
         dry_run: bool,
-        /// Print the result as JSON: `{"identical", "entities", "parts", "start", "downtime",
+        /// Print the result as JSON: `{"identical", "entities", "parts", "start", "scan", "downtime",
         /// "backupSize", "masSize"}`.
         #[arg(long)]
         json: bool,

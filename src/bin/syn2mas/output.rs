@@ -319,8 +319,12 @@ pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> 
     writeln!(out, "\n{verdict}")?;
     writeln!(
         out,
-        "Synapse will be down for about {:.1} s, including {} for its own start.",
+        "Synapse will be down for about {:.1} s{}, including {} for its own start.",
         rehearsal.downtime,
+        match rehearsal.scan {
+            Some(_) => "",
+            None => ", because its tables cannot be copied while it runs (see `syn2mas inspect`)",
+        },
         rehearsal
             .start
             .map_or("an unknown time".to_owned(), |start| format!(

@@ -352,6 +352,22 @@ fn differing(left: &Digests, right: &Digests) -> Vec<i32> {
     buckets.into_iter().filter(differs).collect()
 }
 
+/// Scans the tables of a group as a round does.
+pub async fn scan(
+    mut synapse: (&Database, &mut PgConnection),
+    group: &[Followed],
+    hasher: &Hasher,
+    since: Since,
+) -> Result<(), MigrateError> {
+    for followed in group {
+        let sql = followed
+            .table
+            .digests(hasher, buckets(i64::MAX), Some(&since.is_later()));
+        fetch(&mut synapse, sqlx::query(&sql)).await?;
+    }
+    Ok(())
+}
+
 /// All tables, before anything is known of them.
 pub async fn all(
     connection: &mut PgConnection,

@@ -362,6 +362,34 @@ async fn copy_table(
     Ok(all + new)
 }
 
+/// How long it takes to scan Synapse's tables once, which is most of what the last round takes.
+///
+/// # Errors
+///
+/// If they cannot be read.
+pub async fn time_to_scan(synapse: &Database) -> Result<Duration, MigrateError> {
+    let mut snapshot = Snapshot::take(synapse, false).await?;
+    let groups = follow::all(&mut snapshot.first, synapse).await?;
+    let hasher = Hasher::default();
+    let begun = Instant::now();
+    let [first, second] = &groups;
+    tokio::try_join!(
+        follow::scan(
+            (synapse, &mut snapshot.first),
+            first,
+            &hasher,
+            snapshot.since
+        ),
+        follow::scan(
+            (synapse, &mut snapshot.second),
+            second,
+            &hasher,
+            snapshot.since
+        ),
+    )?;
+    Ok(begun.elapsed())
+}
+
 /// Whether another round would bring the copy closer: the last one took long, and less than the one before.
 #[must_use]
 pub fn is_worth_another(last: Round, before: Option<Round>) -> bool {
