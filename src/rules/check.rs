@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::{
     config::{
         load::MergedConfig,
+        source::Position,
         tree::{Node, Section, Shape, join},
     },
     expr::Scope,
@@ -43,6 +44,8 @@ pub struct Problem {
     pub fix: String,
     /// The configuration file with the option, if one set it.
     pub file: Option<PathBuf>,
+    /// Where in that file the option is; if it is absent, the section that should contain it.
+    pub position: Option<Position>,
 }
 
 impl Problem {
@@ -57,6 +60,7 @@ impl Problem {
             reason,
             fix,
             file: None,
+            position: None,
         }
     }
 }
@@ -100,11 +104,8 @@ pub fn check(
                 .filter(|value| is_harmless(value))
                 .cloned();
         }
-        problem.file = loaded
-            .origin(&problem.path)
-            .map(std::path::Path::to_path_buf);
     }
-    problems
+    in_file_order(problems, loaded)
 }
 
 /// The options that are unknown or have the wrong type.
@@ -112,10 +113,23 @@ pub fn check(
 pub fn structure_problems(loaded: &MergedConfig, schema: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
     structure(schema, schema, &loaded.value, "", &mut problems);
-    for problem in &mut problems {
-        problem.file = loaded.origin(&problem.path).map(PathBuf::from);
-    }
     problems
+}
+
+/// Adds files and positions to problems, and sorts them by these. Problems of the whole configuration come
+/// first.
+#[must_use]
+pub fn in_file_order(problems: Vec<Problem>, loaded: &MergedConfig) -> Vec<Problem> {
+    let placed = problems.into_iter().map(|mut problem| {
+        let of_value = matches!(problem.id.as_str(), WRONG_TYPE | NULL);
+        let found = loaded.position(&problem.path, of_value);
+        problem.file = loaded.origin(&problem.path).map(PathBuf::from);
+        problem.position = found.map(|(_, position)| position);
+        (found, problem)
+    });
+    let mut placed: Vec<_> = placed.collect();
+    placed.sort_by_key(|(found, _)| *found);
+    placed.into_iter().map(|(_, problem)| problem).collect()
 }
 
 /// The rules that the values break. Nulls that mean "not set" must have been removed.
@@ -152,6 +166,15 @@ pub fn is_valid(problems: &[Problem]) -> bool {
 fn lies_within(path: &str, other: &str) -> bool {
     let rest = path.strip_prefix(other);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// Whether the value of an option may be shown, as in an excerpt of its file: the option is known and holds no
+/// secret, and the value is not a URL with a password.
+#[must_use]
+pub fn may_show(path: &str, value: &str, settings: &Node, secret: &BTreeSet<String>) -> bool {
+    let path = without_indices(path);
+    let node = settings.find(&path).filter(|node| !node.secret);
+    node.is_some() && !secret.contains(&path) && !URI_WITH_PASSWORD.matches(value)
 }
 
 /// Whether the value may be shown: the option is known and holds no secret.
@@ -195,6 +218,8 @@ fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 const UNKNOWN: &str = "unknown-option";
+const WRONG_TYPE: &str = "wrong-type";
+const NULL: &str = "null";
 
 fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut Vec<Problem>) {
     let mut wrong = |id: &str, reason: String, fix: String| {
@@ -203,7 +228,7 @@ fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut
     if value.is_null() {
         if !node.nullable && !matches!(node.shape, Shape::Any) {
             let fix = format!("Remove it, or set it to {}.", expected(&node.shape));
-            wrong("null", "MAS does not accept null here".to_owned(), fix);
+            wrong(NULL, "MAS does not accept null here".to_owned(), fix);
         }
         return;
     }
@@ -230,7 +255,7 @@ fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut
         (shape, value) if fits(shape, value) => {}
         (shape, _) => {
             let reason = format!("must be {}", expected(shape));
-            wrong("wrong-type", reason, suggestion(node, value));
+            wrong(WRONG_TYPE, reason, suggestion(node, value));
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::support::root;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-fn mas2nix(directory: &Path, arguments: &[&str]) -> Output {
+pub fn mas2nix(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_mas2nix"))
         .current_dir(directory)
         .args(arguments)
@@ -19,19 +19,19 @@ fn mas2nix(directory: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-fn out(output: &Output) -> String {
+pub fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn err(output: &Output) -> String {
+pub fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-fn directory(files: &[(&str, &str)]) -> TempDir {
+pub fn directory(files: &[(&str, &str)]) -> TempDir {
     let directory = TempDir::new().unwrap();
     for (name, content) in files {
         fs::write(directory.path().join(name), content).unwrap();
@@ -39,7 +39,7 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
     directory
 }
 
-const MINIMAL: &str =
+pub const MINIMAL: &str =
     "matrix: {secret_file: /run/secrets/m}\nsecrets: {encryption_file: /run/secrets/e}\n";
 
 fn what_is_committed_is_what_the_compiler_writes() {
@@ -50,7 +50,7 @@ fn what_is_committed_is_what_the_compiler_writes() {
 fn compile_writes_once_and_check_shows_what_is_stale() {
     let directory = TempDir::new().unwrap();
     let directory = directory.path();
-    let output = mas2nix(directory, &["compile"]);
+    let output = mas2nix(directory, &["compile", "--out", "."]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     assert!(out(&output).contains("modules/generated/options/http.nix"));
     assert_eq!(out(&mas2nix(directory, &["compile"])), "");
@@ -81,10 +81,58 @@ fn compile_writes_once_and_check_shows_what_is_stale() {
 }
 
 fn compile_says_where_it_cannot_write() {
-    let directory = directory(&[("modules", "a file")]);
+    let manifest = ("Cargo.toml", "[package]\nname = \"mas2nix\"\n");
+    let directory = directory(&[manifest, ("modules", "a file")]);
     let output = mas2nix(directory.path(), &["compile"]);
     assert_eq!(code(&output), 2);
     assert!(err(&output).contains("modules"), "{}", err(&output));
+}
+
+fn compile_writes_only_to_the_project_or_a_new_directory() {
+    let other = directory(&[("Cargo.toml", "[package]\nname = \"other\"\n")]);
+    let empty = directory(&[]);
+    for (directory, arguments) in [
+        (&other, &["compile"][..]),
+        (&other, &["compile", "--check"]),
+        (&other, &["compile", "--out", "."]),
+        (&empty, &["compile"]),
+    ] {
+        let output = mas2nix(directory.path(), arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        let error = err(&output);
+        assert!(error.contains("is not mas2nix's repository"), "{error}");
+        assert!(!directory.path().join("modules").exists());
+    }
+    // A copy of the generated files can be updated.
+    for _ in 0..2 {
+        let output = mas2nix(empty.path(), &["compile", "--out", "new"]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+    }
+}
+
+fn every_program_says_its_own_name() {
+    let output = mas2nix(root(), &["--version"]);
+    assert_eq!(
+        out(&output),
+        concat!("mas2nix ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+fn commands_for_developers_stand_apart() {
+    let help = out(&mas2nix(root(), &["--help"]));
+    let (first, second) = help.split_once("For developers of mas2nix:\n").unwrap();
+    for (text, names) in [
+        (first, &["check", "render", "explain", "options"][..]),
+        (second, &["compile", "diff"]),
+    ] {
+        for name in names {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(&format!("  {name} ")));
+            assert!(line.is_some(), "{name}: {help}");
+            assert_eq!(help.matches(&format!("\n  {name} ")).count(), 1, "{name}");
+        }
+    }
 }
 
 fn check_merges_files_as_mas_does_and_names_them() {
@@ -219,6 +267,61 @@ fn explain_finds_an_option_however_it_is_written() {
             out(&output)
         );
     }
+    for (path, title, option) in [
+        (
+            "services.matrix-authentication-service.routes.matrixHost",
+            "routes.matrixHost",
+            "routes.matrixHost",
+        ),
+        (
+            "routes.matrixHost",
+            "routes.matrixHost",
+            "routes.matrixHost",
+        ),
+        ("users.alice.admin", "users.*.admin", "users.<name>.admin"),
+        ("users.<name>.admin", "users.*.admin", "users.<name>.admin"),
+        // MAS's own section, and the module's group.
+        ("secrets", "secrets", "settings.secrets"),
+        ("settings.secrets", "secrets", "settings.secrets"),
+        (
+            "services.matrix-authentication-service.secrets",
+            "secrets",
+            "secrets",
+        ),
+    ] {
+        let output = mas2nix(directory, &["explain", path]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let text = out(&output);
+        assert!(text.starts_with(&format!("{title}\n")), "{text}");
+        let option = format!("In NixOS: services.matrix-authentication-service.{option}\n");
+        assert!(text.contains(&option), "{text}");
+    }
+    let list = out(&mas2nix(
+        directory,
+        &["explain", "services.matrix-authentication-service"],
+    ));
+    assert!(
+        list.contains("services.matrix-authentication-service.createDatabase\n"),
+        "{list}"
+    );
+    assert!(!list.contains("settings."), "{list}");
+    // Every option of the module's reference can be explained.
+    let reference = fs::read_to_string(directory.join("docs/module-options.md")).unwrap();
+    let names = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("## `"));
+    let names: Vec<&str> = names.map(|name| name.trim_end_matches('`')).collect();
+    assert!(names.len() > 40, "only {} options", names.len());
+    for name in names {
+        let output = mas2nix(directory, &["explain", name]);
+        assert_eq!(code(&output), 0, "{name}: {}", err(&output));
+    }
+    let output = mas2nix(directory, &["explain", "routes.matrixHots"]);
+    assert!(
+        err(&output).contains("Did you mean `routes.matrixHost`"),
+        "{}",
+        err(&output)
+    );
     let output = mas2nix(directory, &["explain", "http.public_bse"]);
     assert_eq!(code(&output), 2);
     assert!(
@@ -383,7 +486,7 @@ fn render_writes_everything_or_nothing() {
     assert_eq!(code(&output), 1);
     let stdout = out(&output);
     assert!(
-        stdout.contains("mas.yaml: rolle: ") && stdout.contains("`role`"),
+        stdout.contains("mas.yaml:2:1: rolle: ") && stdout.contains("`role`"),
         "{stdout}"
     );
     assert!(!host("").exists());
@@ -432,6 +535,9 @@ crate::support::harness::tests![
     what_is_committed_is_what_the_compiler_writes,
     compile_writes_once_and_check_shows_what_is_stale,
     compile_says_where_it_cannot_write,
+    compile_writes_only_to_the_project_or_a_new_directory,
+    every_program_says_its_own_name,
+    commands_for_developers_stand_apart,
     check_merges_files_as_mas_does_and_names_them,
     check_has_exit_codes_for_valid_invalid_and_wrong_usage,
     check_knows_versions_and_secrets,

@@ -1,6 +1,7 @@
 //! Configurations of MAS and of the module, as judged by the checker, the module and MAS itself,
 //! and the commands that read and write them. Also checks of the repository as a whole.
 
+mod check;
 mod cli;
 mod coverage;
 mod diagnostics;
@@ -18,6 +19,7 @@ mod style;
 mod support;
 
 support::harness::main![
+    check,
     cli,
     coverage,
     diagnostics,
