@@ -100,7 +100,12 @@ pub fn artifacts(settings: &Node, rules: &[Rule]) -> Result<Vec<Artifact>, Compi
     });
     artifacts.push(Artifact {
         path: "docs/config.schema.json".into(),
-        content: json_schema::text(settings),
+        content: json_schema::text(&json_schema::config(settings, rules)),
+    });
+    let module = json_schema::render(&tree::module(), rules, &crate::rules::module());
+    artifacts.push(Artifact {
+        path: "docs/render.schema.json".into(),
+        content: json_schema::text(&module),
     });
     Ok(artifacts)
 }

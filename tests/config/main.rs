@@ -9,6 +9,7 @@ mod differential;
 mod expressions;
 mod formats;
 mod harness;
+mod json_schema;
 mod layers;
 mod merge;
 mod options;
@@ -27,6 +28,7 @@ support::harness::main![
     expressions,
     formats,
     harness,
+    json_schema,
     layers,
     merge,
     options,
