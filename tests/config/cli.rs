@@ -120,10 +120,10 @@ fn every_program_says_its_own_name() {
 
 fn commands_for_developers_stand_apart() {
     let help = out(&mas2nix(root(), &["--help"]));
-    let (first, second) = help.split_once("For developers of mas2nix:\n").unwrap();
+    let (first, second) = help.split_once("For developers and packagers:\n").unwrap();
     for (text, names) in [
         (first, &["check", "render", "explain", "options"][..]),
-        (second, &["compile", "diff"]),
+        (second, &["compile", "diff", "package-files"]),
     ] {
         for name in names {
             let line = text
@@ -441,10 +441,63 @@ fn diff_sees_what_upstream_changed() {
 }
 
 fn every_command_helps_with_an_example() {
-    for command in ["compile", "check", "explain", "options", "diff"] {
+    for command in [
+        "check",
+        "compile",
+        "diff",
+        "explain",
+        "options",
+        "package-files",
+        "render",
+    ] {
         let output = mas2nix(root(), &[command, "--help"]);
         assert!(out(&output).contains("Example"), "{command}");
     }
+}
+
+fn a_package_has_man_pages_and_completions() {
+    let directory = directory(&[]);
+    let write = || mas2nix(directory.path(), &["package-files", "--out", "share"]);
+    let output = write();
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let read = |path: &str| {
+        let path = directory.path().join("share").join(path);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    for command in [
+        "",
+        "-check",
+        "-compile",
+        "-diff",
+        "-explain",
+        "-options",
+        "-package-files",
+        "-render",
+    ] {
+        let page = read(&format!("man/man1/mas2nix{command}.1"));
+        assert!(page.contains(".SH NAME\nmas2nix"), "{page}");
+        assert!(page.contains("Example"), "{page}");
+    }
+    assert!(read("man/man1/mas2nix-check.1").contains("Exit codes:"));
+    assert_eq!(out(&output).lines().count(), 11, "{}", out(&output));
+    assert!(read("zsh/site-functions/_mas2nix").starts_with("#compdef mas2nix\n"));
+    assert!(read("fish/vendor_completions.d/mas2nix.fish").contains("separate"));
+    let script = "source share/bash-completion/completions/mas2nix
+        complete_() { COMP_WORDS=(mas2nix \"$@\") COMP_CWORD=$#; COMPREPLY=()
+            _mas2nix mas2nix \"${@: -1}\" \"${@: -2:1}\"; echo \"${COMPREPLY[@]}\"; }
+        complete_ comp; complete_ check --format ''";
+    let completed = Command::new("bash")
+        .current_dir(directory.path())
+        .args(["-c", script])
+        .output()
+        .unwrap();
+    assert_eq!(
+        out(&completed),
+        "compile\nhuman json github sarif\n",
+        "{}",
+        err(&completed)
+    );
+    assert_eq!(out(&write()), "", "nothing changes");
 }
 
 /// The table of exit codes stands in the help and in the documentation.
@@ -545,6 +598,7 @@ crate::support::harness::tests![
     options_lists_all,
     diff_sees_what_upstream_changed,
     every_command_helps_with_an_example,
+    a_package_has_man_pages_and_completions,
     exit_codes_are_described_alike_everywhere,
     render_writes_everything_or_nothing,
 ];

@@ -3,6 +3,7 @@
 
 mod check;
 mod explain;
+mod package_files;
 mod render;
 mod report;
 
@@ -77,9 +78,12 @@ enum Command {
     /// differ.
     #[command(after_help = "Example: mas2nix diff --upstream docs/config.schema.json")]
     Diff(Diff),
-    /// Write the generated files of the NixOS module, the option references and the JSON schema.
+    /// Write the generated files: the NixOS module, option references and JSON schemas.
     #[command(after_help = "Examples:\n  mas2nix compile\n  mas2nix compile --check")]
     Compile(Compile),
+    /// Write man pages and shell completions of this program, for packages.
+    #[command(after_help = "Example: mas2nix package-files --out /usr/local/share")]
+    PackageFiles(package_files::PackageFiles),
 }
 
 #[derive(Args)]
@@ -138,7 +142,7 @@ fn main() -> ExitCode {
 }
 
 /// Commands for those who work on mas2nix itself.
-const FOR_DEVELOPERS: [&str; 2] = ["diff", "compile"];
+const FOR_DEVELOPERS: [&str; 3] = ["diff", "compile", "package-files"];
 
 /// The command line. For its help, `grouped` moves the commands for developers below a heading of their own,
 /// which clap cannot do for subcommands.
@@ -148,14 +152,14 @@ fn command(grouped: bool) -> clap::Command {
     if !grouped {
         return command.after_help(EXAMPLE);
     }
-    let mut list = "For developers of mas2nix:\n".to_owned();
+    let mut list = "For developers and packagers:\n".to_owned();
     for name in FOR_DEVELOPERS {
         command = command.mut_subcommand(name, |subcommand| {
             let about = subcommand.get_about().map(ToString::to_string);
             let about = about.unwrap_or_default();
             // One line: clap does not wrap this text.
             let first = about.split(". ").next().unwrap_or_default();
-            list += &format!("  {name:<8} {first}\n");
+            list += &format!("  {name:<13} {first}\n");
             subcommand.hide(true)
         });
     }
@@ -193,7 +197,9 @@ impl Command {
             Command::Render(arguments) => (format(arguments.json), true),
             Command::Options { json } => (format(*json), false),
             Command::Diff(arguments) => (format(arguments.json), false),
-            Command::Compile(_) | Command::Explain { .. } => (Format::Human, false),
+            Command::Compile(_) | Command::Explain { .. } | Command::PackageFiles(_) => {
+                (Format::Human, false)
+            }
         }
     }
 }
@@ -211,6 +217,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Explain { path } => explain::run(&path),
         Command::Options { json } => run_options(json),
         Command::Diff(arguments) => run_diff(&arguments),
+        Command::PackageFiles(arguments) => package_files::run(&arguments, command(false)),
     }
 }
 
