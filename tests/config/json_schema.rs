@@ -7,7 +7,7 @@ use crate::{
     formats::samples,
     options::Module,
     rules::broken,
-    support::{RULES, SETTINGS, cases, data, edit, generate, root},
+    support::{RULES, SETTINGS, cases, data, generate, root},
 };
 use jsonschema::{Draft, Validator};
 use mas2nix::{

@@ -49,7 +49,7 @@ enum Command {
     /// Check a configuration of MAS. Exits with 0 if it is valid, and with 1 if not.
     #[command(after_help = format!("{EXIT_CODES}\n\nExamples:\n  mas2nix check config.yaml\n  \
         mas2nix check base.yaml secrets.yaml --mas-version 1.16.0 --format json\n  \
-        mas-cli config dump | mas2nix check -"))]
+        sops decrypt secrets.yaml | mas2nix check config.yaml -"))]
     Check(check::Check),
     /// Write the files that run MAS on a host with systemd: units, users, configuration, and
     /// includes for Synapse and the reverse proxy.
@@ -217,7 +217,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Explain { path } => explain::run(&path),
         Command::Options { json } => run_options(json),
         Command::Diff(arguments) => run_diff(&arguments),
-        Command::PackageFiles(arguments) => package_files::run(&arguments, command(false)),
+        Command::PackageFiles(arguments) => package_files::run(&arguments, &command(false)),
     }
 }
 

@@ -19,7 +19,7 @@ pub struct PackageFiles {
 }
 
 /// Writes the files for a program.
-pub fn run(arguments: &PackageFiles, program: clap::Command) -> Result<ExitCode> {
+pub fn run(arguments: &PackageFiles, program: &clap::Command) -> Result<ExitCode> {
     let changed = codegen::write_all(&arguments.out, &files(program)?)?;
     let mut out = io::stdout().lock();
     for path in changed {
@@ -29,7 +29,7 @@ pub fn run(arguments: &PackageFiles, program: clap::Command) -> Result<ExitCode>
 }
 
 /// The man pages and completions of a program, with paths as below `/usr/share`.
-fn files(mut program: clap::Command) -> Result<Vec<Artifact>> {
+fn files(program: &clap::Command) -> Result<Vec<Artifact>> {
     let name = program.get_name().to_owned();
     let mut files = Vec::new();
     for (shell, path) in [
@@ -41,11 +41,11 @@ fn files(mut program: clap::Command) -> Result<Vec<Artifact>> {
         (Shell::Zsh, format!("zsh/site-functions/_{name}")),
     ] {
         let mut content = Vec::new();
-        clap_complete::generate(shell, &mut program, &name, &mut content);
+        clap_complete::generate(shell, &mut program.clone(), &name, &mut content);
         files.push(artifact(path, content)?);
     }
     // A page for `help` would say nothing new.
-    let mut program = program.disable_help_subcommand(true);
+    let mut program = program.clone().disable_help_subcommand(true);
     program.build();
     let subcommands = program.get_subcommands().cloned();
     for command in std::iter::once(program.clone()).chain(subcommands) {

@@ -2,9 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fmt::Write as _,
     io::{self, IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use clap::{ColorChoice, ValueEnum};
@@ -74,30 +73,22 @@ impl Report<'_> {
     pub fn human(&self, out: &mut impl Write, colors: Colors) -> io::Result<()> {
         let Colors { bold, reset, .. } = colors;
         for problem in &self.problems {
-            let mut place = file_name(problem);
-            if let Some(at) = problem.position {
-                _ = write!(place, ":{}:{}", at.line, at.column);
-            }
             let (color, kind) = match problem.severity {
                 Severity::Error => (colors.red, ""),
                 Severity::Warning => (colors.yellow, "warning: "),
             };
-            let mut parts = vec![format!("{kind}{}", problem.path), problem.reason.clone()];
-            if problem.path.is_empty() {
-                parts = vec![format!("{kind}{}", problem.reason)];
-            }
-            if !place.is_empty() {
-                parts.insert(0, place);
-            }
-            let mut parts = parts.iter().map(|part| plain(part));
-            let first = parts.next().unwrap_or_default();
-            let rest: String = parts.map(|part| format!(": {part}")).collect();
+            let place = place(problem);
+            let path = match problem.path.as_str() {
+                "" => String::new(),
+                path => format!("{}: ", plain(path)),
+            };
+            let reason = plain(&problem.reason);
             let excerpt = self.excerpt(problem);
             let value = match &problem.value {
                 Some(value) if excerpt.is_none() => format!(" (it is {value})"),
                 _ => String::new(),
             };
-            writeln!(out, "{bold}{first}{reset}{rest}{value}")?;
+            writeln!(out, "{bold}{place}{reset}{kind}{path}{reason}{value}")?;
             if let Some((line, text, start, end)) = excerpt {
                 let number = line.to_string();
                 let margin = " ".repeat(number.len());
@@ -309,9 +300,16 @@ fn is_stdin(file: &Path) -> bool {
     file == Path::new(STDIN)
 }
 
-fn file_name(problem: &Problem) -> String {
-    let file = problem.file.as_ref().map(PathBuf::as_path);
-    file.map_or_else(String::new, |file| file.display().to_string())
+/// Where a problem is, such as `config.yaml:11:3: `; empty if that is unknown.
+fn place(problem: &Problem) -> String {
+    let Some(file) = &problem.file else {
+        return String::new();
+    };
+    let file = plain(&file.display().to_string());
+    match problem.position {
+        Some(at) => format!("{file}:{}:{}: ", at.line, at.column),
+        None => format!("{file}: "),
+    }
 }
 
 /// A problem in one line, with its fix.

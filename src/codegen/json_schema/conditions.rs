@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::pattern;
 use crate::{
@@ -16,13 +16,25 @@ use crate::{
     schema::NEWEST,
 };
 
-/// What a schema describes.
+/// What rules are about, and where that is in the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Document {
-    /// MAS's configuration.
+pub enum Subject {
+    /// MAS's configuration, which is the document.
     Config,
-    /// The module's options, with MAS's configuration below `settings`.
+    /// MAS's configuration, which is a part of the module's options. `render` adds defaults to it.
+    Settings,
+    /// The module's options, which are the document.
     Options,
+}
+
+impl Subject {
+    /// The path in the document.
+    fn base(self) -> &'static str {
+        match self {
+            Subject::Settings => "settings",
+            Subject::Config | Subject::Options => "",
+        }
+    }
 }
 
 /// A rule that a schema cannot express: its ID and its path.
@@ -76,6 +88,13 @@ struct Defaults {
 }
 
 impl Defaults {
+    fn none() -> Self {
+        Defaults {
+            base: "",
+            paths: Vec::new(),
+        }
+    }
+
     fn new(base: &'static str) -> Self {
         let mut paths = Vec::new();
         if let Term::Section(entries) = defaults::section() {
@@ -115,86 +134,91 @@ fn is_within(path: &str, other: &str) -> bool {
 }
 
 impl Conditions {
-    /// The conditions for rules about the options below `base`, which is empty for the whole document.
-    pub fn add(&mut self, document: Document, root: &Node, base: &str, rules: &[Rule]) {
+    /// Adds conditions for rules. `root` is the document.
+    pub fn add(&mut self, subject: Subject, root: &Node, rules: &[Rule]) {
         for rule in rules {
             let wanted = match rule.kind {
                 RuleKind::Validity => true,
-                RuleKind::Secrecy => document == Document::Options,
+                RuleKind::Secrecy => subject != Subject::Config,
                 // The option is marked as deprecated.
                 RuleKind::Ignored => false,
             };
             // A required option is a keyword of its own.
-            if !wanted || document == Document::Config && is_required(root, rule) {
+            if !wanted || subject == Subject::Config && is_required(root, rule) {
                 continue;
             }
-            if self.add_one(document, root, base, rule).is_none() {
-                let path = join(base, &rule.path());
+            if self.add_one(subject, root, rule).is_none() {
+                let path = join(subject.base(), &rule.path());
                 self.inexpressible.push((rule.id.clone(), path));
             }
         }
     }
 
     /// Adds a rule; `None` if it cannot be expressed.
-    fn add_one(&mut self, document: Document, root: &Node, base: &str, rule: &Rule) -> Option<()> {
-        let path = join(base, &rule.scope);
-        let of_settings = document == Document::Options && !base.is_empty();
-        let mut guard = (rule.kind == RuleKind::Secrecy).then_some(Guard::NoInlineSecrets);
-        let mut place = Place {
-            scope: find(root, &path)?,
-            below: String::new(),
-            complete: (document == Document::Options).then_some(Guard::Complete),
-        };
-        // `render` adds defaults to sections, but nothing to an entry of a list.
-        if document == Document::Options && rule.scope.is_empty() {
-            let defaults = Defaults::new(if of_settings { "" } else { "settings." });
-            if !is_stable(&rule.when, &defaults, &certain(&rule.when), true) {
-                return None;
-            }
-        }
-        if of_settings && asks_what_is_missing(&rule.when) {
-            if guard.is_some() {
-                return None;
-            }
-            guard = Some(Guard::Complete);
-            place.complete = None;
-        }
+    fn add_one(&mut self, subject: Subject, root: &Node, rule: &Rule) -> Option<()> {
         let all = conjuncts(&rule.when);
         let (global, local): (Vec<&Expr>, Vec<&Expr>) = all.iter().partition(|it| is_global(it));
-        if guard.is_none() && global.is_empty() && !(document == Document::Options && !of_settings)
-        {
-            place.below = common_section(place.scope, &rule.when);
+        let defaults = match subject {
+            Subject::Config => Defaults::none(),
+            Subject::Settings => Defaults::new(""),
+            Subject::Options => Defaults::new("settings."),
+        };
+        // Nothing is added to an entry of a list.
+        let stable = if rule.scope.is_empty() {
+            is_stable(&rule.when, &defaults, &certain(&rule.when), true)
+        } else {
+            let nothing = BTreeSet::new();
+            global
+                .iter()
+                .all(|it| is_stable(it, &defaults, &nothing, true))
+        };
+        let secrecy = rule.kind == RuleKind::Secrecy;
+        let completeness = subject == Subject::Settings && asks_what_is_missing(&rule.when);
+        let guard = match (secrecy, completeness) {
+            (false, false) => None,
+            (true, false) => Some(Guard::NoInlineSecrets),
+            (false, true) => Some(Guard::Complete),
+            (true, true) => return None,
+        };
+        if !stable || guard.is_some() && !global.is_empty() {
+            return None;
         }
+
+        let path = join(subject.base(), &rule.scope);
+        let scope = find(root, &path)?;
+        let sectioned = subject != Subject::Options && guard.is_none() && global.is_empty();
+        let place = Place {
+            scope,
+            below: if sectioned {
+                common_section(scope, &rule.when)
+            } else {
+                String::new()
+            },
+            complete: (subject == Subject::Options).then_some(Guard::Complete),
+        };
         let local: Option<Vec<Value>> = local.iter().map(|it| place.schema(it)).collect();
         let message = format!("{}. {}", rule.reason, rule.fix);
         let condition = forbid(local?, &rule.id, &message);
         if condition == Value::Bool(true) {
             return Some(());
         }
-        if !global.is_empty() {
-            let stable = |it: &&Expr| {
-                let (defaults, certain) = (Defaults::new(""), BTreeSet::new());
-                document == Document::Config || is_stable(it, &defaults, &certain, true)
-            };
-            if guard.is_some() || !global.iter().all(stable) {
-                return None;
-            }
+        let (conditions, condition) = if let Some(guard) = guard {
+            let conditions = self.guarded.entry(guard).or_default();
+            (conditions, at(&path, condition))
+        } else if global.is_empty() {
+            let path = join(&path, &place.below);
+            (self.by_path.entry(path).or_default(), condition)
+        } else {
             let whole = Place {
-                scope: find(root, base)?,
-                below: String::new(),
+                scope: find(root, subject.base())?,
                 ..place
             };
             let global: Option<Vec<Value>> = global.iter().map(|it| whole.global(it)).collect();
             let condition = json!({"if": and(global?), "then": at(&rule.scope, condition)});
-            let conditions = self.by_path.entry(base.to_owned()).or_default();
-            conditions.push(condition);
-        } else if let Some(guard) = guard {
-            let conditions = self.guarded.entry(guard).or_default();
-            conditions.push(at(&path, condition));
-        } else {
-            let path = join(&path, &place.below);
-            self.by_path.entry(path).or_default().push(condition);
-        }
+            let path = subject.base().to_owned();
+            (self.by_path.entry(path).or_default(), condition)
+        };
+        conditions.push(condition);
         Some(())
     }
 
@@ -225,15 +249,15 @@ impl Place<'_> {
             Expr::OneOf(term, values) => {
                 let (path, default) = self.option(term)?;
                 let node = find(self.scope, &path.0)?;
+                // Otherwise, null means absent.
                 let null_counts = node.null_means.is_some();
-                let values: Vec<&Value> = values.iter().collect();
-                let listed = values.iter().copied();
-                let shown: Vec<&Value> = listed.filter(|it| null_counts || !it.is_null()).collect();
-                let absent = values.contains(&&default);
-                if shown.is_empty() && absent {
+                let listed = values.iter().filter(|it| null_counts || !it.is_null());
+                let listed: Vec<&Value> = listed.collect();
+                let absent = values.contains(&default);
+                if listed.is_empty() && absent {
                     return Some(not(self.is_set(path)?));
                 }
-                self.value(path, json!({"enum": shown}), absent)?
+                self.value(path, json!({"enum": listed}), absent)?
             }
             Expr::Matches(term, format) => {
                 let (path, default) = self.option(term)?;
@@ -318,32 +342,23 @@ impl Place<'_> {
     /// The option is present with a value of this schema, or absent if `absent` says that this counts too.
     fn value(&self, path: &Path, schema: Value, absent: bool) -> Option<Value> {
         let node = find(self.scope, &path.0)?;
-        let counts = if node.nullable && node.null_means.is_none() {
-            and([json!({"not": {"type": "null"}}), schema.clone()])
-        } else {
-            schema.clone()
-        };
-        let relative = match path.0.strip_prefix(&self.below) {
-            Some("") => return Some(counts),
-            Some(rest) => rest.trim_start_matches('.'),
-            None => return None,
-        };
-        let present = nested(relative, counts);
-        if !absent {
-            return Some(present);
-        }
-        // Present with another value is what is left.
-        let other = and([self.presence(node), not(schema)]);
-        Some(not(nested(relative, other)))
-    }
-
-    /// What a value must be for the option to count as present.
-    fn presence(&self, node: &Node) -> Value {
-        if node.nullable && node.null_means.is_none() {
+        // What a value must be for the option to count as present.
+        let present = if node.nullable && node.null_means.is_none() {
             json!({"not": {"type": "null"}})
         } else {
             Value::Bool(true)
-        }
+        };
+        let relative = match path.0.strip_prefix(&self.below) {
+            Some("") => return Some(and([present, schema])),
+            Some(rest) => rest.trim_start_matches('.'),
+            None => return None,
+        };
+        Some(if absent {
+            // Present with another value is what is left.
+            not(nested(relative, and([present, not(schema)])))
+        } else {
+            nested(relative, and([present, schema]))
+        })
     }
 }
 
@@ -509,7 +524,8 @@ fn at(path: &str, schema: Value) -> Value {
     })
 }
 
-/// Forbids that all of the schemas fit: if all but the last do, the last must not.
+/// Forbids that all of the schemas fit: if all but the last do, the last must not. Editors show the message, but
+/// not for `not`.
 fn forbid(mut all: Vec<Value>, id: &str, message: &str) -> Value {
     all.retain(|schema| *schema != Value::Bool(true));
     if all.contains(&Value::Bool(false)) {
@@ -518,35 +534,76 @@ fn forbid(mut all: Vec<Value>, id: &str, message: &str) -> Value {
     let Some(last) = all.pop() else {
         return Value::Bool(false);
     };
-    let mut then = match refused(&last) {
-        Value::Object(then) => then,
-        other => Map::from_iter([("not".to_owned(), not(other))]),
-    };
-    then.insert("errorMessage".to_owned(), message.into());
-    if all.is_empty() {
-        then.insert("$comment".to_owned(), id.into());
-        return Value::Object(then);
+    let then = refused(&last, message).unwrap_or_else(|| {
+        all.push(last);
+        never(message)
+    });
+    match then {
+        Value::Object(mut then) if all.is_empty() => {
+            then.insert("$comment".to_owned(), id.into());
+            then.into()
+        }
+        then => json!({"$comment": id, "if": and(all), "then": then}),
     }
-    json!({"$comment": id, "if": and(all), "then": then})
 }
 
-/// The opposite of a schema, in the form for which editors have the best messages.
-fn refused(schema: &Value) -> Value {
+/// The opposite of a schema, in a form for which editors have good messages, if there is one.
+fn refused(schema: &Value, message: &str) -> Option<Value> {
     if let Some(Value::Array(any)) = only(schema, "anyOf") {
-        return json!({"allOf": any.iter().map(refused).collect::<Vec<_>>()});
+        let refused = any.iter().map(|it| {
+            refused(it, message).unwrap_or_else(|| json!({"if": it, "then": never(message)}))
+        });
+        return Some(json!({"allOf": refused.collect::<Vec<_>>()}));
     }
-    if let Some(Value::Array(names)) = only(schema, "required")
-        && let [Value::String(name)] = &names[..]
-    {
-        return json!({"properties": {name: false}});
+    if let Some(inner) = only(schema, "not") {
+        return Some(with_message(inner.clone(), message));
+    }
+    let [Value::String(name)] = schema["required"].as_array()?.as_slice() else {
+        return None;
+    };
+    if only(schema, "required").is_some() {
+        return Some(json!({"properties": {name: false}}));
     }
     // An option that may be null must be.
-    if let Some([Value::String(name)]) = schema["required"].as_array().map(Vec::as_slice)
-        && *schema == json!({"required": [name], "properties": {name: {"not": {"type": "null"}}}})
-    {
-        return json!({"properties": {name: {"type": "null"}}});
+    let present = json!({"required": [name], "properties": {name: {"not": {"type": "null"}}}});
+    (*schema == present).then(|| json!({"properties": {name: never(message)}}))
+}
+
+/// A schema that no section and no option that is set fits.
+fn never(message: &str) -> Value {
+    json!({"type": "null", "errorMessage": message})
+}
+
+/// Adds a message wherever a schema may not fit.
+fn with_message(schema: Value, message: &str) -> Value {
+    let Value::Object(mut schema) = schema else {
+        return schema;
+    };
+    for (key, value) in &mut schema {
+        match (key.as_str(), &mut *value) {
+            ("properties", Value::Object(options)) => {
+                for option in options.values_mut() {
+                    *option = with_message(option.take(), message);
+                }
+            }
+            ("allOf" | "anyOf", Value::Array(parts)) => {
+                for part in parts {
+                    *part = with_message(part.take(), message);
+                }
+            }
+            _ => {}
+        }
     }
-    not(schema.clone())
+    if schema.contains_key("pattern") {
+        schema.insert("patternErrorMessage".to_owned(), message.into());
+    }
+    if ["required", "enum"]
+        .iter()
+        .any(|it| schema.contains_key(*it))
+    {
+        schema.insert("errorMessage".to_owned(), message.into());
+    }
+    schema.into()
 }
 
 /// The value of a keyword, if the schema has no other.

@@ -7,7 +7,7 @@ mod pattern;
 use serde_json::{Map, Value, json};
 
 pub use self::conditions::Inexpressible;
-use self::conditions::{Conditions, Document};
+use self::conditions::{Conditions, Subject};
 use crate::{
     config::tree::{Node, Shape, join},
     rules::Rule,
@@ -27,7 +27,7 @@ pub struct JsonSchema {
 #[must_use]
 pub fn config(settings: &Node, rules: &[Rule]) -> JsonSchema {
     let mut conditions = Conditions::default();
-    conditions.add(Document::Config, settings, "", rules);
+    conditions.add(Subject::Config, settings, rules);
     let title = format!("Matrix Authentication Service {NEWEST}");
     document(settings, "config", &title, true, conditions)
 }
@@ -37,8 +37,8 @@ pub fn config(settings: &Node, rules: &[Rule]) -> JsonSchema {
 #[must_use]
 pub fn render(module: &Node, settings: &[Rule], own: &[Rule]) -> JsonSchema {
     let mut conditions = Conditions::default();
-    conditions.add(Document::Options, module, "settings", settings);
-    conditions.add(Document::Options, module, "", own);
+    conditions.add(Subject::Settings, module, settings);
+    conditions.add(Subject::Options, module, own);
     let title = format!("mas2nix render, for Matrix Authentication Service {NEWEST}");
     document(module, "render", &title, false, conditions)
 }
