@@ -99,11 +99,7 @@ pub fn check(
     problems.extend(broken);
     let secret = secret_paths(rules);
     for problem in &mut problems {
-        if showable(problem, settings, &secret) {
-            problem.value = at(&loaded.value, &problem.path)
-                .filter(|value| is_harmless(value))
-                .cloned();
-        }
+        problem.value = shown(problem, &loaded.value, settings, &secret);
     }
     in_file_order(problems, loaded)
 }
@@ -168,19 +164,38 @@ fn lies_within(path: &str, other: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// Whether the value of an option may be shown, as in an excerpt of its file: the option is known and holds no
-/// secret, and the value is not a URL with a password.
+/// Whether the value of an option may be shown, as in an excerpt of its file: the option is known, takes a
+/// scalar and holds no secret, and the value is not a URL with a password.
 #[must_use]
 pub fn may_show(path: &str, value: &str, settings: &Node, secret: &BTreeSet<String>) -> bool {
     let path = without_indices(path);
-    let node = settings.find(&path).filter(|node| !node.secret);
-    node.is_some() && !secret.contains(&path) && !URI_WITH_PASSWORD.matches(value)
+    // A scalar in place of a section may be one of the section's secrets.
+    let is_harmless = |node: &Node| {
+        !node.secret
+            && !matches!(
+                node.shape,
+                Shape::Any | Shape::List(_) | Shape::Map(_) | Shape::Section(_)
+            )
+    };
+    settings.find(&path).is_some_and(is_harmless)
+        && !secret.contains(&path)
+        && !URI_WITH_PASSWORD.matches(value)
 }
 
-/// Whether the value may be shown: the option is known and holds no secret.
-fn showable(problem: &Problem, settings: &Node, secret: &BTreeSet<String>) -> bool {
-    let path = without_indices(&problem.path);
-    problem.id != UNKNOWN && settings.find(&path).is_some() && !secret.contains(&path)
+/// The value at the path of a problem, if it may be shown.
+fn shown(
+    problem: &Problem,
+    values: &Value,
+    settings: &Node,
+    secret: &BTreeSet<String>,
+) -> Option<Value> {
+    let value = at(values, &problem.path)?;
+    let text = value.as_str().unwrap_or_default();
+    let shown = is_scalar(value)
+        && !value.is_null()
+        && problem.id != UNKNOWN
+        && may_show(&problem.path, text, settings, secret);
+    shown.then(|| value.clone())
 }
 
 /// Removes list indices: `a[3].b` becomes `a[].b`.
@@ -200,12 +215,6 @@ pub fn without_indices(path: &str) -> String {
 
 fn is_scalar(value: &Value) -> bool {
     !value.is_array() && !value.is_object()
-}
-
-/// Whether the value is a scalar without a password. Any URL may contain one.
-fn is_harmless(value: &Value) -> bool {
-    let text = value.as_str().unwrap_or_default();
-    is_scalar(value) && !value.is_null() && !URI_WITH_PASSWORD.matches(text)
 }
 
 /// The value at a path with list indices.

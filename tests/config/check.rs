@@ -123,12 +123,19 @@ fn no_format_shows_a_secret() {
         ("matrix: {secret: 99999999999999999999999}", "too large"),
         ("secret: 1\nmatrix: {secret: 'hunter2", "not YAML"),
         ("hunter2", "a map of sections"),
+        // In place of a section, or of a list of sections.
+        ("secrets: hunter2", "secrets: must be a section"),
+        ("clients: hunter2", "clients: must be a list"),
+        ("clients: [hunter2]", "clients[0]: must be a section"),
     ] {
         let directory = crate::cli::directory(&[("s.yaml", text)]);
-        let output = mas2nix(directory.path(), &["check", "s.yaml"]);
-        assert!(out(&output).contains(problem), "{}", out(&output));
-        assert!(!out(&output).contains("999999"), "{}", out(&output));
-        assert_no_secret(&output.stdout);
+        for format in ["human", "json"] {
+            let output = mas2nix(directory.path(), &["check", "s.yaml", "--format", format]);
+            assert!(!out(&output).contains("999999"), "{}", out(&output));
+            assert_no_secret(&output.stdout);
+            let found = out(&output).contains(problem);
+            assert!(found || format == "json", "{}", out(&output));
+        }
     }
 }
 
