@@ -502,6 +502,11 @@ fn hooks_and_examples_are_usable() {
             assert_eq!(files.is_match(file), wanted, "{file}");
         }
     }
+    let shown = "# \n".repeat(7) + "account:\n  password_registration_enable: true\n";
+    fs::write(directory.path().join("config.yaml"), with(&shown)).unwrap();
+    let output = check("mas2nix check config.yaml");
+    let shown = format!("$ mas2nix check config.yaml\n{}", out(&output));
+    assert!(docs.contains(&shown), "{shown}");
     let examples: Vec<&str> = docs.split("```yaml\n").skip(1).collect();
     assert_eq!(examples.len(), 6);
     let mut commands = 0;
