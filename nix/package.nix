@@ -15,6 +15,13 @@ rustPlatform.buildRustPackage {
   # ./checks.nix runs them, with the programs they need.
   doCheck = false;
 
+  # Man pages and completions. A cross-compiled program does not run here.
+  postInstall = ''
+    if "$out/bin/mas2nix" --version; then
+      "$out/bin/mas2nix" package-files --out "$out/share"
+    fi
+  '';
+
   passthru.tests = flakeChecks;
 
   # No homepage and no changelog: the project has no address yet.

@@ -16,6 +16,7 @@ in
     ../src
   ];
   test = toSource [
+    ../.pre-commit-hooks.yaml
     ../Cargo.lock
     ../Cargo.toml
     ../benches

@@ -1,8 +1,6 @@
 //! Writes the files for a host with systemd from the module's options: units, users, MAS's configuration,
 //! Synapse's overlay, and includes for the reverse proxy.
 
-use std::path::PathBuf;
-
 use semver::Version;
 use serde_json::{Map, Value, json};
 
@@ -49,7 +47,7 @@ pub fn context(
     let module = tree::module();
     let problems = check::structure_problems(given, &module);
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(check::in_file_order(problems, given));
     }
     let mut options = with_defaults(&module, &check::without_nulls(&module, &given.value));
     let complete = options["extraConfigFiles"] == json!([]);
@@ -90,9 +88,7 @@ pub fn context(
             complete,
         },
     ));
-    for problem in &mut problems {
-        problem.file = given.origin(&problem.path).map(PathBuf::from);
-    }
+    let problems = check::in_file_order(problems, given);
     if !check::is_valid(&problems) {
         return Err(problems);
     }

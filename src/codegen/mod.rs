@@ -100,7 +100,12 @@ pub fn artifacts(settings: &Node, rules: &[Rule]) -> Result<Vec<Artifact>, Compi
     });
     artifacts.push(Artifact {
         path: "docs/config.schema.json".into(),
-        content: json_schema::text(settings),
+        content: json_schema::text(&json_schema::config(settings, rules)),
+    });
+    let module = json_schema::render(&tree::module(), rules, &crate::rules::module());
+    artifacts.push(Artifact {
+        path: "docs/render.schema.json".into(),
+        content: json_schema::text(&module),
     });
     Ok(artifacts)
 }
@@ -126,6 +131,27 @@ fn format_nix(path: &Path, source: &str) -> Result<String, CompileError> {
     }
     nixfmt_rs::format(source)
         .map_err(|error| invalid(nixfmt_rs::format_error(source, None, &error)))
+}
+
+/// Whether generated files belong below `out`: it is this project, or a copy of the generated files. If `new`,
+/// it may also be empty or missing.
+///
+/// # Errors
+///
+/// If the directory or a file in it cannot be read.
+pub fn may_write(out: &Path, new: bool) -> Result<bool, CompileError> {
+    let manifest = read(&out.join("Cargo.toml"))?.unwrap_or_default();
+    let generated = read(&out.join(GENERATED).join("module.nix"))?.unwrap_or_default();
+    if manifest.lines().any(|line| line == "name = \"mas2nix\"")
+        || generated.starts_with("# Written by `mas2nix compile`")
+    {
+        return Ok(true);
+    }
+    match fs::read_dir(out) {
+        Ok(mut entries) => Ok(new && entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(new),
+        Err(error) => Err(CompileError::io("read", out)(error)),
+    }
 }
 
 /// Writes all artifacts below `out`, each atomically, and removes other files from [`GENERATED`]. Returns

@@ -3,4 +3,5 @@
 pub mod diff;
 pub mod load;
 pub mod merge;
+pub mod source;
 pub mod tree;

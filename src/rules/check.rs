@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::{
     config::{
         load::MergedConfig,
+        source::Position,
         tree::{Node, Section, Shape, join},
     },
     expr::Scope,
@@ -43,6 +44,8 @@ pub struct Problem {
     pub fix: String,
     /// The configuration file with the option, if one set it.
     pub file: Option<PathBuf>,
+    /// Where in that file the option is; if it is absent, the section that should contain it.
+    pub position: Option<Position>,
 }
 
 impl Problem {
@@ -57,6 +60,7 @@ impl Problem {
             reason,
             fix,
             file: None,
+            position: None,
         }
     }
 }
@@ -95,16 +99,9 @@ pub fn check(
     problems.extend(broken);
     let secret = secret_paths(rules);
     for problem in &mut problems {
-        if showable(problem, settings, &secret) {
-            problem.value = at(&loaded.value, &problem.path)
-                .filter(|value| is_harmless(value))
-                .cloned();
-        }
-        problem.file = loaded
-            .origin(&problem.path)
-            .map(std::path::Path::to_path_buf);
+        problem.value = shown(problem, &loaded.value, settings, &secret);
     }
-    problems
+    in_file_order(problems, loaded)
 }
 
 /// The options that are unknown or have the wrong type.
@@ -112,10 +109,23 @@ pub fn check(
 pub fn structure_problems(loaded: &MergedConfig, schema: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
     structure(schema, schema, &loaded.value, "", &mut problems);
-    for problem in &mut problems {
-        problem.file = loaded.origin(&problem.path).map(PathBuf::from);
-    }
     problems
+}
+
+/// Adds files and positions to problems, and sorts them by these. Problems of the whole configuration come
+/// first.
+#[must_use]
+pub fn in_file_order(problems: Vec<Problem>, loaded: &MergedConfig) -> Vec<Problem> {
+    let placed = problems.into_iter().map(|mut problem| {
+        let of_value = matches!(problem.id.as_str(), WRONG_TYPE | NULL);
+        let found = loaded.position(&problem.path, of_value);
+        problem.file = loaded.origin(&problem.path).map(PathBuf::from);
+        problem.position = found.map(|(_, position)| position);
+        (found, problem)
+    });
+    let mut placed: Vec<_> = placed.collect();
+    placed.sort_by_key(|(found, _)| *found);
+    placed.into_iter().map(|(_, problem)| problem).collect()
 }
 
 /// The rules that the values break. Nulls that mean "not set" must have been removed.
@@ -154,10 +164,38 @@ fn lies_within(path: &str, other: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// Whether the value may be shown: the option is known and holds no secret.
-fn showable(problem: &Problem, settings: &Node, secret: &BTreeSet<String>) -> bool {
-    let path = without_indices(&problem.path);
-    problem.id != UNKNOWN && settings.find(&path).is_some() && !secret.contains(&path)
+/// Whether the value of an option may be shown, as in an excerpt of its file: the option is known, takes a
+/// scalar and holds no secret, and the value is not a URL with a password.
+#[must_use]
+pub fn may_show(path: &str, value: &str, settings: &Node, secret: &BTreeSet<String>) -> bool {
+    let path = without_indices(path);
+    // A scalar in place of a section may be one of the section's secrets.
+    let is_harmless = |node: &Node| {
+        !node.secret
+            && !matches!(
+                node.shape,
+                Shape::Any | Shape::List(_) | Shape::Map(_) | Shape::Section(_)
+            )
+    };
+    settings.find(&path).is_some_and(is_harmless)
+        && !secret.contains(&path)
+        && !URI_WITH_PASSWORD.matches(value)
+}
+
+/// The value at the path of a problem, if it may be shown.
+fn shown(
+    problem: &Problem,
+    values: &Value,
+    settings: &Node,
+    secret: &BTreeSet<String>,
+) -> Option<Value> {
+    let value = at(values, &problem.path)?;
+    let text = value.as_str().unwrap_or_default();
+    let shown = is_scalar(value)
+        && !value.is_null()
+        && problem.id != UNKNOWN
+        && may_show(&problem.path, text, settings, secret);
+    shown.then(|| value.clone())
 }
 
 /// Removes list indices: `a[3].b` becomes `a[].b`.
@@ -179,12 +217,6 @@ fn is_scalar(value: &Value) -> bool {
     !value.is_array() && !value.is_object()
 }
 
-/// Whether the value is a scalar without a password. Any URL may contain one.
-fn is_harmless(value: &Value) -> bool {
-    let text = value.as_str().unwrap_or_default();
-    is_scalar(value) && !value.is_null() && !URI_WITH_PASSWORD.matches(text)
-}
-
 /// The value at a path with list indices.
 fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split(['.', '['])
@@ -195,6 +227,8 @@ fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 const UNKNOWN: &str = "unknown-option";
+const WRONG_TYPE: &str = "wrong-type";
+const NULL: &str = "null";
 
 fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut Vec<Problem>) {
     let mut wrong = |id: &str, reason: String, fix: String| {
@@ -203,7 +237,7 @@ fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut
     if value.is_null() {
         if !node.nullable && !matches!(node.shape, Shape::Any) {
             let fix = format!("Remove it, or set it to {}.", expected(&node.shape));
-            wrong("null", "MAS does not accept null here".to_owned(), fix);
+            wrong(NULL, "MAS does not accept null here".to_owned(), fix);
         }
         return;
     }
@@ -230,7 +264,7 @@ fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut
         (shape, value) if fits(shape, value) => {}
         (shape, _) => {
             let reason = format!("must be {}", expected(shape));
-            wrong("wrong-type", reason, suggestion(node, value));
+            wrong(WRONG_TYPE, reason, suggestion(node, value));
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::support::root;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-fn mas2nix(directory: &Path, arguments: &[&str]) -> Output {
+pub fn mas2nix(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_mas2nix"))
         .current_dir(directory)
         .args(arguments)
@@ -19,19 +19,19 @@ fn mas2nix(directory: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-fn out(output: &Output) -> String {
+pub fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn err(output: &Output) -> String {
+pub fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-fn directory(files: &[(&str, &str)]) -> TempDir {
+pub fn directory(files: &[(&str, &str)]) -> TempDir {
     let directory = TempDir::new().unwrap();
     for (name, content) in files {
         fs::write(directory.path().join(name), content).unwrap();
@@ -39,7 +39,7 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
     directory
 }
 
-const MINIMAL: &str =
+pub const MINIMAL: &str =
     "matrix: {secret_file: /run/secrets/m}\nsecrets: {encryption_file: /run/secrets/e}\n";
 
 fn what_is_committed_is_what_the_compiler_writes() {
@@ -50,7 +50,7 @@ fn what_is_committed_is_what_the_compiler_writes() {
 fn compile_writes_once_and_check_shows_what_is_stale() {
     let directory = TempDir::new().unwrap();
     let directory = directory.path();
-    let output = mas2nix(directory, &["compile"]);
+    let output = mas2nix(directory, &["compile", "--out", "."]);
     assert_eq!(code(&output), 0, "{}", err(&output));
     assert!(out(&output).contains("modules/generated/options/http.nix"));
     assert_eq!(out(&mas2nix(directory, &["compile"])), "");
@@ -81,10 +81,58 @@ fn compile_writes_once_and_check_shows_what_is_stale() {
 }
 
 fn compile_says_where_it_cannot_write() {
-    let directory = directory(&[("modules", "a file")]);
+    let manifest = ("Cargo.toml", "[package]\nname = \"mas2nix\"\n");
+    let directory = directory(&[manifest, ("modules", "a file")]);
     let output = mas2nix(directory.path(), &["compile"]);
     assert_eq!(code(&output), 2);
     assert!(err(&output).contains("modules"), "{}", err(&output));
+}
+
+fn compile_writes_only_to_the_project_or_a_new_directory() {
+    let other = directory(&[("Cargo.toml", "[package]\nname = \"other\"\n")]);
+    let empty = directory(&[]);
+    for (directory, arguments) in [
+        (&other, &["compile"][..]),
+        (&other, &["compile", "--check"]),
+        (&other, &["compile", "--out", "."]),
+        (&empty, &["compile"]),
+    ] {
+        let output = mas2nix(directory.path(), arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        let error = err(&output);
+        assert!(error.contains("is not mas2nix's repository"), "{error}");
+        assert!(!directory.path().join("modules").exists());
+    }
+    // A copy of the generated files can be updated.
+    for _ in 0..2 {
+        let output = mas2nix(empty.path(), &["compile", "--out", "new"]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+    }
+}
+
+fn every_program_says_its_own_name() {
+    let output = mas2nix(root(), &["--version"]);
+    assert_eq!(
+        out(&output),
+        concat!("mas2nix ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+fn commands_for_developers_stand_apart() {
+    let help = out(&mas2nix(root(), &["--help"]));
+    let (first, second) = help.split_once("For developers and packagers:\n").unwrap();
+    for (text, names) in [
+        (first, &["check", "render", "explain", "options"][..]),
+        (second, &["compile", "diff", "package-files"]),
+    ] {
+        for name in names {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(&format!("  {name} ")));
+            assert!(line.is_some(), "{name}: {help}");
+            assert_eq!(help.matches(&format!("\n  {name} ")).count(), 1, "{name}");
+        }
+    }
 }
 
 fn check_merges_files_as_mas_does_and_names_them() {
@@ -219,6 +267,61 @@ fn explain_finds_an_option_however_it_is_written() {
             out(&output)
         );
     }
+    for (path, title, option) in [
+        (
+            "services.matrix-authentication-service.routes.matrixHost",
+            "routes.matrixHost",
+            "routes.matrixHost",
+        ),
+        (
+            "routes.matrixHost",
+            "routes.matrixHost",
+            "routes.matrixHost",
+        ),
+        ("users.alice.admin", "users.*.admin", "users.<name>.admin"),
+        ("users.<name>.admin", "users.*.admin", "users.<name>.admin"),
+        // MAS's own section, and the module's group.
+        ("secrets", "secrets", "settings.secrets"),
+        ("settings.secrets", "secrets", "settings.secrets"),
+        (
+            "services.matrix-authentication-service.secrets",
+            "secrets",
+            "secrets",
+        ),
+    ] {
+        let output = mas2nix(directory, &["explain", path]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let text = out(&output);
+        assert!(text.starts_with(&format!("{title}\n")), "{text}");
+        let option = format!("In NixOS: services.matrix-authentication-service.{option}\n");
+        assert!(text.contains(&option), "{text}");
+    }
+    let list = out(&mas2nix(
+        directory,
+        &["explain", "services.matrix-authentication-service"],
+    ));
+    assert!(
+        list.contains("services.matrix-authentication-service.createDatabase\n"),
+        "{list}"
+    );
+    assert!(!list.contains("settings."), "{list}");
+    // Every option of the module's reference can be explained.
+    let reference = fs::read_to_string(directory.join("docs/module-options.md")).unwrap();
+    let names = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("## `"));
+    let names: Vec<&str> = names.map(|name| name.trim_end_matches('`')).collect();
+    assert!(names.len() > 40, "only {} options", names.len());
+    for name in names {
+        let output = mas2nix(directory, &["explain", name]);
+        assert_eq!(code(&output), 0, "{name}: {}", err(&output));
+    }
+    let output = mas2nix(directory, &["explain", "routes.matrixHots"]);
+    assert!(
+        err(&output).contains("Did you mean `routes.matrixHost`"),
+        "{}",
+        err(&output)
+    );
     let output = mas2nix(directory, &["explain", "http.public_bse"]);
     assert_eq!(code(&output), 2);
     assert!(
@@ -338,10 +441,63 @@ fn diff_sees_what_upstream_changed() {
 }
 
 fn every_command_helps_with_an_example() {
-    for command in ["compile", "check", "explain", "options", "diff"] {
+    for command in [
+        "check",
+        "compile",
+        "diff",
+        "explain",
+        "options",
+        "package-files",
+        "render",
+    ] {
         let output = mas2nix(root(), &[command, "--help"]);
         assert!(out(&output).contains("Example"), "{command}");
     }
+}
+
+fn a_package_has_man_pages_and_completions() {
+    let directory = directory(&[]);
+    let write = || mas2nix(directory.path(), &["package-files", "--out", "share"]);
+    let output = write();
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let read = |path: &str| {
+        let path = directory.path().join("share").join(path);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    for command in [
+        "",
+        "-check",
+        "-compile",
+        "-diff",
+        "-explain",
+        "-options",
+        "-package-files",
+        "-render",
+    ] {
+        let page = read(&format!("man/man1/mas2nix{command}.1"));
+        assert!(page.contains(".SH NAME\nmas2nix"), "{page}");
+        assert!(page.contains("Example"), "{page}");
+    }
+    assert!(read("man/man1/mas2nix-check.1").contains("Exit codes:"));
+    assert_eq!(out(&output).lines().count(), 11, "{}", out(&output));
+    assert!(read("zsh/site-functions/_mas2nix").starts_with("#compdef mas2nix\n"));
+    assert!(read("fish/vendor_completions.d/mas2nix.fish").contains("separate"));
+    let script = "source share/bash-completion/completions/mas2nix
+        complete_() { COMP_WORDS=(mas2nix \"$@\") COMP_CWORD=$#; COMPREPLY=()
+            _mas2nix mas2nix \"${@: -1}\" \"${@: -2:1}\"; echo \"${COMPREPLY[@]}\"; }
+        complete_ comp; complete_ check --format ''";
+    let completed = Command::new("bash")
+        .current_dir(directory.path())
+        .args(["-c", script])
+        .output()
+        .unwrap();
+    assert_eq!(
+        out(&completed),
+        "compile\nhuman json github sarif\n",
+        "{}",
+        err(&completed)
+    );
+    assert_eq!(out(&write()), "", "nothing changes");
 }
 
 /// The table of exit codes stands in the help and in the documentation.
@@ -383,7 +539,7 @@ fn render_writes_everything_or_nothing() {
     assert_eq!(code(&output), 1);
     let stdout = out(&output);
     assert!(
-        stdout.contains("mas.yaml: rolle: ") && stdout.contains("`role`"),
+        stdout.contains("mas.yaml:2:1: rolle: ") && stdout.contains("`role`"),
         "{stdout}"
     );
     assert!(!host("").exists());
@@ -432,6 +588,9 @@ crate::support::harness::tests![
     what_is_committed_is_what_the_compiler_writes,
     compile_writes_once_and_check_shows_what_is_stale,
     compile_says_where_it_cannot_write,
+    compile_writes_only_to_the_project_or_a_new_directory,
+    every_program_says_its_own_name,
+    commands_for_developers_stand_apart,
     check_merges_files_as_mas_does_and_names_them,
     check_has_exit_codes_for_valid_invalid_and_wrong_usage,
     check_knows_versions_and_secrets,
@@ -439,6 +598,7 @@ crate::support::harness::tests![
     options_lists_all,
     diff_sees_what_upstream_changed,
     every_command_helps_with_an_example,
+    a_package_has_man_pages_and_completions,
     exit_codes_are_described_alike_everywhere,
     render_writes_everything_or_nothing,
 ];

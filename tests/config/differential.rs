@@ -67,7 +67,7 @@ const LISTS: [&str; 5] = [
 
 /// A valid configuration: every section, and every entry of the lists that matter, is drawn until
 /// it is valid.
-fn valid_config(runner: &mut TestRunner) -> Value {
+pub fn valid_config(runner: &mut TestRunner) -> Value {
     let mut config = json!({
         "matrix": {"secret": "s"},
         "secrets": {"encryption": "0".repeat(64)},
@@ -130,12 +130,12 @@ fn extend(config: &mut Value, list: &str, runner: &mut TestRunner) {
 }
 
 /// A number from the environment.
-fn number<T: FromStr<Err = ParseIntError>>(name: &str, default: T) -> T {
+pub fn number<T: FromStr<Err = ParseIntError>>(name: &str, default: T) -> T {
     let given = std::env::var(name).ok();
     given.map_or(default, |number| number.parse().expect(name))
 }
 
-fn runner() -> TestRunner {
+pub fn runner() -> TestRunner {
     let seed = [number("MAS2NIX_JUDGES_SEED", 0_u8); 32];
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     TestRunner::new_with_rng(Config::default(), rng)

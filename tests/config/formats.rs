@@ -21,14 +21,14 @@ fn files() -> String {
     "files".to_owned()
 }
 
-struct Sample {
-    name: String,
-    config: Value,
-    valid: bool,
+pub struct Sample {
+    pub name: String,
+    pub config: Value,
+    pub valid: bool,
     mas: bool,
 }
 
-fn samples() -> Vec<Sample> {
+pub fn samples() -> Vec<Sample> {
     let mut samples = Vec::new();
     for format in cases::<Format>("formats") {
         for (texts, valid, mas) in [

@@ -1,6 +1,7 @@
 //! Configurations of MAS and of the module, as judged by the checker, the module and MAS itself,
 //! and the commands that read and write them. Also checks of the repository as a whole.
 
+mod check;
 mod cli;
 mod coverage;
 mod diagnostics;
@@ -8,6 +9,7 @@ mod differential;
 mod expressions;
 mod formats;
 mod harness;
+mod json_schema;
 mod layers;
 mod merge;
 mod options;
@@ -18,6 +20,7 @@ mod style;
 mod support;
 
 support::harness::main![
+    check,
     cli,
     coverage,
     diagnostics,
@@ -25,6 +28,7 @@ support::harness::main![
     expressions,
     formats,
     harness,
+    json_schema,
     layers,
     merge,
     options,

@@ -19,11 +19,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 #[derive(Deserialize)]
-struct Module {
-    rule: Option<String>,
-    at: Option<String>,
-    version: Option<String>,
-    with: Value,
+pub struct Module {
+    pub rule: Option<String>,
+    pub at: Option<String>,
+    pub version: Option<String>,
+    pub with: Value,
 }
 
 #[derive(Deserialize)]

@@ -19,9 +19,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 #[derive(Deserialize)]
-struct Broken {
-    rule: String,
-    at: String,
+pub struct Broken {
+    pub rule: String,
+    pub at: String,
     r#in: String,
     set: Option<String>,
     #[serde(default)]
@@ -36,7 +36,7 @@ fn yes() -> bool {
 }
 
 impl Broken {
-    fn config(&self) -> Value {
+    pub fn config(&self) -> Value {
         let mut config = data(&self.r#in);
         match (&self.set, &self.remove) {
             (Some(path), None) => edit::set(&mut config, path, self.to.clone()),
@@ -47,7 +47,7 @@ impl Broken {
     }
 }
 
-fn broken() -> Vec<Broken> {
+pub fn broken() -> Vec<Broken> {
     cases("broken")
 }
 
