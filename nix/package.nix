@@ -18,7 +18,9 @@ rustPlatform.buildRustPackage {
   # Man pages and completions. A cross-compiled program does not run here.
   postInstall = ''
     if "$out/bin/mas2nix" --version; then
-      "$out/bin/mas2nix" package-files --out "$out/share"
+      for program in mas2nix syn2mas mas-service; do
+        "$out/bin/$program" package-files --out "$out/share"
+      done
     fi
   '';
 

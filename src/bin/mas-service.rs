@@ -9,8 +9,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use mas2nix::{
+    codegen,
     deploy::manifests::{self, Manifest},
     mas_cli::doctor::Level,
     schema::module::User,
@@ -34,6 +35,7 @@ const WARNINGS: u8 = 11;
 /// Runs Matrix Authentication Service on a host with systemd.
 #[derive(Parser)]
 #[command(
+    name = "mas-service",
     version,
     after_help = "Example: mas-service cli -- manage list-admin-users"
 )]
@@ -66,6 +68,16 @@ enum Command {
     /// Check that all files named in the configuration are usable. For units.
     #[command(after_help = "Example: sudo mas-service check-secrets")]
     CheckSecrets,
+    /// Write man pages and shell completions of this program, for packages.
+    #[command(
+        hide = true,
+        after_help = "Example: mas-service package-files --out /usr/local/share"
+    )]
+    PackageFiles {
+        /// Directory to write to: the package's `share`.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Create the users that the configuration names. For units.
     #[command(after_help = "Example: mas-service users")]
     Users,
@@ -133,8 +145,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
+    if let Command::PackageFiles { out } = &cli.command {
+        codegen::write_all(out, &codegen::package_files(&Cli::command())?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let manifest = service::manifest(&cli.manifest)?;
     match cli.command {
+        Command::PackageFiles { .. } => unreachable!("it needs no manifest"),
         Command::Prepare => {
             prepare::ready(&manifest)?;
             Ok(ExitCode::SUCCESS)

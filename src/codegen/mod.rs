@@ -4,6 +4,7 @@ pub mod docs;
 pub mod host_files;
 pub mod json_schema;
 pub mod nix;
+mod package_files;
 
 use std::{
     collections::BTreeSet,
@@ -13,6 +14,7 @@ use std::{
 
 use similar::TextDiff;
 
+pub use self::package_files::package_files;
 use crate::{
     config::tree::{self, Node},
     rules::Rule,

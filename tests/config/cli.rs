@@ -498,6 +498,23 @@ fn a_package_has_man_pages_and_completions() {
         err(&completed)
     );
     assert_eq!(out(&write()), "", "nothing changes");
+    for (name, program) in [
+        ("syn2mas", env!("CARGO_BIN_EXE_syn2mas")),
+        ("mas-service", env!("CARGO_BIN_EXE_mas-service")),
+    ] {
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(program);
+            command.args(arguments).current_dir(directory.path());
+            command.output().unwrap()
+        };
+        assert!(out(&run(&["--version"])).starts_with(&format!("{name} ")));
+        let output = run(&["package-files", "--out", "share"]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let page = read(&format!("man/man1/{name}.1"));
+        assert!(page.contains(&format!(".SH NAME\n{}", name.replace('-', "\\-"))), "{page}");
+        let completions = read(&format!("zsh/site-functions/_{name}"));
+        assert!(completions.starts_with(&format!("#compdef {name}\n")));
+    }
 }
 
 /// The table of exit codes stands in the help and in the documentation.

@@ -3,7 +3,6 @@
 
 mod check;
 mod explain;
-mod package_files;
 mod render;
 mod report;
 
@@ -83,7 +82,7 @@ enum Command {
     Compile(Compile),
     /// Write man pages and shell completions of this program, for packages.
     #[command(after_help = "Example: mas2nix package-files --out /usr/local/share")]
-    PackageFiles(package_files::PackageFiles),
+    PackageFiles(PackageFiles),
 }
 
 #[derive(Args)]
@@ -95,6 +94,13 @@ struct Compile {
     /// Write nothing. Show what is stale, and exit with 1 if anything is.
     #[arg(long)]
     check: bool,
+}
+
+#[derive(Args)]
+struct PackageFiles {
+    /// Directory to write to: the package's `share`.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
 }
 
 #[derive(Args)]
@@ -217,7 +223,14 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Explain { path } => explain::run(&path),
         Command::Options { json } => run_options(json),
         Command::Diff(arguments) => run_diff(&arguments),
-        Command::PackageFiles(arguments) => package_files::run(&arguments, &command(false)),
+        Command::PackageFiles(arguments) => {
+            let files = codegen::package_files(&command(false))?;
+            let mut out = io::stdout().lock();
+            for path in codegen::write_all(&arguments.out, &files)? {
+                writeln!(out, "{}", arguments.out.join(path).display())?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
 
 use self::exit::Ending;
 use anyhow::{Context as _, Result, bail};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use mas2nix::{
     codegen,
     migrate::{
@@ -52,6 +52,7 @@ const EXAMPLE: &str = "Example: syn2mas verify \
 /// Migrates a homeserver from Synapse's own authentication to Matrix Authentication Service (MAS).
 #[derive(Parser)]
 #[command(
+    name = "syn2mas",
     version,
     after_help = EXAMPLE,
     after_long_help = format!("{}\n\n{EXAMPLE}", exit::HELP)
@@ -198,6 +199,16 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write man pages and shell completions of this program, for packages.
+    #[command(
+        hide = true,
+        after_help = "Example: syn2mas package-files --out /usr/local/share"
+    )]
+    PackageFiles {
+        /// Directory to write to: the package's `share`.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Show the state of the migration, and the next command to run. Changes nothing.
     #[command(after_help = "Example: syn2mas status --json | jq -r .stage")]
     Status {
@@ -279,6 +290,10 @@ async fn run(cli: Cli) -> Result<Ending> {
         };
         return run_guard(Context::new(cli.args.with_manifest()?), &circumstances).await;
     }
+    if let Command::PackageFiles { out } = &cli.command {
+        codegen::write_all(out, &codegen::package_files(&Cli::command())?)?;
+        return Ok(Ending::Good);
+    }
     let context = Context::of(cli.args)?;
     match cli.command {
         Command::Inspect { json } => run_inspect(&context, json).await,
@@ -322,7 +337,9 @@ async fn run(cli: Cli) -> Result<Ending> {
         Command::Cutover { json } => requests::run_cutover(&context, json),
         Command::Cancel { json } => requests::run_cancel(&context, json).await,
         Command::Clean { all, yes, json } => run_clean(&context, all, yes, json).await,
-        Command::Guard { .. } => unreachable!("it needs less than the others"),
+        Command::Guard { .. } | Command::PackageFiles { .. } => {
+            unreachable!("they need less than the others")
+        }
         Command::Status { json } => run_status(&context, json).await,
     }
 }
