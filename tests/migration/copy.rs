@@ -27,8 +27,8 @@ use tokio::runtime::Runtime;
 
 use crate::support::{
     MasCli,
-    homeserver::{Homeserver, request},
     harness::TestResult,
+    homeserver::{Homeserver, request},
     postgres::{Migration, Postgres},
     rows::{self, Dice},
 };
@@ -117,8 +117,8 @@ impl<'a> Stage<'a> {
     fn reset(&self) {
         // Faster than to truncate them, and all that refers to them.
         let emptied = |tables: &[&str]| -> String {
-            let tables = tables.iter();
-            tables.map(|table| format!("DELETE FROM {table};")).collect()
+            let tables = tables.iter().map(|table| format!("DELETE FROM {table}"));
+            tables.collect::<Vec<_>>().join(";")
         };
         self.server.sql("synapse", &emptied(SYNAPSE_TABLES));
         for name in MAS {
@@ -255,9 +255,9 @@ fn contents(server: &Postgres, name: &str) -> String {
 
 /// The rows of queries as lines, sorted.
 fn lines(server: &Postgres, database: &str, queries: &str) -> String {
-    let queries = queries.split(';').map(|query| {
-        format!("SELECT q::text FROM ({query}) q ORDER BY q::text COLLATE \"C\"")
-    });
+    let queries = queries
+        .split(';')
+        .map(|query| format!("SELECT q::text FROM ({query}) q ORDER BY q::text COLLATE \"C\""));
     server.sql(database, &queries.collect::<Vec<_>>().join(";"))
 }
 
@@ -472,7 +472,7 @@ impl Choice<'_> {
     }
 
     /// A number that nothing else has.
-    fn new(&self) -> u32 {
+    fn unique(&self) -> u32 {
         self.world.made_up.set(self.world.made_up.get() + 1);
         self.world.made_up.get()
     }
@@ -480,8 +480,8 @@ impl Choice<'_> {
     /// The number of a new token, as Synapse draws it after a restart, or an unusual one.
     fn id(&self, table: &str, number: usize) -> String {
         match self.numbers[number] % 12 {
-            0 => format!("{}", 9_007_199_254_740_993_i64 + i64::from(self.new())),
-            1 => format!("-{}", self.new()),
+            0 => format!("{}", 9_007_199_254_740_993_i64 + i64::from(self.unique())),
+            1 => format!("-{}", self.unique()),
             _ => format!("(SELECT coalesce(max(id), 0) + 1 FROM {table})"),
         }
     }
@@ -493,7 +493,7 @@ impl Choice<'_> {
              SELECT {}, {user_and_device}, 'syt_new{}', {}, {}, {}
              WHERE NOT EXISTS (SELECT FROM devices d WHERE (user_id, device_id) = ({user_and_device}) AND hidden)",
             self.id("access_tokens", 2),
-            self.new(),
+            self.unique(),
             self.time(0),
             self.time(1),
             self.one_of(1, &["true", "false", "NULL"]),
@@ -502,7 +502,7 @@ impl Choice<'_> {
 
     /// A new refresh token with its access token, in two transactions, and its text.
     fn log_in_refreshably(&self, device: &str) -> ([String; 2], String) {
-        let new = self.new();
+        let new = self.unique();
         let transactions = [
             format!(
                 "INSERT INTO refresh_tokens (id, user_id, device_id, token)
@@ -530,12 +530,14 @@ type Transactions = Option<Vec<String>>;
 /// A kind of change: how often it happens, and its transactions.
 type Act = (&'static str, u32, fn(&Choice) -> Transactions);
 
+#[expect(clippy::unnecessary_wraps, reason = "other changes may be impossible")]
 fn one(statements: impl Into<String>) -> Transactions {
     Some(vec![statements.into()])
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "other changes may be impossible")]
 fn register(choice: &Choice, service: &str) -> Transactions {
-    let new = choice.new();
+    let new = choice.unique();
     let name = match choice.numbers[0] % 5 {
         0 => format!("'@It''s \"new\" \\ {new}:example.com'"),
         1 => format!("'@ñeü🙂{new}:example.com'"),
@@ -580,7 +582,7 @@ fn change_password(choice: &Choice) -> Transactions {
     Some(vec![
         format!(
             "UPDATE users SET password_hash = '$2b$12$of{}' WHERE name = {user}",
-            choice.new()
+            choice.unique()
         ),
         format!(
             "DELETE FROM devices WHERE user_id = {user} AND NOT hidden AND device_id <>
@@ -616,14 +618,16 @@ const ACTS: &[Act] = &[
         one(format!(
             "INSERT INTO users (name, creation_ts, appservice_id)
              VALUES ('@irc:{}:example.com', 1600000000, 'bridge')",
-            it.new()
+            it.unique()
         ))
     }),
     ("deactivate", 3, deactivate),
     ("erase", 1, |it| {
         let user = it.user(0)?;
         let mut all = deactivate(it)?;
-        all.push(format!("INSERT INTO erased_users VALUES ({user}) ON CONFLICT DO NOTHING"));
+        all.push(format!(
+            "INSERT INTO erased_users VALUES ({user}) ON CONFLICT DO NOTHING"
+        ));
         Some(all)
     }),
     ("reactivate", 2, |it| {
@@ -633,7 +637,10 @@ const ACTS: &[Act] = &[
         ))
     }),
     ("lock or unlock", 2, |it| {
-        one(format!("UPDATE users SET locked = NOT locked WHERE name = {}", it.user(0)?))
+        one(format!(
+            "UPDATE users SET locked = NOT locked WHERE name = {}",
+            it.user(0)?
+        ))
     }),
     ("change what is not imported", 2, |it| {
         one(format!(
@@ -643,7 +650,10 @@ const ACTS: &[Act] = &[
         ))
     }),
     ("make an administrator, or none", 3, |it| {
-        one(format!("UPDATE users SET admin = 1 - admin WHERE name = {}", it.user(0)?))
+        one(format!(
+            "UPDATE users SET admin = 1 - admin WHERE name = {}",
+            it.user(0)?
+        ))
     }),
     ("upgrade a guest, or the reverse", 3, |it| {
         one(format!(
@@ -654,12 +664,15 @@ const ACTS: &[Act] = &[
     ("change a password", 5, change_password),
     ("add an address, or take it", 5, |it| {
         let (user, time) = (it.user(0)?, it.known_time(2));
-        let key = it.one_of(1, &[
-            "'email', 'shared@example.com'",
-            "'email', 'Shared@Example.com'",
-            "'msisdn', '441234'",
-            "'email', 'it''s \\ odd@example.com'",
-        ]);
+        let key = it.one_of(
+            1,
+            &[
+                "'email', 'shared@example.com'",
+                "'email', 'Shared@Example.com'",
+                "'msisdn', '441234'",
+                "'email', 'it''s \\ odd@example.com'",
+            ],
+        );
         one(format!(
             "INSERT INTO user_threepids (user_id, medium, address, validated_at, added_at)
              VALUES ({user}, {key}, 1, {time}) ON CONFLICT (medium, address) DO UPDATE SET
@@ -667,7 +680,10 @@ const ACTS: &[Act] = &[
         ))
     }),
     ("remove an address", 3, |it| {
-        one(format!("DELETE FROM user_threepids WHERE (medium, address) = ({})", it.address(0)?))
+        one(format!(
+            "DELETE FROM user_threepids WHERE (medium, address) = ({})",
+            it.address(0)?
+        ))
     }),
     ("move an address", 3, |it| {
         one(format!(
@@ -686,7 +702,10 @@ const ACTS: &[Act] = &[
         ))
     }),
     ("remove a link", 2, |it| {
-        one(format!("DELETE FROM user_external_ids WHERE (auth_provider, external_id) = ({})", it.link(0)?))
+        one(format!(
+            "DELETE FROM user_external_ids WHERE (auth_provider, external_id) = ({})",
+            it.link(0)?
+        ))
     }),
     ("move a link", 2, |it| {
         one(format!(
@@ -705,8 +724,10 @@ const ACTS: &[Act] = &[
     ("log in", 6, |it| {
         let device = format!("{}, 'D{}'", it.user(0)?, it.numbers[1] % 5);
         Some(vec![
-            format!("INSERT INTO devices (user_id, device_id, display_name, hidden)
-                     VALUES ({device}, 'Element', false) ON CONFLICT DO NOTHING"),
+            format!(
+                "INSERT INTO devices (user_id, device_id, display_name, hidden)
+                     VALUES ({device}, 'Element', false) ON CONFLICT DO NOTHING"
+            ),
             it.log_in(&device),
         ])
     }),
@@ -714,8 +735,10 @@ const ACTS: &[Act] = &[
         let device = format!("{}, 'R{}'", it.user(0)?, it.numbers[1] % 3);
         let ([refresh, access], _) = it.log_in_refreshably(&device);
         Some(vec![
-            format!("INSERT INTO devices (user_id, device_id, hidden) VALUES ({device}, false)
-                     ON CONFLICT DO NOTHING"),
+            format!(
+                "INSERT INTO devices (user_id, device_id, hidden) VALUES ({device}, false)
+                     ON CONFLICT DO NOTHING"
+            ),
             refresh,
             access,
         ])
@@ -726,7 +749,7 @@ const ACTS: &[Act] = &[
             "INSERT INTO access_tokens (id, user_id, device_id, token, last_validated, puppets_user_id)
              SELECT {}, {user}, NULL, 'syt_new{}', {}, {}",
             it.id("access_tokens", 2),
-            it.new(),
+            it.unique(),
             it.time(1),
             it.one_of(2, &["NULL", "NULL", "'@somebody:example.com'"]),
         ))
@@ -745,8 +768,10 @@ const ACTS: &[Act] = &[
         let device = it.client(0)?;
         Some(vec![
             format!("DELETE FROM devices WHERE (user_id, device_id) = ({device})"),
-            format!("INSERT INTO devices (user_id, device_id, display_name, hidden)
-                     VALUES ({device}, 'again', false) ON CONFLICT DO NOTHING"),
+            format!(
+                "INSERT INTO devices (user_id, device_id, display_name, hidden)
+                     VALUES ({device}, 'again', false) ON CONFLICT DO NOTHING"
+            ),
             it.log_in(&device),
         ])
     }),
@@ -768,16 +793,19 @@ const ACTS: &[Act] = &[
         one(format!(
             "INSERT INTO devices (user_id, device_id, hidden) VALUES ({}, 'key{}', true)",
             it.user(0)?,
-            it.new()
+            it.unique()
         ))
     }),
     ("leave something of nobody's", 1, |it| {
-        let new = it.new();
+        let new = it.unique();
         one(format!(
             "INSERT INTO devices (user_id, device_id, hidden) VALUES ({}, 'key{new}', true);
              INSERT INTO access_tokens (id, user_id, device_id, token)
              SELECT {}, '@nobody:example.org', 'GONE', 'syt_new{new}'",
-            it.one_of(0, &["'@nobody:example.com'", "'@nobody:example.org'", "'nobody'"]),
+            it.one_of(
+                0,
+                &["'@nobody:example.com'", "'@nobody:example.org'", "'nobody'"]
+            ),
             it.id("access_tokens", 2),
         ))
     }),
@@ -793,8 +821,10 @@ const ACTS: &[Act] = &[
         let token = it.access_token(0)?;
         Some(vec![
             format!("UPDATE access_tokens SET used = true WHERE id = {token}"),
-            format!("DELETE FROM refresh_tokens WHERE next_token_id =
-                     (SELECT refresh_token_id FROM access_tokens WHERE id = {token})"),
+            format!(
+                "DELETE FROM refresh_tokens WHERE next_token_id =
+                     (SELECT refresh_token_id FROM access_tokens WHERE id = {token})"
+            ),
         ])
     }),
     ("log out", 4, |it| {
@@ -810,10 +840,16 @@ const ACTS: &[Act] = &[
         ])
     }),
     ("delete all tokens of a user", 2, |it| {
-        one(format!("DELETE FROM access_tokens WHERE user_id = {}", it.user(0)?))
+        one(format!(
+            "DELETE FROM access_tokens WHERE user_id = {}",
+            it.user(0)?
+        ))
     }),
     ("give a user to a bridge", 3, |it| {
-        one(format!("UPDATE users SET appservice_id = 'bridge' WHERE name = {}", it.user(0)?))
+        one(format!(
+            "UPDATE users SET appservice_id = 'bridge' WHERE name = {}",
+            it.user(0)?
+        ))
     }),
     ("take a user from a bridge", 3, |it| {
         let user = it.of(
@@ -821,16 +857,21 @@ const ACTS: &[Act] = &[
              AND name LIKE '@%:example.com' AND name NOT LIKE '%:%:%'",
             0,
         )?;
-        one(format!("UPDATE users SET appservice_id = NULL WHERE name = {user}"))
+        one(format!(
+            "UPDATE users SET appservice_id = NULL WHERE name = {user}"
+        ))
     }),
     ("delete some row", 4, |it| {
-        let table = it.one_of(1, &[
-            "devices",
-            "access_tokens",
-            "refresh_tokens",
-            "user_threepids",
-            "user_external_ids",
-        ]);
+        let table = it.one_of(
+            1,
+            &[
+                "devices",
+                "access_tokens",
+                "refresh_tokens",
+                "user_threepids",
+                "user_external_ids",
+            ],
+        );
         let row = it.of(&format!("SELECT ctid::text FROM {table}"), 0)?;
         one(format!("DELETE FROM {table} WHERE ctid = '{row}'"))
     }),
@@ -863,20 +904,34 @@ const ACTS: &[Act] = &[
             "UPDATE devices SET last_seen = {}, ip = {}, user_agent = {}
              WHERE abs(hashtext(user_id || device_id)) % 3 = {}",
             it.time(0),
-            it.one_of(1, &["'192.0.2.7'", "'::1'", "'-'", "NULL", "'192.0.2.0/24'", "'unknown'", "'::1.2.3.4'"]),
+            it.one_of(
+                1,
+                &[
+                    "'192.0.2.7'",
+                    "'::1'",
+                    "'-'",
+                    "NULL",
+                    "'192.0.2.0/24'",
+                    "'unknown'",
+                    "'::1.2.3.4'"
+                ]
+            ),
             it.one_of(2, &["NULL", "''", "'Element/2'", "'it''s \\ odd'"]),
             it.numbers[2] % 3,
         ))
     }),
     ("update without a change", 2, |it| {
-        let (table, column) = it.one_of(0, &[
-            ("users", "name"),
-            ("devices", "ip"),
-            ("access_tokens", "used"),
-            ("refresh_tokens", "token"),
-            ("user_threepids", "medium"),
-            ("user_external_ids", "user_id"),
-        ]);
+        let (table, column) = it.one_of(
+            0,
+            &[
+                ("users", "name"),
+                ("devices", "ip"),
+                ("access_tokens", "used"),
+                ("refresh_tokens", "token"),
+                ("user_threepids", "medium"),
+                ("user_external_ids", "user_id"),
+            ],
+        );
         one(format!("UPDATE {table} SET {column} = {column}"))
     }),
     ("validate a token", 3, |it| {
@@ -888,7 +943,10 @@ const ACTS: &[Act] = &[
         ))
     }),
     ("separate a token from its device", 1, |it| {
-        one(format!("UPDATE access_tokens SET device_id = NULL WHERE id = {}", it.access_token(0)?))
+        one(format!(
+            "UPDATE access_tokens SET device_id = NULL WHERE id = {}",
+            it.access_token(0)?
+        ))
     }),
     ("let a token puppet, or not", 1, |it| {
         one(format!(
@@ -905,11 +963,14 @@ const ACTS: &[Act] = &[
              UPDATE kept SET token = 'syt_new{}', user_id = coalesce((SELECT user_id FROM access_tokens
                WHERE device_id IS NULL ORDER BY id LIMIT 1), user_id), device_id = NULL, refresh_token_id = NULL;
              INSERT INTO access_tokens SELECT * FROM kept",
-            it.new()
+            it.unique()
         ))
     }),
     ("end the chain of a refresh token", 1, |it| {
-        one(format!("UPDATE refresh_tokens SET next_token_id = NULL WHERE id = {}", it.refresh_token(0)?))
+        one(format!(
+            "UPDATE refresh_tokens SET next_token_id = NULL WHERE id = {}",
+            it.refresh_token(0)?
+        ))
     }),
     ("chain two refresh tokens", 2, |it| {
         one(format!(
@@ -925,7 +986,7 @@ const REFUSED: &[Act] = &[
     ("link to an unknown provider", 2, |it| {
         one(format!(
             "INSERT INTO user_external_ids (auth_provider, external_id, user_id) VALUES ('saml', '{}', {})",
-            it.new(),
+            it.unique(),
             it.user(0)?
         ))
     }),
@@ -942,7 +1003,7 @@ const REFUSED: &[Act] = &[
     ("register a user without a time", 1, |it| {
         one(format!(
             "INSERT INTO users (name, appservice_id) VALUES ('@timeless{}:example.com', {})",
-            it.new(),
+            it.unique(),
             it.one_of(0, &["NULL", "'bridge'"])
         ))
     }),
@@ -952,27 +1013,46 @@ const REFUSED: &[Act] = &[
     ("register an odd user", 1, |it| {
         one(format!(
             "INSERT INTO users (name, creation_ts, appservice_id) VALUES ({}, 1, {})",
-            it.one_of(0, &[
-                "'@other:example.org'",
-                "'noat:example.com'",
-                "'@noserver'",
-                "'@a:b:example.com'",
-                "'@:example.com'",
-            ]),
+            it.one_of(
+                0,
+                &[
+                    "'@other:example.org'",
+                    "'noat:example.com'",
+                    "'@noserver'",
+                    "'@a:b:example.com'",
+                    "'@:example.com'",
+                ]
+            ),
             it.one_of(1, &["NULL", "'bridge'"])
         ))
     }),
     ("leave rows of nobody's", 2, |it| {
-        let user = it.one_of(0, &["'@nobody:example.com'", "'@nobody:example.org'", "'@irc:x:example.com'"]);
-        let new = it.new();
+        let user = it.one_of(
+            0,
+            &[
+                "'@nobody:example.com'",
+                "'@nobody:example.org'",
+                "'@irc:x:example.com'",
+            ],
+        );
+        let new = it.unique();
         one(match it.numbers[1] % 4 {
-            0 => format!("INSERT INTO devices (user_id, device_id, hidden) VALUES ({user}, 'X{new}', false)"),
-            1 => format!("INSERT INTO user_external_ids (auth_provider, external_id, user_id)
-                          VALUES ('oidc', 'x{new}', {user})"),
-            2 => format!("INSERT INTO user_threepids (user_id, medium, address, validated_at, added_at)
-                          VALUES ({user}, 'email', 'x{new}', 1, 1)"),
-            _ => format!("INSERT INTO access_tokens (id, user_id, token)
-                          VALUES ({}, {user}, 'syt_new{new}')", it.id("access_tokens", 2)),
+            0 => format!(
+                "INSERT INTO devices (user_id, device_id, hidden) VALUES ({user}, 'X{new}', false)"
+            ),
+            1 => format!(
+                "INSERT INTO user_external_ids (auth_provider, external_id, user_id)
+                          VALUES ('oidc', 'x{new}', {user})"
+            ),
+            2 => format!(
+                "INSERT INTO user_threepids (user_id, medium, address, validated_at, added_at)
+                          VALUES ({user}, 'email', 'x{new}', 1, 1)"
+            ),
+            _ => format!(
+                "INSERT INTO access_tokens (id, user_id, token)
+                          VALUES ({}, {user}, 'syt_new{new}')",
+                it.id("access_tokens", 2)
+            ),
         })
     }),
     ("log in twice with a refresh token", 1, |it| {
@@ -981,7 +1061,7 @@ const REFUSED: &[Act] = &[
             "INSERT INTO access_tokens (id, user_id, device_id, token, refresh_token_id)
              SELECT {}, user_id, device_id, 'syt_new{}', id FROM refresh_tokens WHERE id = {token}",
             it.id("access_tokens", 2),
-            it.new()
+            it.unique()
         ))
     }),
     ("use a guest's device", 1, |it| {
@@ -1118,7 +1198,9 @@ impl World<'_> {
         let mut connection = idle.unwrap_or_else(|| self.stage.connect("synapse"));
         let has_savepoints = matches!(ending, Ending::LaterWithSavepoints(_));
         let done = self.stage.runtime.block_on(async {
-            connection.execute("SET lock_timeout = '50ms'; BEGIN").await?;
+            connection
+                .execute("SET lock_timeout = '50ms'; BEGIN")
+                .await?;
             for statement in statements.split(";\n") {
                 if has_savepoints {
                     connection.execute("SAVEPOINT one").await?;
@@ -1241,7 +1323,10 @@ fn play(stage: &Stage, history: &History, seen: &RefCell<Seen>) -> Result<(), St
     let played = play_in(&world, history, seen);
     played.map_err(|error| {
         let story = world.story.borrow().join("\n");
-        format!("{error}\n── the homeserver {} of {} users, and then:\n{story}", history.seed, history.users)
+        format!(
+            "{error}\n── the homeserver {} of {} users, and then:\n{story}",
+            history.seed, history.users
+        )
     })
 }
 
@@ -1383,7 +1468,7 @@ fn whatever_happens_the_result_is_that_of_the_import() -> TestResult {
     let seconds = variable("MAS2NIX_FOLLOW_SECONDS").and_then(|text| text.parse().ok());
     let first: Option<u64> = variable("MAS2NIX_SEED").and_then(|text| text.parse().ok());
     let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(30));
-    let seen = RefCell::new(Seen::default());
+    let counts = RefCell::new(Seen::default());
     let seeds = match first {
         Some(seed) => seed..=seed,
         None => rand::random::<u32>().into()..=u64::MAX,
@@ -1397,7 +1482,7 @@ fn whatever_happens_the_result_is_that_of_the_import() -> TestResult {
             ..Config::default()
         };
         let played = runner(seed, config).run(&history(), |history| {
-            play(&stage, &history, &seen).map_err(TestCaseError::fail)
+            play(&stage, &history, &counts).map_err(TestCaseError::fail)
         });
         match played {
             Ok(()) => {}
@@ -1408,7 +1493,7 @@ fn whatever_happens_the_result_is_that_of_the_import() -> TestResult {
             break;
         }
     }
-    println!("{:?}", seen.borrow());
+    println!("{:?}", counts.borrow());
     Ok(())
 }
 
@@ -1457,7 +1542,14 @@ fn numbers_of_transactions_wrap_around() -> TestResult {
     let stage = Stage::new(&server, &mas);
     for next in [(1_u32 << 31) - 400, u32::MAX - 400] {
         stage.fill();
-        for database in ["postgres", "template1", "synapse", "empty_mas", MAS[0], MAS[1]] {
+        for database in [
+            "postgres",
+            "template1",
+            "synapse",
+            "empty_mas",
+            MAS[0],
+            MAS[1],
+        ] {
             server.sql(database, "VACUUM FREEZE");
         }
         server.restart_at_transaction(next, "-c autovacuum=off");
@@ -1539,7 +1631,9 @@ fn whatever_the_server_is_like() -> TestResult {
         let (name, _) = limit.split_once(" =").unwrap();
         server.sql(
             "postgres",
-            &format!("SET default_transaction_read_only = off; ALTER DATABASE synapse RESET {name}"),
+            &format!(
+                "SET default_transaction_read_only = off; ALTER DATABASE synapse RESET {name}"
+            ),
         );
         assert!(round.is_ok_and(|round| round.rows > 0), "{limit}");
     }

@@ -103,7 +103,14 @@ impl Postgres {
         let states = format!("data/pg_xact/{:04X}", next >> 20);
         self.write(&states, &"\0".repeat(1 << 18));
         let mut command = self.as_postgres("pg_resetwal");
-        command.args(["-D", "data", "-x", &next.to_string(), "-u", &(next - 300).to_string()]);
+        command.args([
+            "-D",
+            "data",
+            "-x",
+            &next.to_string(),
+            "-u",
+            &(next - 300).to_string(),
+        ]);
         run(command.stdout(Stdio::null()));
         self.run_with(more);
     }

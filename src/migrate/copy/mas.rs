@@ -105,7 +105,8 @@ impl<'a> Importer<'a> {
             self.update_last_seen(&ids, &names).await?;
         }
         if !users.is_empty() {
-            self.execute("DROP INDEX syn2mas_upgraded_passwords").await?;
+            self.execute("DROP INDEX syn2mas_upgraded_passwords")
+                .await?;
         }
         self.execute("COMMIT").await
     }
@@ -311,9 +312,8 @@ impl<'a> Importer<'a> {
         let sessions = position_of(&self.entities, "sessions");
         let expected = self.rows(sessions, Side::Expected, ids).await?;
         let columns = NAMES.map(|name| position_in(&self.entities[sessions], name));
-        let [users, devices, at, ip, agent] = columns.map(|column| -> Values {
-            expected.iter().map(|row| row[column].clone()).collect()
-        });
+        let [users, devices, at, ip, agent] = columns
+            .map(|column| -> Values { expected.iter().map(|row| row[column].clone()).collect() });
         sqlx::query(
             "UPDATE compat_sessions s SET last_active_at = v.at::timestamptz,
                last_active_ip = v.ip::inet, user_agent = v.agent
@@ -522,7 +522,12 @@ impl Batch<'_, '_> {
             } else {
                 (self.new_id(created.as_deref()), &mut new)
             };
-            rows.push([Some(id.clone())].into_iter().chain(row).collect::<Values>());
+            rows.push(
+                [Some(id.clone())]
+                    .into_iter()
+                    .chain(row)
+                    .collect::<Values>(),
+            );
             self.users.insert(name, id);
         }
         let gone: Vec<String> = known.into_values().map(|(id, _)| id).collect();
