@@ -972,12 +972,19 @@ const ACTS: &[Act] = &[
             it.refresh_token(0)?
         ))
     }),
-    ("chain two refresh tokens", 2, |it| {
-        one(format!(
-            "UPDATE refresh_tokens SET next_token_id = {} WHERE id = {}",
-            it.refresh_token(1)?,
-            it.refresh_token(0)?
-        ))
+    ("chain two refresh tokens", 4, |it| {
+        // They may be of two users.
+        let second = it.refresh_token(1)?;
+        Some(vec![
+            format!(
+                "UPDATE refresh_tokens SET next_token_id = {second} WHERE id = {}",
+                it.refresh_token(0)?
+            ),
+            format!(
+                "UPDATE access_tokens SET used = NOT coalesce(used, false)
+                 WHERE refresh_token_id = {second}"
+            ),
+        ])
     }),
 ];
 
