@@ -1728,6 +1728,66 @@ fn a_lost_connection_loses_nothing() -> TestResult {
     Ok(())
 }
 
+/// What the import refuses.
+const REFUSALS: &[&str] = &[
+    "INSERT INTO user_external_ids VALUES ('saml', 'x', '@alice:example.com')",
+    "INSERT INTO users (name, creation_ts, appservice_id) VALUES ('@b:example.com', 1, 'bridge');
+     INSERT INTO user_external_ids VALUES ('saml', 'x', '@b:example.com')",
+    "INSERT INTO user_external_ids VALUES ('oidc', 'x', '@nobody:example.com')",
+    "INSERT INTO user_threepids VALUES ('@nobody:example.com', 'email', 'x', 1, 1)",
+    "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@nobody:example.com', 'X', false)",
+    "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@nobody:example.org', 'X', false)",
+    "INSERT INTO access_tokens (id, user_id, token) VALUES (2000, '@nobody:example.com', 'syt_x')",
+    "INSERT INTO users (name, appservice_id) VALUES ('@timeless:example.com', 'bridge')",
+    "INSERT INTO users (creation_ts) VALUES (1)",
+    "INSERT INTO users (name, creation_ts) VALUES ('@other:example.org', 1)",
+    "INSERT INTO users (name, creation_ts) VALUES ('@a:b:example.com', 1)",
+    "INSERT INTO users (name, creation_ts, appservice_id) VALUES ('@a:b:example.com', 1, 'bridge');
+     INSERT INTO user_threepids VALUES ('@a:b:example.com', 'email', 'x', 1, 1)",
+    "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@bob:example.com', 'X', true);
+     INSERT INTO access_tokens (id, user_id, device_id, token) VALUES (2000, '@bob:example.com', 'X', 'syt_x')",
+    "INSERT INTO access_tokens (id, user_id, device_id, token, refresh_token_id)
+       SELECT 2000, user_id, device_id, 'syt_x', refresh_token_id FROM access_tokens
+       WHERE token = 'syt_x' OR refresh_token_id = (SELECT max(id) FROM refresh_tokens)",
+];
+
+fn what_the_import_refuses_is_refused() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    stage.fill();
+    let begun = stage.now();
+    let mut copy = stage.follow();
+    for refusal in REFUSALS {
+        let before = everything(&server);
+        server.sql("synapse", refusal);
+        let round = stage.catch_up(&mut copy, false);
+        assert!(round.is_err(), "{refusal}");
+        assert!(!stage.is_importable(), "{refusal}");
+        assert_eq!(everything(&server), before);
+        server.sql("synapse", REPAIR);
+        stage.catch_up(&mut copy, false).unwrap();
+    }
+    // Whether a refresh token counts depends on the tokens of its successor, even if that is another user's.
+    server.sql(
+        "synapse",
+        "UPDATE refresh_tokens r SET next_token_id = (SELECT max(id) FROM refresh_tokens o
+           WHERE o.user_id <> r.user_id); UPDATE access_tokens SET used = false",
+    );
+    stage.must_follow(&mut copy, &begun, "a successor of another user");
+    for used in ["true", "false"] {
+        server.sql(
+            "synapse",
+            &format!(
+                "UPDATE access_tokens SET used = {used} WHERE refresh_token_id =
+                   (SELECT max(next_token_id) FROM refresh_tokens)"
+            ),
+        );
+        stage.must_follow(&mut copy, &begun, used);
+    }
+    stage.remove(copy);
+    Ok(())
+}
+
 /// Very many rows change in one round. `MAS2NIX_FOLLOW_USERS` sets how many users there are (2000); then the
 /// memory that rounds take is printed.
 fn many_rows_change_at_once() -> TestResult {
@@ -1827,6 +1887,7 @@ crate::support::harness::tests![
     numbers_of_transactions_wrap_around,
     whatever_the_server_is_like,
     a_lost_connection_loses_nothing,
+    what_the_import_refuses_is_refused,
     many_rows_change_at_once,
     mas_itself_is_noticed,
 ];
