@@ -511,7 +511,10 @@ fn a_package_has_man_pages_and_completions() {
         let output = run(&["package-files", "--out", "share"]);
         assert_eq!(code(&output), 0, "{}", err(&output));
         let page = read(&format!("man/man1/{name}.1"));
-        assert!(page.contains(&format!(".SH NAME\n{}", name.replace('-', "\\-"))), "{page}");
+        assert!(
+            page.contains(&format!(".SH NAME\n{}", name.replace('-', "\\-"))),
+            "{page}"
+        );
         let completions = read(&format!("zsh/site-functions/_{name}"));
         assert!(completions.starts_with(&format!("#compdef {name}\n")));
     }

@@ -4,6 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -116,10 +117,8 @@ impl<'a> Stage<'a> {
     fn reset(&self) {
         // Faster than to truncate them, and all that refers to them.
         let emptied = |tables: &[&str]| -> String {
-            let tables = tables.iter();
-            tables
-                .map(|table| format!("DELETE FROM {table};"))
-                .collect()
+            let tables = tables.iter().map(|table| format!("DELETE FROM {table}"));
+            tables.collect::<Vec<_>>().join(";")
         };
         self.server.sql("synapse", &emptied(SYNAPSE_TABLES));
         for name in MAS {
@@ -473,7 +472,7 @@ impl Choice<'_> {
     }
 
     /// A number that nothing else has.
-    fn new(&self) -> u32 {
+    fn unique(&self) -> u32 {
         self.world.made_up.set(self.world.made_up.get() + 1);
         self.world.made_up.get()
     }
@@ -481,8 +480,8 @@ impl Choice<'_> {
     /// The number of a new token, as Synapse draws it after a restart, or an unusual one.
     fn id(&self, table: &str, number: usize) -> String {
         match self.numbers[number] % 12 {
-            0 => format!("{}", 9_007_199_254_740_993_i64 + i64::from(self.new())),
-            1 => format!("-{}", self.new()),
+            0 => format!("{}", 9_007_199_254_740_993_i64 + i64::from(self.unique())),
+            1 => format!("-{}", self.unique()),
             _ => format!("(SELECT coalesce(max(id), 0) + 1 FROM {table})"),
         }
     }
@@ -494,7 +493,7 @@ impl Choice<'_> {
              SELECT {}, {user_and_device}, 'syt_new{}', {}, {}, {}
              WHERE NOT EXISTS (SELECT FROM devices d WHERE (user_id, device_id) = ({user_and_device}) AND hidden)",
             self.id("access_tokens", 2),
-            self.new(),
+            self.unique(),
             self.time(0),
             self.time(1),
             self.one_of(1, &["true", "false", "NULL"]),
@@ -503,7 +502,7 @@ impl Choice<'_> {
 
     /// A new refresh token with its access token, in two transactions, and its text.
     fn log_in_refreshably(&self, device: &str) -> ([String; 2], String) {
-        let new = self.new();
+        let new = self.unique();
         let transactions = [
             format!(
                 "INSERT INTO refresh_tokens (id, user_id, device_id, token)
@@ -531,12 +530,14 @@ type Transactions = Option<Vec<String>>;
 /// A kind of change: how often it happens, and its transactions.
 type Act = (&'static str, u32, fn(&Choice) -> Transactions);
 
+#[expect(clippy::unnecessary_wraps, reason = "other changes may be impossible")]
 fn one(statements: impl Into<String>) -> Transactions {
     Some(vec![statements.into()])
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "other changes may be impossible")]
 fn register(choice: &Choice, service: &str) -> Transactions {
-    let new = choice.new();
+    let new = choice.unique();
     let name = match choice.numbers[0] % 5 {
         0 => format!("'@It''s \"new\" \\ {new}:example.com'"),
         1 => format!("'@ñeü🙂{new}:example.com'"),
@@ -581,7 +582,7 @@ fn change_password(choice: &Choice) -> Transactions {
     Some(vec![
         format!(
             "UPDATE users SET password_hash = '$2b$12$of{}' WHERE name = {user}",
-            choice.new()
+            choice.unique()
         ),
         format!(
             "DELETE FROM devices WHERE user_id = {user} AND NOT hidden AND device_id <>
@@ -617,7 +618,7 @@ const ACTS: &[Act] = &[
         one(format!(
             "INSERT INTO users (name, creation_ts, appservice_id)
              VALUES ('@irc:{}:example.com', 1600000000, 'bridge')",
-            it.new()
+            it.unique()
         ))
     }),
     ("deactivate", 3, deactivate),
@@ -748,7 +749,7 @@ const ACTS: &[Act] = &[
             "INSERT INTO access_tokens (id, user_id, device_id, token, last_validated, puppets_user_id)
              SELECT {}, {user}, NULL, 'syt_new{}', {}, {}",
             it.id("access_tokens", 2),
-            it.new(),
+            it.unique(),
             it.time(1),
             it.one_of(2, &["NULL", "NULL", "'@somebody:example.com'"]),
         ))
@@ -792,11 +793,11 @@ const ACTS: &[Act] = &[
         one(format!(
             "INSERT INTO devices (user_id, device_id, hidden) VALUES ({}, 'key{}', true)",
             it.user(0)?,
-            it.new()
+            it.unique()
         ))
     }),
     ("leave something of nobody's", 1, |it| {
-        let new = it.new();
+        let new = it.unique();
         one(format!(
             "INSERT INTO devices (user_id, device_id, hidden) VALUES ({}, 'key{new}', true);
              INSERT INTO access_tokens (id, user_id, device_id, token)
@@ -962,7 +963,7 @@ const ACTS: &[Act] = &[
              UPDATE kept SET token = 'syt_new{}', user_id = coalesce((SELECT user_id FROM access_tokens
                WHERE device_id IS NULL ORDER BY id LIMIT 1), user_id), device_id = NULL, refresh_token_id = NULL;
              INSERT INTO access_tokens SELECT * FROM kept",
-            it.new()
+            it.unique()
         ))
     }),
     ("end the chain of a refresh token", 1, |it| {
@@ -971,12 +972,19 @@ const ACTS: &[Act] = &[
             it.refresh_token(0)?
         ))
     }),
-    ("chain two refresh tokens", 2, |it| {
-        one(format!(
-            "UPDATE refresh_tokens SET next_token_id = {} WHERE id = {}",
-            it.refresh_token(1)?,
-            it.refresh_token(0)?
-        ))
+    ("chain two refresh tokens", 4, |it| {
+        // They may be of two users.
+        let second = it.refresh_token(1)?;
+        Some(vec![
+            format!(
+                "UPDATE refresh_tokens SET next_token_id = {second} WHERE id = {}",
+                it.refresh_token(0)?
+            ),
+            format!(
+                "UPDATE access_tokens SET used = NOT coalesce(used, false)
+                 WHERE refresh_token_id = {second}"
+            ),
+        ])
     }),
 ];
 
@@ -985,7 +993,7 @@ const REFUSED: &[Act] = &[
     ("link to an unknown provider", 2, |it| {
         one(format!(
             "INSERT INTO user_external_ids (auth_provider, external_id, user_id) VALUES ('saml', '{}', {})",
-            it.new(),
+            it.unique(),
             it.user(0)?
         ))
     }),
@@ -1002,7 +1010,7 @@ const REFUSED: &[Act] = &[
     ("register a user without a time", 1, |it| {
         one(format!(
             "INSERT INTO users (name, appservice_id) VALUES ('@timeless{}:example.com', {})",
-            it.new(),
+            it.unique(),
             it.one_of(0, &["NULL", "'bridge'"])
         ))
     }),
@@ -1034,7 +1042,7 @@ const REFUSED: &[Act] = &[
                 "'@irc:x:example.com'",
             ],
         );
-        let new = it.new();
+        let new = it.unique();
         one(match it.numbers[1] % 4 {
             0 => format!(
                 "INSERT INTO devices (user_id, device_id, hidden) VALUES ({user}, 'X{new}', false)"
@@ -1060,7 +1068,7 @@ const REFUSED: &[Act] = &[
             "INSERT INTO access_tokens (id, user_id, device_id, token, refresh_token_id)
              SELECT {}, user_id, device_id, 'syt_new{}', id FROM refresh_tokens WHERE id = {token}",
             it.id("access_tokens", 2),
-            it.new()
+            it.unique()
         ))
     }),
     ("use a guest's device", 1, |it| {
@@ -1467,7 +1475,7 @@ fn whatever_happens_the_result_is_that_of_the_import() -> TestResult {
     let seconds = variable("MAS2NIX_FOLLOW_SECONDS").and_then(|text| text.parse().ok());
     let first: Option<u64> = variable("MAS2NIX_SEED").and_then(|text| text.parse().ok());
     let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(30));
-    let seen = RefCell::new(Seen::default());
+    let counts = RefCell::new(Seen::default());
     let seeds = match first {
         Some(seed) => seed..=seed,
         None => rand::random::<u32>().into()..=u64::MAX,
@@ -1481,7 +1489,7 @@ fn whatever_happens_the_result_is_that_of_the_import() -> TestResult {
             ..Config::default()
         };
         let played = runner(seed, config).run(&history(), |history| {
-            play(&stage, &history, &seen).map_err(TestCaseError::fail)
+            play(&stage, &history, &counts).map_err(TestCaseError::fail)
         });
         match played {
             Ok(()) => {}
@@ -1492,7 +1500,7 @@ fn whatever_happens_the_result_is_that_of_the_import() -> TestResult {
             break;
         }
     }
-    println!("{:?}", seen.borrow());
+    println!("{:?}", counts.borrow());
     Ok(())
 }
 
@@ -1684,7 +1692,7 @@ fn a_lost_connection_loses_nothing() -> TestResult {
     let begun = stage.now();
     let mut copy = stage.follow();
     let (mut lost, mut done) = (0, 0);
-    for delay in (0..90).map(|n| Duration::from_millis(n * 3)) {
+    for delay in (0..40).map(|n| Duration::from_millis(n * 5)) {
         server.sql(
             "synapse",
             CHANGES[1 + usize::try_from(delay.as_millis()).unwrap() % 4],
@@ -1716,6 +1724,66 @@ fn a_lost_connection_loses_nothing() -> TestResult {
     }
     assert!(lost > 0 && done > 0, "{lost} rounds were lost, {done} done");
     stage.must_follow(&mut copy, &begun, "after lost connections");
+    stage.remove(copy);
+    Ok(())
+}
+
+/// What the import refuses.
+const REFUSALS: &[&str] = &[
+    "INSERT INTO user_external_ids VALUES ('saml', 'x', '@alice:example.com')",
+    "INSERT INTO users (name, creation_ts, appservice_id) VALUES ('@b:example.com', 1, 'bridge');
+     INSERT INTO user_external_ids VALUES ('saml', 'x', '@b:example.com')",
+    "INSERT INTO user_external_ids VALUES ('oidc', 'x', '@nobody:example.com')",
+    "INSERT INTO user_threepids VALUES ('@nobody:example.com', 'email', 'x', 1, 1)",
+    "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@nobody:example.com', 'X', false)",
+    "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@nobody:example.org', 'X', false)",
+    "INSERT INTO access_tokens (id, user_id, token) VALUES (2000, '@nobody:example.com', 'syt_x')",
+    "INSERT INTO users (name, appservice_id) VALUES ('@timeless:example.com', 'bridge')",
+    "INSERT INTO users (creation_ts) VALUES (1)",
+    "INSERT INTO users (name, creation_ts) VALUES ('@other:example.org', 1)",
+    "INSERT INTO users (name, creation_ts) VALUES ('@a:b:example.com', 1)",
+    "INSERT INTO users (name, creation_ts, appservice_id) VALUES ('@a:b:example.com', 1, 'bridge');
+     INSERT INTO user_threepids VALUES ('@a:b:example.com', 'email', 'x', 1, 1)",
+    "INSERT INTO devices (user_id, device_id, hidden) VALUES ('@bob:example.com', 'X', true);
+     INSERT INTO access_tokens (id, user_id, device_id, token) VALUES (2000, '@bob:example.com', 'X', 'syt_x')",
+    "INSERT INTO access_tokens (id, user_id, device_id, token, refresh_token_id)
+       SELECT 2000, user_id, device_id, 'syt_x', refresh_token_id FROM access_tokens
+       WHERE token = 'syt_x' OR refresh_token_id = (SELECT max(id) FROM refresh_tokens)",
+];
+
+fn what_the_import_refuses_is_refused() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    stage.fill();
+    let begun = stage.now();
+    let mut copy = stage.follow();
+    for refusal in REFUSALS {
+        let before = everything(&server);
+        server.sql("synapse", refusal);
+        let round = stage.catch_up(&mut copy, false);
+        assert!(round.is_err(), "{refusal}");
+        assert!(!stage.is_importable(), "{refusal}");
+        assert_eq!(everything(&server), before);
+        server.sql("synapse", REPAIR);
+        stage.catch_up(&mut copy, false).unwrap();
+    }
+    // Whether a refresh token counts depends on the tokens of its successor, even if that is another user's.
+    server.sql(
+        "synapse",
+        "UPDATE refresh_tokens r SET next_token_id = (SELECT max(id) FROM refresh_tokens o
+           WHERE o.user_id <> r.user_id); UPDATE access_tokens SET used = false",
+    );
+    stage.must_follow(&mut copy, &begun, "a successor of another user");
+    for used in ["true", "false"] {
+        server.sql(
+            "synapse",
+            &format!(
+                "UPDATE access_tokens SET used = {used} WHERE refresh_token_id =
+                   (SELECT max(next_token_id) FROM refresh_tokens)"
+            ),
+        );
+        stage.must_follow(&mut copy, &begun, used);
+    }
     stage.remove(copy);
     Ok(())
 }
@@ -1790,19 +1858,19 @@ fn mas_itself_is_noticed() -> TestResult {
     }
     runtime.block_on(copy.remove()).unwrap();
 
-    let mut lock = migration
-        .mas
-        .command("manage issue-compatibility-token alice");
-    let lock = lock
-        .arg("--config")
-        .arg(&migration.mas_config)
-        .output()
-        .unwrap();
-    assert!(lock.status.success(), "{lock:?}");
-    println!("{:?}", first.differs(&read()));
+    let mut provision = migration.mas.command("manage provision-all-users");
+    let provision = provision.arg("--config").arg(&migration.mas_config);
+    assert!(provision.output().unwrap().status.success());
+    let second = read();
+    assert_eq!(first.differs(&second), Some("queue_jobs"));
 
     let mut serving = migration.mas.command("server --config");
-    let mut serving = serving.arg(&migration.mas_config).spawn().unwrap();
+    serving.arg(&migration.mas_config);
+    let mut serving = serving
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let until = Instant::now() + Duration::from_secs(60);
     while request(&format!("{}/health", homeserver.mas), None, None).0 != 200 {
         assert!(Instant::now() < until, "MAS does not start");
@@ -1810,7 +1878,7 @@ fn mas_itself_is_noticed() -> TestResult {
     }
     serving.kill().unwrap();
     serving.wait().unwrap();
-    assert_ne!(first.differs(&read()), None, "MAS has run");
+    assert_ne!(second.differs(&read()), None, "MAS has run");
     Ok(())
 }
 
@@ -1819,6 +1887,7 @@ crate::support::harness::tests![
     numbers_of_transactions_wrap_around,
     whatever_the_server_is_like,
     a_lost_connection_loses_nothing,
+    what_the_import_refuses_is_refused,
     many_rows_change_at_once,
     mas_itself_is_noticed,
 ];

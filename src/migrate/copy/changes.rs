@@ -59,16 +59,16 @@ impl Changes {
             columns.map(|(_, value)| value.clone()).collect()
         };
         let before: BTreeSet<Row> = removed.iter().map(identity).collect();
-        let mut used = BTreeSet::new();
+        let mut only_used = BTreeSet::new();
         added.retain(|row| {
             let identity = identity(row);
-            !before.contains(&identity) || !used.insert(identity)
+            !before.contains(&identity) || !only_used.insert(identity)
         });
-        removed.retain(|row| !used.contains(&identity(row)));
-        self.devices_seen += used.len();
+        removed.retain(|row| !only_used.contains(&identity(row)));
+        self.devices_seen += only_used.len();
         let user = table.position(table.user);
         self.seen
-            .extend(used.into_iter().filter_map(|mut row| row[user].take()));
+            .extend(only_used.into_iter().filter_map(|mut row| row[user].take()));
         (removed, added)
     }
 

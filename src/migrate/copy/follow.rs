@@ -171,12 +171,11 @@ impl Lane<'_> {
         changes: &mut Changes,
     ) -> Result<Digests, MigrateError> {
         let (table, buckets) = (followed.table, followed.buckets);
-        let mut of_copy = match known {
-            Some(digests) => digests,
-            None => {
-                let sql = table.digests(self.hasher, buckets, None);
-                digests(&fetch(&mut self.copy, sqlx::query(&sql)).await?)
-            }
+        let mut of_copy = if let Some(digests) = known {
+            digests
+        } else {
+            let sql = table.digests(self.hasher, buckets, None);
+            digests(&fetch(&mut self.copy, sqlx::query(&sql)).await?)
         };
         let (of_synapse, units) = self.of_synapse(followed, since).await?;
         self.replace(followed, &mut of_copy, units, changes).await?;

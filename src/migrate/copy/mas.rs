@@ -27,6 +27,11 @@ use crate::migrate::{
 /// Users that are imported with one set of queries.
 const USERS: usize = 1000;
 
+/// Passwords refer to passwords. MAS has no index of these references, so each password that is deleted would
+/// cost a scan of all. After the import no password has one, and this index is empty.
+const INDEX: &str = "CREATE INDEX syn2mas_upgraded_passwords ON user_passwords (upgraded_from_id)
+    WHERE upgraded_from_id IS NOT NULL";
+
 /// Imports users anew. All of it is one transaction of MAS's database.
 pub struct Importer<'a> {
     comparison: &'a Comparison,
@@ -53,9 +58,11 @@ impl<'a> Importer<'a> {
         mas: &'a Database,
     ) -> Result<Self, MigrateError> {
         let mut to = mas.connect().await?;
-        // Without bitmaps, names are not looked up in MAS's index of trigrams, which takes milliseconds for
-        // each.
-        sqlx::raw_sql("SET enable_bitmapscan = off; SET enable_nestloop = on; BEGIN")
+        // All queries are about few rows, and after the import the server has no statistics that say so. Without
+        // bitmaps, names are not looked up in MAS's index of trigrams, which takes milliseconds for each.
+        let settings = ["seqscan = off", "bitmapscan = off", "nestloop = on"];
+        let settings = settings.map(|setting| format!("SET enable_{setting}; "));
+        sqlx::raw_sql(&format!("{}BEGIN", settings.concat()))
             .execute(&mut to)
             .await
             .map_err(mas.failed("cannot begin a transaction"))?;
@@ -78,6 +85,9 @@ impl<'a> Importer<'a> {
     /// is committed.
     pub async fn import(mut self, changes: &Changes) -> Result<(), MigrateError> {
         let users: Vec<&str> = changes.users.iter().map(String::as_str).collect();
+        if !users.is_empty() {
+            self.execute(INDEX).await?;
+        }
         // First all, because something may have moved from one user to another.
         for ids in users.chunks(USERS) {
             let (_, names) = self.named(ids);
@@ -93,6 +103,10 @@ impl<'a> Importer<'a> {
         for ids in seen.chunks(USERS) {
             let (ids, names) = self.named(ids);
             self.update_last_seen(&ids, &names).await?;
+        }
+        if !users.is_empty() {
+            self.execute("DROP INDEX syn2mas_upgraded_passwords")
+                .await?;
         }
         self.execute("COMMIT").await
     }

@@ -69,6 +69,7 @@ pub struct LiveCopy {
     since: Since,
     /// What the copy may already have, and MAS's database not yet.
     pending: Changes,
+    may_be_vacuumed: bool,
     /// Holds the locks on Synapse's tables after the last round.
     pub lock: Option<Lock>,
 }
@@ -135,6 +136,7 @@ impl LiveCopy {
                 groups,
                 since,
                 pending: Changes::default(),
+                may_be_vacuumed: false,
                 lock: None,
             }),
             Err(error) => Err((scratch, error)),
@@ -158,6 +160,7 @@ impl LiveCopy {
     pub async fn catch_up(&mut self, mas: &Database, is_last: bool) -> Result<Round, MigrateError> {
         let begun = Instant::now();
         self.lock = None;
+        self.allow_vacuum().await?;
         let mut snapshot = Snapshot::take(&self.synapse, is_last).await?;
         let mut end = self.follow(&mut snapshot).await?;
         let copy = &self.scratch.database;
@@ -174,6 +177,23 @@ impl LiveCopy {
             seen: changes.devices_seen,
             seconds: begun.elapsed().as_secs_f64(),
         })
+    }
+
+    /// Lets the server vacuum the copy, which many rounds would make grow. Until the import is done, it must
+    /// not.
+    async fn allow_vacuum(&mut self) -> Result<(), MigrateError> {
+        if self.may_be_vacuumed {
+            return Ok(());
+        }
+        let copy = &self.scratch.database;
+        let mut connection = copy.connect().await?;
+        let allow = TABLES.map(|table| format!("ALTER TABLE {table} RESET (autovacuum_enabled);"));
+        sqlx::raw_sql(&allow.concat())
+            .execute(&mut connection)
+            .await
+            .map_err(copy.failed("cannot change the copy"))?;
+        self.may_be_vacuumed = true;
+        Ok(())
     }
 
     /// Brings the copy up to the snapshot, and adds what has changed to `pending`. Returns a connection to
@@ -351,7 +371,8 @@ async fn copy_table(
             rate.passed(chunk.len()).await;
             on_rows(new);
             all += new;
-            (chunk.truncate(0), new = 0);
+            chunk.clear();
+            new = 0;
         }
     }
     into.send(chunk.as_slice())

@@ -262,16 +262,16 @@ impl Table {
         let Table {
             name, unit, user, ..
         } = self;
-        let mut indexed = vec![(*unit).to_owned(), self.bucket(unit, buckets)];
+        let mut columns = vec![(*unit).to_owned(), self.bucket(unit, buckets)];
         if user != unit {
-            indexed.push((*user).to_owned());
+            columns.push((*user).to_owned());
         }
         match *name {
-            "access_tokens" => indexed.push("refresh_token_id".to_owned()),
-            "refresh_tokens" => indexed.push("next_token_id".to_owned()),
+            "access_tokens" => columns.push("refresh_token_id".to_owned()),
+            "refresh_tokens" => columns.push("next_token_id".to_owned()),
             _ => {}
         }
-        let indexes = indexed
+        let indexes = columns
             .iter()
             .map(|column| format!("CREATE INDEX ON {name} ({column}); "));
         indexes.collect::<String>() + &format!("ANALYZE {name}")
