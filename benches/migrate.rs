@@ -154,6 +154,10 @@ fn main() -> TestResult {
         given
     };
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    // The default is made for small machines.
+    server.sql("postgres", "ALTER SYSTEM SET shared_buffers = '1GB'");
+    server.sql("postgres", "ALTER SYSTEM SET max_wal_size = '4GB'");
+    server.restart();
     println!(
         "a load of {} transactions a second, and {} last uses every 5 s",
         load::RATE,

@@ -119,7 +119,7 @@ fn a_migration_is_never_restarted_by_a_switch() -> TestResult {
            check = config.system.preSwitchChecks.syn2mas-at-work; }",
     );
     let units = found["units"].as_object().unwrap();
-    assert_eq!(units.len(), 5);
+    assert_eq!(units.len(), 6);
     assert!(
         units.values().all(|restarted| restarted == false),
         "{units:?}"

@@ -28,8 +28,8 @@ const UNITS: usize = 2000;
 /// Buckets of the copy that are read with one query.
 const BUCKETS: usize = 64;
 
-/// Rows of a table that share a bucket, about.
-const BUCKET_ROWS: i64 = 512;
+/// Rows of a table that share a bucket, about. All of them are fetched when one of them was deleted.
+const BUCKET_ROWS: i64 = 64;
 
 /// The number of buckets for a table with so many rows, a power of two. With more, the server would need
 /// more time for each row.
@@ -177,8 +177,11 @@ impl Lane<'_> {
             let sql = table.digests(self.hasher, buckets, None);
             digests(&fetch(&mut self.copy, sqlx::query(&sql)).await?)
         };
+        let begun = std::time::Instant::now();
         let (of_synapse, units) = self.of_synapse(followed, since).await?;
+        tracing::debug!("{}: scanned: {:?}", table.name, begun.elapsed());
         self.replace(followed, &mut of_copy, units, changes).await?;
+        tracing::debug!("{}: changed rows: {:?}", table.name, begun.elapsed());
         let sql = table.units_of_buckets(buckets);
         // What the copy still has, of which there may be much.
         for differing in differing(&of_synapse, &of_copy).chunks(BUCKETS) {
@@ -186,6 +189,7 @@ impl Lane<'_> {
             self.replace(followed, &mut of_copy, texts(&units), changes)
                 .await?;
         }
+        tracing::debug!("{}: deleted rows: {:?}", table.name, begun.elapsed());
         // What else Synapse has. It has no index of buckets, so they are read at once.
         let differing = differing(&of_synapse, &of_copy);
         if !differing.is_empty() {
@@ -393,7 +397,7 @@ mod tests {
     #[test]
     fn the_number_of_buckets_is_a_power_of_two() {
         assert_eq!(buckets(0), 1);
-        assert_eq!(buckets(3_000_000), 4096);
+        assert_eq!(buckets(300_000), 4096);
         assert_eq!(buckets(i64::MAX), 16384);
     }
 

@@ -88,22 +88,26 @@ impl<'a> Importer<'a> {
         if !users.is_empty() {
             self.execute(INDEX).await?;
         }
+        let begun = std::time::Instant::now();
         // First all, because something may have moved from one user to another.
         for ids in users.chunks(USERS) {
             let (_, names) = self.named(ids);
             self.delete(&names).await?;
         }
+        tracing::debug!("deleted: {:?}", begun.elapsed());
         for ids in users.chunks(USERS) {
             self.refuse(ids).await?;
             let (ids, names) = self.named(ids);
             self.insert(&ids, &names).await?;
         }
+        tracing::debug!("inserted: {:?}", begun.elapsed());
         let seen = changes.seen.difference(&changes.users);
         let seen: Vec<&str> = seen.map(String::as_str).collect();
         for ids in seen.chunks(USERS) {
             let (ids, names) = self.named(ids);
             self.update_last_seen(&ids, &names).await?;
         }
+        tracing::debug!("last uses: {:?}", begun.elapsed());
         if !users.is_empty() {
             self.execute("DROP INDEX syn2mas_upgraded_passwords")
                 .await?;

@@ -162,13 +162,16 @@ impl LiveCopy {
         self.lock = None;
         self.allow_vacuum().await?;
         let mut snapshot = Snapshot::take(&self.synapse, is_last).await?;
+        tracing::debug!("a snapshot: {:?}", begun.elapsed());
         let mut end = self.follow(&mut snapshot).await?;
+        tracing::debug!("the copy is up to it: {:?}", begun.elapsed());
         let copy = &self.scratch.database;
         let predecessors =
             follow::users_of_predecessors((copy, &mut end), &self.pending.refresh_tokens).await?;
         self.pending.users.extend(predecessors);
         let importer = Importer::new(&self.comparison, copy, &mut end, mas).await?;
         importer.import(&self.pending).await?;
+        tracing::debug!("MAS's database is up to it: {:?}", begun.elapsed());
         let changes = std::mem::take(&mut self.pending);
         self.lock = snapshot.lock;
         Ok(Round {
