@@ -1664,6 +1664,10 @@ fn the_server_accepts_the_import() -> TestResult {
             .status
             .success()
     );
+    let (_, findings) = inspect(&migration, &["--mas-database-uri", &as_lent]);
+    let of_copy = |finding: &&Value| finding["id"] == "no-copy";
+    let samples = findings.iter().find(of_copy).unwrap()["samples"].to_string();
+    assert!(samples.contains("ALTER ROLE lent CREATEDB"), "{samples}");
     let admin = server.uri("postgres");
     let as_lent = [
         "--mas-database-uri",
@@ -1683,7 +1687,10 @@ fn the_server_accepts_the_import() -> TestResult {
     assert_eq!(ids(&[]), Vec::<String>::new());
 
     let admin = as_reader.replace("/synapse", "/postgres");
-    assert_eq!(ids(&["--admin-database-uri", &admin]), ["no-superuser"]);
+    assert_eq!(
+        ids(&["--admin-database-uri", &admin]),
+        ["no-superuser", "no-copy"]
+    );
     assert_eq!(ids(&["--mas-cli", "/nonexistent"]), ["mas-cli"]);
     // MAS's own check runs too, once its tables exist, and its messages are reported once.
     migration.migrate_database();

@@ -328,14 +328,14 @@ async fn run(cli: Cli) -> Result<Ending> {
             let signals = Some(Signals::listen()?);
             let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
             let outcome = if interrupted {
-                migration.undo_interrupted().await?
+                Box::pin(migration.undo_interrupted()).await?
             } else {
-                migration.roll_back(accept_loss, lost_journal).await?
+                Box::pin(migration.roll_back(accept_loss, lost_journal)).await?
             };
             Ok(report_rollback(&outcome, json))
         }
         Command::Cutover { json } => requests::run_cutover(&context, json),
-        Command::Cancel { json } => requests::run_cancel(&context, json).await,
+        Command::Cancel { json } => Box::pin(requests::run_cancel(&context, json)).await,
         Command::Clean { all, yes, json } => run_clean(&context, all, yes, json).await,
         Command::Guard { .. } | Command::PackageFiles { .. } => {
             unreachable!("they need less than the others")
@@ -423,7 +423,7 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
         reporter.on_event(&event);
     });
     let migration = migration.cancelled_by(Request::Cancel.file(&state));
-    let outcome = migration.migrate().await;
+    let outcome = Box::pin(migration.migrate()).await;
     control::clear(&state)?;
     let outcome = outcome?;
     let mut out = io::stdout().lock();
@@ -484,9 +484,10 @@ async fn run_clean(context: &Context, all: bool, yes: bool, json: bool) -> Resul
     let is_rehearsing = context.args.rehearsal().exists() && context.is_rehearsing().await?;
     let cleaning = Cleaning::of(&context.args, all, is_rehearsing)?;
     // What has no database to ask has no copy either.
-    let copy = match cleaning.needs_no_copy {
-        true => following::left_behind(context).await.unwrap_or_default(),
-        false => None,
+    let copy = if cleaning.needs_no_copy {
+        following::left_behind(context).await.unwrap_or_default()
+    } else {
+        None
     };
     output::leftovers(&cleaning.found, copy.as_ref());
     let is_empty = cleaning.found.is_empty() && copy.is_none();

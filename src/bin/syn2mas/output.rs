@@ -53,7 +53,7 @@ fn wrapped(text: &str, begin: &str) -> String {
 fn title(step: Step) -> &'static str {
     match step {
         Step::Inspect => "checking for blockers",
-        Step::HoldMas => "stopping MAS",
+        Step::HoldMas | Step::StopMas => "stopping MAS",
         Step::Stop => "stopping MAS and Synapse",
         Step::BackUp => "backing up",
         Step::Grant => "granting Synapse's role to MAS's role",
@@ -68,7 +68,6 @@ fn title(step: Step) -> &'static str {
         Step::Proxy => "directing logins to MAS",
         Step::VerifyAgain => "comparing everything once more, while Synapse runs",
         Step::Complete => "completing the migration",
-        Step::StopMas => "stopping MAS",
         Step::CheckLosses => "checking what would be lost",
         Step::StopSynapse => "stopping Synapse",
         Step::Keep => "dumping MAS's database",

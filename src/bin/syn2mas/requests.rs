@@ -99,7 +99,7 @@ pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
         let mut host = RealHost::open(context, MigrateOptions::default())?;
         let signals = Some(Signals::listen()?);
         let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
-        let outcome = migration.undo_interrupted().await?;
+        let outcome = Box::pin(migration.undo_interrupted()).await?;
         drop(reporter);
         if !matches!(outcome, Outcome::RolledBack) {
             return Ok(crate::report_rollback(&outcome, json));

@@ -539,16 +539,13 @@ impl Host for RealHost<'_> {
 
     async fn verify(&mut self) -> Result<Vec<Report>, MigrateError> {
         let comparison = Comparison::of(self.context)?;
-        let reports = match &self.following {
-            Some(following) => {
-                let copy = following.copy.database();
-                comparison.run(copy, &self.mas, |_| {}).await?
-            }
-            None => {
-                self.lock = Some(tables::lock(&self.synapse).await?);
-                comparison.run(&self.synapse, &self.mas, |_| {}).await?
-            }
+        let against = if let Some(following) = &self.following {
+            following.copy.database()
+        } else {
+            self.lock = Some(tables::lock(&self.synapse).await?);
+            &self.synapse
         };
+        let reports = comparison.run(against, &self.mas, |_| {}).await?;
         self.write_differences(&reports)?;
         Ok(reports)
     }
