@@ -1250,7 +1250,7 @@ const TARGETS: &[(bool, &str, Option<&str>)] = &[
 
 fn databases_that_refuse_the_import_are_reported() -> TestResult {
     let (server, mas) = prepared()?;
-    server.sql("postgres", "CREATE ROLE mas LOGIN");
+    server.sql("postgres", "CREATE ROLE mas LOGIN CREATEDB");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let as_mas = |name: &str| server.uri(name).replace("postgres@", "mas@");
     let config = fs::read_to_string(&migration.mas_config).unwrap();
@@ -1346,7 +1346,7 @@ const UNDROPPABLE: &[(&str, &str, &str)] = &[
 
 fn what_going_back_may_not_drop_is_named() -> TestResult {
     let (server, mas) = prepared()?;
-    server.sql("postgres", "CREATE ROLE mas LOGIN");
+    server.sql("postgres", "CREATE ROLE mas LOGIN CREATEDB");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let as_mas = server.uri("changed").replace("postgres@", "mas@");
     let config = fs::read_to_string(&migration.mas_config).unwrap();
@@ -1453,7 +1453,7 @@ fn clients_of_the_database_of_mas_are_reported() -> TestResult {
 
 fn clients_that_cannot_be_terminated_are_reported() -> TestResult {
     let (server, mas) = prepared()?;
-    server.sql("postgres", "CREATE ROLE mas LOGIN");
+    server.sql("postgres", "CREATE ROLE mas LOGIN CREATEDB");
     server.sql("postgres", "CREATE DATABASE owned OWNER mas");
     let uri = server.uri("owned").replace("postgres@", "mas@");
     let address = Address::of_uri("the test's address", &uri).unwrap();
@@ -1762,7 +1762,11 @@ fn a_full_disk_of_the_server_is_named() -> TestResult {
     let free = free.blocks_available() * free.fragment_size();
     let filling = vec![0; usize::try_from(free - 100_000).unwrap()];
     fs::write(directory.path().join("filling"), filling).unwrap();
-    assert_eq!(ids(&migration, &admin), ["disk-space-of-postgresql"]);
+    // There is none for a copy either.
+    assert_eq!(
+        ids(&migration, &admin),
+        ["disk-space-of-postgresql", "no-copy"]
+    );
     Ok(())
 }
 
