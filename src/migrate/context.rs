@@ -238,6 +238,18 @@ impl Context {
         Ok(Some(reached("the database server", address, account)))
     }
 
+    /// The server on which temporary databases are made: with the superuser's role, or else with MAS's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Context::mas_database`] and [`Context::admin_database`].
+    pub fn scratch_server(&self) -> Result<Database, MigrateError> {
+        match self.admin_database()? {
+            Some(superuser) => Ok(superuser),
+            None => self.mas_database().cloned(),
+        }
+    }
+
     /// The user of this host that MAS runs as (`--mas-user`). None means the current user.
     ///
     /// # Errors
@@ -268,8 +280,7 @@ impl Context {
     ///
     /// If the database cannot be created.
     pub async fn scratch(&self, which: &'static str, name: &str) -> Result<Scratch, MigrateError> {
-        let (mas, superuser) = (self.mas_database()?, self.admin_database()?);
-        Scratch::make(mas, superuser, which, name).await
+        Scratch::make(self.mas_database()?, self.scratch_server()?, which, name).await
     }
 
     /// The overlay, which every command needs that changes something.
@@ -288,9 +299,7 @@ impl Context {
     ///
     /// If the server does not answer.
     pub async fn is_rehearsing(&self) -> Result<bool, MigrateError> {
-        let superuser = self.admin_database()?;
-        let server = superuser.as_ref().map_or_else(|| self.mas_database(), Ok)?;
-        let databases = scratch::leftovers(server).await?;
+        let databases = scratch::leftovers(&self.scratch_server()?).await?;
         let in_use = |database: &Leftover| database.name == scratch::COPY && database.is_in_use;
         Ok(databases.iter().any(in_use))
     }
@@ -302,8 +311,7 @@ impl Context {
     ///
     /// If something cannot be removed.
     pub async fn drop_leftovers(&self) -> Result<(), MigrateError> {
-        let (mas, superuser) = (self.mas_database()?, self.admin_database()?);
-        let in_use = scratch::drop_leftovers(mas, superuser.as_ref()).await?;
+        let in_use = scratch::drop_leftovers(self.mas_database()?, &self.scratch_server()?).await?;
         if in_use.contains(&scratch::COPY) {
             return Ok(());
         }

@@ -4,6 +4,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,31 @@ impl Request {
     }
 }
 
+/// How fast rows pass, of one kind after the other.
+#[derive(Debug, Default)]
+pub struct Pace(Option<(String, Instant)>);
+
+impl Pace {
+    /// Rows in a second since those of this kind began. None within the first second.
+    pub fn rate(&mut self, what: &str, done: u64) -> Option<u64> {
+        let begun = match &self.0 {
+            Some((of, begun)) if of == what => *begun,
+            _ => {
+                let now = Instant::now();
+                self.0 = Some((what.to_owned(), now));
+                now
+            }
+        };
+        done.checked_div(begun.elapsed().as_secs())
+    }
+}
+
+/// About how many seconds it takes until so many rows are done. None if it is not known.
+#[must_use]
+pub fn seconds_left([done, of]: [u64; 2], rate: Option<u64>) -> Option<u64> {
+    of.saturating_sub(done).checked_div(rate?)
+}
+
 /// What a running migration is doing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -72,15 +98,6 @@ pub struct Live {
     /// Number of rounds so far.
     #[serde(default)]
     pub rounds: usize,
-}
-
-impl Live {
-    /// About how many seconds this will still take, if that is known.
-    #[must_use]
-    pub fn seconds_left(&self) -> Option<u64> {
-        let [done, of] = self.rows?;
-        of.saturating_sub(done).checked_div(self.rate?)
-    }
 }
 
 const LIVE: &str = "live.json";
@@ -140,23 +157,9 @@ mod tests {
 
     #[test]
     fn the_time_left_follows_from_the_rate() {
-        let live = Live {
-            step: Step::Copy,
-            since: String::new(),
-            rows: Some([100, 400]),
-            what: None,
-            rate: Some(50),
-            round: None,
-            rounds: 0,
-        };
-        assert_eq!(live.seconds_left(), Some(6));
-        assert_eq!(
-            Live {
-                rate: Some(0),
-                ..live
-            }
-            .seconds_left(),
-            None
-        );
+        assert_eq!(seconds_left([100, 400], Some(50)), Some(6));
+        assert_eq!(seconds_left([100, 400], Some(0)), None);
+        assert_eq!(seconds_left([500, 400], Some(50)), Some(0));
+        assert_eq!(seconds_left([100, 400], None), None);
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::migrate::{
     MigrateError,
     context::Context,
-    control::{self, Live},
+    control::{self, Live, Pace},
     cutover::{
         Event,
         decide::{self, Observed, Stage},
@@ -31,15 +31,13 @@ pub struct LiveRecorder {
     state: PathBuf,
     live: Live,
     written: Instant,
-    /// When the rows that are counted now began, and how many there were.
-    counting: (Instant, u64),
+    pace: Pace,
 }
 
 impl LiveRecorder {
     /// Writes to the directory of the journal.
     #[must_use]
     pub fn new(state: PathBuf) -> Self {
-        let now = Instant::now();
         LiveRecorder {
             state,
             live: Live {
@@ -51,8 +49,8 @@ impl LiveRecorder {
                 round: None,
                 rounds: 0,
             },
-            written: now,
-            counting: (now, 0),
+            written: Instant::now(),
+            pace: Pace::default(),
         }
     }
 
@@ -84,13 +82,9 @@ impl LiveRecorder {
     }
 
     fn count(&mut self, what: &str, done: u64, of: u64) {
-        if self.live.what.as_deref() != Some(what) {
-            self.live.what = Some(what.to_owned());
-            self.counting = (Instant::now(), done);
-        }
-        let (since, before) = self.counting;
+        self.live.what = Some(what.to_owned());
         self.live.rows = Some([done, of.max(done)]);
-        self.live.rate = (done - before.min(done)).checked_div(since.elapsed().as_secs());
+        self.live.rate = self.pace.rate(what, done);
         if self.written.elapsed() >= EVERY {
             self.write();
         }
@@ -115,7 +109,7 @@ fn in_words(live: &Live) -> String {
         if let Some(rate) = live.rate {
             text += &format!(", {rate} a second");
         }
-        if let Some(left) = live.seconds_left() {
+        if let Some(left) = control::seconds_left([done, of], live.rate) {
             text += &format!(", {left} s left");
         }
     }

@@ -462,8 +462,16 @@ fn odd_input_is_named_and_survived() {
 /// The table of exit codes stands in the help and in the documentation.
 fn exit_codes_are_documented() {
     let help = out(&mas2nix(Path::new("."), &["check", "--help"]));
+    assert_eq!(
+        documented_exit_codes(&help, "docs/check.md"),
+        ["0", "1", "2"]
+    );
+}
+
+/// The exit codes in a program's help, each of which a document has with the same meaning.
+pub fn documented_exit_codes<'h>(help: &'h str, document: &str) -> Vec<&'h str> {
     let (_, table) = help.split_once("Exit codes:\n").unwrap();
-    let docs = fs::read_to_string(root().join("docs/check.md")).unwrap();
+    let docs = fs::read_to_string(root().join(document)).unwrap();
     let rows = table.lines().take_while(|line| !line.trim().is_empty());
     let mut codes = Vec::new();
     for row in rows {
@@ -472,7 +480,7 @@ fn exit_codes_are_documented() {
         let row = format!("| {code} | {} |", meaning.trim());
         assert!(docs.contains(&row), "{row}");
     }
-    assert_eq!(codes, ["0", "1", "2"]);
+    codes
 }
 
 /// The hooks and the examples are YAML, and their commands exist.

@@ -527,16 +527,7 @@ fn exit_codes_are_described_alike_everywhere() {
         .output()
         .unwrap();
     let help = out(&output);
-    let (_, table) = help.split_once("Exit codes:\n").unwrap();
-    let rows = table.lines().take_while(|line| !line.trim().is_empty());
-    let docs = fs::read_to_string(root().join("docs/migration.md")).unwrap();
-    let mut codes = Vec::new();
-    for row in rows {
-        let (code, meaning) = row.trim().split_once(' ').unwrap();
-        codes.push(code);
-        let row = format!("| {code} | {} |", meaning.trim());
-        assert!(docs.contains(&row), "{row}");
-    }
+    let codes = crate::check::documented_exit_codes(&help, "docs/migration.md");
     assert_eq!(codes, ["0", "1", "2", "10", "11", "12"]);
     let output = Command::new(env!("CARGO_BIN_EXE_syn2mas"))
         .arg("unknown")

@@ -7,17 +7,12 @@ use std::{
 };
 
 use mas2nix::migrate::{
-    context::Provider,
     cutover::{
         data_loss::{self, Loss},
         repair::{self, Repaired},
     },
     journal,
-    postgres::{
-        connection::{Address, Database},
-        tables::last_tokens,
-    },
-    verify::Comparison,
+    postgres::{connection::Database, tables::last_tokens},
 };
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -26,7 +21,7 @@ use crate::support::{
     MasCli,
     harness::TestResult,
     homeserver::{Homeserver, password, request},
-    postgres::{Migration, Postgres},
+    postgres::{Migration, Postgres, comparison},
     rows::Dice,
 };
 
@@ -573,18 +568,10 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn database(&self, which: &'static str, name: &str) -> Database {
-        Database::new(
-            which,
-            Address::of_uri(which, &self.server.uri(name)).unwrap(),
-            None,
-        )
-    }
-
     fn databases(&self) -> [Database; 2] {
         [
-            self.database("Synapse's", &self.synapse),
-            self.database("MAS's", &self.mas),
+            self.server.database("Synapse's", &self.synapse),
+            self.server.database("MAS's", &self.mas),
         ]
     }
 
@@ -634,21 +621,6 @@ impl Pair<'_> {
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build().unwrap().block_on(work)
-}
-
-fn comparison() -> Comparison {
-    let provider = |synapse_id: &str, mas_id: &str| Provider {
-        synapse_id: synapse_id.to_owned(),
-        mas_id: mas_id.parse().unwrap(),
-    };
-    Comparison {
-        server_name: "example.com".to_owned(),
-        providers: vec![
-            provider("oidc-one", "01HFVBY12TMNTYTBV8W921M5FA"),
-            provider("oidc", "01HFVBY12TMNTYTBV8W921M5FB"),
-        ],
-        ..Comparison::default()
-    }
 }
 
 /// A change's statements with what stands in braces written out.

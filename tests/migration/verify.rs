@@ -4,14 +4,10 @@
 use crate::support::{
     MasCli,
     harness::{Skip, TestResult},
-    postgres::{Migration, Postgres},
+    postgres::{Migration, Postgres, comparison},
     rows::{self, Dice},
 };
-use mas2nix::migrate::{
-    context::Provider,
-    postgres::connection::{Address, Database},
-    verify::{Comparison, Report},
-};
+use mas2nix::migrate::verify::{Comparison, Report};
 use proptest::test_runner::TestRunner;
 use serde_json::Value;
 
@@ -456,36 +452,14 @@ fn a_search_may_end_early() -> TestResult {
     Ok(())
 }
 
-fn comparison() -> Comparison {
-    let provider = |synapse_id: &str, mas_id: &str| Provider {
-        synapse_id: synapse_id.to_owned(),
-        mas_id: mas_id.parse().unwrap(),
-    };
-    Comparison {
-        server_name: "example.com".to_owned(),
-        providers: vec![
-            provider("oidc-one", "01HFVBY12TMNTYTBV8W921M5FA"),
-            provider("oidc", "01HFVBY12TMNTYTBV8W921M5FB"),
-        ],
-        every_row: true,
-        ..Comparison::default()
-    }
-}
-
 /// Compares two databases as `syn2mas` does.
 fn compare(server: &Postgres, synapse: &str, mas: &str) -> Vec<Report> {
     run(&comparison(), server, synapse, mas)
 }
 
 fn run(comparison: &Comparison, server: &Postgres, synapse: &str, mas: &str) -> Vec<Report> {
-    let database = |which, name: &str| {
-        Database::new(
-            which,
-            Address::of_uri(which, &server.uri(name)).unwrap(),
-            None,
-        )
-    };
-    let (synapse, mas) = (database("Synapse's", synapse), database("MAS's", mas));
+    let synapse = server.database("Synapse's", synapse);
+    let mas = server.database("MAS's", mas);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

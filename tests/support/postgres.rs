@@ -7,6 +7,11 @@ use std::{
     process::{Command, Stdio},
 };
 
+use mas2nix::migrate::{
+    context::Provider,
+    postgres::connection::{Address, Database},
+    verify::Comparison,
+};
 use nix::unistd::User;
 use tempfile::TempDir;
 
@@ -140,6 +145,12 @@ impl Postgres {
     pub fn uri(&self, database: &str) -> String {
         let host = self.path().display().to_string().replace('/', "%2F");
         format!("postgresql://postgres@{host}/{database}")
+    }
+
+    /// How to connect to a database with the library.
+    pub fn database(&self, which: &'static str, name: &str) -> Database {
+        let address = Address::of_uri(which, &self.uri(name)).unwrap();
+        Database::new(which, address, None)
     }
 
     /// Makes a database.
@@ -329,6 +340,23 @@ pub struct Migration<'a> {
     pub mas: &'a MasCli,
     pub synapse_config: PathBuf,
     pub mas_config: PathBuf,
+}
+
+/// A comparison with the providers of the configuration that [`Migration::new`] writes.
+pub fn comparison() -> Comparison {
+    let provider = |synapse_id: &str, mas_id: &str| Provider {
+        synapse_id: synapse_id.to_owned(),
+        mas_id: mas_id.parse().unwrap(),
+    };
+    Comparison {
+        server_name: "example.com".to_owned(),
+        providers: vec![
+            provider("oidc-one", "01HFVBY12TMNTYTBV8W921M5FA"),
+            provider("oidc", "01HFVBY12TMNTYTBV8W921M5FB"),
+        ],
+        every_row: true,
+        ..Comparison::default()
+    }
 }
 
 impl<'a> Migration<'a> {

@@ -9,6 +9,7 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyl
 use mas2nix::mas_cli::syn2mas::Progress;
 use mas2nix::migrate::{
     clean::Leftover,
+    control::{self, Pace},
     copy::Copied,
     cutover::{Event, Outcome, Step, Summary, data_loss::Loss, refusal::Refusal},
     postgres::connection::Database,
@@ -90,7 +91,7 @@ fn title(step: Step) -> &'static str {
 pub struct Reporter {
     bar: Option<ProgressBar>,
     quiet: bool,
-    importing: Option<(String, Instant)>,
+    pace: Pace,
     /// When the progress of the copying was reported last.
     copied: Option<Instant>,
 }
@@ -107,7 +108,7 @@ impl Reporter {
                 bar
             }),
             quiet,
-            importing: None,
+            pace: Pace::default(),
             copied: None,
         }
     }
@@ -199,20 +200,12 @@ impl Reporter {
 
     /// Progress of the import, rows per second, and the time left for this entity.
     fn progress(&mut self, progress: &Progress) -> String {
-        let begun = match &self.importing {
-            Some((entity, begun)) if *entity == progress.entity => *begun,
-            _ => {
-                let now = Instant::now();
-                self.importing = Some((progress.entity.clone(), now));
-                now
-            }
-        };
+        let rate = self.pace.rate(&progress.entity, progress.done);
+        let left = control::seconds_left([progress.done, progress.total], rate);
         let (done, total) = (HumanCount(progress.done), HumanCount(progress.total));
         let mut text = format!("importing {}: {done} of about {total}", progress.entity);
-        let seconds = begun.elapsed().as_secs();
-        if let Some(rate) = progress.done.checked_div(seconds).filter(|rate| *rate > 0) {
-            let seconds = progress.total.saturating_sub(progress.done) / rate;
-            let remaining = HumanDuration(Duration::from_secs(seconds));
+        if let (Some(rate), Some(left)) = (rate, left) {
+            let remaining = HumanDuration(Duration::from_secs(left));
             text += &format!(", {} a second, {remaining} left", HumanCount(rate));
         }
         text

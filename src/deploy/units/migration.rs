@@ -22,11 +22,7 @@ pub fn all() -> Vec<Unit> {
             )
         },
         Unit {
-            body: with_directive(
-                read_write("migrate --yes"),
-                "ExecStopPost",
-                "{toolsPackage}/bin/syn2mas rollback --interrupted",
-            ),
+            body: undoing("migrate --yes"),
             ..one_shot(
                 "syn2mas-migrate",
                 "Migration of Synapse's users to Matrix Authentication Service",
@@ -49,11 +45,7 @@ pub fn all() -> Vec<Unit> {
         },
         Unit {
             // Killed, it leaves MAS down: this starts it again, or completes the rollback.
-            body: with_directive(
-                read_write("rollback"),
-                "ExecStopPost",
-                "{toolsPackage}/bin/syn2mas rollback --interrupted",
-            ),
+            body: undoing("rollback"),
             ..one_shot(
                 "syn2mas-rollback",
                 "Rollback to Synapse's own authentication",
@@ -64,14 +56,19 @@ pub fn all() -> Vec<Unit> {
 
 /// Directives for a migration that waits for its cutover, perhaps for days. It has started when it waits.
 fn preparation() -> Vec<Entry> {
-    let mut body = with_directive(
-        read_write("migrate --yes --wait"),
-        "ExecStopPost",
-        "{toolsPackage}/bin/syn2mas rollback --interrupted",
-    );
+    let mut body = undoing("migrate --yes --wait");
     body.retain(|entry| entry.name != "Type");
     body.insert(0, entry("Type", "exec"));
     body
+}
+
+/// Directives of a subcommand after which what it was killed in is undone.
+fn undoing(subcommand: &str) -> Vec<Entry> {
+    with_directive(
+        read_write(subcommand),
+        "ExecStopPost",
+        "{toolsPackage}/bin/syn2mas rollback --interrupted",
+    )
 }
 
 fn with_directive(mut body: Vec<Entry>, name: &'static str, value: &str) -> Vec<Entry> {

@@ -14,12 +14,13 @@ use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
     changes::Changes,
+    rows::{self, values},
     tables::{GROUPS, Table},
 };
 use crate::migrate::{
     MigrateError,
     postgres::connection::Database,
-    verify::{Digest, Hasher, Row},
+    verify::{Digest, Digests, Hasher, Row, differing},
 };
 
 /// Units that are fetched with one query.
@@ -52,9 +53,6 @@ pub struct Followed {
     /// that has failed.
     pub digests: Option<Digests>,
 }
-
-/// The digests of a table, by bucket.
-pub type Digests = BTreeMap<i32, Digest>;
 
 /// The tables of [`GROUPS`].
 pub type Groups = [Vec<Followed>; 2];
@@ -174,14 +172,11 @@ impl Lane<'_> {
         let mut of_copy = if let Some(digests) = known {
             digests
         } else {
-            let sql = table.digests(self.hasher, buckets, None);
-            digests(&fetch(&mut self.copy, sqlx::query(&sql)).await?)
+            let sql = table.digests_alone(self.hasher, buckets);
+            Digest::of_buckets(&fetch(&mut self.copy, sqlx::query(&sql)).await?)
         };
-        let begun = std::time::Instant::now();
         let (of_synapse, units) = self.of_synapse(followed, since).await?;
-        tracing::debug!("{}: scanned: {:?}", table.name, begun.elapsed());
         self.replace(followed, &mut of_copy, units, changes).await?;
-        tracing::debug!("{}: changed rows: {:?}", table.name, begun.elapsed());
         let sql = table.units_of_buckets(buckets);
         // What the copy still has, of which there may be much.
         for differing in differing(&of_synapse, &of_copy).chunks(BUCKETS) {
@@ -189,7 +184,6 @@ impl Lane<'_> {
             self.replace(followed, &mut of_copy, texts(&units), changes)
                 .await?;
         }
-        tracing::debug!("{}: deleted rows: {:?}", table.name, begun.elapsed());
         // What else Synapse has. It has no index of buckets, so they are read at once.
         let differing = differing(&of_synapse, &of_copy);
         if !differing.is_empty() {
@@ -212,7 +206,7 @@ impl Lane<'_> {
         since: Since,
     ) -> Result<(Digests, BTreeSet<String>), MigrateError> {
         let (database, connection) = (self.synapse.0, &mut *self.synapse.1);
-        let sql = (followed.table).digests(self.hasher, followed.buckets, Some(&since.is_later()));
+        let sql = (followed.table).digests(self.hasher, followed.buckets, &since.is_later());
         let mut rows = sqlx::query(&sql).fetch(connection);
         let (mut digests, mut units) = (Digests::new(), BTreeSet::new());
         let doing = "cannot digest its tables";
@@ -224,7 +218,7 @@ impl Lane<'_> {
                     problem: format!("Synapse's table {name} has a row without {of}"),
                 })?);
             }
-            digests.insert(row.get("bucket"), digest(&row));
+            digests.insert(row.get("bucket"), Digest::read(&row));
         }
         Ok((digests, units))
     }
@@ -263,7 +257,8 @@ impl Lane<'_> {
         }
         let touched: Vec<i32> = touched.into_iter().collect();
         let sql = table.digests_of_buckets(self.hasher, followed.buckets);
-        let new = digests(&fetch(&mut self.copy, sqlx::query(&sql).bind(&touched)).await?);
+        let new =
+            Digest::of_buckets(&fetch(&mut self.copy, sqlx::query(&sql).bind(&touched)).await?);
         for bucket in touched {
             digests_of_copy.remove(&bucket);
         }
@@ -287,14 +282,13 @@ impl Lane<'_> {
             .execute(&mut *connection)
             .await
             .map_err(failed())?;
-        let sql = followed.table.insert(&followed.types);
-        let mut insert = sqlx::query(&sql);
-        for column in 0..followed.types.len() {
-            let values: Vec<Option<String>> = now.iter().map(|row| row[column].clone()).collect();
-            insert = insert.bind(values);
-        }
-        insert.execute(connection).await.map_err(failed())?;
-        Ok(())
+        let columns = followed.table.columns().into_iter();
+        let columns: Vec<(&str, &str)> = columns
+            .zip(followed.types.iter().map(String::as_str))
+            .collect();
+        rows::insert(connection, followed.table.name, &columns, now)
+            .await
+            .map_err(failed())
     }
 }
 
@@ -327,32 +321,8 @@ async fn fetch(
         .map_err(side.0.failed("cannot compare its tables with the copy"))
 }
 
-fn values(rows: &[PgRow]) -> Vec<Row> {
-    let of_row = |row: &PgRow| (0..row.len()).map(|column| row.get(column)).collect();
-    rows.iter().map(of_row).collect()
-}
-
 fn texts(rows: &[PgRow]) -> BTreeSet<String> {
     rows.iter().filter_map(|row| row.get(0)).collect()
-}
-
-fn digest(row: &PgRow) -> Digest {
-    Digest {
-        count: row.get("count"),
-        sum: row.get("sum"),
-    }
-}
-
-fn digests(rows: &[PgRow]) -> Digests {
-    rows.iter()
-        .map(|row| (row.get("bucket"), digest(row)))
-        .collect()
-}
-
-fn differing(left: &Digests, right: &Digests) -> Vec<i32> {
-    let buckets: BTreeSet<i32> = left.keys().chain(right.keys()).copied().collect();
-    let differs = |bucket: &i32| left.get(bucket) != right.get(bucket);
-    buckets.into_iter().filter(differs).collect()
 }
 
 /// Scans the tables of a group as a round does.
@@ -365,7 +335,7 @@ pub async fn scan(
     for followed in group {
         let sql = followed
             .table
-            .digests(hasher, buckets(i64::MAX), Some(&since.is_later()));
+            .digests(hasher, buckets(i64::MAX), &since.is_later());
         fetch(&mut synapse, sqlx::query(&sql)).await?;
     }
     Ok(())

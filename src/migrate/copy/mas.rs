@@ -11,10 +11,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use sqlx::{PgConnection, Row as _, postgres::PgRow};
+use sqlx::PgConnection;
 use ulid::Ulid;
 
-use super::changes::Changes;
+use super::{
+    changes::Changes,
+    rows::{self, values},
+};
 use crate::migrate::{
     MigrateError,
     postgres::{
@@ -88,26 +91,22 @@ impl<'a> Importer<'a> {
         if !users.is_empty() {
             self.execute(INDEX).await?;
         }
-        let begun = std::time::Instant::now();
         // First all, because something may have moved from one user to another.
         for ids in users.chunks(USERS) {
             let (_, names) = self.named(ids);
             self.delete(&names).await?;
         }
-        tracing::debug!("deleted: {:?}", begun.elapsed());
         for ids in users.chunks(USERS) {
             self.refuse(ids).await?;
             let (ids, names) = self.named(ids);
             self.insert(&ids, &names).await?;
         }
-        tracing::debug!("inserted: {:?}", begun.elapsed());
         let seen = changes.seen.difference(&changes.users);
         let seen: Vec<&str> = seen.map(String::as_str).collect();
         for ids in seen.chunks(USERS) {
             let (ids, names) = self.named(ids);
             self.update_last_seen(&ids, &names).await?;
         }
-        tracing::debug!("last uses: {:?}", begun.elapsed());
         if !users.is_empty() {
             self.execute("DROP INDEX syn2mas_upgraded_passwords")
                 .await?;
@@ -268,9 +267,7 @@ impl<'a> Importer<'a> {
             .fetch_all(connection)
             .await
             .map_err(database.failed(&format!("cannot read its {}", entity.name)))?;
-        let columns = entity.columns.len();
-        let values = |row: &PgRow| (0..columns).map(|column| row.get(column)).collect();
-        Ok(rows.iter().map(values).collect())
+        Ok(values(&rows))
     }
 
     /// Fails if a user, even one of an application service, has a link to a provider that MAS does not have,
@@ -472,32 +469,13 @@ impl Batch<'_, '_> {
         columns: &[(&str, &str)],
         rows: Vec<Values>,
     ) -> Result<(), MigrateError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-        let casts: Vec<String> = columns
-            .iter()
-            .map(|(name, of_type)| format!("{name}::{of_type}"))
-            .collect();
-        let arrays: Vec<String> = (1..=names.len()).map(|n| format!("${n}::text[]")).collect();
-        let names = names.join(", ");
-        let sql = format!(
-            "INSERT INTO {table} ({names}) SELECT {} FROM unnest({}) rows ({names})",
-            casts.join(", "),
-            arrays.join(", ")
-        );
-        let mut insert = sqlx::query(&sql);
-        for column in 0..columns.len() {
-            let values: Values = rows.iter().map(|row| row[column].clone()).collect();
-            insert = insert.bind(values);
-        }
-        let (mas, to) = (self.importer.mas, &mut self.importer.to);
-        insert
-            .execute(to)
+        rows::insert(&mut self.importer.to, table, columns, &rows)
             .await
-            .map_err(mas.failed(&format!("cannot insert into {table}")))?;
-        Ok(())
+            .map_err(
+                self.importer
+                    .mas
+                    .failed(&format!("cannot insert into {table}")),
+            )
     }
 
     /// Updates users, inserts new ones, and deletes those whom MAS must not have any more. A user with

@@ -9,6 +9,7 @@ mod changes;
 mod follow;
 mod mas;
 mod rate;
+mod rows;
 mod tables;
 
 use std::time::{Duration, Instant};

@@ -156,19 +156,22 @@ impl Table {
         }
     }
 
-    /// Query for one digest of each bucket: columns `bucket`, `count` and `sum`. With `changed`, an SQL
-    /// condition, the column `units` has the units of the rows that meet it.
-    pub fn digests(&self, hasher: &Hasher, buckets: i32, changed: Option<&str>) -> String {
-        let units = changed.map_or("NULL::text[]".to_owned(), |changed| {
-            format!("array_agg({}::text) FILTER (WHERE {changed})", self.unit)
-        });
-        self.grouped(hasher, buckets, &units, "")
+    /// Query for one digest of each bucket: columns `bucket`, `count` and `sum`. The column `units` has the
+    /// units of the rows that meet the SQL condition `changed`.
+    pub fn digests(&self, hasher: &Hasher, buckets: i32, changed: &str) -> String {
+        let units = format!("array_agg(unit) FILTER (WHERE {changed}) AS units");
+        self.grouped(hasher, buckets, &units, "true")
+    }
+
+    /// Query for one digest of each bucket, without units.
+    pub fn digests_alone(&self, hasher: &Hasher, buckets: i32) -> String {
+        self.grouped(hasher, buckets, "NULL AS units", "true")
     }
 
     /// Query for the digests of the buckets in the array `$1`.
     pub fn digests_of_buckets(&self, hasher: &Hasher, buckets: i32) -> String {
-        let of_these = format!("WHERE {} = ANY($1)", self.bucket(self.unit, buckets));
-        self.grouped(hasher, buckets, "NULL::text[]", &of_these)
+        let of_these = format!("{} = ANY($1)", self.bucket(self.unit, buckets));
+        self.grouped(hasher, buckets, "NULL AS units", &of_these)
     }
 
     fn grouped(&self, hasher: &Hasher, buckets: i32, units: &str, of_these: &str) -> String {
@@ -178,11 +181,13 @@ impl Table {
             Kind::Flag => Hashable::Flag((*name).to_owned()),
         });
         let columns: Vec<Hashable> = columns.collect();
-        let row = hasher.row(&columns);
-        let digest = DIGEST.replace("sum(x)", &format!("sum({row})"));
         format!(
-            "SELECT {} AS bucket, {digest}, {units} AS units FROM {} {of_these} GROUP BY 1",
+            "SELECT bucket, {DIGEST}, {units} FROM (
+               SELECT {} AS bucket, {} AS x, {}::text AS unit, xmin FROM {} WHERE {of_these}) rows
+             GROUP BY bucket",
             self.bucket(self.unit, buckets),
+            hasher.row(&columns),
+            self.unit,
             self.name,
         )
     }
@@ -220,24 +225,6 @@ impl Table {
     /// Statement that deletes the rows of the units in the array `$1`.
     pub fn delete(&self) -> String {
         format!("DELETE FROM {} WHERE {}", self.name, self.of_units())
-    }
-
-    /// Statement that inserts rows. The parameters are arrays of texts, one for each column.
-    pub fn insert(&self, types: &[String]) -> String {
-        let names = self.columns();
-        let arrays: Vec<String> = (1..=names.len()).map(|n| format!("${n}::text[]")).collect();
-        let values: Vec<String> = names
-            .iter()
-            .zip(types)
-            .map(|(name, of_type)| format!("{name}::{of_type}"))
-            .collect();
-        let names = names.join(", ");
-        format!(
-            "INSERT INTO {} ({names}) SELECT {} FROM unnest({}) rows ({names})",
-            self.name,
-            values.join(", "),
-            arrays.join(", "),
-        )
     }
 
     /// Statement that makes the table in the copy. An autovacuum would make the import fail, which does not

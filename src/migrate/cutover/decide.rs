@@ -62,15 +62,6 @@ const WITHOUT_COPY: &[Step] = &[
     Step::Complete,
 ];
 
-/// The last steps of a migration, from when Synapse reads that it is to delegate.
-const AFTER_SWITCH: &[Step] = &[
-    Step::Start,
-    Step::Probe,
-    Step::Proxy,
-    Step::VerifyAgain,
-    Step::Complete,
-];
-
 /// The steps from when Synapse is to authenticate users by itself again.
 const BACK: &[Step] = &[
     Step::StopMas,
@@ -425,9 +416,15 @@ fn begin(seen: &Observed) -> Decision {
     })
 }
 
+/// The last steps of a migration, from when Synapse reads that it is to delegate.
 fn after_switch(recorded: &State) -> Vec<Step> {
-    let needed = |step: &&Step| **step != Step::VerifyAgain || recorded.copied;
-    AFTER_SWITCH.iter().filter(needed).copied().collect()
+    let steps = if recorded.copied {
+        COPYING
+    } else {
+        WITHOUT_COPY
+    };
+    let after = steps.iter().skip_while(|step| **step != Step::Start);
+    after.copied().collect()
 }
 
 /// Whether MAS's database says that it holds what was imported for this homeserver.

@@ -67,17 +67,20 @@ impl Circumstances {
     }
 }
 
+async fn database(context: &Context) -> Result<Database, MigrateError> {
+    let mas = context.mas_database()?;
+    Ok(mas.sibling(WHICH, &scratch::live_copy(mas).await?))
+}
+
 /// The database of the copy, if there is one on the server.
 ///
 /// # Errors
 ///
 /// If the server does not answer.
 pub async fn left_behind(context: &Context) -> Result<Option<Database>, MigrateError> {
-    let (mas, superuser) = (context.mas_database()?, context.admin_database()?);
-    let server = superuser.as_ref().unwrap_or(mas);
-    let name = scratch::live_copy(mas).await?;
-    let is_there = scratch::exists(server, &name).await?;
-    Ok(is_there.then(|| mas.sibling(WHICH, &name)))
+    let copy = database(context).await?;
+    let is_there = scratch::exists(&context.scratch_server()?, copy.name()).await?;
+    Ok(is_there.then_some(copy))
 }
 
 /// Drops the copy, if there is one on the server.
@@ -86,9 +89,8 @@ pub async fn left_behind(context: &Context) -> Result<Option<Database>, MigrateE
 ///
 /// If it cannot be dropped.
 pub async fn drop_left_behind(context: &Context) -> Result<(), MigrateError> {
-    let (mas, superuser) = (context.mas_database()?, context.admin_database()?);
-    let copy = mas.sibling(WHICH, &scratch::live_copy(mas).await?);
-    scratch::drop_if_there(superuser.as_ref().unwrap_or(mas), &copy).await
+    let copy = database(context).await?;
+    scratch::drop_if_there(&context.scratch_server()?, &copy).await
 }
 
 impl Following {

@@ -198,7 +198,7 @@ pub trait Host {
     ///
     /// # Errors
     ///
-    /// If the process is to end.
+    /// If that cannot be told.
     async fn may_cut_over(&mut self, last: Round) -> Result<bool, MigrateError>;
 
     /// Compares MAS's database completely with the copy, except for what users have done since the cutover,

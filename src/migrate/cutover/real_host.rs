@@ -86,7 +86,7 @@ pub struct RealHost<'a> {
     _lock: Option<Flock<fs::File>>,
     /// The copy of Synapse's tables, while this run follows it.
     following: Option<Following>,
-    /// Holds the locks on Synapse's tables, where there is no copy.
+    /// Holds the locks on Synapse's tables, from before the last comparison until Synapse is started.
     lock: Option<Lock>,
     /// When the step that is being tried again has failed first.
     failing_since: Option<Instant>,
@@ -266,7 +266,7 @@ async fn observe_these(
             Vec::new()
         },
         by_command: services.by_command(),
-        // If it cannot be told, the step that makes the copy will.
+        // If this fails, so does the step that makes the copy, and with the reason.
         no_copy: host::no_copy(context).await.unwrap_or_default(),
         has_admin: context.args.admin_database_uri.is_some(),
         losses: Seen::Known(Vec::new()),
@@ -373,18 +373,18 @@ impl Host for RealHost<'_> {
     }
 
     async fn start(&mut self, component: Component, units: &[String]) -> Result<(), MigrateError> {
-        self.unlock();
+        self.lock = None;
         self.services.start(component, units).await
     }
 
     async fn start_by_command(&mut self) -> Result<(), MigrateError> {
-        self.unlock();
+        self.lock = None;
         self.services.start_by_command().await
     }
 
     async fn wait_until_alone(&mut self) -> Result<(), MigrateError> {
         let mut others = Vec::new();
-        let ours = self.locking();
+        let ours: Vec<i32> = self.lock.iter().map(|lock| lock.pid).collect();
         for _ in 0..100 {
             others = other_connections_beside(&self.synapse, &ours).await?;
             if others.is_empty() {
@@ -512,7 +512,9 @@ impl Host for RealHost<'_> {
         let following = self.following.as_mut().ok_or_else(|| MigrateError::Copy {
             problem: "this run has made no copy of Synapse's tables".to_owned(),
         })?;
-        following.catch_up(self.context, &self.mas, is_last).await
+        let round = following.catch_up(self.context, &self.mas, is_last).await?;
+        self.lock = following.copy.lock.take();
+        Ok(round)
     }
 
     async fn may_cut_over(&mut self, last: Round) -> Result<bool, MigrateError> {
@@ -671,25 +673,6 @@ impl Host for RealHost<'_> {
 }
 
 impl RealHost<'_> {
-    /// Lets others write to Synapse's tables again.
-    fn unlock(&mut self) {
-        self.lock = None;
-        if let Some(following) = &mut self.following {
-            following.copy.lock = None;
-        }
-    }
-
-    /// The process ids of our connections that hold locks on Synapse's tables.
-    fn locking(&self) -> Vec<i32> {
-        let of_copy = self.following.as_ref();
-        let of_copy = of_copy.and_then(|following| following.copy.lock.as_ref());
-        self.lock
-            .iter()
-            .chain(of_copy)
-            .map(|lock| lock.pid)
-            .collect()
-    }
-
     /// Writes the rows that differ, if any do, to a file.
     fn write_differences(&self, reports: &[Report]) -> Result<(), MigrateError> {
         if reports.iter().all(Report::is_identical) {

@@ -85,9 +85,8 @@ pub async fn leftovers(server: &Database) -> Result<Vec<Leftover>, MigrateError>
 /// If a database cannot be dropped.
 pub async fn drop_leftovers(
     mas: &Database,
-    superuser: Option<&Database>,
+    maker: &Database,
 ) -> Result<Vec<&'static str>, MigrateError> {
-    let maker = superuser.unwrap_or(mas);
     let mut in_use = Vec::new();
     for leftover in leftovers(maker).await? {
         if leftover.is_in_use {
@@ -174,7 +173,7 @@ async fn execute(maker: &Database, statement: &str) -> Result<(), MigrateError> 
 }
 
 impl Scratch {
-    /// Creates a database on the server of MAS's, as the superuser if one is given. A database of this name
+    /// Creates a database on the server of MAS's, with the role of `maker`. A database of this name
     /// that a killed run left behind is removed first.
     ///
     /// # Errors
@@ -182,11 +181,10 @@ impl Scratch {
     /// If the database cannot be created, or another process uses one of this name.
     pub async fn make(
         mas: &Database,
-        superuser: Option<Database>,
+        maker: Database,
         which: &'static str,
         name: &str,
     ) -> Result<Self, MigrateError> {
-        let maker = superuser.unwrap_or_else(|| mas.clone());
         let mut owner = maker.connect().await?;
         let mut ask = async |sql: &str| {
             sqlx::query_scalar::<_, bool>(sql)

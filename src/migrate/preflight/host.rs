@@ -285,8 +285,7 @@ async fn data_directory(context: &Context) -> Result<Option<PathBuf>, MigrateErr
 ///
 /// If a server does not answer.
 pub async fn no_copy(context: &Context) -> Result<Option<String>, MigrateError> {
-    let (mas, superuser) = (context.mas_database()?, context.admin_database()?);
-    let obstacle = scratch::obstacle(superuser.as_ref().unwrap_or(mas)).await?;
+    let obstacle = scratch::obstacle(&context.scratch_server()?).await?;
     if obstacle.is_some() {
         return Ok(obstacle);
     }

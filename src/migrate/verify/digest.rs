@@ -48,6 +48,10 @@
 //! whatever the seeds. The digest finds accidental faults. An attacker who can write to MAS's database
 //! does not need it to err.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::{Row as _, postgres::PgRow};
+
 /// An SQL expression, by how its value is hashed.
 #[derive(Clone, Debug)]
 pub enum Hashable {
@@ -147,4 +151,34 @@ pub struct Digest {
     pub count: i64,
     /// Sum of their hashes, a `numeric` as text; `None` if there are no rows.
     pub sum: Option<String>,
+}
+
+/// Digests of buckets of rows, by bucket.
+pub type Digests = BTreeMap<i32, Digest>;
+
+impl Digest {
+    /// Reads the columns of [`DIGEST`].
+    #[must_use]
+    pub fn read(row: &PgRow) -> Self {
+        Digest {
+            count: row.get("count"),
+            sum: row.get("sum"),
+        }
+    }
+
+    /// Reads digests with their column `bucket`.
+    #[must_use]
+    pub fn of_buckets(rows: &[PgRow]) -> Digests {
+        rows.iter()
+            .map(|row| (row.get("bucket"), Digest::read(row)))
+            .collect()
+    }
+}
+
+/// The buckets whose digests differ, sorted.
+#[must_use]
+pub fn differing(left: &Digests, right: &Digests) -> Vec<i32> {
+    let buckets: BTreeSet<i32> = left.keys().chain(right.keys()).copied().collect();
+    let differs = |bucket: &i32| left.get(bucket) != right.get(bucket);
+    buckets.into_iter().filter(differs).collect()
 }

@@ -23,7 +23,7 @@ use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use self::entities::OF_SESSIONS;
 pub(super) use self::{
-    digest::{DIGEST, Digest, Hashable, Hasher},
+    digest::{DIGEST, Digest, Digests, Hashable, Hasher, differing},
     entities::{Entity, INACTIVE, Side, entities, none_of, owners, person},
     one_sided::moment,
     rows::{compare, time as time_of, without_common},
@@ -181,12 +181,12 @@ impl Comparison {
         actual: &mut Reader<'_>,
         entities: &[Entity],
         hasher: &Hasher,
-    ) -> Result<Digests, MigrateError> {
+    ) -> Result<AllDigests, MigrateError> {
         let (left, right) = tokio::try_join!(
             expected.all_digests(entities, hasher, &self.server_name),
             actual.all_digests(entities, hasher, &self.server_name),
         )?;
-        Ok(Digests { left, right })
+        Ok(AllDigests { left, right })
     }
 
     /// Finds the rows of an entity that differ.
@@ -241,12 +241,12 @@ impl Comparison {
 }
 
 /// The digests of all entities on both sides, by entity name.
-struct Digests {
+struct AllDigests {
     left: BTreeMap<String, Digest>,
     right: BTreeMap<String, Digest>,
 }
 
-impl Digests {
+impl AllDigests {
     /// The numbers of rows on both sides of an entity, and whether the rows are equal.
     fn of(&self, entity: &Entity) -> Option<(i64, i64, bool)> {
         let (left, right) = (self.left.get(entity.name)?, self.right.get(entity.name)?);
@@ -260,14 +260,6 @@ impl Digests {
         };
         Some((left.count, right.count, same))
     }
-}
-
-fn differing(left: &BTreeMap<i32, Digest>, right: &BTreeMap<i32, Digest>) -> Vec<i32> {
-    let mut buckets: Vec<i32> = left.keys().chain(right.keys()).copied().collect();
-    buckets.sort_unstable();
-    buckets.dedup();
-    buckets.retain(|bucket| left.get(bucket) != right.get(bucket));
-    buckets
 }
 
 /// Parses a time (RFC 3339).
@@ -391,7 +383,7 @@ impl<'a> Reader<'a> {
             for entity in entities.iter().filter(|entity| !together(entity)) {
                 let sql = entity.digest(side, hasher);
                 for row in fetched(database, connection, entity.name, &sql).await? {
-                    found.insert(entity.name.to_owned(), digest(&row));
+                    found.insert(entity.name.to_owned(), Digest::read(&row));
                 }
             }
             Ok::<_, MigrateError>(found)
@@ -400,7 +392,10 @@ impl<'a> Reader<'a> {
             alone,
             fetched(database, second, "sessions and tokens", &family)
         )?;
-        found.extend(rows.iter().map(|row| (row.get("entity"), digest(row))));
+        found.extend(
+            rows.iter()
+                .map(|row| (row.get("entity"), Digest::read(row))),
+        );
         Ok(found)
     }
 
@@ -416,13 +411,10 @@ impl<'a> Reader<'a> {
         hasher: &Hasher,
         buckets: i64,
         until: Option<&str>,
-    ) -> Result<BTreeMap<i32, Digest>, MigrateError> {
+    ) -> Result<Digests, MigrateError> {
         let sql = entity.digests(self.side, hasher, buckets, until);
         let rows = fetched(self.database, &mut self.connection, entity.name, &sql).await?;
-        Ok(rows
-            .iter()
-            .map(|row| (row.get("bucket"), digest(row)))
-            .collect())
+        Ok(Digest::of_buckets(&rows))
     }
 
     /// The rows of these buckets, which must be sorted, as the query returns them in this order.
@@ -453,14 +445,6 @@ impl Rows<'_> {
             rows.push(row?.1);
         }
         Ok(rows)
-    }
-}
-
-/// Reads the digest from a row with columns `count` and `sum`.
-fn digest(row: &PgRow) -> Digest {
-    Digest {
-        count: row.get("count"),
-        sum: row.get("sum"),
     }
 }
 

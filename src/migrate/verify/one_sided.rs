@@ -3,8 +3,8 @@
 use std::{collections::HashMap, time::SystemTime};
 
 use super::{
-    BUCKET_ROWS, Comparison, Reader, differing,
-    digest::Hasher,
+    BUCKET_ROWS, Comparison, Reader,
+    digest::{Hasher, differing},
     entities::{Entity, Moment, Side, at_stake},
     rows::Row,
     time,
