@@ -1527,7 +1527,6 @@ fn numbers_of_transactions_wrap_around() -> TestResult {
     let stage = Stage::new(&server, &mas);
     for next in [(1_u32 << 31) - 400, u32::MAX - 400] {
         stage.fill();
-        server.sql("postgres", "DROP DATABASE IF EXISTS reference");
         for database in [
             "postgres",
             "template1",

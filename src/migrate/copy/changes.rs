@@ -10,15 +10,12 @@ use crate::migrate::verify::{Row, without_common};
 pub struct Changes {
     /// The ids of the users for whom everything is to be imported anew.
     pub users: BTreeSet<String>,
-    /// The ids of the users whose devices were used. For those who are not in `users`, nothing else
-    /// changed.
-    pub seen: BTreeSet<String>,
+    /// The devices that were only used, each with the id of its user.
+    pub seen: BTreeSet<(String, String)>,
     /// Refresh tokens that belong to an access token that changed, by number.
     pub refresh_tokens: BTreeSet<String>,
     /// Number of rows that differ.
     pub rows: usize,
-    /// Number of devices that were only used.
-    pub devices_seen: usize,
 }
 
 impl Changes {
@@ -65,10 +62,10 @@ impl Changes {
             !before.contains(&identity) || !only_used.insert(identity)
         });
         removed.retain(|row| !only_used.contains(&identity(row)));
-        self.devices_seen += only_used.len();
-        let user = table.position(table.user);
+        let [user, device] = [table.user, "device_id"].map(|column| table.position(column));
+        let only_used = only_used.into_iter();
         self.seen
-            .extend(only_used.into_iter().filter_map(|mut row| row[user].take()));
+            .extend(only_used.filter_map(|mut row| Some((row[user].take()?, row[device].take()?))));
         (removed, added)
     }
 
@@ -78,7 +75,6 @@ impl Changes {
         self.seen.extend(other.seen);
         self.refresh_tokens.extend(other.refresh_tokens);
         self.rows += other.rows;
-        self.devices_seen += other.devices_seen;
     }
 }
 
@@ -113,11 +109,12 @@ mod tests {
             vec![same.clone()],
             vec![device("Phone", "2", "x")],
         );
-        assert_eq!((&units, &changes.seen), (&user, &user));
+        let phone = ("@a:b".to_owned(), "D".to_owned());
+        assert_eq!((&units, &changes.seen), (&user, &[phone].into()));
         assert!(changes.users.is_empty());
         // Another name changes the session.
         changes.add(&DEVICES, vec![same], vec![device("Tablet", "2", "x")]);
-        assert_eq!((&changes.users, changes.devices_seen), (&user, 1));
+        assert_eq!((&changes.users, changes.seen.len()), (&user, 1));
     }
 
     #[test]

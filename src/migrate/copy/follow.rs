@@ -20,7 +20,7 @@ use super::{
 use crate::migrate::{
     MigrateError,
     postgres::connection::Database,
-    verify::{Digest, Digests, Hasher, Row, differing},
+    verify::{Digest, Digests, Hasher, Row, differing, replace_rows},
 };
 
 /// Units that are fetched with one query.
@@ -223,18 +223,16 @@ impl Lane<'_> {
         Ok((digests, units))
     }
 
-    /// Replaces the rows of these units in the copy by those of Synapse, and computes the digests of their
-    /// buckets anew.
+    /// Replaces the rows of these units in the copy by those of Synapse.
     async fn replace(
         &mut self,
         followed: &Followed,
-        digests_of_copy: &mut Digests,
+        of_copy: &mut Digests,
         units: BTreeSet<String>,
         changes: &mut Changes,
     ) -> Result<(), MigrateError> {
         let table = followed.table;
         let units: Vec<String> = units.into_iter().collect();
-        let mut touched: BTreeSet<i32> = BTreeSet::new();
         for units in units.chunks(UNITS) {
             let sql = table.rows();
             let (now, copied) = tokio::try_join!(
@@ -243,27 +241,30 @@ impl Lane<'_> {
             )?;
             let (now, copied) = (values(&now), values(&copied));
             let differing = changes.add(table, copied, now.clone());
+            if differing.is_empty() {
+                continue;
+            }
             let unit = table.position(table.unit);
             let of_these = |row: &Row| row[unit].as_ref().is_some_and(|it| differing.contains(it));
             let now: Vec<Row> = now.into_iter().filter(of_these).collect();
             let differing: Vec<String> = differing.into_iter().collect();
+            let removed = self.digests_of_units(followed, &differing).await?;
             self.write(followed, &differing, &now).await?;
-            let sql = table.buckets_of_units(followed.buckets);
-            let buckets = fetch(&mut self.copy, sqlx::query(&sql).bind(&differing)).await?;
-            touched.extend(buckets.iter().map(|row| row.get::<i32, _>(0)));
+            let added = self.digests_of_units(followed, &differing).await?;
+            replace_rows(of_copy, &removed, &added);
         }
-        if touched.is_empty() {
-            return Ok(());
-        }
-        let touched: Vec<i32> = touched.into_iter().collect();
-        let sql = table.digests_of_buckets(self.hasher, followed.buckets);
-        let new =
-            Digest::of_buckets(&fetch(&mut self.copy, sqlx::query(&sql).bind(&touched)).await?);
-        for bucket in touched {
-            digests_of_copy.remove(&bucket);
-        }
-        digests_of_copy.extend(new);
         Ok(())
+    }
+
+    /// The digests of the copy's buckets, with only the rows of these units.
+    async fn digests_of_units(
+        &mut self,
+        followed: &Followed,
+        units: &[String],
+    ) -> Result<Digests, MigrateError> {
+        let sql = (followed.table).digests_of_units(self.hasher, followed.buckets);
+        let rows = fetch(&mut self.copy, sqlx::query(&sql).bind(units)).await?;
+        Ok(Digest::of_buckets(&rows))
     }
 
     async fn write(
@@ -272,9 +273,6 @@ impl Lane<'_> {
         units: &[String],
         now: &[Row],
     ) -> Result<(), MigrateError> {
-        if units.is_empty() {
-            return Ok(());
-        }
         let (database, connection) = (self.copy.0, &mut *self.copy.1);
         let failed = || database.failed("cannot write the copy");
         sqlx::query(&followed.table.delete())

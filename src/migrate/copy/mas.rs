@@ -6,7 +6,7 @@
 //! `crates/syn2mas/src/migration.rs`, 1.22.0).
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     net::IpAddr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -24,16 +24,39 @@ use crate::migrate::{
         connection::Database,
         mas_state::{IMPORTED, uuid},
     },
-    verify::{Comparison, Entity, Report, Row, Side, compare, entities, owners, time_of},
+    verify::{
+        Comparison, Entity, Report, Row, Side, compare, entities, last_uses, owners, time_of,
+    },
 };
 
-/// Users that are imported with one set of queries.
+/// Users, or devices, that are written with one set of queries.
 const USERS: usize = 1000;
 
 /// Passwords refer to passwords. MAS has no index of these references, so each password that is deleted would
 /// cost a scan of all. After the import no password has one, and this index is empty.
-const INDEX: &str = "CREATE INDEX syn2mas_upgraded_passwords ON user_passwords (upgraded_from_id)
-    WHERE upgraded_from_id IS NOT NULL";
+const INDEX: &str = "CREATE INDEX IF NOT EXISTS syn2mas_upgraded_passwords
+    ON user_passwords (upgraded_from_id) WHERE upgraded_from_id IS NOT NULL";
+
+/// Prepares MAS's database for rounds of catching up.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub async fn prepare(mas: &Database) -> Result<(), MigrateError> {
+    execute(&mut mas.connect().await?, mas, INDEX).await
+}
+
+async fn execute(
+    to: &mut PgConnection,
+    mas: &Database,
+    statement: &str,
+) -> Result<(), MigrateError> {
+    sqlx::raw_sql(statement)
+        .execute(to)
+        .await
+        .map_err(mas.failed("cannot bring it up to Synapse's database"))?;
+    Ok(())
+}
 
 /// Imports users anew. All of it is one transaction of MAS's database.
 pub struct Importer<'a> {
@@ -80,17 +103,15 @@ impl<'a> Importer<'a> {
         })
     }
 
-    /// Brings MAS's database up to the copy, compares what it wrote, and commits.
+    /// Brings MAS's database up to the copy, compares what it wrote, and commits. The last time, what
+    /// [`prepare`] made is removed.
     ///
     /// # Errors
     ///
     /// If a database cannot be read or written, or the import would refuse what there is now. Then nothing
     /// is committed.
-    pub async fn import(mut self, changes: &Changes) -> Result<(), MigrateError> {
+    pub async fn import(mut self, changes: &Changes, is_last: bool) -> Result<(), MigrateError> {
         let users: Vec<&str> = changes.users.iter().map(String::as_str).collect();
-        if !users.is_empty() {
-            self.execute(INDEX).await?;
-        }
         // First all, because something may have moved from one user to another.
         for ids in users.chunks(USERS) {
             let (_, names) = self.named(ids);
@@ -101,25 +122,16 @@ impl<'a> Importer<'a> {
             let (ids, names) = self.named(ids);
             self.insert(&ids, &names).await?;
         }
-        let seen = changes.seen.difference(&changes.users);
-        let seen: Vec<&str> = seen.map(String::as_str).collect();
-        for ids in seen.chunks(USERS) {
-            let (ids, names) = self.named(ids);
-            self.update_last_seen(&ids, &names).await?;
+        let seen = changes.seen.iter();
+        let seen: Vec<_> = seen.filter(|(id, _)| !changes.users.contains(id)).collect();
+        for used in seen.chunks(USERS) {
+            self.update_last_uses(used).await?;
         }
-        if !users.is_empty() {
-            self.execute("DROP INDEX syn2mas_upgraded_passwords")
-                .await?;
+        if is_last {
+            let drop = "DROP INDEX IF EXISTS syn2mas_upgraded_passwords";
+            execute(&mut self.to, self.mas, drop).await?;
         }
-        self.execute("COMMIT").await
-    }
-
-    async fn execute(&mut self, statement: &str) -> Result<(), MigrateError> {
-        sqlx::raw_sql(statement)
-            .execute(&mut self.to)
-            .await
-            .map_err(self.mas.failed("cannot bring it up to Synapse's database"))?;
-        Ok(())
+        execute(&mut self.to, self.mas, "COMMIT").await
     }
 
     /// Those of the users who can have a name in MAS, and their names.
@@ -297,44 +309,47 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Updates when the devices of these users were last used, and compares their sessions.
-    async fn update_last_seen(
-        &mut self,
-        ids: &[String],
-        names: &[String],
-    ) -> Result<(), MigrateError> {
-        const NAMES: [&str; 5] = [
-            "username",
-            "device_id",
-            "last_active_at",
-            "last_active_ip",
-            "user_agent",
-        ];
-        let sessions = position_of(&self.entities, "sessions");
-        let expected = self.rows(sessions, Side::Expected, ids).await?;
-        let columns = NAMES.map(|name| position_in(&self.entities[sessions], name));
-        let [users, devices, at, ip, agent] = columns
-            .map(|column| -> Values { expected.iter().map(|row| row[column].clone()).collect() });
+    /// Updates when these devices, each with the id of its user, were last used, and compares that.
+    async fn update_last_uses(&mut self, seen: &[&(String, String)]) -> Result<(), MigrateError> {
+        let server = &self.comparison.server_name;
+        let pairs = seen.iter().filter_map(|(id, device)| {
+            let name = localpart(id, server)?;
+            Some((id.as_str(), (name, device.as_str())))
+        });
+        let (ids, (names, devices)): (Vec<&str>, (Vec<&str>, Vec<&str>)) = pairs.unzip();
+        let of_sessions = last_uses();
+        let query = of_sessions.rows(Side::Expected);
+        let expected = sqlx::query(&query).bind(&ids).bind(&devices);
+        let expected = expected.fetch_all(&mut *self.from).await;
+        let mut expected = values(&expected.map_err(self.copy.failed("cannot read its devices"))?);
+        let column = |position: usize| -> Values {
+            expected.iter().map(|row| row[position].clone()).collect()
+        };
         sqlx::query(
             "UPDATE compat_sessions s SET last_active_at = v.at::timestamptz,
                last_active_ip = v.ip::inet, user_agent = v.agent
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
                v (username, device_id, at, ip, agent)
              JOIN users u USING (username)
-             WHERE s.user_id = u.user_id AND s.device_id = v.device_id
-               AND (s.last_active_at, s.last_active_ip, s.user_agent)
-                 IS DISTINCT FROM (v.at::timestamptz, v.ip::inet, v.agent)",
+             WHERE s.user_id = u.user_id AND s.device_id = v.device_id",
         )
-        .bind(users)
-        .bind(devices)
-        .bind(at)
-        .bind(ip.into_iter().map(address).collect::<Values>())
-        .bind(agent)
+        .bind(column(0))
+        .bind(column(1))
+        .bind(column(2))
+        .bind(column(3).into_iter().map(address).collect::<Values>())
+        .bind(column(4))
         .execute(&mut self.to)
         .await
         .map_err(self.mas.failed("cannot update its sessions"))?;
-        let actual = self.rows(sessions, Side::Actual, names).await?;
-        must_be_equal(&self.entities[sessions], expected, actual)
+        let query = of_sessions.rows(Side::Actual);
+        let actual = sqlx::query(&query).bind(&names).bind(&devices);
+        let actual = actual.fetch_all(&mut self.to).await;
+        let actual = values(&actual.map_err(self.mas.failed("cannot read its sessions"))?);
+        // Some devices are no sessions. That MAS has those that are was compared before.
+        let sessions: HashSet<&[Option<String>]> =
+            actual.iter().map(|row| &row[..of_sessions.key]).collect();
+        expected.retain(|row| sessions.contains(&row[..of_sessions.key]));
+        must_be_equal(&of_sessions, expected, actual)
     }
 }
 

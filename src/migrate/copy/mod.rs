@@ -70,7 +70,7 @@ pub struct LiveCopy {
     since: Since,
     /// What the copy may already have, and MAS's database not yet.
     pending: Changes,
-    may_be_vacuumed: bool,
+    is_prepared: bool,
     /// Holds the locks on Synapse's tables after the last round.
     pub lock: Option<Lock>,
 }
@@ -137,7 +137,7 @@ impl LiveCopy {
                 groups,
                 since,
                 pending: Changes::default(),
-                may_be_vacuumed: false,
+                is_prepared: false,
                 lock: None,
             }),
             Err(error) => Err((scratch, error)),
@@ -161,7 +161,7 @@ impl LiveCopy {
     pub async fn catch_up(&mut self, mas: &Database, is_last: bool) -> Result<Round, MigrateError> {
         let begun = Instant::now();
         self.lock = None;
-        self.allow_vacuum().await?;
+        self.prepare(mas).await?;
         let mut snapshot = Snapshot::take(&self.synapse, is_last).await?;
         tracing::debug!("a snapshot: {:?}", begun.elapsed());
         let mut end = self.follow(&mut snapshot).await?;
@@ -171,24 +171,26 @@ impl LiveCopy {
             follow::users_of_predecessors((copy, &mut end), &self.pending.refresh_tokens).await?;
         self.pending.users.extend(predecessors);
         let importer = Importer::new(&self.comparison, copy, &mut end, mas).await?;
-        importer.import(&self.pending).await?;
+        importer.import(&self.pending, is_last).await?;
         tracing::debug!("MAS's database is up to it: {:?}", begun.elapsed());
         let changes = std::mem::take(&mut self.pending);
         self.lock = snapshot.lock;
+        self.is_prepared = !is_last;
         Ok(Round {
             rows: changes.rows,
             users: changes.users.len(),
-            seen: changes.devices_seen,
+            seen: changes.seen.len(),
             seconds: begun.elapsed().as_secs_f64(),
         })
     }
 
-    /// Lets the server vacuum the copy, which many rounds would make grow. Until the import is done, it must
-    /// not.
-    async fn allow_vacuum(&mut self) -> Result<(), MigrateError> {
-        if self.may_be_vacuumed {
+    /// Prepares both databases for many rounds, which would make the copy grow unless it is vacuumed. Until the
+    /// import is done, it must not be.
+    async fn prepare(&mut self, mas: &Database) -> Result<(), MigrateError> {
+        if self.is_prepared {
             return Ok(());
         }
+        mas::prepare(mas).await?;
         let copy = &self.scratch.database;
         let mut connection = copy.connect().await?;
         let allow = TABLES.map(|table| format!("ALTER TABLE {table} RESET (autovacuum_enabled);"));
@@ -196,7 +198,7 @@ impl LiveCopy {
             .execute(&mut connection)
             .await
             .map_err(copy.failed("cannot change the copy"))?;
-        self.may_be_vacuumed = true;
+        self.is_prepared = true;
         Ok(())
     }
 

@@ -168,10 +168,9 @@ impl Table {
         self.grouped(hasher, buckets, "NULL AS units", "true")
     }
 
-    /// Query for the digests of the buckets in the array `$1`.
-    pub fn digests_of_buckets(&self, hasher: &Hasher, buckets: i32) -> String {
-        let of_these = format!("{} = ANY($1)", self.bucket(self.unit, buckets));
-        self.grouped(hasher, buckets, "NULL AS units", &of_these)
+    /// Query for the digests of the buckets of the units in the array `$1`, with only the rows of these units.
+    pub fn digests_of_units(&self, hasher: &Hasher, buckets: i32) -> String {
+        self.grouped(hasher, buckets, "NULL AS units", &self.of_units())
     }
 
     fn grouped(&self, hasher: &Hasher, buckets: i32, units: &str, of_these: &str) -> String {
@@ -197,13 +196,6 @@ impl Table {
         let Table { name, unit, .. } = self;
         let bucket = self.bucket(unit, buckets);
         format!("SELECT DISTINCT {unit}::text FROM {name} WHERE {bucket} = ANY($1)")
-    }
-
-    /// Query for the buckets of the units in the array `$1`, each once.
-    pub fn buckets_of_units(&self, buckets: i32) -> String {
-        let bucket = self.bucket("unit", buckets);
-        let of_type = self.unit_type();
-        format!("SELECT DISTINCT {bucket} FROM unnest($1::text[]::{of_type}[]) unit")
     }
 
     /// SQL condition: the row is one of the units in the array `$1`.

@@ -142,15 +142,15 @@ impl Hasher {
 }
 
 /// SQL for the digest of rows with a hash `x`: columns `count` and `sum`.
-pub const DIGEST: &str = "count(*) AS count, sum(x)::text AS sum";
+pub const DIGEST: &str = "count(*) AS count, coalesce(sum(x), 0)::text AS sum";
 
 /// A digest, as PostgreSQL returned it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Digest {
     /// Number of rows.
     pub count: i64,
-    /// Sum of their hashes, a `numeric` as text; `None` if there are no rows.
-    pub sum: Option<String>,
+    /// Sum of their hashes. It cannot overflow: there are fewer than 2^63 rows, and hashes have 64 bits.
+    pub sum: i128,
 }
 
 /// Digests of buckets of rows, by bucket.
@@ -158,11 +158,16 @@ pub type Digests = BTreeMap<i32, Digest>;
 
 impl Digest {
     /// Reads the columns of [`DIGEST`].
+    ///
+    /// # Panics
+    ///
+    /// If the sum is no integer, which PostgreSQL does not return for hashes.
     #[must_use]
     pub fn read(row: &PgRow) -> Self {
+        let sum: &str = row.get("sum");
         Digest {
             count: row.get("count"),
-            sum: row.get("sum"),
+            sum: sum.parse().expect("a sum of integers is an integer"),
         }
     }
 
@@ -175,10 +180,43 @@ impl Digest {
     }
 }
 
+/// Turns the digests into those after some rows were replaced: `removed` has the digests of the old rows alone,
+/// and `added` those of the new rows.
+pub fn replace_rows(digests: &mut Digests, removed: &Digests, added: &Digests) {
+    for (changes, sign) in [(removed, -1), (added, 1)] {
+        for (bucket, change) in changes {
+            let digest = digests.entry(*bucket).or_default();
+            digest.count += sign * change.count;
+            digest.sum += i128::from(sign) * change.sum;
+        }
+    }
+    // A bucket without rows has no digest.
+    digests.retain(|_, digest| *digest != Digest::default());
+}
+
 /// The buckets whose digests differ, sorted.
 #[must_use]
 pub fn differing(left: &Digests, right: &Digests) -> Vec<i32> {
     let buckets: BTreeSet<i32> = left.keys().chain(right.keys()).copied().collect();
     let differs = |bucket: &i32| left.get(bucket) != right.get(bucket);
     buckets.into_iter().filter(differs).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digests<const N: usize>(of: [(i32, i64, i128); N]) -> Digests {
+        let digests = of.map(|(bucket, count, sum)| (bucket, Digest { count, sum }));
+        digests.into()
+    }
+
+    #[test]
+    fn replaced_rows_change_the_digests_of_their_buckets() {
+        let mut of_table = digests([(1, 3, 60), (2, 1, -5), (4, 1, 9)]);
+        let removed = digests([(1, 1, 10), (2, 1, -5)]);
+        let added = digests([(1, 2, 7), (3, 1, 8)]);
+        replace_rows(&mut of_table, &removed, &added);
+        assert_eq!(of_table, digests([(1, 4, 57), (3, 1, 8), (4, 1, 9)]));
+    }
 }

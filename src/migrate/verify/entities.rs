@@ -292,14 +292,15 @@ impl Entity {
     /// It returns all columns as text.
     #[must_use]
     pub fn of_users(&self, side: Side) -> String {
+        format!("{} {}", of_users(side), self.rows(side))
+    }
+
+    /// Query for all rows, all columns as text.
+    #[must_use]
+    pub fn rows(&self, side: Side) -> String {
         let columns = self.columns.iter();
         let columns: Vec<String> = columns.map(|column| column.value(side).shown()).collect();
-        format!(
-            "{} SELECT {} FROM {}",
-            of_users(side),
-            columns.join(", "),
-            self.source(side)
-        )
+        format!("SELECT {} FROM {}", columns.join(", "), self.source(side))
     }
 
     /// SQL for the bucket of a row, computed from its key.
@@ -657,6 +658,34 @@ fn sessions() -> Entity {
         ],
         expected,
         actual: format!("compat_sessions s LEFT JOIN users u USING (user_id) {OWN_TOKENS}"),
+    }
+}
+
+/// When devices were last used, with the key and the rules of the sessions. The arrays `$1` and `$2` have the
+/// users, as in [`Entity::of_users`], and the devices. On Synapse's side there are also devices that do not
+/// become sessions.
+#[must_use]
+pub fn last_uses() -> Entity {
+    const COLUMNS: [&str; 5] = [
+        "username",
+        "device_id",
+        "last_active_at",
+        "last_active_ip",
+        "user_agent",
+    ];
+    let mut columns = sessions().columns;
+    columns.retain(|column| COLUMNS.contains(&column.name));
+    Entity {
+        name: "sessions",
+        columns,
+        key: 2,
+        expected: "unnest($1::text[], $2::text[]) these (user_id, device_id)
+            JOIN devices s USING (user_id, device_id)"
+            .to_owned(),
+        actual: "unnest($1::text[], $2::text[]) these (username, device_id)
+            JOIN users u USING (username)
+            JOIN compat_sessions s ON s.user_id = u.user_id AND s.device_id = these.device_id"
+            .to_owned(),
     }
 }
 

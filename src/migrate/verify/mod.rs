@@ -23,8 +23,8 @@ use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use self::entities::OF_SESSIONS;
 pub(super) use self::{
-    digest::{DIGEST, Digest, Digests, Hashable, Hasher, differing},
-    entities::{Entity, INACTIVE, Side, entities, none_of, owners, person},
+    digest::{DIGEST, Digest, Digests, Hashable, Hasher, differing, replace_rows},
+    entities::{Entity, INACTIVE, Side, entities, last_uses, none_of, owners, person},
     one_sided::moment,
     rows::{compare, time as time_of, without_common},
 };

@@ -76,7 +76,7 @@ pub fn expected(hasher: &Hasher, [sessions, access, refresh]: [&Entity; 3]) -> S
                   WHERE {OF_CLIENT} AND {INACTIVE}) AS devices,
              (SELECT count(*) FROM {without_device}) AS others)
          SELECT '{}' AS entity, devices + others AS count, devices::text AS sum FROM s
-         UNION ALL SELECT '{}', tokens, sum::text FROM p
+         UNION ALL SELECT '{}', tokens, coalesce(sum, 0)::text FROM p
          UNION ALL SELECT '{}', {DIGEST} FROM (
            SELECT {refreshes} AS x FROM ({of_devices}) t JOIN devices d USING (user_id, device_id) {special_t}
            WHERE {ACTIVE} AND t.refresh_token IS NOT NULL) rows",
@@ -119,12 +119,12 @@ pub fn actual(
              FROM compat_access_tokens t OFFSET 0) t USING (compat_session_id)
            LEFT JOIN (SELECT user_id, {user} AS x FROM users OFFSET 0) u USING (user_id))
          SELECT '{}' AS entity, count(*) AS count, count(device_id)::text AS sum FROM compat_sessions
-         UNION ALL SELECT '{}', (SELECT count(*) FROM compat_access_tokens), sum::text FROM p
+         UNION ALL SELECT '{}', (SELECT count(*) FROM compat_access_tokens), coalesce(sum, 0)::text FROM p
          UNION ALL SELECT '{}', {DIGEST} FROM (
            SELECT {refreshes} AS x FROM compat_refresh_tokens r
            LEFT JOIN compat_access_tokens t USING (compat_access_token_id)) rows
          UNION ALL SELECT '{MADE_AT_OTHER_TIMES}', CASE WHEN unmade IS NULL THEN 0
-           ELSE (SELECT count(*) FROM ({unmade}) sessions) END, NULL FROM p",
+           ELSE (SELECT count(*) FROM ({unmade}) sessions) END, '0' FROM p",
         sessions.name,
         access.name,
         refresh.name,
