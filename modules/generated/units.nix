@@ -486,7 +486,8 @@ in
       ++ [
         "postgresql.service"
         "postgresql.target"
-      ];
+      ]
+      ++ [ "syn2mas-rehearse.service" ];
       requires = [
         "matrix-authentication-service-secrets.service"
       ]
@@ -530,6 +531,10 @@ in
       ++ [
         "postgresql.service"
         "postgresql.target"
+      ]
+      ++ [
+        "syn2mas-rehearse.service"
+        "syn2mas-migrate.service"
       ];
       requires = [
         "matrix-authentication-service-secrets.service"
@@ -614,6 +619,11 @@ in
       ++ [
         "postgresql.service"
         "postgresql.target"
+      ]
+      ++ [
+        "syn2mas-rehearse.service"
+        "syn2mas-migrate.service"
+        "syn2mas-prepare.service"
       ];
       requires = [
         "matrix-authentication-service-secrets.service"

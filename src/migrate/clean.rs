@@ -8,7 +8,11 @@ use std::{
 
 use serde::Serialize;
 
-use crate::migrate::{MigrateError, args::Args, journal::Journal};
+use crate::migrate::{
+    MigrateError,
+    args::Args,
+    journal::{Journal, State},
+};
 
 /// Something that can be deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,9 +36,7 @@ const OF_THIS: &str = "the backup of this migration: without it, `rollback` empt
 pub struct Cleaning {
     /// What will be deleted.
     pub found: Vec<Leftover>,
-    /// Whether no migration needs a copy of Synapse's tables.
-    pub needs_no_copy: bool,
-    _journal: Journal,
+    journal: Journal,
 }
 
 impl Cleaning {
@@ -62,12 +64,13 @@ impl Cleaning {
         if rehearsal.exists() && !is_rehearsing {
             found.push(leftover(rehearsal, OF_REHEARSAL)?);
         }
-        let state = &journal.state;
-        Ok(Cleaning {
-            found,
-            needs_no_copy: state.migration.is_none() || state.finished,
-            _journal: journal,
-        })
+        Ok(Cleaning { found, journal })
+    }
+
+    /// The state in the journal.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.journal.state
     }
 
     /// Deletes what was found, and returns it.
@@ -125,7 +128,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, MigrateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::migrate::{journal::State, step::Step};
+    use crate::migrate::step::Step;
 
     #[test]
     fn the_backup_of_this_migration_stays_unless_all_is_to_go() {

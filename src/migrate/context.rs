@@ -37,6 +37,9 @@ pub struct Provider {
     pub mas_id: Ulid,
 }
 
+/// The copy of Synapse's tables, in messages.
+pub const LIVE_COPY: &str = "the copy of Synapse's tables";
+
 /// What the options lead to.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
@@ -322,6 +325,53 @@ impl Context {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The copy of Synapse's tables that follows them during a migration, if there is one on the server.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn live_copy(&self) -> Result<Option<Database>, MigrateError> {
+        let mas = self.mas_database()?;
+        let copy = mas.sibling(LIVE_COPY, &scratch::live_copy(mas).await?);
+        let is_there = scratch::exists(&self.scratch_server()?, copy.name()).await?;
+        Ok(is_there.then_some(copy))
+    }
+
+    /// Copies of Synapse's tables that no migration needs: those for databases of MAS's that do not exist any
+    /// more, and, unless `is_needed`, that of this database. One that another process uses is left out.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn unneeded_copies(&self, is_needed: bool) -> Result<Vec<Database>, MigrateError> {
+        let (mas, server) = (self.mas_database()?, self.scratch_server()?);
+        let orphaned = scratch::orphaned_copies(&server).await?.into_iter();
+        let mut found: Vec<Database> = orphaned.map(|name| mas.sibling(LIVE_COPY, &name)).collect();
+        if !is_needed {
+            found.extend(self.live_copy().await?);
+        }
+        let mut unneeded = Vec::new();
+        for copy in found {
+            if !scratch::is_in_use(&server, copy.name()).await? {
+                unneeded.push(copy);
+            }
+        }
+        Ok(unneeded)
+    }
+
+    /// Drops a copy of Synapse's tables. One whose process still runs stays: it is not ours.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be dropped.
+    pub async fn drop_copy(&self, copy: &Database) -> Result<(), MigrateError> {
+        let server = self.scratch_server()?;
+        if scratch::is_in_use(&server, copy.name()).await? {
+            return Ok(());
+        }
+        scratch::drop_if_there(&server, copy).await
     }
 
     /// Where PostgreSQL's client programs are.

@@ -98,6 +98,12 @@ pub struct Live {
     /// Number of rounds so far.
     #[serde(default)]
     pub rounds: usize,
+    /// Whether it cuts over only when it is told to, or at a given time.
+    #[serde(default)]
+    pub waits: bool,
+    /// What it has last said, in this step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 const LIVE: &str = "live.json";

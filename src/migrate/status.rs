@@ -19,6 +19,7 @@ use crate::migrate::{
     },
     health::{self, Addresses},
     journal::{self, Line, State},
+    postgres::connection::Database,
     step::Step,
 };
 
@@ -35,9 +36,9 @@ pub struct LiveRecorder {
 }
 
 impl LiveRecorder {
-    /// Writes to the directory of the journal.
+    /// Writes to the directory of the journal. `waits` says whether the migration waits for its cutover.
     #[must_use]
-    pub fn new(state: PathBuf) -> Self {
+    pub fn new(state: PathBuf, waits: bool) -> Self {
         LiveRecorder {
             state,
             live: Live {
@@ -48,6 +49,8 @@ impl LiveRecorder {
                 rate: None,
                 round: None,
                 rounds: 0,
+                waits,
+                note: None,
             },
             written: Instant::now(),
             pace: Pace::default(),
@@ -64,6 +67,7 @@ impl LiveRecorder {
                     rows: None,
                     what: None,
                     rate: None,
+                    note: None,
                     ..self.live.clone()
                 };
                 self.write();
@@ -77,7 +81,11 @@ impl LiveRecorder {
                 self.live.rounds += 1;
                 self.write();
             }
-            Event::StepDone(..) | Event::Note(_) => {}
+            Event::Note(text) => {
+                self.live.note = Some((*text).to_owned());
+                self.write();
+            }
+            Event::StepDone(..) => {}
         }
     }
 
@@ -119,7 +127,11 @@ fn in_words(live: &Live) -> String {
             live.rounds, round.seconds, round.rows
         );
     }
-    text + "."
+    text += ".";
+    if let Some(note) = &live.note {
+        text += &format!(" {note}.");
+    }
+    text
 }
 
 /// The output of `syn2mas status`, also as JSON.
@@ -201,6 +213,33 @@ fn verdict(
     }
 }
 
+/// What to say of copies of Synapse's tables that no migration needs. None if there are none, or the server does
+/// not answer.
+async fn left_copies(context: &Context, recorded: &State) -> Option<String> {
+    let is_needed = needs_copy(context, recorded).await;
+    let copies = context.unneeded_copies(is_needed).await.ok()?;
+    let names: Vec<&str> = copies.iter().map(Database::name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            " A copy of Synapse's tables is left, with password hashes and tokens: {}.",
+            names.join(", ")
+        )
+    })
+}
+
+/// Whether a migration needs the copy of Synapse's tables, as far as can be seen: one that was begun, perhaps
+/// with another journal, and is not finished.
+pub async fn needs_copy(context: &Context, recorded: &State) -> bool {
+    let seen = real_host::observe(context, recorded).await;
+    let stage = seen.map(|seen| decide::stage(recorded, &seen));
+    !matches!(
+        stage,
+        Ok(Ok(Stage::NotBegun
+            | Stage::Migrated
+            | Stage::OverlayEmptied))
+    )
+}
+
 /// Collects the status. A part that is unavailable does not fail the rest.
 ///
 /// # Errors
@@ -221,13 +260,18 @@ pub async fn status(context: &Context) -> Result<Status, MigrateError> {
     let live = control::shown(&context.state()).filter(|_| at_work);
     if at_work {
         let step = lines.last().map_or("", |line| line.step.name());
-        let is_waiting = live.as_ref().is_some_and(|live| live.step == Step::CatchUp);
+        let is_waiting = |live: &Live| live.waits && live.step == Step::CatchUp;
+        let is_waiting = live.as_ref().is_some_and(is_waiting);
         stage = None;
         summary = match &live {
             Some(live) => in_words(live),
             None => format!("syn2mas is at work: {step}. Wait until it is done."),
         };
         next = is_waiting.then(|| "syn2mas cutover".to_owned());
+    }
+    if !at_work && let Some(copies) = left_copies(context, &recorded).await {
+        summary += &copies;
+        next = next.or_else(|| Some("syn2mas clean".to_owned()));
     }
     let (running, held) = match context.services() {
         Ok(services) => (

@@ -13,6 +13,7 @@ mod migrate;
 mod support;
 mod translate;
 mod verify;
+mod waiting;
 mod workers;
 
 support::harness::main![
@@ -27,5 +28,6 @@ support::harness::main![
     migrate,
     translate,
     verify,
+    waiting,
     workers,
 ];

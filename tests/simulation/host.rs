@@ -11,7 +11,11 @@ use mas2nix::{
     migrate::{
         MigrateError,
         copy::{Copied, Round},
-        cutover::{data_loss::Loss, decide::Observed, host::Host},
+        cutover::{
+            data_loss::Loss,
+            decide::Observed,
+            host::{Host, Readiness},
+        },
         journal::{State, StepStatus},
         postgres::{
             marker::{self, Marker},
@@ -560,8 +564,8 @@ impl Host for Run<'_> {
         Ok(Round::default())
     }
 
-    async fn may_cut_over(&mut self, _: Round) -> Result<bool, MigrateError> {
-        self.effect("wait for the cutover", |_| Ok(true))
+    async fn may_cut_over(&mut self, _: Round) -> Result<Readiness, MigrateError> {
+        self.effect("wait for the cutover", |_| Ok(Readiness::Ready))
     }
 
     async fn verify(&mut self) -> Result<Vec<Report>, MigrateError> {
@@ -573,10 +577,10 @@ impl Host for Run<'_> {
         })
     }
 
-    async fn verify_again(&mut self) -> Result<Vec<Report>, MigrateError> {
+    async fn verify_again(&mut self) -> Result<Option<Vec<Report>>, MigrateError> {
         self.effect("compare both databases again", |world| {
-            let copy = world.copy.clone().unwrap_or_default();
-            Ok(missing(&copy, &world.mas_database().imported))
+            let copy = world.copy.clone();
+            Ok(copy.map(|copy| missing(&copy, &world.mas_database().imported)))
         })
     }
 

@@ -222,6 +222,7 @@ impl World {
             delegates_by_itself: false,
             inhibited: inhibited.map(|(name, _)| (*name).to_owned()).collect(),
             by_command: self.by_command,
+            waits: false,
             no_copy: self.no_copy.then(|| "the simulation".to_owned()),
             has_admin: self.has_admin,
             losses: Seen::Known(Vec::new()),

@@ -90,20 +90,29 @@ impl Postgres {
         run(command.stdout(Stdio::null()));
     }
 
-    /// Restarts the server with more options.
-    pub fn restart_with(&self, more: &str) {
+    fn stop(&self) {
         let mut command = self.as_postgres("pg_ctl");
         command.args(["-D", "data", "-w", "-m", "fast", "stop"]);
         run(command.stdout(Stdio::null()));
+    }
+
+    /// Stops the server, and starts it again after a while.
+    pub fn restart_after(&self, pause: std::time::Duration) {
+        self.stop();
+        std::thread::sleep(pause);
+        self.run_with("");
+    }
+
+    /// Restarts the server with more options.
+    pub fn restart_with(&self, more: &str) {
+        self.stop();
         self.run_with(more);
     }
 
     /// Restarts the server with more options. Its next transaction has this number, which must be less than
     /// 2^31 transactions away, and all rows must be frozen.
     pub fn restart_at_transaction(&self, next: u32, more: &str) {
-        let mut command = self.as_postgres("pg_ctl");
-        command.args(["-D", "data", "-w", "-m", "fast", "stop"]);
-        run(command.stdout(Stdio::null()));
+        self.stop();
         // A file has the states of 2^20 transactions, with two bits each.
         let states = format!("data/pg_xact/{:04X}", next >> 20);
         self.write(&states, &"\0".repeat(1 << 18));

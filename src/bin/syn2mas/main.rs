@@ -27,7 +27,6 @@ use mas2nix::{
         cutover::{
             Migration, Outcome, Step,
             decide::Decision,
-            following,
             real_host::{MigrateOptions, RealHost, When},
         },
         journal,
@@ -334,7 +333,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             };
             Ok(report_rollback(&outcome, json))
         }
-        Command::Cutover { json } => requests::run_cutover(&context, json),
+        Command::Cutover { json } => requests::run_cutover(&context, json).await,
         Command::Cancel { json } => Box::pin(requests::run_cancel(&context, json)).await,
         Command::Clean { all, yes, json } => run_clean(&context, all, yes, json).await,
         Command::Guard { .. } | Command::PackageFiles { .. } => {
@@ -415,8 +414,7 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
         return Ok(Ending::Failed);
     }
     let state = context.state();
-    control::clear(&state)?;
-    let mut live = LiveRecorder::new(state.clone());
+    let mut live = LiveRecorder::new(state.clone(), given.wait || given.at.is_some());
     let signals = Some(Signals::listen()?);
     let migration = Migration::new(&mut host, signals, |event| {
         live.on_event(&event);
@@ -484,17 +482,14 @@ async fn run_clean(context: &Context, all: bool, yes: bool, json: bool) -> Resul
     let is_rehearsing = context.args.rehearsal().exists() && context.is_rehearsing().await?;
     let cleaning = Cleaning::of(&context.args, all, is_rehearsing)?;
     // What has no database to ask has no copy either.
-    let copy = if cleaning.needs_no_copy {
-        following::left_behind(context).await.unwrap_or_default()
-    } else {
-        None
-    };
-    output::leftovers(&cleaning.found, copy.as_ref());
-    let is_empty = cleaning.found.is_empty() && copy.is_none();
+    let is_needed = status::needs_copy(context, cleaning.state()).await;
+    let copies = context.unneeded_copies(is_needed).await.unwrap_or_default();
+    output::leftovers(&cleaning.found, &copies);
+    let is_empty = cleaning.found.is_empty() && copies.is_empty();
     let agreed = yes || is_empty || confirmed("Delete them?")?;
     let deleted = if agreed {
-        if copy.is_some() {
-            following::drop_left_behind(context).await?;
+        for copy in &copies {
+            context.drop_copy(copy).await?;
         }
         cleaning.delete()?
     } else {

@@ -421,8 +421,8 @@ fn would_lose(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
 }
 
 /// Prints what can be deleted: files, and the copy of Synapse's tables.
-pub fn leftovers(found: &[Leftover], copy: Option<&Database>) {
-    if let Some(copy) = copy {
+pub fn leftovers(found: &[Leftover], copies: &[Database]) {
+    for copy in copies {
         eprintln!("database {}", copy.name());
         let meaning = "the copy of Synapse's tables that a migration has left";
         eprintln!("{}", wrapped(meaning, "    "));

@@ -4,13 +4,15 @@ use std::{io::Write as _, time::Duration};
 
 use anyhow::Result;
 use mas2nix::migrate::{
+    MigrateError,
     context::Context,
     control::{self, Request},
     cutover::{
-        Migration, Outcome,
-        real_host::{MigrateOptions, RealHost},
+        Migration, Outcome, decide,
+        real_host::{self, MigrateOptions, RealHost},
     },
     journal::{self, State},
+    step::Step,
     system::signals::Signals,
 };
 use serde_json::json;
@@ -18,8 +20,8 @@ use serde_json::json;
 use crate::{exit::Ending, output};
 
 /// Tells the migration to cut over.
-pub fn run_cutover(context: &Context, json: bool) -> Result<Ending> {
-    let reason = not_before_cutover(context)?;
+pub async fn run_cutover(context: &Context, json: bool) -> Result<Ending> {
+    let reason = not_before_cutover(context).await?;
     if reason.is_none() {
         Request::CutOver.make(&context.state())?;
     }
@@ -28,13 +30,10 @@ pub fn run_cutover(context: &Context, json: bool) -> Result<Ending> {
         let told = reason.is_none();
         writeln!(out, "{:#}", json!({"told": told, "reason": reason}))?;
     } else {
-        writeln!(
-            out,
-            "{}",
-            reason.unwrap_or(
-                "The migration cuts over as soon as it has caught up. `syn2mas status` shows how far it is."
-            )
-        )?;
+        let text = reason.as_deref().unwrap_or(
+            "The migration cuts over as soon as it has caught up. `syn2mas status` shows how far it is.",
+        );
+        writeln!(out, "{text}")?;
     }
     Ok(match reason {
         None => Ending::Good,
@@ -43,42 +42,64 @@ pub fn run_cutover(context: &Context, json: bool) -> Result<Ending> {
 }
 
 /// Why there is no migration that waits for its cutover.
-fn not_before_cutover(context: &Context) -> Result<Option<&'static str>> {
-    let state = recorded(context)?;
-    Ok(if state.cut_over.is_some() {
-        Some("The cutover has begun already.")
-    } else if !journal::is_in_use(&context.state())? {
-        Some("No migration is running. Run `syn2mas migrate --wait` to prepare one.")
-    } else if control::shown(&context.state()).is_none() {
-        Some("Another syn2mas is running, and it is no migration.")
-    } else {
-        None
+async fn not_before_cutover(context: &Context) -> Result<Option<String>> {
+    let recorded = recorded(context)?;
+    if recorded.cut_over.is_some() {
+        return Ok(Some("The cutover has begun already.".to_owned()));
+    }
+    if !journal::is_in_use(&context.state())? {
+        let none = "No migration is running. Run `syn2mas migrate --wait` to prepare one.";
+        let elsewhere = elsewhere(context, &recorded).await?;
+        return Ok(Some(elsewhere.unwrap_or_else(|| none.to_owned())));
+    }
+    Ok(match control::shown(&context.state()) {
+        None => Some(NOT_TO_BE_TOLD.to_owned()),
+        Some(_) if Request::Cancel.is_made(&context.state()) => {
+            Some("The migration is being cancelled.".to_owned())
+        }
+        Some(live) if live.step >= Step::StopMas => {
+            Some("The migration is being undone.".to_owned())
+        }
+        Some(_) => None,
     })
 }
+
+/// Why a running `syn2mas` does not listen to requests.
+const NOT_TO_BE_TOLD: &str = "Another syn2mas is running: a migration that asks whether to begin, or another \
+                              command. Wait until it is done.";
 
 fn recorded(context: &Context) -> Result<State> {
     Ok(journal::last_state(&journal::read(&context.state())?))
 }
 
+/// What there is of a migration that this journal does not know, in words: one that runs with another
+/// `--state-dir`, or whose journal is lost.
+async fn elsewhere(context: &Context, recorded: &State) -> Result<Option<String>> {
+    let overlay = context.overlay()?;
+    if let Err(MigrateError::Locked(directory)) = overlay.lock() {
+        return Ok(Some(format!(
+            "Another syn2mas uses {}: perhaps a migration with another `--state-dir`.",
+            directory.display()
+        )));
+    }
+    let seen = real_host::observe(context, recorded).await?;
+    Ok(decide::stage(recorded, &seen)
+        .err()
+        .map(|refusal| format!("{refusal}.")))
+}
+
 /// Cancels the migration, or undoes one that was killed, and waits until that is done.
 pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
+    const BEGUN: &str =
+        "The cutover has begun. `syn2mas rollback` shows what going back would lose.";
+    let refused = |reason: &str| finish(json, "refused", reason, Ending::Blocked);
     let state = context.state();
     if recorded(context)?.cut_over.is_some() {
-        return finish(
-            json,
-            "refused",
-            "The cutover has begun. `syn2mas rollback` shows what going back would lose.",
-            Ending::Blocked,
-        );
+        return refused(BEGUN);
     }
     if journal::is_in_use(&state)? {
         if control::shown(&state).is_none() {
-            return finish(
-                json,
-                "refused",
-                "Another syn2mas is running, and it is no migration. Wait until it is done.",
-                Ending::Blocked,
-            );
+            return refused(NOT_TO_BE_TOLD);
         }
         Request::Cancel.make(&state)?;
         while journal::is_in_use(&state)? {
@@ -86,26 +107,27 @@ pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
         }
     }
     if recorded(context)?.cut_over.is_some() {
-        return finish(
-            json,
-            "refused",
+        return refused(
             "The cutover had begun before it could be cancelled. `syn2mas status` shows how it ended.",
-            Ending::Blocked,
         );
     }
-    // What the migration could not undo, or was killed before it did.
-    if recorded(context)? != State::default() {
-        let mut reporter = output::Reporter::new(json);
-        let mut host = RealHost::open(context, MigrateOptions::default())?;
-        let signals = Some(Signals::listen()?);
-        let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
-        let outcome = Box::pin(migration.undo_interrupted()).await?;
-        drop(reporter);
-        if !matches!(outcome, Outcome::RolledBack) {
-            return Ok(crate::report_rollback(&outcome, json));
-        }
+    if let Some(reason) = elsewhere(context, &recorded(context)?).await? {
+        return refused(&reason);
     }
-    control::clear(&state)?;
+    // What the migration could not undo, or was killed before it did.
+    let mut reporter = output::Reporter::new(json);
+    let mut host = RealHost::open(context, MigrateOptions::default())?;
+    let signals = Some(Signals::listen()?);
+    let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
+    let outcome = Box::pin(migration.undo_interrupted()).await?;
+    drop(reporter);
+    if !matches!(outcome, Outcome::RolledBack) {
+        return Ok(crate::report_rollback(&outcome, json));
+    }
+    // One whose journal was lost before it had begun anything else.
+    for copy in context.unneeded_copies(false).await? {
+        context.drop_copy(&copy).await?;
+    }
     finish(
         json,
         "cancelled",

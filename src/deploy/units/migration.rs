@@ -77,19 +77,28 @@ fn with_directive(mut body: Vec<Entry>, name: &'static str, value: &str) -> Vec<
 }
 
 fn one_shot(name: &'static str, description: &'static str) -> Unit {
-    let others = [
+    let exclusive = [
         "syn2mas-rehearse",
         "syn2mas-migrate",
         "syn2mas-prepare",
         "syn2mas-rollback",
     ];
-    let others: Vec<String> = others
-        .iter()
-        .filter(|other| **other != name && name != "syn2mas-inspect" && name != "syn2mas-verify")
-        .map(|other| format!("{other}.service"))
-        .collect();
+    let position = exclusive.iter().position(|other| *other == name);
+    let service = |other: &&str| format!("{other}.service");
+    let others: Vec<String> = match position {
+        Some(_) => exclusive
+            .iter()
+            .filter(|other| **other != name)
+            .map(service)
+            .collect(),
+        None => Vec::new(),
+    };
     let mut after = service::started_before();
     after.push(items(texts(service::POSTGRESQL)));
+    // With any order between two units, what stops comes before what starts. Until it has stopped, it holds
+    // the lock of the journal.
+    let earlier = &exclusive[..position.unwrap_or_default()];
+    after.extend(earlier.iter().map(|other| item(service(other).as_str())));
     let mut unit = vec![
         entry("After", after),
         entry("Requires", service::required()),

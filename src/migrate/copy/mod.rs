@@ -161,6 +161,7 @@ impl LiveCopy {
     pub async fn catch_up(&mut self, mas: &Database, is_last: bool) -> Result<Round, MigrateError> {
         let begun = Instant::now();
         self.lock = None;
+        self.scratch.keep().await?;
         self.prepare(mas).await?;
         let mut snapshot = Snapshot::take(&self.synapse, is_last).await?;
         tracing::debug!("a snapshot: {:?}", begun.elapsed());

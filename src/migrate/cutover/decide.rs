@@ -112,6 +112,10 @@ impl<T> Seen<T> {
 
 /// What is seen on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is seen by itself, and all combinations occur"
+)]
 pub struct Observed {
     /// The databases, files and services that the command line and the configurations lead to.
     pub target: Seen<Target>,
@@ -127,6 +131,8 @@ pub struct Observed {
     pub by_command: bool,
     /// Why Synapse's tables cannot be copied while it runs. None if they can.
     pub no_copy: Option<String>,
+    /// Whether the administrator wants to say when to cut over.
+    pub waits: bool,
     /// Whether a superuser is named who can revoke a grant.
     pub has_admin: bool,
     /// What a rollback would lose. Empty unless it was looked for, see [`asks_for_losses`].
@@ -319,6 +325,10 @@ pub fn decide(goal: Goal, recorded: &State, seen: &Observed) -> Decision {
         // A rollback that was interrupted while nothing was lost ends with MAS, too.
         (Goal::Migrate, Stage::CutOver | Stage::Leaving)
         | (Goal::Undo | Goal::Revert, Stage::Leaving) => Decision::Forward(after_switch(recorded)),
+        // Everything else was done, and nothing is lost by dropping it.
+        (Goal::Migrate, Stage::Migrated) if recorded.copied => {
+            Decision::Forward(vec![Step::DropCopy])
+        }
         (Goal::Migrate, Stage::OverlayEmptied) => Decision::Refuse(Refusal::OverlayEmptied),
         // If the overlay was full and somebody has emptied it, users may have been served.
         (_, Stage::Interrupted) if recorded.cut_over.is_some() => back(goal, stage, recorded, BACK),
@@ -410,10 +420,11 @@ fn begin(seen: &Observed) -> Decision {
     if seen.delegates_by_itself {
         return Decision::Refuse(Refusal::DelegatesByItself);
     }
-    Decision::Forward(match seen.no_copy {
-        None => COPYING.to_vec(),
-        Some(_) => WITHOUT_COPY.to_vec(),
-    })
+    match &seen.no_copy {
+        None => Decision::Forward(COPYING.to_vec()),
+        Some(reason) if seen.waits => Decision::Refuse(Refusal::CannotWait(reason.clone())),
+        Some(_) => Decision::Forward(WITHOUT_COPY.to_vec()),
+    }
 }
 
 /// The last steps of a migration, from when Synapse reads that it is to delegate.
@@ -436,6 +447,15 @@ fn is_verified(seen: &Observed) -> bool {
     verified.contains(&marker.progress) && is_same(&marker.synapse, &target.synapse.to_string())
 }
 
+/// Whether Synapse, or a part of it, was stopped by the migration.
+fn has_stopped_synapse(recorded: &State) -> bool {
+    let is_of_synapse = |unit: &String| {
+        let target = recorded.target.as_ref();
+        target.is_some_and(|target| target.synapse_services.contains(unit))
+    };
+    recorded.stopped_with_command || recorded.stopped.iter().any(is_of_synapse)
+}
+
 /// The steps back without those that have nothing to undo.
 fn back(goal: Goal, stage: Stage, recorded: &State, steps: &[Step]) -> Decision {
     let back = recorded.going_back.clone().unwrap_or_default();
@@ -452,6 +472,8 @@ fn back(goal: Goal, stage: Stage, recorded: &State, steps: &[Step]) -> Decision 
         Step::Restore => recorded.imported,
         Step::Revoke => recorded.granted,
         Step::DropCopy => recorded.copied,
+        // Where it was not stopped, it is not started, and may be down for another reason.
+        Step::ProbeSynapse => recorded.cut_over.is_some() || has_stopped_synapse(recorded),
         _ => true,
     };
     let mut steps: Vec<Step> = steps.iter().filter(needed).copied().collect();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::migrate::{
     MigrateError,
-    context::Context,
+    context::{Context, LIVE_COPY},
     copy::{Copied, LiveCopy, Round, Untouched},
     health::{self, Addresses},
     postgres::{
@@ -13,9 +13,6 @@ use crate::migrate::{
     },
     verify::Comparison,
 };
-
-/// The copy, in messages.
-const WHICH: &str = "the copy of Synapse's tables";
 
 /// A copy, with everything that must be the same until the cutover.
 #[derive(Debug)]
@@ -36,12 +33,12 @@ struct Circumstances {
 }
 
 impl Circumstances {
-    /// Reads the configurations anew. Synapse tells its version only while it runs.
-    async fn now(context: &Context) -> Result<Self, MigrateError> {
+    /// Reads the configurations anew. Synapse tells its version only if it runs.
+    async fn now(context: &Context, synapse_runs: bool) -> Result<Self, MigrateError> {
         let fresh = Context::of(context.args.clone())?;
         let synapse_version = match Addresses::of(&fresh) {
-            Ok(addresses) => health::synapse_version(&addresses.synapse).await,
-            Err(_) => None,
+            Ok(addresses) if synapse_runs => health::synapse_version(&addresses.synapse).await,
+            _ => None,
         };
         Ok(Circumstances {
             synapse: fresh.synapse()?.value.clone(),
@@ -67,32 +64,6 @@ impl Circumstances {
     }
 }
 
-async fn database(context: &Context) -> Result<Database, MigrateError> {
-    let mas = context.mas_database()?;
-    Ok(mas.sibling(WHICH, &scratch::live_copy(mas).await?))
-}
-
-/// The database of the copy, if there is one on the server.
-///
-/// # Errors
-///
-/// If the server does not answer.
-pub async fn left_behind(context: &Context) -> Result<Option<Database>, MigrateError> {
-    let copy = database(context).await?;
-    let is_there = scratch::exists(&context.scratch_server()?, copy.name()).await?;
-    Ok(is_there.then_some(copy))
-}
-
-/// Drops the copy, if there is one on the server.
-///
-/// # Errors
-///
-/// If it cannot be dropped.
-pub async fn drop_left_behind(context: &Context) -> Result<(), MigrateError> {
-    let copy = database(context).await?;
-    scratch::drop_if_there(&context.scratch_server()?, &copy).await
-}
-
 impl Following {
     /// Makes the copy. One that a killed run has left is replaced.
     ///
@@ -104,9 +75,9 @@ impl Following {
         rate: Option<u64>,
         on_progress: &mut dyn FnMut(Copied),
     ) -> Result<Self, MigrateError> {
-        let circumstances = Circumstances::now(context).await?;
+        let circumstances = Circumstances::now(context, true).await?;
         let name = scratch::live_copy(context.mas_database()?).await?;
-        let scratch: Scratch = context.scratch(WHICH, &name).await?;
+        let scratch: Scratch = context.scratch(LIVE_COPY, &name).await?;
         let comparison = Comparison::of(context)?;
         let synapse = context.synapse_database()?;
         match LiveCopy::make(scratch, synapse, comparison, rate, on_progress).await {
@@ -134,7 +105,7 @@ impl Following {
         mas: &Database,
         is_last: bool,
     ) -> Result<Round, MigrateError> {
-        let now = Circumstances::now(context).await?;
+        let now = Circumstances::now(context, !is_last).await?;
         if let Some(what) = self.circumstances.change(&now) {
             return Err(MigrateError::Copy {
                 problem: format!(

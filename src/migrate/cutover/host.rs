@@ -21,6 +21,17 @@ use crate::migrate::{
     verify::Report,
 };
 
+/// Whether a migration that has caught up may cut over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It may.
+    Ready,
+    /// It is not time.
+    Waits,
+    /// It is time, but somebody is in the way, in words.
+    Blocked(String),
+}
+
 /// A host with Synapse, MAS, their databases and the journal of a migration.
 #[expect(
     async_fn_in_trait,
@@ -198,16 +209,17 @@ pub trait Host {
     ///
     /// # Errors
     ///
-    /// If that cannot be told.
-    async fn may_cut_over(&mut self, last: Round) -> Result<bool, MigrateError>;
+    /// If that cannot be told, or what the migration was given for after the cutover is not good any more.
+    async fn may_cut_over(&mut self, last: Round) -> Result<Readiness, MigrateError>;
 
     /// Compares MAS's database completely with the copy, except for what users have done since the cutover,
-    /// and keeps the copy with the backup. Without a copy, it compares with Synapse's database.
+    /// and keeps the copy with the backup. None if the copy is gone: Synapse's database is no longer what
+    /// was imported.
     ///
     /// # Errors
     ///
     /// If a database cannot be read.
-    async fn verify_again(&mut self) -> Result<Vec<Report>, MigrateError>;
+    async fn verify_again(&mut self) -> Result<Option<Vec<Report>>, MigrateError>;
 
     /// Drops the copy, if there is one.
     ///

@@ -13,13 +13,13 @@ use crate::{
     migrate::{
         MigrateError,
         context::Context,
-        control::Request,
+        control::{self, Request},
         copy::{Copied, Round},
         cutover::{
             data_loss::{self, Loss},
             decide::{Observed, Seen},
-            following::{self, Following},
-            host::Host,
+            following::Following,
+            host::{Host, Readiness},
             repair,
         },
         cutover_file::CutoverFile,
@@ -28,7 +28,7 @@ use crate::{
         journal::{self, Journal, State, StepStatus, Target},
         postgres::{
             backup::{self, BackupScope},
-            clients::other_connections_beside,
+            clients::{in_the_way, other_connections_beside},
             connection::Database,
             identity::{DatabaseId, identity},
             marker::{self, Marker},
@@ -100,7 +100,10 @@ impl<'a> RealHost<'a> {
     /// If an option is missing, or another `syn2mas` holds the lock of the journal.
     pub fn open(context: &'a Context, options: MigrateOptions) -> Result<Self, MigrateError> {
         let overlay = context.overlay()?.clone();
-        let journal = Journal::open(&context.state())?;
+        let state = context.state();
+        let journal = Journal::open(&state)?;
+        // What was asked of an earlier run is not meant for this one.
+        control::clear(&state)?;
         Ok(RealHost {
             context,
             options,
@@ -160,6 +163,7 @@ impl<'a> RealHost<'a> {
             Step::Proxy if includes.is_empty() => return None,
             Step::Proxy => format!("fill {includes}"),
             Step::VerifyAgain => "compare everything once more, while Synapse runs".to_owned(),
+            Step::DropCopy => format!("drop the copy of six tables of {from}"),
             Step::StopMas => format!("stop {mas_units}"),
             Step::StopSynapse => format!("stop {synapse}"),
             Step::Keep => format!("dump {to}"),
@@ -172,7 +176,6 @@ impl<'a> RealHost<'a> {
             Step::Complete
             | Step::CheckLosses
             | Step::Revoke
-            | Step::DropCopy
             | Step::Finish
             | Step::Recover
             | Step::DryRun => return None,
@@ -266,8 +269,14 @@ async fn observe_these(
             Vec::new()
         },
         by_command: services.by_command(),
-        // If this fails, so does the step that makes the copy, and with the reason.
-        no_copy: host::no_copy(context).await.unwrap_or_default(),
+        // It counts only before a migration. If this fails, so does the step that makes the copy, and with the
+        // reason.
+        no_copy: if state.migration.is_none() {
+            host::no_copy(context).await.unwrap_or_default()
+        } else {
+            None
+        },
+        waits: false,
         has_admin: context.args.admin_database_uri.is_some(),
         losses: Seen::Known(Vec::new()),
     }
@@ -321,14 +330,18 @@ impl Host for RealHost<'_> {
 
     async fn observe(&mut self) -> Observed {
         let databases = [&self.synapse, &self.mas];
-        observe_these(
+        let seen = observe_these(
             self.context,
             &self.services,
             &self.overlay,
             databases,
             &self.journal.state,
         )
-        .await
+        .await;
+        Observed {
+            waits: self.options.when != When::Now,
+            ..seen
+        }
     }
 
     async fn losses(&mut self, cut_over: &str) -> Result<Vec<Loss>, MigrateError> {
@@ -339,15 +352,7 @@ impl Host for RealHost<'_> {
     async fn inspect(&mut self) -> Result<Vec<Finding>, MigrateError> {
         let findings = preflight::inspect(self.context, self.options.scope).await?;
         // Check now what later steps need, while Synapse still runs.
-        let addresses = Addresses::of(self.context)?;
-        if let Some(token) = &self.options.token
-            && !addresses.is_good(token).await?
-        {
-            return Err(MigrateError::Usage {
-                problem: "Synapse does not accept the token of `--token-file`",
-                fix: "pass a token that is valid now",
-            });
-        }
+        self.make_sure_of_token().await?;
         self.overlay.content()?;
         self.overlay.check_writable()?;
         for include in &self.context.args.include {
@@ -517,7 +522,7 @@ impl Host for RealHost<'_> {
         Ok(round)
     }
 
-    async fn may_cut_over(&mut self, last: Round) -> Result<bool, MigrateError> {
+    async fn may_cut_over(&mut self, last: Round) -> Result<Readiness, MigrateError> {
         // While it waits for a better moment, the scans shall not be noticed.
         let pause = Duration::from_secs_f64((20.0 * last.seconds).clamp(5.0, 60.0));
         let until = Instant::now() + pause;
@@ -530,9 +535,21 @@ impl Host for RealHost<'_> {
                     When::Told => false,
                     When::At(time) => SystemTime::now() >= time,
                 };
+            if is_time && is_first {
+                self.make_sure_of_token().await?;
+                let others = in_the_way(&self.synapse).await?;
+                if others.is_empty() {
+                    return Ok(Readiness::Ready);
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                return Ok(Readiness::Blocked(format!(
+                    "the cutover waits until these connections to Synapse's database have ended: {}",
+                    others.join(", ")
+                )));
+            }
             // After a pause, one more round brings the copy close again.
             if is_time || Instant::now() >= until {
-                return Ok(is_time && is_first);
+                return Ok(Readiness::Waits);
             }
             is_first = false;
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -552,27 +569,32 @@ impl Host for RealHost<'_> {
         Ok(reports)
     }
 
-    async fn verify_again(&mut self) -> Result<Vec<Report>, MigrateError> {
+    async fn verify_again(&mut self) -> Result<Option<Vec<Report>>, MigrateError> {
         let copy = match &self.following {
             Some(following) => Some(following.copy.database().clone()),
-            None => following::left_behind(self.context).await?,
+            None => self.context.live_copy().await?,
         };
+        let Some(copy) = copy else { return Ok(None) };
         let comparison = Comparison {
             cut_over: self.journal.state.cut_over.clone(),
             ..Comparison::of(self.context)?
         };
-        let against = copy.as_ref().unwrap_or(&self.synapse);
-        let reports = comparison.run(against, &self.mas, |_| {}).await?;
+        let reports = comparison.run(&copy, &self.mas, |_| {}).await?;
         self.write_differences(&reports)?;
-        if let (Some(copy), Some(backup)) = (&copy, &self.journal.state.backup) {
-            backup::keep_copy(&self.context.postgresql(), copy, backup).await?;
+        if let Some(backup) = &self.journal.state.backup {
+            backup::keep_copy(&self.context.postgresql(), &copy, backup).await?;
         }
-        Ok(reports)
+        Ok(Some(reports))
     }
 
     async fn drop_copy(&mut self) -> Result<(), MigrateError> {
-        self.following = None;
-        following::drop_left_behind(self.context).await
+        match self.following.take() {
+            Some(following) => following.copy.remove().await,
+            None => match self.context.live_copy().await? {
+                Some(copy) => self.context.drop_copy(&copy).await,
+                None => Ok(()),
+            },
+        }
     }
 
     fn differences(&self) -> PathBuf {
@@ -673,6 +695,19 @@ impl Host for RealHost<'_> {
 }
 
 impl RealHost<'_> {
+    /// Fails if Synapse does not accept the token that the migration checks after the cutover.
+    async fn make_sure_of_token(&self) -> Result<(), MigrateError> {
+        if let Some(token) = &self.options.token
+            && !Addresses::of(self.context)?.is_good(token).await?
+        {
+            return Err(MigrateError::Usage {
+                problem: "Synapse does not accept the token of `--token-file`",
+                fix: "pass a token that is valid until the cutover",
+            });
+        }
+        Ok(())
+    }
+
     /// Writes the rows that differ, if any do, to a file.
     fn write_differences(&self, reports: &[Report]) -> Result<(), MigrateError> {
         if reports.iter().all(Report::is_identical) {

@@ -57,6 +57,9 @@ pub enum Refusal {
     OverlayEmptied,
     /// A rollback would lose something.
     Losses(Vec<Loss>),
+    /// The administrator wants to say when to cut over, but Synapse would be stopped at once: its tables cannot
+    /// be copied, for this reason.
+    CannotWait(String),
     /// The role that was granted can only be revoked by a superuser.
     AdminNeeded,
 }
@@ -151,6 +154,11 @@ impl fmt::Display for Refusal {
                     .collect();
                 write!(out, "going back would lose {}", losses.join(", "))
             }
+            Refusal::CannotWait(reason) => write!(
+                out,
+                "`--wait` and `--at` need a copy of Synapse's tables, and none can be made: {reason}. \
+                 Without a copy, run `syn2mas migrate` when Synapse may be down"
+            ),
             Refusal::AdminNeeded => write!(
                 out,
                 "the migration has granted MAS's role Synapse's. Only a superuser can revoke that: name \

@@ -6,7 +6,10 @@ use std::time::Instant;
 use crate::migrate::{
     MigrateError,
     copy::{self, Round},
-    cutover::{Event, Migration, Step, StepOutcome, host::Host},
+    cutover::{
+        Event, Migration, Step, StepOutcome,
+        host::{Host, Readiness},
+    },
     journal::State,
     postgres::marker::{self, Marker},
     preflight::finding::{Finding, Severity},
@@ -124,8 +127,7 @@ impl<H: Host> Migration<'_, H> {
             }
             Step::Restore => self.restore().await?,
             Step::DropCopy => {
-                self.host.drop_copy().await?;
-                self.update(step, |state| state.copied = false).await?;
+                self.drop_copy(step).await?;
                 String::new()
             }
             Step::Revoke => {
@@ -210,13 +212,43 @@ impl<H: Host> Migration<'_, H> {
     async fn catch_up(&mut self) -> Result<String, MigrateError> {
         let mut before = None;
         let mut rounds = 0;
+        let mut obstacle = String::new();
         loop {
-            let round = self.round(false).await?;
+            let round = self.patient_round().await?;
             rounds += 1;
             let is_close = !copy::is_worth_another(round, before);
             before = Some(round);
-            if is_close && self.host.may_cut_over(round).await? {
-                return Ok(format!("{rounds} rounds"));
+            if !is_close {
+                continue;
+            }
+            match self.host.may_cut_over(round).await? {
+                Readiness::Ready => return Ok(format!("{rounds} rounds")),
+                Readiness::Waits => {}
+                Readiness::Blocked(by) if by == obstacle => {}
+                Readiness::Blocked(by) => {
+                    self.note(&by);
+                    obstacle = by;
+                }
+            }
+        }
+    }
+
+    /// A round, which is tried again while a database does not answer: it may just be restarting, and a
+    /// migration that has been prepared for hours shall not end because of that.
+    async fn patient_round(&mut self) -> Result<Round, MigrateError> {
+        let mut tries = 1;
+        loop {
+            match self.round(false).await {
+                Err(error @ MigrateError::Database { .. }) if self.host.wait(tries).await => {
+                    if tries == 1 {
+                        self.note(&format!(
+                            "{}; trying again for a while",
+                            error.with_causes()
+                        ));
+                    }
+                    tries += 1;
+                }
+                done => return done,
             }
         }
     }
@@ -239,7 +271,13 @@ impl<H: Host> Migration<'_, H> {
     }
 
     async fn verify_again(&mut self) -> Result<String, MigrateError> {
-        let reports = self.host.verify_again().await?;
+        let Some(reports) = self.host.verify_again().await? else {
+            self.note(
+                "the copy of Synapse's tables is gone, so nothing was compared once more. What was imported \
+                 had been compared before the cutover",
+            );
+            return Ok("nothing to compare with".to_owned());
+        };
         let rows = self.compared(reports)?;
         Ok(format!("{rows} rows, all as they should be"))
     }
@@ -399,10 +437,19 @@ impl<H: Host> Migration<'_, H> {
         if granted {
             self.host.revoke().await?;
         }
-        let mut is_copied = self.host.state().copied;
-        if is_copied {
-            match self.host.drop_copy().await {
-                Ok(()) => is_copied = false,
+        let from = [marker::Progress::CutOver, marker::Progress::Served];
+        self.host.mark(&from, marker::Progress::Served).await?;
+        self.update(Step::Complete, |state| {
+            state.granted = false;
+            state.finished = true;
+            // Only now: until here, the services and the proxy may be as a rollback has left them.
+            state.going_back = None;
+        })
+        .await?;
+        // Last, because until the journal says that the migration is finished, the copy is needed.
+        if self.host.state().copied {
+            match self.drop_copy(Step::Complete).await {
+                Ok(()) => {}
                 // No reason to go back.
                 Err(error) => self.note(&format!(
                     "the copy of Synapse's tables is left: {}. Run `syn2mas clean`",
@@ -410,17 +457,12 @@ impl<H: Host> Migration<'_, H> {
                 )),
             }
         }
-        let from = [marker::Progress::CutOver, marker::Progress::Served];
-        self.host.mark(&from, marker::Progress::Served).await?;
-        self.update(Step::Complete, |state| {
-            state.granted = false;
-            state.copied = is_copied;
-            state.finished = true;
-            // Only now: until here, the services and the proxy may be as a rollback has left them.
-            state.going_back = None;
-        })
-        .await?;
         Ok(if granted { "role revoked" } else { "" }.to_owned())
+    }
+
+    async fn drop_copy(&mut self, step: Step) -> Result<(), MigrateError> {
+        self.host.drop_copy().await?;
+        self.update(step, |state| state.copied = false).await
     }
 
     async fn keep(&mut self) -> Result<String, MigrateError> {

@@ -186,6 +186,11 @@ async fn dump(mut program: Program, tables: &[&str], file: &Path) -> Result<(), 
     write_dump(&mut program.command, tables, file).await
 }
 
+/// Where a dump is until it is complete.
+fn partial(file: &Path) -> PathBuf {
+    file.with_extension("new")
+}
+
 /// Runs `pg_dump` with its output in a file, which has the name `file` only if the dump is complete. If it
 /// fails, or this future is dropped, nothing is left.
 async fn write_dump(
@@ -194,7 +199,7 @@ async fn write_dump(
     file: &Path,
 ) -> Result<(), MigrateError> {
     let failed = MigrateError::io("write", file);
-    let new = file.with_extension("new");
+    let new = partial(file);
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let out = options.open(&new).map_err(&failed)?;
@@ -286,15 +291,17 @@ fn schema(held: &[(String, String)]) -> String {
     }
 }
 
-/// Deletes the backups in a directory, and the directory if it is then empty. After everything was taken
-/// back they are no longer needed, and they hold password hashes and tokens. Dumps that [`keep_mas`] made
-/// stay.
+/// Deletes the backups in a directory, also those that a killed run has not completed, and the directory if
+/// it is then empty. After everything was taken back they are no longer needed, and they hold password
+/// hashes and tokens. Dumps that [`keep_mas`] made stay.
 pub fn delete(directory: &Path) {
     let log = directory.join("import.log");
     let dumps = [of_synapse, of_cutover, of_mas].map(|of| of(directory));
-    for file in dumps.into_iter().chain([log]) {
+    for file in dumps {
+        let _ = fs::remove_file(partial(&file));
         let _ = fs::remove_file(file);
     }
+    let _ = fs::remove_file(log);
     let _ = fs::remove_dir(directory);
 }
 

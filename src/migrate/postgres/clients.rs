@@ -46,6 +46,26 @@ pub async fn other_connections_beside(
     .map_err(database.failed("cannot list its connections"))
 }
 
+/// The connections that can be told not to be Synapse's, or would keep it from stopping soon: those of
+/// PostgreSQL's own programs and of superusers, and transactions that have lasted for 5 s. Described as by
+/// [`other_connections`], each text once. Connections of `syn2mas` are left out.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn in_the_way(database: &Database) -> Result<Vec<String>, MigrateError> {
+    let mut connection = database.connect().await?;
+    sqlx::query_scalar(&format!(
+        "SELECT DISTINCT {CLIENT} {CLIENTS} AND application_name <> 'syn2mas'
+           AND (application_name IN ('psql', 'pg_dump', 'pg_dumpall', 'pg_restore')
+             OR r.rolsuper AND usename <> current_user
+             OR xact_start < now() - interval '5 s') ORDER BY 1"
+    ))
+    .fetch_all(&mut connection)
+    .await
+    .map_err(database.failed("cannot list its connections"))
+}
+
 /// The same as [`other_connections`], but on an existing connection, which is not in the result.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Temporary databases on the server of MAS's database.
 
-use sqlx::{PgConnection, postgres::PgAdvisoryLock};
+use sqlx::{Connection as _, PgConnection, postgres::PgAdvisoryLock};
 
 use crate::migrate::{
     MigrateError,
@@ -18,6 +18,8 @@ pub const REHEARSAL: &str = "syn2mas_mas";
 /// The backup of Synapse's tables, restored for a comparison.
 pub const BACKUP: &str = "syn2mas_backup";
 
+const LIVE_COPY: &str = "syn2mas_live_copy_";
+
 /// The name of the copy of Synapse's tables from which a migration imports, and which follows them. Each of
 /// MAS's databases on a server has its own, because a copy may be there for days.
 ///
@@ -25,7 +27,24 @@ pub const BACKUP: &str = "syn2mas_backup";
 ///
 /// If the server does not answer.
 pub async fn live_copy(mas: &Database) -> Result<String, MigrateError> {
-    Ok(format!("syn2mas_live_copy_{}", identity(mas).await?.oid))
+    Ok(format!("{LIVE_COPY}{}", identity(mas).await?.oid))
+}
+
+/// The names of copies that [`live_copy`] has named after databases that do not exist any more.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn orphaned_copies(server: &Database) -> Result<Vec<String>, MigrateError> {
+    let mut connection = server.connect().await?;
+    sqlx::query_scalar(
+        "SELECT datname::text FROM pg_database WHERE datname ~ ('^' || $1 || '[0-9]+$')
+           AND substring(datname, '[0-9]+$') NOT IN (SELECT oid::text FROM pg_database) ORDER BY 1",
+    )
+    .bind(LIVE_COPY)
+    .fetch_all(&mut connection)
+    .await
+    .map_err(server.failed("cannot list its databases"))
 }
 
 /// The names of the temporary databases that a killed run of another command than `migrate` has left.
@@ -39,7 +58,7 @@ pub struct Scratch {
     pub database: Database,
     maker: Database,
     /// Holds an advisory lock as long as this process lives: others can tell that it does.
-    _owner: PgConnection,
+    owner: PgConnection,
 }
 
 /// A temporary database that exists on the server.
@@ -54,6 +73,20 @@ pub struct Leftover {
 /// Whether another session holds the advisory lock with the key `$1`, in whatever database.
 const IS_OWNED: &str = "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
     AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = $1 AND pid <> pg_backend_pid())";
+
+/// Whether the process that made a temporary database still runs.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn is_in_use(server: &Database, name: &str) -> Result<bool, MigrateError> {
+    let mut connection = server.connect().await?;
+    sqlx::query_scalar(&format!("SELECT {IS_OWNED}"))
+        .bind(key(name))
+        .fetch_one(&mut connection)
+        .await
+        .map_err(server.failed("cannot tell whether a database is in use"))
+}
 
 /// Lists the temporary databases on the server of `server`, those in use too.
 ///
@@ -150,6 +183,7 @@ pub async fn exists(server: &Database, name: &str) -> Result<bool, MigrateError>
 ///
 /// If it cannot be dropped.
 pub async fn drop_if_there(maker: &Database, scratch: &Database) -> Result<(), MigrateError> {
+    end_creation(maker, scratch.name()).await?;
     if exists(maker, scratch.name()).await? {
         terminate_other_connections(scratch).await?;
         execute(
@@ -161,6 +195,37 @@ pub async fn drop_if_there(maker: &Database, scratch: &Database) -> Result<(), M
     Ok(())
 }
 
+/// Ends the statement that creates a database, of a run that was interrupted meanwhile. The server completes
+/// it otherwise, after the database was found not to exist.
+async fn end_creation(maker: &Database, name: &str) -> Result<(), MigrateError> {
+    const TRIES: usize = 100;
+    let mut connection = maker.connect().await?;
+    for _ in 0..TRIES {
+        let at_work: Vec<bool> = sqlx::query_scalar(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE pid <> pg_backend_pid() AND state = 'active' AND starts_with(query, $1)",
+        )
+        .bind(creation(name))
+        .fetch_all(&mut connection)
+        .await
+        .map_err(maker.failed("cannot end the creation of a database"))?;
+        if at_work.is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    Err(MigrateError::InUse {
+        which: maker.which,
+        connections: vec![format!("a session that creates the database {name}")],
+        fix: "End it by hand",
+    })
+}
+
+/// How the statement begins that creates a temporary database.
+fn creation(name: &str) -> String {
+    format!("CREATE DATABASE {name} ")
+}
+
 async fn execute(maker: &Database, statement: &str) -> Result<(), MigrateError> {
     let mut connection = maker.connect().await?;
     sqlx::raw_sql(statement)
@@ -170,6 +235,32 @@ async fn execute(maker: &Database, statement: &str) -> Result<(), MigrateError> 
             "cannot create or drop a database (pass `--admin-database-uri`, or give MAS's role CREATEDB)",
         ))?;
     Ok(())
+}
+
+/// A connection that holds the advisory lock for a temporary database.
+async fn own(
+    maker: &Database,
+    which: &'static str,
+    name: &str,
+) -> Result<PgConnection, MigrateError> {
+    let mut owner = maker.connect().await?;
+    let mut ask = async |sql: &str| {
+        sqlx::query_scalar::<_, bool>(sql)
+            .bind(key(name))
+            .fetch_one(&mut owner)
+            .await
+            .map_err(maker.failed("cannot tell whether a database is in use"))
+    };
+    // The lock keeps only those out who take it in the same database.
+    let is_locked = ask("SELECT pg_try_advisory_lock($1)").await?;
+    if !is_locked || ask(&format!("SELECT {IS_OWNED}")).await? {
+        return Err(MigrateError::InUse {
+            which,
+            connections: vec!["another syn2mas".to_owned()],
+            fix: "Wait until it is done",
+        });
+    }
+    Ok(owner)
 }
 
 impl Scratch {
@@ -185,36 +276,33 @@ impl Scratch {
         which: &'static str,
         name: &str,
     ) -> Result<Self, MigrateError> {
-        let mut owner = maker.connect().await?;
-        let mut ask = async |sql: &str| {
-            sqlx::query_scalar::<_, bool>(sql)
-                .bind(key(name))
-                .fetch_one(&mut owner)
-                .await
-                .map_err(maker.failed("cannot tell whether a database is in use"))
-        };
-        // The lock keeps only those out who take it in the same database.
-        let is_locked = ask("SELECT pg_try_advisory_lock($1)").await?;
-        if !is_locked || ask(&format!("SELECT {IS_OWNED}")).await? {
-            return Err(MigrateError::InUse {
-                which,
-                connections: vec!["another syn2mas".to_owned()],
-                fix: "Wait until it is done",
-            });
-        }
+        let owner = own(&maker, which, name).await?;
         let scratch = Scratch {
             database: mas.sibling(which, name),
             maker,
-            _owner: owner,
+            owner,
         };
         let maker = &scratch.maker;
         drop_if_there(maker, &scratch.database).await?;
         let role = role_grant::role(mas).await?.replace('"', "\"\"");
         let create = format!(
-            "CREATE DATABASE {name} OWNER \"{role}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+            "{}OWNER \"{role}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
+            creation(name)
         );
         execute(maker, &create).await?;
         Ok(scratch)
+    }
+
+    /// Takes the advisory lock again if it was lost, because the server was restarted.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer, or another process uses the database.
+    pub async fn keep(&mut self) -> Result<(), MigrateError> {
+        if self.owner.ping().await.is_err() {
+            self.owner = own(&self.maker, self.database.which, self.database.name()).await?;
+        }
+        Ok(())
     }
 
     /// Terminates all connections to the database and drops it.

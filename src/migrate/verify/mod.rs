@@ -275,6 +275,8 @@ fn time(text: &str) -> Result<SystemTime, MigrateError> {
 pub struct PostCutoverVerification {
     backup: Option<PathBuf>,
     cut_over: Option<String>,
+    /// Whether the copy of Synapse's tables is what was imported, and not the backup.
+    is_copied: bool,
 }
 
 impl PostCutoverVerification {
@@ -289,7 +291,11 @@ impl PostCutoverVerification {
         cut_over: Option<String>,
     ) -> Result<Self, MigrateError> {
         if backup.is_some() || cut_over.is_some() {
-            return Ok(PostCutoverVerification { backup, cut_over });
+            return Ok(PostCutoverVerification {
+                backup,
+                cut_over,
+                is_copied: false,
+            });
         }
         let state = journal::last_state(&journal::read(&context.state())?);
         if state.cut_over.is_none() {
@@ -299,6 +305,7 @@ impl PostCutoverVerification {
         Ok(PostCutoverVerification {
             backup: state.backup.filter(there),
             cut_over: state.cut_over,
+            is_copied: state.copied,
         })
     }
 
@@ -319,6 +326,11 @@ impl PostCutoverVerification {
             ..Comparison::of(context)?
         };
         let mas = context.mas_database()?;
+        if self.is_copied
+            && let Some(copy) = context.live_copy().await?
+        {
+            return comparison.run(&copy, mas, on_report).await;
+        }
         let Some(backup) = &self.backup else {
             return comparison
                 .run(context.synapse_database()?, mas, on_report)
