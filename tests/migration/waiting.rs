@@ -342,7 +342,8 @@ fn the_cutover_waits_for_a_backup() -> TestResult {
         text.contains("the cutover waits until") && text.contains("psql as postgres")
     });
     assert!(!has_begun(&homeserver, "stop"));
-    backup.kill().unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; SELECT count(*)%'";
+    server.sql("postgres", end);
     backup.wait().unwrap();
     let (code, text) = running.end();
     assert_eq!(code, Some(0), "{text}");
