@@ -115,16 +115,18 @@ class Host:
         shutil.rmtree(share)
 
     def put_certificate(self) -> None:
-        directory = "etc/letsencrypt/live/example.com"
-        (self.machine.root / directory).mkdir(parents=True)
+        """A certificate for all names, of an authority that the machine trusts."""
+        at = "/etc/letsencrypt/live/example.com"
+        (self.machine.root / at.lstrip("/")).mkdir(parents=True)
         names = "DNS:example.com,DNS:auth.example.com,DNS:id.example.com,DNS:matrix.example.com"
+        make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+        trusted = "/usr/local/share/ca-certificates/test.crt"
+        self.inside(*f"{make} -keyout /root/ca.key -out {trusted} -subj /CN=authority".split())
         self.inside(
-            *"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2".split(),
-            *f"-keyout /{directory}/privkey.pem -out /{directory}/fullchain.pem".split(),
-            *f"-subj /CN=test -addext subjectAltName={names}".split(),
+            *f"{make} -CA {trusted} -CAkey /root/ca.key -subj /CN=test".split(),
+            *f"-keyout {at}/privkey.pem -out {at}/fullchain.pem".split(),
+            *f"-addext basicConstraints=critical,CA:FALSE -addext subjectAltName={names}".split(),
         )
-        target = self.machine.root / "usr/local/share/ca-certificates/test.crt"
-        shutil.copy(self.machine.root / directory / "fullchain.pem", target)
         self.inside("update-ca-certificates")
 
     def put_identity_provider(self) -> None:
@@ -200,7 +202,7 @@ class Host:
             INSERT INTO devices (user_id, device_id, hidden, last_seen)
               SELECT {name}, 'D' || i, false, {now}000 FROM generate_series(1, {USERS}) i;
             INSERT INTO access_tokens (id, user_id, device_id, token)
-              SELECT 1000000 + i, {name}, 'D' || i, 'token' || i FROM generate_series(1, {USERS}) i;
+              SELECT 1000000 + i, {name}, 'D' || i, 'syt_' || i FROM generate_series(1, {USERS}) i;
         """
         (self.machine.root / "root/users.sql").write_text(statements)
         psql = "psql --quiet --set=ON_ERROR_STOP=1 --file=- synapse"
@@ -235,7 +237,7 @@ class Host:
 
     def keeps_sessions(self) -> None:
         """Tokens from before are valid, at the main process and at the worker."""
-        for token in [*self.tokens, f"token{USERS}"]:
+        for token in [*self.tokens, f"syt_{USERS}"]:
             for base in (MATRIX, "http://127.0.0.1:8008", "http://127.0.0.1:8083"):
                 url = f"{base}/_matrix/client/v3/account/whoami"
                 answer = self.client("request", url, "--token", token)
