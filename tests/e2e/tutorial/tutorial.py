@@ -121,7 +121,10 @@ class Host:
         names = "DNS:example.com,DNS:auth.example.com,DNS:id.example.com,DNS:matrix.example.com"
         make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
         trusted = "/usr/local/share/ca-certificates/test.crt"
-        self.inside(*f"{make} -keyout /root/ca.key -out {trusted} -subj /CN=authority".split())
+        self.inside(
+            *f"{make} -keyout /root/ca.key -out {trusted} -subj /CN=authority".split(),
+            *"-addext keyUsage=critical,keyCertSign,cRLSign".split(),
+        )
         self.inside(
             *f"{make} -CA {trusted} -CAkey /root/ca.key -subj /CN=test".split(),
             *f"-keyout {at}/privkey.pem -out {at}/fullchain.pem".split(),
