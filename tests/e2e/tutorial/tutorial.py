@@ -258,8 +258,13 @@ class Host:
             found = re.search(r"https://auth\S+/upstream/callback/\S+", output)
             assert found, output
             self.redirect_uri = found[0]
+        elif "syn2mas inspect" in commands:
+            ids = re.findall(r"^(?:BLOCKER|warning|note): (\S+)", output, re.MULTILINE)
+            wrong = {"overlay-not-read", "process-not-named", "process-unknown", "login-not-answered"}
+            assert not wrong & set(ids), output
+            assert "BLOCKER" not in output, output
         elif "syn2mas cutover" in commands:
-            inactive = "test $(systemctl show syn2mas-prepare -P ActiveState) != active"
+            inactive = "test $(systemctl show syn2mas-prepare -P ActiveState) = inactive"
             self.machine.wait_until_succeeds(inactive)
             journal = self.machine.succeed("journalctl --output=cat --unit=syn2mas-prepare")
             assert "The homeserver is migrated." in journal, journal
