@@ -399,7 +399,8 @@ fn render_accepts_what_is_translated_for_it() {
         config
             .unwrap()
             .contains("public_base: \"https://login.example.org/mas/\""),
-        "{out:?}"
+        "{}",
+        out.display()
     );
     let schema = fs::read_to_string(root().join("docs/render.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
@@ -411,167 +412,28 @@ fn render_accepts_what_is_translated_for_it() {
     assert!(errors.is_empty(), "{errors:#?}");
 }
 
+/// A case of `tests/fixtures/hosts.yaml`.
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct HostCase {
+    synapse: String,
+    arguments: Vec<String>,
+    option: String,
+    expected: Value,
+    asks: String,
+}
+
 fn what_is_unknown_about_a_host_is_said() {
-    let database = |args: &str| format!("database: {{name: psycopg2, args: {args}}}");
-    let socket = "listeners: [{path: /run/s.sock, type: http, resources: [{names: [client]}]}]";
-    let none = "[]";
-    for (synapse, arguments, path, expected, to_check) in [
-        (
-            "",
-            none,
-            "/routes/host",
-            json!("auth.example.com"),
-            "--mas-url",
-        ),
-        ("", none, "/routes/nginx", Value::Null, "--proxy-unit"),
-        ("", none, "/package", Value::Null, "--mas-cli"),
-        (
-            "",
-            r#"["--mas-cli", "/opt/mas/mas-cli"]"#,
-            "/package",
-            Value::Null,
-            "`bin`",
-        ),
-        (
-            "",
-            r#"["--proxy-unit", "caddy.service"]"#,
-            "/routes/caddy",
-            json!(true),
-            "",
-        ),
-        (
-            "",
-            r#"["--synapse-user", "synapse"]"#,
-            "/migration/synapseUser",
-            json!("synapse"),
-            "",
-        ),
-        (
-            "",
-            r#"["--admin-user", "pg"]"#,
-            "/migration/superuser",
-            json!("pg"),
-            "",
-        ),
-        (
-            "",
-            r#"["--state-dir", "/srv/s"]"#,
-            "/migration/directory",
-            json!("/srv/s"),
-            "",
-        ),
-        (
-            "",
-            r#"["--postgresql-programs", "/usr/lib/postgresql/17/bin"]"#,
-            "/postgresqlPackage",
-            json!("/usr/lib/postgresql/17"),
-            "",
-        ),
-        (
-            "redis: {enabled: true}",
-            none,
-            "/synapse/units",
-            Value::Null,
-            "--synapse-unit",
-        ),
-        (
-            "server_name: 192.0.2.1",
-            none,
-            "/routes/host",
-            Value::Null,
-            "--mas-url",
-        ),
-        (
-            "public_baseurl: null",
-            none,
-            "/routes/matrixHost",
-            json!("example.com"),
-            "",
-        ),
-        (
-            "public_baseurl: https://matrix.example.com:8448/",
-            none,
-            "/routes/matrixHost",
-            Value::Null,
-            "port 443",
-        ),
-        (
-            "public_baseurl: http://matrix.example.com/",
-            none,
-            "/routes/matrixHost",
-            Value::Null,
-            "https",
-        ),
-        (
-            "public_baseurl: https://example.com/matrix",
-            none,
-            "/routes/matrixHost",
-            Value::Null,
-            "a path",
-        ),
-        (
-            socket,
-            none,
-            "/routes/synapse",
-            Value::Null,
-            "routes.synapse",
-        ),
-        (
-            "database: {name: sqlite3}",
-            none,
-            "/createDatabase",
-            Value::Null,
-            "synapse_port_db",
-        ),
-        (
-            &database("{host: db.example.com, dbname: s}"),
-            none,
-            "/createDatabase",
-            Value::Null,
-            "db.example.com",
-        ),
-        (
-            &database("{host: db.example.com, dbname: s}"),
-            none,
-            "/migration/grant",
-            json!(false),
-            "",
-        ),
-        (
-            "",
-            r#"["--mas-database-uri", "postgresql:///m"]"#,
-            "/createDatabase",
-            Value::Null,
-            "`settings.database`",
-        ),
-        (
-            &database("{host: localhost, port: 5433, dbname: s}"),
-            none,
-            "/postgresqlPort",
-            json!(5433),
-            "",
-        ),
-        (
-            &database("{host: \"::1\", dbname: s}"),
-            none,
-            "/synapse/database",
-            json!("s"),
-            "",
-        ),
-        (
-            &database("{host: /run/postgresql, database: s}"),
-            none,
-            "/synapse/database",
-            json!("s"),
-            "",
-        ),
-    ] {
-        let arguments: Vec<&str> = serde_json::from_str(arguments).unwrap();
-        let (options, said) = render_file(synapse, &arguments);
-        let found = options.pointer(path).cloned().unwrap_or_default();
-        assert_eq!(found, expected, "{path} of {synapse} {arguments:?}");
+    let cases = fs::read_to_string(root().join("tests/fixtures/hosts.yaml")).unwrap();
+    let cases: Vec<HostCase> = serde_yaml_ng::from_str(&cases).unwrap();
+    for case in cases {
+        let arguments: Vec<&str> = case.arguments.iter().map(String::as_str).collect();
+        let (options, said) = render_file(&case.synapse, &arguments);
+        let found = options.pointer(&case.option).cloned();
+        let of = format!("{} of {:?} {arguments:?}", case.option, case.synapse);
+        assert_eq!(found.unwrap_or_default(), case.expected, "{of}");
         let list = said.split("To check:").nth(1).unwrap_or_default();
-        assert!(list.contains(to_check), "{synapse} {arguments:?}\n{said}");
+        assert!(list.contains(&case.asks), "{of}\n{said}");
     }
 }
 

@@ -91,7 +91,7 @@ enum Command {
         /// Write the files with secrets to this directory, readable only by their owner.
         #[arg(long, value_name = "DIR", conflicts_with = "secrets")]
         write_secrets: Option<PathBuf>,
-        /// Public address of MAS, such as https://auth.example.com/, for redirect URIs and routes. With
+        /// Public address of MAS, such as `https://auth.example.com/`, for redirect URIs and routes. With
         /// `--format render`, `auth.` before the name of the homeserver by default.
         #[arg(long, value_name = "URL")]
         mas_url: Option<PublicUrl>,
