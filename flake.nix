@@ -16,14 +16,21 @@
       forEach = systems: make: lib.genAttrs systems (system: make nixpkgs.legacyPackages.${system});
     in
     {
-      packages = forEach (linux ++ darwin) (pkgs: rec {
-        mas2nix = pkgs.callPackage ./nix/package.nix {
-          # Without the package itself, which is one of them.
-          flakeChecks = removeAttrs self.checks.${pkgs.stdenv.hostPlatform.system} or { } [ "build" ];
-        };
-        default = mas2nix;
-        options-doc = pkgs.callPackage ./nix/options-doc.nix { };
-      });
+      packages = forEach (linux ++ darwin) (
+        pkgs:
+        rec {
+          mas2nix = pkgs.callPackage ./nix/package.nix {
+            # Without the package itself, which is one of them.
+            flakeChecks = removeAttrs self.checks.${pkgs.stdenv.hostPlatform.system} or { } [ "build" ];
+          };
+          default = mas2nix;
+          options-doc = pkgs.callPackage ./nix/options-doc.nix { };
+        }
+        // lib.optionalAttrs pkgs.stdenv.hostPlatform.isLinux {
+          # For hosts without Nix, whatever their libraries are.
+          static = pkgs.pkgsStatic.callPackage ./nix/package.nix { };
+        }
+      );
 
       overlays.default = final: _: { mas2nix = final.callPackage ./nix/package.nix { }; };
 

@@ -82,7 +82,8 @@ pub struct Args {
     #[arg(long, value_name = "UNIT", global = true)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mas_unit: Vec<String>,
-    /// Shell command that stops Synapse, if Synapse is not a unit.
+    /// Shell command that stops Synapse, if Synapse is not a unit, but in containers for example. It is
+    /// used instead of the units that a manifest names.
     #[arg(long, value_name = "CMD", global = true, requires = "start_with")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_with: Option<String>,
@@ -139,6 +140,11 @@ impl Args {
             serde_yaml_ng::from_str(&text).map_err(MigrateError::form(file, FORM))?;
         if entries.is_null() {
             entries = Value::Object(serde_json::Map::new());
+        }
+        if self.stop_with.is_some()
+            && let Some(entries) = entries.as_object_mut()
+        {
+            entries.shift_remove("synapseUnit");
         }
         let given = serde_json::to_value(&self).map_err(MigrateError::form(file, FORM))?;
         for (name, value) in given.as_object().into_iter().flatten() {

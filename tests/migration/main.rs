@@ -1,5 +1,6 @@
 //! `syn2mas`: migrating a homeserver of real Synapse, MAS and PostgreSQL, and rolling back.
 
+mod compose;
 mod connection;
 mod contradictions;
 mod copy;
@@ -17,6 +18,7 @@ mod waiting;
 mod workers;
 
 support::harness::main![
+    compose,
     connection,
     contradictions,
     copy,

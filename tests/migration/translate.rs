@@ -308,7 +308,161 @@ fn synapse_itself_accepts_what_is_translated() -> TestResult {
     Ok(())
 }
 
+/// `translate --format render` with more files of Synapse after the usual one, and more arguments: the file,
+/// and what is on standard error.
+fn render_file(synapse: &str, arguments: &[&str]) -> (Value, String) {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("last.yaml");
+    fs::write(&file, synapse).unwrap();
+    let file = file.display().to_string();
+    let own = ["--format", "render", "--synapse-config", &file];
+    let (out, said) = translate(&[&own, arguments].concat());
+    let mut options: Value = serde_yaml_ng::from_str(&out).unwrap();
+    let files = options["migration"]["synapseConfig"].as_array_mut();
+    assert_eq!(files.and_then(Vec::pop), Some(file.into()));
+    (options, said)
+}
+
+fn render_accepts_what_is_translated_for_it() {
+    let directory = TempDir::new().unwrap();
+    let mas = directory.path().join("mas");
+    for file in ["bin/mas-cli", "share/policy.wasm", "share/manifest.json"] {
+        let file = mas.join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "").unwrap();
+    }
+    let mas_cli = mas.join("bin/mas-cli").display().to_string();
+    let workers = "matrix-synapse-worker@sync";
+    let (options, said) = render_file(
+        "redis: {enabled: true}",
+        &[
+            &[
+                "--synapse-unit",
+                "matrix-synapse",
+                "--synapse-unit",
+                workers,
+            ][..],
+            &["--proxy-unit", "nginx", "--mas-cli", &mas_cli],
+            &["--mas-url", "https://login.example.org/mas"],
+        ]
+        .concat(),
+    );
+    assert!(!said.contains("To check"), "{said}");
+    for (path, expected) in [
+        ("/package", json!(mas)),
+        ("/policyPackage", json!(mas.join("share"))),
+        ("/templatesPackage", json!(mas.join("share"))),
+        ("/createDatabase", json!(true)),
+        ("/synapse/database", json!("synapse")),
+        (
+            "/synapse/units",
+            json!(["matrix-synapse.service", format!("{workers}.service")]),
+        ),
+        ("/migration/enable", json!(true)),
+        ("/migration/synapseConfig", json!([root().join(LEGACY)])),
+        (
+            "/migration/pepperFile",
+            json!("/var/lib/secrets/mas/pepper"),
+        ),
+        ("/secrets/generate", json!(true)),
+        (
+            "/routes",
+            json!({"host": "login.example.org", "path": "/mas/", "matrixHost": "matrix.example.com",
+                   "synapse": "http://[::1]:8008", "nginx": true}),
+        ),
+        ("/settings/matrix/homeserver", json!("example.com")),
+    ] {
+        assert_eq!(options.pointer(path), Some(&expected), "{path}");
+    }
+    // The redirect URIs are on a line of their own, in full.
+    for id in ["oidc-corporate", "oidc", "oidc-apple", "oidc-path"] {
+        let ulid = provider(&options["settings"], id)["id"].clone();
+        let ulid = ulid.as_str().unwrap();
+        let uri = format!("https://login.example.org/mas/upstream/callback/{ulid}");
+        assert!(said.lines().any(|line| line.trim() == uri), "{uri}\n{said}");
+    }
+    let logout = "https://login.example.org/mas/upstream/backchannel-logout/";
+    assert_eq!(said.matches(logout).count(), 1, "{said}");
+
+    let file = directory.path().join("mas.yaml");
+    fs::write(&file, options.to_string()).unwrap();
+    let out = directory.path().join("out");
+    let rendered = Command::new(env!("CARGO_BIN_EXE_mas2nix"))
+        .args(["render", "--json", "--config"])
+        .args([&file, &"--out".into(), &out])
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&rendered.stdout).unwrap();
+    assert_eq!(report["valid"], true, "{report:#}");
+    let config = fs::read_to_string(out.join("etc/matrix-authentication-service/config.yaml"));
+    assert!(
+        config
+            .unwrap()
+            .contains("public_base: \"https://login.example.org/mas/\""),
+        "{}",
+        out.display()
+    );
+    let schema = fs::read_to_string(root().join("docs/render.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let errors: Vec<String> = jsonschema::validator_for(&schema)
+        .unwrap()
+        .iter_errors(&options)
+        .map(|error| error.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+/// A case of `tests/fixtures/hosts.yaml`.
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct HostCase {
+    synapse: String,
+    arguments: Vec<String>,
+    option: String,
+    expected: Value,
+    asks: String,
+}
+
+fn what_is_unknown_about_a_host_is_said() {
+    let cases = fs::read_to_string(root().join("tests/fixtures/hosts.yaml")).unwrap();
+    let cases: Vec<HostCase> = serde_yaml_ng::from_str(&cases).unwrap();
+    for case in cases {
+        let arguments: Vec<&str> = case.arguments.iter().map(String::as_str).collect();
+        let (options, said) = render_file(&case.synapse, &arguments);
+        let found = options.pointer(&case.option).cloned();
+        let of = format!("{} of {:?} {arguments:?}", case.option, case.synapse);
+        assert_eq!(found.unwrap_or_default(), case.expected, "{of}");
+        let list = said.split("To check:").nth(1).unwrap_or_default();
+        assert!(list.contains(&case.asks), "{of}\n{said}");
+    }
+}
+
+fn the_address_of_mas_is_used_in_every_format() {
+    let url = ["--mas-url", "https://login.example.org/mas/"];
+    let of = |format: &[&str]| translate(&[format, &url].concat());
+    let json: Value = serde_json::from_str(&of(&["--format", "json"]).0).unwrap();
+    assert_eq!(json["http"]["public_base"], url[1]);
+    let (nix, said) = of(&[]);
+    assert!(nix.contains("host = \"login.example.org\""), "{nix}");
+    assert!(
+        nix.contains("path = \"/mas/\"") && !nix.contains("public_base"),
+        "{nix}"
+    );
+    assert!(
+        said.contains("https://login.example.org/mas/upstream/callback/"),
+        "{said}"
+    );
+    let (_, said) = translate(&[]);
+    assert!(
+        said.contains("upstream/callback/") && !said.contains("auth.example"),
+        "{said}"
+    );
+}
+
 crate::support::harness::tests![
+    render_accepts_what_is_translated_for_it,
+    what_is_unknown_about_a_host_is_said,
+    the_address_of_mas_is_used_in_every_format,
     everything_that_mas_supports_is_translated,
     attribute_requirements_become_a_condition_on_the_subject,
     untranslated_options_are_listed,

@@ -38,7 +38,7 @@ use mas2nix::{
         rehearse,
         status::{self, LiveRecorder},
         system::signals::Signals,
-        translate::{self, Translation},
+        translate::{self, HostOptions, PublicUrl, Translation},
         verify::{self, Report},
     },
     util::{error_text, logging, yaml},
@@ -90,6 +90,10 @@ enum Command {
         /// Write the files with secrets to this directory, readable only by their owner.
         #[arg(long, value_name = "DIR", conflicts_with = "secrets")]
         write_secrets: Option<PathBuf>,
+        /// Public address of MAS, such as `https://auth.example.com/`, for redirect URIs and routes. With
+        /// `--format render`, `auth.` before the name of the homeserver by default.
+        #[arg(long, value_name = "URL")]
+        mas_url: Option<PublicUrl>,
         /// Print everything as JSON: `{"settings", "extraConfigFiles", "secrets": [{"file", "from"}],
         /// "left": [{"option", "reason"}]}`.
         #[arg(long, conflicts_with = "format")]
@@ -228,6 +232,9 @@ enum Format {
     Yaml,
     /// MAS's own configuration, as JSON.
     Json,
+    /// The file for `mas2nix render`, for a host without NixOS. The units of Synapse and of the proxy,
+    /// and where programs are, are taken from the options below.
+    Render,
 }
 
 #[derive(Args)]
@@ -300,14 +307,22 @@ async fn run(cli: Cli) -> Result<Ending> {
             format,
             secrets,
             write_secrets,
+            mas_url,
             json,
         } => {
             let directory = write_secrets.as_deref().unwrap_or(&secrets);
-            let translation = translate::translate(context.synapse()?, directory)?;
-            if write_secrets.is_some() {
+            let (synapse, url) = (context.synapse()?, mas_url.as_ref());
+            let is_written = write_secrets.is_some();
+            if format == Format::Render {
+                let tools = std::env::current_exe().context("cannot find this program")?;
+                let host = translate::for_host(synapse, directory, url, &context.args, &tools)?;
+                return run_translate_host(&host, is_written);
+            }
+            let translation = translate::translate(synapse, directory, url)?;
+            if is_written {
                 translation.write_secrets()?;
             }
-            run_translate(&translation, format, json, write_secrets.is_some())
+            run_translate(&translation, format, json, is_written)
         }
         Command::Migrate(options) => Box::pin(run_migrate(&context, options)).await,
         Command::Verify {
@@ -379,8 +394,20 @@ fn run_translate(
         }
         Format::Yaml => write!(out, "{}", yaml::document(&translation.settings))?,
         Format::Json => writeln!(out, "{:#}", translation.settings)?,
+        Format::Render => unreachable!("it needs more than the others"),
     }
     output::translation(&mut io::stderr().lock(), translation, written)?;
+    Ok(Ending::Good)
+}
+
+fn run_translate_host(host: &HostOptions, write: bool) -> Result<Ending> {
+    if write {
+        host.translation.write_secrets()?;
+    }
+    write!(io::stdout(), "{}", yaml::document(&host.options))?;
+    let mut err = io::stderr().lock();
+    output::translation(&mut err, &host.translation, write)?;
+    output::left(&mut err, "To check:", &host.left)?;
     Ok(Ending::Good)
 }
 

@@ -16,7 +16,7 @@ use mas2nix::migrate::{
     preflight::finding::{Finding, Severity},
     rehearse::{self, Rehearsal, Stage},
     status::Status,
-    translate::Translation,
+    translate::{Translation, Untranslated},
     verify::{DifferenceKind, Report},
 };
 use serde_json::{Value, json};
@@ -46,6 +46,8 @@ fn wrapped(text: &str, begin: &str) -> String {
     let options = textwrap::Options::new(99)
         .initial_indent(begin)
         .subsequent_indent(&below)
+        // URLs and names have hyphens, and are copied.
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .break_words(false);
     textwrap::fill(text, options)
 }
@@ -367,12 +369,18 @@ pub fn translation(
             writeln!(out, "  {} <- {}", secret.file.display(), secret.from)?;
         }
     }
-    if !translation.left.is_empty() {
-        writeln!(out, "Not translated:")?;
-        for untranslated in &translation.left {
-            let text = format!("{}: {}", untranslated.option, untranslated.reason);
-            writeln!(out, "{}", wrapped(&text, "  - "))?;
-        }
+    left(out, "Not translated:", &translation.left)
+}
+
+/// Prints a list of options that need manual work, below its title.
+pub fn left(out: &mut impl Write, title: &str, list: &[Untranslated]) -> io::Result<()> {
+    if list.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{title}")?;
+    for untranslated in list {
+        let text = format!("{}: {}", untranslated.option, untranslated.reason);
+        writeln!(out, "{}", wrapped(&text, "  - "))?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::{
     fmt, fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use serde_json::Value;
@@ -292,12 +292,16 @@ impl View {
                     ));
                 }
             };
-            let path = match (&self.root, path.strip_prefix("/")) {
-                (Some(root), Ok(below)) => root.join(below),
-                _ => path,
+            let path = match &self.root {
+                Some(root) => below(root, &path),
+                None => path,
             };
             // A directory that cannot be listed fails when it is read.
-            files.extend(expand(&path).unwrap_or_else(|_| vec![path]));
+            let found = expand(&path).unwrap_or_else(|_| vec![path]);
+            files.extend(found.into_iter().map(|file| match &self.root {
+                Some(root) => below(root, file.strip_prefix(root).unwrap_or(&file)),
+                None => file,
+            }));
         }
         Ok(files)
     }
@@ -309,6 +313,40 @@ impl View {
             None => text.to_owned(),
         }
     }
+}
+
+/// A path below a root, with its symbolic links resolved as a process with this root sees them. To us, an
+/// absolute link would lead out of the root.
+fn below(root: &Path, path: &Path) -> PathBuf {
+    /// As many as Linux follows.
+    const LINKS: usize = 40;
+    let parts = |path: &Path| -> Vec<PathBuf> {
+        let parts = path.components().rev();
+        parts.map(|part| PathBuf::from(part.as_os_str())).collect()
+    };
+    let mut rest = parts(path);
+    let mut at = PathBuf::new();
+    let mut links = 0;
+    while let Some(part) = rest.pop() {
+        match part.components().next() {
+            Some(Component::Normal(_)) => {
+                let next = at.join(part);
+                match fs::read_link(root.join(&next)) {
+                    Ok(target) if links < LINKS => {
+                        links += 1;
+                        rest.extend(parts(&target));
+                    }
+                    _ => at = next,
+                }
+            }
+            Some(Component::ParentDir) => {
+                at.pop();
+            }
+            Some(Component::RootDir) => at = PathBuf::new(),
+            _ => {}
+        }
+    }
+    root.join(at)
 }
 
 /// Whether two paths lead to the same file, perhaps through another mount. A file that does not exist is
@@ -452,6 +490,39 @@ mod tests {
         assert_eq!(addresses_v4(trie), [Ipv4Addr::new(192, 0, 2, 2)]);
         let list = "fd000000000000000000000000000002 04 40 00 82     eth0\n";
         assert_eq!(addresses_v6(list), ["fd00::2".parse::<Ipv6Addr>().unwrap()]);
+    }
+
+    #[test]
+    fn links_stay_below_the_root() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        fs::create_dir_all(root.join("etc/conf.d")).unwrap();
+        fs::create_dir_all(root.join("var/lib")).unwrap();
+        fs::write(root.join("var/lib/overlay.yaml"), "").unwrap();
+        for (target, link) in [
+            ("/var/lib/overlay.yaml", "etc/conf.d/absolute.yaml"),
+            ("../../var/lib/overlay.yaml", "etc/conf.d/relative.yaml"),
+            ("../../../../var/lib/overlay.yaml", "etc/conf.d/above.yaml"),
+            ("/etc/conf.d/absolute.yaml", "etc/conf.d/twice.yaml"),
+            ("/var", "srv"),
+            ("loop", "loop"),
+        ] {
+            std::os::unix::fs::symlink(target, root.join(link)).unwrap();
+        }
+        for path in [
+            "/etc/conf.d/absolute.yaml",
+            "/etc/conf.d/relative.yaml",
+            "/etc/conf.d/above.yaml",
+            "/etc/conf.d/twice.yaml",
+            "/srv/lib/overlay.yaml",
+            "/etc/../srv/./lib/overlay.yaml",
+        ] {
+            let found = below(root, Path::new(path));
+            assert_eq!(found, root.join("var/lib/overlay.yaml"), "{path}");
+        }
+        // What does not exist keeps its name, and a loop ends.
+        assert_eq!(below(root, Path::new("/etc/none")), root.join("etc/none"));
+        assert_eq!(below(root, Path::new("/loop")), root.join("loop"));
     }
 
     struct Files(tempfile::TempDir);

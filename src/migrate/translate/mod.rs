@@ -2,8 +2,10 @@
 //! secrets, and what has no equivalent, with a reason.
 
 mod accounts;
+mod host;
 mod mail;
 mod providers;
+mod public_url;
 
 use std::{
     fs, io,
@@ -15,6 +17,9 @@ use serde_json::{Map, Value, json};
 
 use crate::migrate::{MigrateError, synapse_config::Config};
 use crate::util::{atomic_write, yaml};
+
+pub use self::host::{HostOptions, for_host};
+pub use self::public_url::PublicUrl;
 
 /// MAS's configuration, as far as it follows from Synapse's.
 #[derive(Clone, Debug, Serialize)]
@@ -56,6 +61,8 @@ struct Translator<'a> {
     config: &'a Config,
     /// The directory for files with secrets.
     directory: &'a Path,
+    /// The public address of MAS, if it is known.
+    mas_url: Option<&'a PublicUrl>,
     settings: Map<String, Value>,
     /// Settings with secrets for which MAS has no `_file` option.
     secret_settings: Map<String, Value>,
@@ -107,15 +114,21 @@ impl Translator<'_> {
     }
 }
 
-/// Translates Synapse's configuration. `directory` is for files with secrets. It is not written to.
+/// Translates Synapse's configuration. `directory` is for files with secrets. It is not written to. `mas_url`
+/// is the public address of MAS, for redirect URIs.
 ///
 /// # Errors
 ///
 /// If the configuration lacks the server name.
-pub fn translate(config: &Config, directory: &Path) -> Result<Translation, MigrateError> {
+pub fn translate(
+    config: &Config,
+    directory: &Path,
+    mas_url: Option<&PublicUrl>,
+) -> Result<Translation, MigrateError> {
     let mut work = Translator {
         config,
         directory,
+        mas_url,
         settings: Map::new(),
         secret_settings: Map::new(),
         secret_options: Vec::new(),
@@ -125,6 +138,9 @@ pub fn translate(config: &Config, directory: &Path) -> Result<Translation, Migra
     work.set("matrix", "homeserver", config.server_name()?);
     if let Some(url) = config.url() {
         work.set("matrix", "endpoint", format!("{url}/"));
+    }
+    if let Some(url) = mas_url {
+        work.set("http", "public_base", url.to_string());
     }
     accounts::translate(&mut work);
     mail::translate(&mut work);
@@ -166,12 +182,21 @@ impl Translation {
         if settings["passwords"] == json!({}) {
             settings.as_object_mut().map(|all| all.remove("passwords"));
         }
+        let http = settings.as_object_mut().and_then(|all| all.remove("http"));
+        let public_base = http.as_ref().and_then(|http| http["public_base"].as_str());
         let mut module = json!({
             "enable": true,
             "synapse": {"enable": true},
             "migration": migration,
             "settings": settings,
         });
+        // The module derives the setting from the routes.
+        if let Some(url) = public_base.and_then(|url| url.parse::<PublicUrl>().ok()) {
+            module["routes"] = json!({"host": url.host});
+            if url.path != "/" {
+                module["routes"]["path"] = url.path.into();
+            }
+        }
         if !self.extra_config_files.is_empty() {
             module["extraConfigFiles"] = json!(self.extra_config_files);
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
-use super::Translator;
+use super::{PublicUrl, Translator};
 
 /// Synapse's mapping providers that derive users from claims with templates, as MAS does.
 const JINJA: [&str; 2] = [
@@ -91,12 +91,10 @@ fn provider(work: &mut Translator, at: &str, config: &Value) -> Value {
         "human_name": options.text("idp_name").unwrap_or_else(|| "OIDC".to_owned()),
         "client_id": options.text("client_id").unwrap_or_default(),
     });
+    let redirect = address(work.mas_url, "upstream/callback", &ulid);
     work.leave(
         at,
-        format!(
-            "the provider has to know MAS's redirect URI: the public address of MAS, followed by \
-             upstream/callback/{ulid}"
-        ),
+        format!("the provider has to know MAS's redirect URI: {redirect}"),
     );
     for (theirs, ours) in [
         ("issuer", "issuer"),
@@ -121,6 +119,15 @@ fn provider(work: &mut Translator, at: &str, config: &Value) -> Value {
     behaviour(work, &mut options, &mut provider);
     options.leave_rest(work);
     provider
+}
+
+/// An address of MAS that a provider has to know.
+fn address(mas_url: Option<&PublicUrl>, path: &str, ulid: &str) -> String {
+    let public = match mas_url {
+        Some(url) => url.to_string(),
+        None => "the public address of MAS, followed by ".to_owned(),
+    };
+    format!("{public}{path}/{ulid}")
 }
 
 /// A ULID for a provider, derived from the homeserver's name and Synapse's id of the provider, so that
@@ -341,6 +348,12 @@ fn condition(requirement: &Value) -> Option<String> {
 fn behaviour(work: &mut Translator, options: &mut ProviderOptions, provider: &mut Value) {
     if options.on("backchannel_logout_enabled", false) {
         provider["on_backchannel_logout"] = "logout_all".into();
+        let ulid = provider["id"].as_str().unwrap_or_default();
+        let logout = address(work.mas_url, "upstream/backchannel-logout", ulid);
+        work.leave(
+            options.name("backchannel_logout_enabled"),
+            format!("the provider has to know where MAS takes logouts: {logout}"),
+        );
     }
     if !options.on("enable_registration", true) {
         provider["registration_token_required"] = true.into();

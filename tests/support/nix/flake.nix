@@ -34,6 +34,8 @@ let
     let
       packages = {
         inherit lib pkgs;
+        # The same functions, for another platform.
+        pkgsStatic = pkgs;
         path = /nixpkgs;
         stdenv.hostPlatform = {
           inherit system;
@@ -132,6 +134,7 @@ let
 in
 assert lib.attrNames self.packages == lib.sort lib.lessThan systems;
 assert tests ? rollback && tests ? clippy && !(tests ? build);
+assert lib.all (system: lib.hasSuffix "-linux" system == self.packages.${system} ? static) systems;
 assert lib.elem "services.matrix-authentication-service.settings.http.public_base" optionNames;
 assert lib.all (lib.hasPrefix "services.matrix-authentication-service.") optionNames;
 assert lib.all (option: option ? description && option.declarations == [ ]) options;

@@ -1,0 +1,258 @@
+//! The file for `mas2nix render`: the translated settings, and what Synapse's configuration and the command
+//! line say about the host.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{PublicUrl, Translation, Untranslated, translate};
+use crate::config::merge::{Lists, merge};
+use crate::migrate::{MigrateError, args::Args, synapse_config::Config, system::systemd};
+use crate::schema::format::{DOMAIN_NAME, FILE_PATH, LOOPBACK, UPSTREAM};
+
+/// Options of a host.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// The translated configuration.
+    pub translation: Translation,
+    /// The options, as `mas2nix render` reads them.
+    pub options: Value,
+    /// What the configuration and the command line do not say, by option of Synapse or of `syn2mas`.
+    pub left: Vec<Untranslated>,
+}
+
+/// Translates Synapse's configuration to the options of this host. Without `mas_url`, the public address of
+/// MAS is assumed. `directory` is for files with secrets, and `tools` is the program that is running.
+///
+/// # Errors
+///
+/// If the configuration lacks the server name.
+pub fn for_host(
+    config: &Config,
+    directory: &Path,
+    mas_url: Option<&PublicUrl>,
+    args: &Args,
+    tools: &Path,
+) -> Result<HostOptions, MigrateError> {
+    let usual = PublicUrl::usual(config.server_name()?);
+    let translation = translate(config, directory, mas_url.or(usual.as_ref()))?;
+    let mut host = HostOptions {
+        options: translation.module(),
+        translation,
+        left: Vec::new(),
+    };
+    match (mas_url, usual) {
+        (Some(_), _) => {}
+        (None, Some(usual)) => host.leave(
+            "--mas-url",
+            format!("MAS's public address is assumed to be {usual}"),
+        ),
+        (None, None) => host.leave(
+            "--mas-url",
+            "the public address of MAS does not follow from `server_name`: name it, or set `routes.host`",
+        ),
+    }
+    if !host.translation.extra_config_files.is_empty() {
+        // These files contain none of the secrets that can be generated.
+        host.add(json!({"secrets": {"generate": true}}));
+    }
+    programs(&mut host, args, tools);
+    synapse(&mut host, config, args);
+    database(&mut host, config, args);
+    migration(&mut host, args);
+    routes(&mut host, config, args);
+    Ok(host)
+}
+
+impl HostOptions {
+    fn add(&mut self, options: Value) {
+        merge(&mut self.options, options, Lists::Replaced);
+    }
+
+    fn leave(&mut self, option: &str, reason: impl Into<String>) {
+        self.left.push(Untranslated {
+            option: option.to_owned(),
+            reason: reason.into(),
+        });
+    }
+}
+
+/// Where MAS, our programs and those of PostgreSQL are installed.
+fn programs(host: &mut HostOptions, args: &Args, tools: &Path) {
+    if let Some(prefix) = prefix(tools).filter(|prefix| *prefix != Path::new("/usr")) {
+        host.add(json!({"toolsPackage": prefix}));
+    }
+    if let Some(prefix) = args.postgresql_programs.as_deref().and_then(above_bin) {
+        host.add(json!({"postgresqlPackage": prefix}));
+    }
+    let Some(mas_cli) = &args.mas_cli else {
+        host.leave(
+            "--mas-cli",
+            "MAS is expected in /usr. If it is elsewhere, name its program, such as /opt/mas/bin/mas-cli",
+        );
+        return;
+    };
+    let Some(prefix) = prefix(mas_cli) else {
+        host.leave(
+            "--mas-cli",
+            format!(
+                "{} is not in a directory `bin` of an absolute path, so set `package` to the directory above \
+                 `bin/mas-cli`",
+                mas_cli.display()
+            ),
+        );
+        return;
+    };
+    host.add(json!({"package": prefix}));
+    // MAS's release looks for them below its working directory.
+    let share = prefix.join("share");
+    for (file, option) in [
+        ("policy.wasm", "policyPackage"),
+        ("manifest.json", "templatesPackage"),
+    ] {
+        if share.join(file).exists() {
+            host.add(json!({option: share}));
+        }
+    }
+}
+
+/// The directory above the `bin` with this program.
+fn prefix(program: &Path) -> Option<&Path> {
+    above_bin(program.parent()?)
+}
+
+fn above_bin(directory: &Path) -> Option<&Path> {
+    let is_bin = directory.is_absolute() && directory.ends_with("bin");
+    directory.parent().filter(|_| is_bin)
+}
+
+fn synapse(host: &mut HostOptions, config: &Config, args: &Args) {
+    if !args.synapse_unit.is_empty() {
+        let units = args.synapse_unit.iter();
+        let units: Vec<String> = units.map(|unit| systemd::with_suffix(unit)).collect();
+        host.add(json!({"synapse": {"units": units}}));
+    } else if config.get("redis.enabled") == Some(&Value::Bool(true)) {
+        host.leave(
+            "--synapse-unit",
+            "Synapse uses Redis, so it has workers: name the units of all its processes",
+        );
+    }
+}
+
+fn database(host: &mut HostOptions, config: &Config, args: &Args) {
+    if config.is_sqlite() {
+        host.leave(
+            "database",
+            "MAS can take over from PostgreSQL only: move Synapse's data with `synapse_port_db` first",
+        );
+        return;
+    }
+    let argument = |name: &str| config.get(&format!("database.args.{name}"));
+    let server = argument("host").and_then(Value::as_str).unwrap_or_default();
+    if !is_this_host(server) || args.mas_database_uri.is_some() {
+        host.add(json!({"migration": {"grant": false}}));
+        let reason = if is_this_host(server) {
+            "MAS's database is not created, because `--mas-database-uri` names one: name it in \
+             `settings.database` too"
+                .to_owned()
+        } else {
+            format!(
+                "Synapse's is on {server}: create one for MAS there, and name it in `settings.database`"
+            )
+        };
+        host.leave("database", reason);
+        return;
+    }
+    host.add(json!({"createDatabase": true}));
+    let port = argument("port").and_then(|port| match port {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    });
+    if let Some(port) = port.filter(|port| *port != 5432) {
+        host.add(json!({"postgresqlPort": port}));
+    }
+    if let Some(name) = argument("dbname").or_else(|| argument("database")) {
+        host.add(json!({"synapse": {"database": name}}));
+    }
+}
+
+/// Whether an address of PostgreSQL is on this host. Without one, it is a Unix socket.
+fn is_this_host(server: &str) -> bool {
+    let url = if server.contains(':') {
+        format!("http://[{server}]/")
+    } else {
+        format!("http://{server}/")
+    };
+    server.is_empty() || FILE_PATH.matches(server) || LOOPBACK.matches(&url)
+}
+
+fn migration(host: &mut HostOptions, args: &Args) {
+    let mut migration = json!({"synapseConfig": args.synapse_config});
+    for (option, given) in [
+        ("synapseUser", &args.synapse_user),
+        ("superuser", &args.admin_user),
+    ] {
+        if let Some(given) = given {
+            migration[option] = given.clone().into();
+        }
+    }
+    if let Some(directory) = &args.state_dir {
+        migration["directory"] = json!(directory);
+    }
+    host.add(json!({"migration": migration}));
+}
+
+fn routes(host: &mut HostOptions, config: &Config, args: &Args) {
+    let mut routes = json!({});
+    match matrix_host(config) {
+        Ok(name) => routes["matrixHost"] = name.into(),
+        Err(reason) => host.leave("public_baseurl", reason),
+    }
+    match config.url().filter(|url| UPSTREAM.matches(url)) {
+        Some(url) => routes["synapse"] = url.into(),
+        None => host.leave(
+            "listeners",
+            "no listener for clients without TLS: set `routes.synapse` to the address at which the proxy \
+             reaches Synapse, and `settings.matrix.endpoint` to that at which MAS does",
+        ),
+    }
+    for proxy in ["nginx", "caddy"] {
+        let mut units = args.proxy_unit.iter();
+        if units.any(|unit| systemd::with_suffix(unit) == format!("{proxy}.service")) {
+            routes[proxy] = true.into();
+        }
+    }
+    if routes.get("nginx").is_none() && routes.get("caddy").is_none() {
+        host.leave(
+            "--proxy-unit",
+            "name nginx or caddy to get files for it, or set `routes.nginx` or `routes.caddy`. For any \
+             other proxy, send the login requests to MAS yourself",
+        );
+    }
+    host.add(json!({"routes": routes}));
+}
+
+/// The host name in `public_baseurl`. Without one, Synapse takes the name of the homeserver.
+fn matrix_host(config: &Config) -> Result<String, &'static str> {
+    let given = config.get("public_baseurl").and_then(Value::as_str);
+    let name = || config.server_name().unwrap_or_default();
+    let text = given.map_or_else(|| format!("https://{}/", name()), str::to_owned);
+    let url = Url::parse(&text).map_err(|_| "it is not a URL: set `routes.matrixHost`")?;
+    if url.scheme() != "https" || url.port().is_some() {
+        return Err(
+            "clients do not use https on port 443, so `mas2nix render` has no routes for Synapse: \
+                    send the login requests to MAS yourself",
+        );
+    }
+    if url.path() != "/" {
+        return Err(
+            "it has a path, so `mas2nix render` has no routes for Synapse: send the login requests \
+                    to MAS yourself",
+        );
+    }
+    match url.host_str() {
+        Some(host) if DOMAIN_NAME.matches(host) => Ok(host.to_owned()),
+        _ => Err("it has no host name: set `routes.matrixHost`"),
+    }
+}
