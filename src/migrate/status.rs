@@ -13,7 +13,7 @@ use crate::migrate::{
     control::{self, Live, Pace},
     cutover::{
         Event,
-        decide::{self, Observed, Stage},
+        decide::{self, Observed, Seen, Stage},
         real_host,
         refusal::Refusal,
     },
@@ -98,7 +98,8 @@ impl LiveRecorder {
 }
 
 /// What a running migration is doing, in a sentence.
-fn in_words(live: &Live) -> String {
+#[must_use]
+pub fn in_words(live: &Live) -> String {
     let mut text = format!(
         "syn2mas is at work: {} since {}",
         live.step.name(),
@@ -189,7 +190,7 @@ fn verdict(
     seen: Result<&Observed, String>,
 ) -> (Option<Stage>, String, Option<String>) {
     let found = match seen {
-        Ok(seen) => decide::stage(recorded, seen),
+        Ok(seen) => decide::stage(recorded, seen).and_then(|stage| sure(stage, seen)),
         Err(reason) => Err(Refusal::Unknown(reason)),
     };
     match found {
@@ -197,7 +198,26 @@ fn verdict(
             let (summary, next) = summary(stage);
             (Some(stage), summary.to_owned(), next.map(str::to_owned))
         }
+        Err(Refusal::Unknown(reason)) => {
+            let what = match &recorded.migration {
+                None => "whether a migration was begun",
+                Some(_) => "where the migration in the journal stands",
+            };
+            (None, format!("It is not known {what}: {reason}."), None)
+        }
         Err(refusal) => (None, refusal.to_string(), refusal.next().map(str::to_owned)),
+    }
+}
+
+/// The stage, unless something was not seen that could say that a migration was begun elsewhere.
+fn sure(stage: Stage, seen: &Observed) -> Result<Stage, Refusal> {
+    let unknown = match (&seen.target, &seen.marker) {
+        (Seen::Unknown(reason), _) | (_, Seen::Unknown(reason)) => Some(reason),
+        _ => None,
+    };
+    match unknown {
+        Some(reason) if stage == Stage::NotBegun => Err(Refusal::Unknown(reason.clone())),
+        _ => Ok(stage),
     }
 }
 

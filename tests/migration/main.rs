@@ -1,5 +1,6 @@
 //! `syn2mas`: migrating a homeserver of real Synapse, MAS and PostgreSQL, and rolling back.
 
+mod cli;
 mod connection;
 mod contradictions;
 mod copy;
@@ -16,6 +17,7 @@ mod verify;
 mod workers;
 
 support::harness::main![
+    cli,
     connection,
     contradictions,
     copy,
