@@ -60,7 +60,10 @@ fn on_terminal(columns: u16, command: &Command, environment: &[(&str, &str)]) ->
     shell.envs(environment.iter().copied());
     shell.args([
         "-c",
-        &format!("stty cols {columns}; {}; echo \"code $?\"", words.join(" ")),
+        &format!(
+            "stty rows 24 cols {columns}; {}; echo \"code $?\"",
+            words.join(" ")
+        ),
     ]);
     let mut session = rexpect::session::spawn_command(shell, Some(120_000)).unwrap();
     let text = session.exp_eof().unwrap();
@@ -346,18 +349,12 @@ fn a_status_claims_nothing_that_is_not_known() -> TestResult {
     Ok(())
 }
 
-fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
-    let (server, mas) = prepared()?;
-    let homeserver = Homeserver::new(&server, &mas, "plan");
-    homeserver.run("start");
-    let file = homeserver.directory.join("plan.json");
-    let path = file.to_str().unwrap();
-    let planned = homeserver
-        .syn2mas(&[
-            "migrate", "--plan", "--backup", "all", "--wait", "--out", path,
-        ])
-        .output()
-        .unwrap();
+/// Makes a plan in a file, with a backup of everything.
+fn planned(homeserver: &Homeserver, path: &str) -> Value {
+    let arguments = [
+        "migrate", "--plan", "--backup", "all", "--wait", "--out", path,
+    ];
+    let planned = homeserver.syn2mas(&arguments).output().unwrap();
     let text = stdout(&planned);
     assert_eq!(planned.status.code(), Some(0), "{text}");
     for expected in [
@@ -376,12 +373,25 @@ fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
     );
     assert!(!homeserver.is_cut_over());
     assert_eq!(homeserver.json(&["status"]).1["stage"], "not-begun");
-    let plan = fs::read_to_string(&file).unwrap();
+    let plan = fs::read_to_string(path).unwrap();
     for secret in ["shared-secret", "pepper\"", "postgres:"] {
         assert!(!plan.contains(secret), "{secret}");
     }
     let plan: Value = serde_json::from_str(&plan).unwrap();
     assert_eq!(plan["basis"]["backup"], "all");
+    let (code, printed) = homeserver.json(&["migrate", "--plan", "--backup", "all"]);
+    assert_eq!((code, &printed["result"]), (Some(0), &"planned".into()));
+    assert_eq!(printed["plan"]["basis"], plan["basis"]);
+    plan
+}
+
+fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "plan");
+    homeserver.run("start");
+    let file = homeserver.directory.join("plan.json");
+    let path = file.to_str().unwrap();
+    let plan = planned(&homeserver, path);
     assert!(plan["expected"]["downtime"].as_f64().unwrap() > 0.0);
 
     // Everything that may change, and how it is said. The second entry undoes it.
@@ -419,21 +429,20 @@ fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
         &["--synapse-url", &homeserver.synapse],
         "the option --synapse-url was not given",
     );
-    homeserver
-        .synapse_sql("INSERT INTO users (name, creation_ts) VALUES ('@Upper:example.com', 1)");
-    let (_, inspected) = homeserver.json(&["inspect"]);
-    if inspected["findings"].as_array().unwrap().len()
-        > plan["basis"]["findings"].as_object().unwrap().len()
-    {
-        refused(&[], "has a new finding");
-    }
-    homeserver.synapse_sql("DELETE FROM users WHERE name = '@Upper:example.com'");
+    let add = "INSERT INTO users (name, creation_ts) VALUES ('@nobody:example.com', 1)";
+    homeserver.synapse_sql(add);
+    refused(&[], "`inspect` has a new finding: no-way-to-log-in");
+    homeserver.synapse_sql("DELETE FROM users WHERE name = '@nobody:example.com'");
 
     // What a plan decides is not said again.
     let (code, _) = homeserver.json(&["migrate", path, "--yes", "--backup", "tables"]);
     assert_eq!(code, Some(2));
     // New rows are no change.
-    homeserver.synapse_sql("INSERT INTO users (name, creation_ts) VALUES ('@late:example.com', 1)");
+    let add = "INSERT INTO devices (user_id, device_id, hidden)
+        VALUES ('@alice:example.com', 'LATE', false);
+        INSERT INTO access_tokens (id, user_id, device_id, token)
+        VALUES (999, '@alice:example.com', 'LATE', 'syt_alice_late')";
+    homeserver.synapse_sql(add);
     let (code, outcome) = homeserver.json(&["migrate", path, "--yes"]);
     assert_eq!(
         (code, &outcome["result"]),
@@ -441,6 +450,7 @@ fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
         "{outcome:#}"
     );
     assert!(homeserver.is_cut_over());
+    assert_eq!(homeserver.whoami("syt_alice_late").0, 200);
     let backup = outcome["summary"]["backup"].as_str().unwrap();
     let listed = Command::new(server.bin().join("pg_restore"))
         .args(["--list"])
@@ -460,6 +470,58 @@ fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
         (code, &inspected["result"]),
         (Some(0), &"already-migrated".into())
     );
+    Ok(())
+}
+
+/// Before the cutover, the homeserver is neither ready nor migrated, and differences are to be expected.
+fn a_waiting_migration_does_not_confuse() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "waits");
+    homeserver.run("start");
+    let mut waiting = homeserver.syn2mas(&["migrate", "--yes", "--wait", "--json"]);
+    let waiting = waiting.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let waiting = waiting.spawn().unwrap();
+    let begun = Instant::now();
+    let status = loop {
+        let status = homeserver.json(&["status"]).1;
+        if status["live"]["step"] == "catch-up" {
+            break status;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "{status:#}");
+        thread::sleep(Duration::from_millis(200));
+    };
+    let next = status["next"].as_str().unwrap();
+    assert!(next.starts_with("syn2mas cutover --"), "{next}");
+    let (code, inspected) = homeserver.json(&["inspect"]);
+    assert_eq!(
+        (code, &inspected["result"]),
+        (Some(10), &"at-work".into()),
+        "{inspected:#}"
+    );
+    assert_eq!(inspected["findings"], serde_json::json!([]));
+    let (code, verified) = homeserver.json(&["verify"]);
+    assert_eq!(
+        (code, &verified["atWork"]),
+        (Some(0), &true.into()),
+        "{verified:#}"
+    );
+    let text = homeserver.syn2mas(&["verify"]).output().unwrap();
+    assert!(stdout(&text).starts_with("note: A migration is at work"));
+    // Another one is refused.
+    let (code, second) = homeserver.json(&["migrate", "--yes"]);
+    assert_eq!(
+        (code, &second["result"]),
+        (Some(1), &"failed".into()),
+        "{second:#}"
+    );
+
+    let (code, cancelled) = homeserver.json(&["cancel"]);
+    assert_eq!(code, Some(0), "{cancelled:#}");
+    let outcome = waiting.wait_with_output().unwrap();
+    let outcome = object(&outcome);
+    assert_eq!(outcome["result"], "failed-and-reverted", "{outcome:#}");
+    let next = outcome["next"].as_str().unwrap();
+    assert!(next.starts_with("syn2mas migrate --wait --"), "{next}");
     Ok(())
 }
 
@@ -509,8 +571,7 @@ fn inspect_output(homeserver: &Homeserver, extra: &[&str]) -> String {
 fn fits(text: &str, columns: usize) {
     for line in text.lines() {
         let words = line.split_whitespace().count();
-        let is_command =
-            line.trim_start().starts_with("syn2mas ") || line.starts_with("Next: syn2mas ");
+        let is_command = line.starts_with("  syn2mas ") || line.starts_with("    --");
         assert!(
             line.chars().count() <= columns || words <= 2 || is_command,
             "{line}"
@@ -524,5 +585,6 @@ crate::support::harness::tests![
     json_is_json_on_every_path,
     a_status_claims_nothing_that_is_not_known,
     a_plan_is_carried_out_as_it_is_or_not_at_all,
+    a_waiting_migration_does_not_confuse,
     a_terminal_gets_what_fits_it,
 ];

@@ -64,6 +64,10 @@ pub fn report(error: &anyhow::Error, json: bool) -> Ending {
         let text = error_text::with_causes(&**error);
         let lines: Vec<String> = text.lines().map(plain).collect();
         let style = view().err;
+        if is_interrupted(error) && style.width.is_some() {
+            // Ctrl-C is shown in the line of the question or of the progress.
+            eprintln!();
+        }
         let red = style.colors.red;
         let reset = style.colors.reset;
         let text = style.folded(&format!("syn2mas: {}", lines.join("\n")));
@@ -72,12 +76,15 @@ pub fn report(error: &anyhow::Error, json: bool) -> Ending {
     Ending::Failed
 }
 
-fn as_json(error: &anyhow::Error) -> Value {
-    let is_interrupted = matches!(
+fn is_interrupted(error: &anyhow::Error) -> bool {
+    matches!(
         error.downcast_ref(),
         Some(MigrateError::Interrupted | MigrateError::Cancelled)
-    );
-    let result = if is_interrupted {
+    )
+}
+
+fn as_json(error: &anyhow::Error) -> Value {
+    let result = if is_interrupted(error) {
         "interrupted"
     } else {
         "failed"

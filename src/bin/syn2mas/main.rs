@@ -33,7 +33,7 @@ use mas2nix::{
     codegen,
     migrate::{
         MigrateError,
-        args::Args as InputArgs,
+        args::{Args as InputArgs, MANIFEST},
         clean::Cleaning,
         context::Context,
         control::{self, Request},
@@ -63,7 +63,7 @@ const EXAMPLE: &str = "Example: syn2mas verify \
     --synapse-config /etc/matrix-synapse/homeserver.yaml --mas-config /etc/mas.yaml";
 
 /// The heading of the options that every command has.
-const SHARED: &str = "Options of all commands, which may also be in a manifest";
+const SHARED: &str = "Options of all commands";
 
 /// Migrates a homeserver from Synapse's own authentication to Matrix Authentication Service (MAS).
 #[derive(Parser)]
@@ -179,7 +179,7 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
         /// Print the result as JSON: `{"identical", "entities", "parts", "start", "scan", "downtime",
-        /// "backupSize", "masSize"}`.
+        /// "backupSize", "masSize", "verdict", "next"}`.
         #[arg(long)]
         json: bool,
     },
@@ -197,7 +197,8 @@ enum Command {
         /// Roll back although the journal is lost. What was begun is taken from MAS's database.
         #[arg(long, conflicts_with = "interrupted")]
         lost_journal: bool,
-        /// Print the result as JSON: `{"done", "losses": [{"what", "count", "samples", "meaning"}]}`.
+        /// Print the result as JSON: `{"done", "result", "losses": [{"what", "count", "samples",
+        /// "meaning"}], "reason", "step", "error", "left", "next"}`.
         #[arg(long)]
         json: bool,
     },
@@ -246,11 +247,14 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
-    /// Show the state of the migration, and the next command to run. Changes nothing.
+    /// Show the state of the migration, and the next command to run. Changes nothing. Exits with 0 if it is
+    /// known where the migration stands, or if one is at work, and with 1 if it is not known.
     #[command(after_help = "Example: syn2mas status --json | jq -r .stage")]
     Status {
         /// Print the result as JSON: `{"stage", "atWork", "live", "summary", "next", "running", "held",
-        /// "cutoverFiles", "masDatabase", "synapse", "state", "journal"}`.
+        /// "cutoverFiles", "masDatabase", "synapse", "state", "journal"}`. `stage` is `not-begun`,
+        /// `interrupted`, `cut-over`, `migrated`, `overlay-emptied`, `leaving` or `rolling-back`, or null if
+        /// it is not known or a migration is at work.
         #[arg(long)]
         json: bool,
     },
@@ -269,6 +273,10 @@ enum Format {
 }
 
 #[derive(Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are options of the command line"
+)]
 struct Migrate {
     /// A plan that `--plan --out FILE` has written. The migration does exactly what it says, or nothing if
     /// something has changed since.
@@ -700,6 +708,19 @@ fn permitted(reason: Option<&str>, json: bool) -> Result<Ending> {
 async fn run_status(context: &Context, json: bool) -> Result<Ending> {
     let mut status = status::status(context).await?;
     status.next = status.next.map(|command| view().given.next(&command));
+    let args = &context.args;
+    let has_nothing = args.synapse_config.is_empty() && args.mas_config.is_empty();
+    if has_nothing && status.stage.is_none() && !status.at_work && status.state.migration.is_none()
+    {
+        status.summary = format!(
+            "It is not known whether a migration was begun: no configuration was given, and there is none in \
+             {}. Pass `--manifest FILE`, or the options that `syn2mas --help` lists.",
+            args.manifest
+                .as_deref()
+                .unwrap_or(Path::new(MANIFEST))
+                .display()
+        );
+    }
     let mut out = io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?;
@@ -727,7 +748,12 @@ async fn run_rehearse(context: &Context, dry_run: bool, json: bool) -> Result<En
     drop(reporter);
     let mut out = io::stdout().lock();
     if json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&rehearsal)?)?;
+        let next = |command: &str| view().given.next(command);
+        let verdict = Verdict::of_rehearsal(&rehearsal.entities, next);
+        let mut value = serde_json::to_value(&rehearsal)?;
+        value["verdict"] = verdict.text.into();
+        value["next"] = verdict.next.into();
+        writeln!(out, "{value:#}")?;
     } else {
         output::rehearsal(&mut out, view(), &rehearsal)?;
     }
@@ -785,14 +811,7 @@ async fn run_verify(
     writeln!(out, "\n{color}{verdict}{}", style.colors.reset)?;
     if !identical && !later.show_all {
         let again = view().given.again("syn2mas verify");
-        verdict::print_next(
-            &mut out,
-            style,
-            "",
-            "All rows:",
-            "",
-            Some(&format!("{again} --all")),
-        )?;
+        verdict::print_command(&mut out, style, "All rows:", &format!("{again} --all"))?;
     }
     Ok(Ending::of_comparison(identical))
 }

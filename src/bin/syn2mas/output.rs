@@ -24,7 +24,7 @@ use mas2nix::util::terminal::{Colors, plain};
 use serde_json::{Value, json};
 
 use crate::{
-    verdict::{Verdict, counted},
+    verdict::{Verdict, counted, print_command},
     view::{Given, Style, View, view},
 };
 
@@ -51,6 +51,21 @@ pub fn findings(out: &mut impl Write, style: Style, findings: &[Finding]) -> io:
         writeln!(out, "{}\n", style.wrapped(finding.kind.fix, "    -> "))?;
     }
     Ok(())
+}
+
+/// A text without control characters, except for the ends of its lines.
+fn plain_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(plain).collect();
+    lines.join("\n")
+}
+
+/// A number of seconds, such as `4.8 s`.
+pub fn seconds(seconds: f64) -> String {
+    if seconds < 0.05 {
+        "less than 0.1 s".to_owned()
+    } else {
+        format!("{seconds:.1} s")
+    }
 }
 
 /// What a step does, as printed when it begins.
@@ -228,7 +243,7 @@ impl Reporter {
 
     fn always(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(view().err.wrapped(text, "")),
+            Some(bar) => bar.println(view().err.wrapped(&plain_lines(text), "")),
             // Nobody may be there to read it: the terminal is gone, or the other end of a pipe.
             None => drop(writeln!(io::stderr(), "{text}")),
         }
@@ -285,25 +300,25 @@ pub fn outcome(out: &mut impl Write, view: &View, outcome: &Outcome) -> io::Resu
         )?,
         Outcome::FailedAndReverted { step, error } => {
             failed(out, *step, error)?;
-            writeln!(
-                out,
-                "{}",
-                style.folded(
-                    "Everything is as it was before: Synapse authenticates its own users. Fix the \
-                     problem above, then run `syn2mas migrate` again."
-                )
-            )?;
+            let wanted = matches!(error, MigrateError::Interrupted | MigrateError::Cancelled);
+            let again = if wanted {
+                "`syn2mas migrate` begins anew."
+            } else {
+                "Fix the problem above, then run `syn2mas migrate` again."
+            };
+            let text = "Everything is as it was before: Synapse authenticates its own users.";
+            writeln!(out, "{}", style.folded(&format!("{text} {again}")))?;
         }
         Outcome::RollbackIncomplete { step, error, left } => {
             failed(out, *step, error)?;
             for line in left {
-                writeln!(out, "{}", style.wrapped(&plain(line), "-> "))?;
+                writeln!(out, "{}", style.wrapped(&plain_lines(line), "-> "))?;
             }
             writeln!(out, "\nRun `syn2mas status` for the current state.")?;
         }
     }
     match next(&view.given, outcome) {
-        Some(next) => writeln!(out, "Next: {next}"),
+        Some(next) => print_command(out, style, "Next:", &next),
         None => Ok(()),
     }
 }
@@ -331,7 +346,7 @@ fn migrated(out: &mut impl Write, style: Style, summary: &Summary) -> io::Result
     }
     writeln!(out)?;
     for note in &summary.notes {
-        writeln!(out, "{}", style.wrapped(&plain(note), "note: "))?;
+        writeln!(out, "{}", style.wrapped(&plain_lines(note), "note: "))?;
     }
     let Colors { green, reset, .. } = style.colors;
     writeln!(
@@ -362,18 +377,17 @@ pub fn rehearsal(out: &mut impl Write, view: &View, rehearsal: &Rehearsal) -> io
     for report in &rehearsal.entities {
         rows(out, style, report, false)?;
     }
+    let why = match rehearsal.scan {
+        Some(_) => "",
+        None => " because its tables cannot be copied while it runs (see `syn2mas inspect`)",
+    };
+    let start = match rehearsal.start {
+        Some(start) => format!(", including {} for its own start", seconds(start)),
+        None => ", and for its own start, which takes an unknown time".to_owned(),
+    };
     let downtime = format!(
-        "Synapse will be down for about {:.1} s{}, including {} for its own start.",
-        rehearsal.downtime,
-        match rehearsal.scan {
-            Some(_) => "",
-            None => ", because its tables cannot be copied while it runs (see `syn2mas inspect`)",
-        },
-        rehearsal
-            .start
-            .map_or("an unknown time".to_owned(), |start| format!(
-                "{start:.1} s"
-            ))
+        "Synapse will be down for about {}{why}{start}.",
+        seconds(rehearsal.downtime)
     );
     writeln!(out, "\n{}", style.folded(&downtime))?;
     let room = format!(
@@ -443,7 +457,7 @@ pub fn rollback(out: &mut impl Write, view: &View, found: &Outcome) -> io::Resul
         Outcome::Refused(Refusal::Losses(losses)) => {
             would_lose(out, view.out, losses)?;
             let next = next_of_rollback(&view.given, found).unwrap_or_default();
-            writeln!(out, "To lose this data: {next}")
+            print_command(out, view.out, "To lose this data:", &next)
         }
         Outcome::Migrated(_) | Outcome::Already { .. } => writeln!(
             out,
@@ -531,7 +545,8 @@ pub fn status(out: &mut impl Write, style: Style, status: &Status) -> io::Result
         entry(out, style, file, state)?;
     }
     entry(out, style, "MAS's database", &status.mas_database)?;
-    let synapse = status.synapse.as_deref().unwrap_or("does not respond");
+    let silent = "does not report its version";
+    let synapse = status.synapse.as_deref().unwrap_or(silent);
     entry(out, style, "Synapse", synapse)?;
     if let Some(backup) = &status.state.backup {
         entry(out, style, "backup", &backup.display().to_string())?;
@@ -547,7 +562,10 @@ pub fn status(out: &mut impl Write, style: Style, status: &Status) -> io::Result
         entry(out, style, "last in journal", text.trim_end())?;
     }
     match &status.next {
-        Some(next) => writeln!(out, "\nNext: {next}"),
+        Some(next) => {
+            writeln!(out)?;
+            print_command(out, style, "Next:", next)
+        }
         None => Ok(()),
     }
 }

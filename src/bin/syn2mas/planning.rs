@@ -27,7 +27,7 @@ use serde_json::json;
 
 use crate::{
     exit::Ending,
-    output,
+    output::{self, seconds},
     verdict::{self, Verdict, counted},
     view::{Style, quoted, view},
 };
@@ -97,6 +97,8 @@ pub async fn look(
         return Ok(Err(Outcome::Blocked(findings)));
     }
     let actions = steps.iter().filter_map(|step| host.describe(*step));
+    // Where there are no units, there are two spaces in their place.
+    let actions = actions.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
     Ok(Ok(Prospect {
         actions: actions.collect(),
         target,
@@ -182,11 +184,15 @@ pub async fn print(
 fn print_expected(out: &mut impl Write, style: Style, expected: &Expected) -> io::Result<()> {
     let downtime = match (expected.downtime, expected.last_round, expected.start) {
         (Some(all), Some(round), Some(start)) => format!(
-            "about {all:.1} s: {round:.1} s for the last round, and {start:.1} s for Synapse's own start"
+            "about {}: {} for the last round, and {} for Synapse's own start",
+            seconds(all),
+            seconds(round),
+            seconds(start)
         ),
-        (Some(all), ..) => {
-            format!("about {all:.1} s, and the time of Synapse's own start, which is unknown")
-        }
+        (Some(all), ..) => format!(
+            "about {}, and the time of Synapse's own start, which is unknown",
+            seconds(all)
+        ),
         (None, ..) => {
             "the time of backup, import, comparison and Synapse's start, because its tables \
                        cannot be copied while it runs. `syn2mas rehearse` measures it"

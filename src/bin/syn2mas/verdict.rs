@@ -128,7 +128,8 @@ impl Verdict {
     }
 }
 
-/// Prints a sentence in a colour, and the next command. A command is never wrapped, so that it can be copied.
+/// Prints a sentence in a colour, and the next command, if there is one: in one line, unless a terminal is too
+/// narrow for it.
 pub fn print_next(
     out: &mut impl Write,
     style: Style,
@@ -137,16 +138,50 @@ pub fn print_next(
     lead: &str,
     next: Option<&str>,
 ) -> io::Result<()> {
-    let reset = style.colors.reset;
+    let reset = if color.is_empty() {
+        ""
+    } else {
+        style.colors.reset
+    };
     let Some(next) = next else {
         return writeln!(out, "{color}{}{reset}", style.folded(text));
     };
-    let line = format!("{text} {lead} {next}");
-    if style.width.is_none_or(|width| line.chars().count() < width) {
+    if style.has_room(&format!("{text} {lead} {next}")) {
         return writeln!(out, "{color}{text}{reset} {lead} {next}");
     }
     writeln!(out, "{color}{}{reset}", style.folded(text))?;
-    writeln!(out, "{}\n  {next}", style.folded(lead))
+    print_command(out, style, lead, next)
+}
+
+/// Prints a command to type. A terminal that is too narrow gets an option in each line, as a shell reads it.
+pub fn print_command(
+    out: &mut impl Write,
+    style: Style,
+    lead: &str,
+    command: &str,
+) -> io::Result<()> {
+    if style.has_room(&format!("{lead} {command}")) {
+        return writeln!(out, "{lead} {command}");
+    }
+    let mut words = command.to_owned();
+    if !style.has_room(&format!("  {command}")) {
+        words = one_option_a_line(command);
+    }
+    writeln!(out, "{}\n  {words}", style.folded(lead))
+}
+
+/// A command with each option in a line of its own. What stands in quotes stays as it is.
+fn one_option_a_line(command: &str) -> String {
+    let mut lines = String::new();
+    let mut is_quoted = false;
+    for (at, char) in command.char_indices() {
+        is_quoted ^= char == '\'';
+        if !is_quoted && command[at..].starts_with(" --") {
+            lines += " \\\n   ";
+        }
+        lines.push(char);
+    }
+    lines
 }
 
 /// For example `5,000 users, 15,000 sessions`.
@@ -251,5 +286,12 @@ mod tests {
             text,
             "NOT READY: 1 blocker (mas-not-empty).\nFix it, then:\n  syn2mas inspect --mas-config 'a b'\n"
         );
+        let text = printed(&verdict, Some(30));
+        assert!(
+            text.ends_with("Fix it, then:\n  syn2mas inspect \\\n    --mas-config 'a b'\n"),
+            "{text}"
+        );
+        let quoted = "a --b 'c --d'";
+        assert_eq!(one_option_a_line(quoted), "a \\\n    --b 'c --d'");
     }
 }

@@ -40,6 +40,11 @@ impl Style {
             .map_or(LONGEST, |width| width.saturating_sub(1).clamp(20, LONGEST))
     }
 
+    /// Whether a line fits. It always does where there is no terminal.
+    pub fn has_room(self, line: &str) -> bool {
+        self.width.is_none_or(|width| line.chars().count() < width)
+    }
+
     /// Wraps a text, between words only. The first line starts with `begin`, and the others are indented by
     /// as much.
     pub fn wrapped(self, text: &str, begin: &str) -> String {
