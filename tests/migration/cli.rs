@@ -305,6 +305,23 @@ fn json_is_json_on_every_path() -> TestResult {
     Ok(())
 }
 
+fn shared_options_have_a_heading_of_their_own() {
+    let output = Command::new(env!("CARGO_BIN_EXE_syn2mas"))
+        .args(["inspect", "--help"])
+        .output()
+        .unwrap();
+    let text = stdout(&output);
+    let (own, shared) = text.split_once("Options of all commands:").unwrap();
+    assert!(
+        own.contains("--json") && !own.contains("--mas-config"),
+        "{own}"
+    );
+    assert!(
+        shared.contains("--mas-config") && shared.contains("--color"),
+        "{shared}"
+    );
+}
+
 /// Waits until a query waits for a lock.
 fn wait_until_blocked(server: &Postgres) {
     let begun = Instant::now();
@@ -583,6 +600,7 @@ crate::support::harness::tests![
     a_next_command_repeats_the_options_and_can_be_pasted,
     verify_shows_a_few_rows_of_each_kind,
     json_is_json_on_every_path,
+    shared_options_have_a_heading_of_their_own,
     a_status_claims_nothing_that_is_not_known,
     a_plan_is_carried_out_as_it_is_or_not_at_all,
     a_waiting_migration_does_not_confuse,

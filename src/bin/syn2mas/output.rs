@@ -714,3 +714,91 @@ fn one_row(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use mas2nix::migrate::verify::Difference;
+
+    use super::*;
+
+    fn style(width: usize) -> Style {
+        Style {
+            width: Some(width),
+            ..Style::default()
+        }
+    }
+
+    fn report() -> Report {
+        let row = |kind, name: String| Difference {
+            kind,
+            key: BTreeMap::from([("username", Some(name))]),
+            columns: BTreeMap::new(),
+        };
+        let extra = (0..7).map(|n| row(DifferenceKind::Extra, n.to_string()));
+        let missing = [row(DifferenceKind::Missing, "a\u{1b}[2J".to_owned())];
+        Report {
+            entity: "users",
+            expected: 3,
+            actual: 9,
+            missing: 1,
+            extra: 7,
+            rows: extra.chain(missing).collect(),
+            ..Report::default()
+        }
+    }
+
+    fn printed(print: impl Fn(&mut Vec<u8>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        print(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_sentences_in_place_of_a_table() {
+        let narrow = printed(|out| {
+            report_head(out, style(60))?;
+            report_line(out, style(60), &report())
+        });
+        assert_eq!(narrow, "users: 3 expected, 9 in MAS, 1 missing, 7 extra\n");
+        let wide = printed(|out| report_head(out, style(90)));
+        assert!(wide.contains("expected"), "{wide}");
+    }
+
+    #[test]
+    fn five_rows_of_each_kind_are_shown() {
+        let few = printed(|out| rows(out, Style::default(), &report(), false));
+        assert_eq!(few.matches("users: extra: username").count(), 5, "{few}");
+        assert!(
+            few.contains("users: missing: username a\\u{1b}[2J"),
+            "{few}"
+        );
+        assert!(
+            few.contains("users: extra: 2 more rows, not shown here"),
+            "{few}"
+        );
+        let all = printed(|out| rows(out, Style::default(), &report(), true));
+        assert_eq!(all.matches("users: extra: username").count(), 7, "{all}");
+        assert!(!all.contains("not shown"), "{all}");
+    }
+
+    #[test]
+    fn a_value_stays_in_its_column() {
+        let text =
+            printed(|out| entry(out, style(40), "running units", "a b c d e f g h i j k l m"));
+        assert_eq!(
+            text,
+            "running units:   a b c d e f g h i j k\n                 l m\n"
+        );
+        let text = printed(|out| entry(out, style(40), "/a/long/path/of/a/file", "full"));
+        assert_eq!(text, "/a/long/path/of/a/file: full\n");
+    }
+
+    #[test]
+    fn findings_show_no_control_characters() {
+        let finding = mas2nix::migrate::preflight::catalogue::GUESTS.because("a\u{1b}[2J\nb");
+        let text = printed(|out| findings(out, Style::default(), &[finding.clone()]));
+        assert!(text.contains("      a\\u{1b}[2J\n      b\n"), "{text}");
+    }
+}

@@ -174,6 +174,10 @@ pub async fn print(
         );
         writeln!(out, "{}", style.folded(&text))?;
     }
+    if !prospect.has_inspected() {
+        verdict::print_command(&mut out, style, "Next:", &next)?;
+        return Ok(Ending::Good);
+    }
     let verdict = Verdict::of(&prospect.findings, Some(plan.expected.imported()), |_| {
         next.clone()
     });

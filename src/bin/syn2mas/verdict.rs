@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn a_narrow_terminal_gets_the_command_in_a_line_of_its_own() {
         let verdict = Verdict::of(&[catalogue::MAS_NOT_EMPTY.found()], None, next);
-        let text = printed(&verdict, Some(50));
+        let text = printed(&verdict, Some(45));
         assert_eq!(
             text,
             "NOT READY: 1 blocker (mas-not-empty).\nFix it, then:\n  syn2mas inspect --mas-config 'a b'\n"
