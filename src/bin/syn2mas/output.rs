@@ -528,7 +528,7 @@ pub fn status(out: &mut impl Write, style: Style, status: &Status) -> io::Result
         style.colors.bold
     };
     let reset = style.colors.reset;
-    let summary = style.folded(&plain(&status.summary));
+    let summary = style.folded(&sentence(&plain(&status.summary)));
     writeln!(out, "{color}{summary}{reset}\n")?;
     let none = |list: &[String]| match list {
         [] => "none".to_owned(),
@@ -568,6 +568,18 @@ pub fn status(out: &mut impl Write, style: Style, status: &Status) -> io::Result
         }
         None => Ok(()),
     }
+}
+
+/// A text that begins and ends as a sentence.
+fn sentence(text: &str) -> String {
+    let mut chars = text.trim_end_matches('.').chars();
+    let first = chars.next().map(char::to_uppercase);
+    first
+        .into_iter()
+        .flatten()
+        .chain(chars)
+        .chain(['.'])
+        .collect()
 }
 
 /// A name and a value, in columns if the name is short.
@@ -796,9 +808,15 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_becomes_a_sentence() {
+        assert_eq!(sentence("the overlay is full"), "The overlay is full.");
+        assert_eq!(sentence("It is."), "It is.");
+    }
+
+    #[test]
     fn findings_show_no_control_characters() {
         let finding = mas2nix::migrate::preflight::catalogue::GUESTS.because("a\u{1b}[2J\nb");
-        let text = printed(|out| findings(out, Style::default(), &[finding.clone()]));
+        let text = printed(|out| findings(out, Style::default(), std::slice::from_ref(&finding)));
         assert!(text.contains("      a\\u{1b}[2J\n      b\n"), "{text}");
     }
 }
