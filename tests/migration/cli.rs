@@ -495,7 +495,18 @@ fn a_waiting_migration_does_not_confuse() -> TestResult {
     let (server, mas) = prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "waits");
     homeserver.run("start");
-    let mut waiting = homeserver.syn2mas(&["migrate", "--yes", "--wait", "--json"]);
+    // Ctrl-C in place of an answer.
+    let asked = homeserver.syn2mas(&["migrate", "--json"]);
+    let mut terminal = rexpect::session::spawn_command(asked, Some(60_000)).unwrap();
+    terminal.exp_string("[y/N]").unwrap();
+    terminal.send_control('c').unwrap();
+    terminal.exp_string("\"result\": \"interrupted\"").unwrap();
+
+    let plan = homeserver.directory.join("plan.json");
+    let plan = plan.to_str().unwrap();
+    let (code, _) = homeserver.json(&["migrate", "--plan", "--out", plan]);
+    assert_eq!(code, Some(0));
+    let mut waiting = homeserver.syn2mas(&["migrate", plan, "--yes", "--wait", "--json"]);
     let waiting = waiting.stdout(Stdio::piped()).stderr(Stdio::piped());
     let waiting = waiting.spawn().unwrap();
     let begun = Instant::now();
@@ -538,7 +549,8 @@ fn a_waiting_migration_does_not_confuse() -> TestResult {
     let outcome = object(&outcome);
     assert_eq!(outcome["result"], "failed-and-reverted", "{outcome:#}");
     let next = outcome["next"].as_str().unwrap();
-    assert!(next.starts_with("syn2mas migrate --wait --"), "{next}");
+    let again = format!("syn2mas migrate {plan} --wait --");
+    assert!(next.starts_with(&again), "{next}");
     Ok(())
 }
 
