@@ -1,4 +1,4 @@
-//! Errors, as text or as JSON. All commands print the same object for `--json`: `{"result", "error"}`.
+//! Errors, as text and as JSON. All commands print the same object for `--json`: `{"result", "error"}`.
 
 use std::{
     ffi::OsString,
@@ -27,17 +27,16 @@ pub fn wants_json(arguments: &[OsString]) -> bool {
 
 /// Prints what clap says about the command line: help, or an error. The exit code is 0 or 2.
 pub fn wrong_usage(error: &clap::Error) -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    if !(error.use_stderr() && wants_json(&arguments)) {
-        // If nobody is there to read it, the exit code still says it.
-        let _ = error.print();
-        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+    // If nobody is there to read it, the exit code still says it.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
     }
-    let _ = writeln!(
-        io::stdout(),
-        "{:#}",
-        usage_as_json(&error.render().to_string())
-    );
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if wants_json(&arguments) {
+        let value = usage_as_json(&error.render().to_string());
+        let _ = writeln!(io::stdout(), "{value:#}");
+    }
     ExitCode::from(2)
 }
 
@@ -55,24 +54,25 @@ fn usage_as_json(text: &str) -> Value {
     json!({"result": "wrong-usage", "error": lines.join(" ")})
 }
 
-/// Prints the error that kept a command from its work.
+/// Prints the error that kept a command from its work: for people on standard error, and as JSON if that is
+/// wanted.
 pub fn report(error: &anyhow::Error, json: bool) -> Ending {
+    const NAME: &str = "syn2mas:";
+    let text = error_text::with_causes(&**error);
+    let lines: Vec<String> = text.lines().map(plain).collect();
+    let style = view().err;
+    if is_interrupted(error) && style.width.is_some() {
+        // Ctrl-C is shown in the line of the question or of the progress.
+        eprintln!();
+    }
+    let text = style.folded(&format!("{NAME} {}", lines.join("\n")));
+    let (red, reset) = (style.colors.red, style.colors.reset);
+    let message = text.strip_prefix(NAME).unwrap_or(&text);
     // If nobody is there to read it, the exit code still says it.
-    let _ = if json {
-        writeln!(io::stdout(), "{:#}", as_json(error))
-    } else {
-        let text = error_text::with_causes(&**error);
-        let lines: Vec<String> = text.lines().map(plain).collect();
-        let style = view().err;
-        if is_interrupted(error) && style.width.is_some() {
-            // Ctrl-C is shown in the line of the question or of the progress.
-            eprintln!();
-        }
-        let red = style.colors.red;
-        let reset = style.colors.reset;
-        let text = style.folded(&format!("syn2mas: {}", lines.join("\n")));
-        writeln!(io::stderr(), "{red}{}{reset}{}", &text[..8], &text[8..])
-    };
+    let _ = writeln!(io::stderr(), "{red}{NAME}{reset}{message}");
+    if json {
+        let _ = writeln!(io::stdout(), "{:#}", as_json(error));
+    }
     Ending::Failed
 }
 

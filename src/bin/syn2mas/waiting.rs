@@ -135,5 +135,6 @@ pub fn nothing_imported(json: bool) -> Result<Ending> {
         let text = "Nothing has been imported yet: MAS's database is empty.";
         print(&mut out, view().out, text, &next)?;
     }
-    Ok(Ending::Differences)
+    // There is no result.
+    Ok(Ending::Failed)
 }
