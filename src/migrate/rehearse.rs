@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
@@ -196,18 +196,7 @@ async fn on_scratch(
     look_at_restored(context, mas).await?;
     done(Stage::Restore, &mut on_event);
 
-    let start = match context.services() {
-        Ok(services) => services.time_to_start(Component::Synapse).await,
-        Err(_) => None,
-    };
-    let scan = match host::no_copy(context).await? {
-        None => Some(
-            copy::time_to_scan(context.synapse_database()?)
-                .await?
-                .as_secs_f64(),
-        ),
-        Some(_) => None,
-    };
+    let Downtime { scan, start } = downtime(context).await?;
     let counted = [Stage::BackUp, Stage::Import, Stage::Verify];
     let counted = parts.iter().filter(|(part, _)| counted.contains(part));
     let counted = scan.unwrap_or_else(|| counted.map(|(_, seconds)| seconds).sum());
@@ -221,6 +210,37 @@ async fn on_scratch(
         backup_size,
         mas_size,
     })
+}
+
+/// What the downtime of Synapse consists of, in seconds, if its tables can be copied while it runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Downtime {
+    /// How long a scan of Synapse's tables takes, which is about what the last round takes. None if they
+    /// cannot be copied while Synapse runs.
+    pub scan: Option<f64>,
+    /// How long Synapse took to start the last time. None if that is unknown.
+    pub start: Option<f64>,
+}
+
+/// Measures what the downtime will consist of, while Synapse runs.
+///
+/// # Errors
+///
+/// If a database cannot be read.
+pub async fn downtime(context: &Context) -> Result<Downtime, MigrateError> {
+    let start = match context.services() {
+        Ok(services) => services.time_to_start(Component::Synapse).await,
+        Err(_) => None,
+    };
+    let scan = match host::no_copy(context).await? {
+        None => Some(
+            copy::time_to_scan(context.synapse_database()?)
+                .await?
+                .as_secs_f64(),
+        ),
+        Some(_) => None,
+    };
+    Ok(Downtime { scan, start })
 }
 
 /// Fails unless the restored database has the same state as MAS's own.

@@ -13,7 +13,7 @@ use crate::migrate::{
     control::{self, Live, Pace},
     cutover::{
         Event,
-        decide::{self, Observed, Stage},
+        decide::{self, Observed, Seen, Stage},
         real_host,
         refusal::Refusal,
     },
@@ -106,7 +106,8 @@ impl LiveRecorder {
 }
 
 /// What a running migration is doing, in a sentence.
-fn in_words(live: &Live) -> String {
+#[must_use]
+pub fn in_words(live: &Live) -> String {
     let mut text = format!(
         "syn2mas is at work: {} since {}",
         live.step.name(),
@@ -201,13 +202,20 @@ fn verdict(
     seen: Result<&Observed, String>,
 ) -> (Option<Stage>, String, Option<String>) {
     let found = match seen {
-        Ok(seen) => decide::stage(recorded, seen),
+        Ok(seen) => decide::stage(recorded, seen).and_then(|stage| sure(stage, seen)),
         Err(reason) => Err(Refusal::Unknown(reason)),
     };
     match found {
         Ok(stage) => {
             let (summary, next) = summary(stage);
             (Some(stage), summary.to_owned(), next.map(str::to_owned))
+        }
+        Err(Refusal::Unknown(reason)) => {
+            let what = match &recorded.migration {
+                None => "whether a migration was begun",
+                Some(_) => "where the migration in the journal stands",
+            };
+            (None, format!("It is not known {what}: {reason}."), None)
         }
         Err(refusal) => (None, refusal.to_string(), refusal.next().map(str::to_owned)),
     }
@@ -221,7 +229,7 @@ async fn left_copies(context: &Context, recorded: &State) -> Option<String> {
     let names: Vec<&str> = copies.iter().map(Database::name).collect();
     (!names.is_empty()).then(|| {
         format!(
-            " A copy of Synapse's tables is left, with password hashes and tokens: {}.",
+            " A copy of Synapse's tables is left, with password hashes and tokens: {}. `syn2mas clean` drops it.",
             names.join(", ")
         )
     })
@@ -238,6 +246,18 @@ pub async fn needs_copy(context: &Context, recorded: &State) -> bool {
             | Stage::Migrated
             | Stage::OverlayEmptied))
     )
+}
+
+/// The stage, unless something was not seen that could say that a migration was begun elsewhere.
+fn sure(stage: Stage, seen: &Observed) -> Result<Stage, Refusal> {
+    let unknown = match (&seen.target, &seen.marker) {
+        (Seen::Unknown(reason), _) | (_, Seen::Unknown(reason)) => Some(reason),
+        _ => None,
+    };
+    match unknown {
+        Some(reason) if stage == Stage::NotBegun => Err(Refusal::Unknown(reason.clone())),
+        _ => Ok(stage),
+    }
 }
 
 /// Collects the status. A part that is unavailable does not fail the rest.

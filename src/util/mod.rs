@@ -1,7 +1,8 @@
-//! Helpers for all parts of the program: atomic file writes, secrets, YAML, logging.
+//! Helpers for all parts of the program: atomic file writes, secrets, terminals, YAML, logging.
 
 pub mod atomic_write;
 pub mod error_text;
 pub mod logging;
 pub mod secret;
+pub mod terminal;
 pub mod yaml;

@@ -3,6 +3,7 @@
 use std::{fmt, fs, io, path::PathBuf};
 
 use serde_json::Value;
+use url::Url;
 
 /// A secret of a configuration: its text, or the file that has it.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,6 +66,38 @@ pub fn secret_text(content: &str) -> &str {
     content.trim_end_matches(['\n', '\r'])
 }
 
+/// The URI of a database with `PASSWORD` in place of its password: a command may end up in a log.
+#[must_use]
+pub fn without_password(uri: &str) -> String {
+    const INSTEAD: &str = "PASSWORD";
+    let is_secret = |name: &str| ["password", "sslpassword"].contains(&name);
+    let Ok(mut url) = Url::parse(uri) else {
+        return "URI".to_owned();
+    };
+    let has_secret = url.query_pairs().any(|(name, _)| is_secret(&name));
+    if url.password().is_none() && !has_secret {
+        return uri.to_owned();
+    }
+    if url.password().is_some() && url.set_password(Some(INSTEAD)).is_err() {
+        return "URI".to_owned();
+    }
+    if has_secret {
+        let pairs: Vec<(String, String)> = url
+            .query_pairs()
+            .map(|(name, value)| {
+                let value = if is_secret(&name) {
+                    INSTEAD.to_owned()
+                } else {
+                    value.into_owned()
+                };
+                (name.into_owned(), value)
+            })
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(pairs);
+    }
+    url.into()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -84,5 +117,19 @@ mod tests {
         fs::write(&path, "b\n").unwrap();
         assert_eq!(read(in_file).unwrap().unwrap(), "b");
         assert!(!format!("{:?}", Secret::Inline("geheim".into())).contains("geheim"));
+    }
+
+    #[test]
+    fn a_password_is_not_repeated() {
+        for uri in [
+            "postgresql://mas:hunter2@localhost/mas",
+            "postgresql:///mas?host=/run&password=hunter2",
+            "host=localhost password=hunter2",
+        ] {
+            let shown = without_password(uri);
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+        let uri = "postgresql:///mas?host=/run/postgresql";
+        assert_eq!(without_password(uri), uri);
     }
 }

@@ -136,7 +136,11 @@ fn without_its_last_lines_a_journal_is_not_believed() -> TestResult {
         );
     }
     let (_, status) = homeserver.json(&["status"]);
-    assert_eq!(status["next"], "syn2mas rollback --lost-journal");
+    let next = status["next"].as_str().unwrap();
+    assert!(
+        next.starts_with("syn2mas rollback --lost-journal --"),
+        "{next}"
+    );
     let (code, refused) = homeserver.json(&["rollback", "--lost-journal"]);
     assert_eq!(code, Some(10), "{refused:#}");
     assert_eq!(refused["losses"][0]["what"], "sessions");

@@ -1,5 +1,6 @@
 //! `syn2mas`: migrating a homeserver of real Synapse, MAS and PostgreSQL, and rolling back.
 
+mod cli;
 mod compose;
 mod connection;
 mod contradictions;
@@ -18,6 +19,7 @@ mod waiting;
 mod workers;
 
 support::harness::main![
+    cli,
     compose,
     connection,
     contradictions,

@@ -393,7 +393,8 @@ fn an_unknown_result_is_not_reported_as_identical() -> TestResult {
     ] {
         let mut command = migration.syn2mas(&["verify", "--mas-database-uri", &uri]);
         let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(
             said.contains("MAS's database") || said.contains("--mas-database-uri"),

@@ -7,12 +7,14 @@ use std::{
 };
 
 use clap::{ColorChoice, ValueEnum};
+pub use mas2nix::util::terminal::Colors;
 use mas2nix::{
     config::{
         source::{Position, Source},
         tree::Node,
     },
     rules::check::{self, Problem, Severity},
+    util::terminal::plain,
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -254,48 +256,6 @@ pub fn counts(problems: &[Problem]) -> Option<String> {
     (!counts.is_empty()).then(|| counts.join(", "))
 }
 
-/// Escape sequences for a terminal; empty elsewhere.
-#[derive(Clone, Copy)]
-pub struct Colors {
-    bold: &'static str,
-    red: &'static str,
-    yellow: &'static str,
-    green: &'static str,
-    reset: &'static str,
-}
-
-impl Colors {
-    /// The colours for an output. `auto` honours `NO_COLOR` (<https://no-color.org>).
-    pub fn new(choice: ColorChoice, terminal: bool) -> Self {
-        let wanted = match choice {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => {
-                let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-                terminal && !unwanted && !dumb
-            }
-        };
-        if wanted {
-            Colors {
-                bold: "\x1b[1m",
-                red: "\x1b[1;31m",
-                yellow: "\x1b[1;33m",
-                green: "\x1b[1;32m",
-                reset: "\x1b[0m",
-            }
-        } else {
-            Colors {
-                bold: "",
-                red: "",
-                yellow: "",
-                green: "",
-                reset: "",
-            }
-        }
-    }
-}
-
 fn is_stdin(file: &Path) -> bool {
     file == Path::new(STDIN)
 }
@@ -319,19 +279,6 @@ fn message(problem: &Problem) -> String {
         path => format!("{path}: "),
     };
     plain(&format!("{path}{}. {}", problem.reason, problem.fix))
-}
-
-/// A text without control characters, which a terminal might obey.
-fn plain(text: &str) -> String {
-    let mut plain = String::new();
-    for char in text.chars() {
-        if char.is_control() {
-            plain.extend(char.escape_default());
-        } else {
-            plain.push(char);
-        }
-    }
-    plain
 }
 
 /// A text in a workflow command of GitHub Actions, or in a property of one.

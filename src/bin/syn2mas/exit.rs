@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use mas2nix::migrate::{
     cutover::Outcome,
     preflight::finding::{Finding, Severity},
+    status::Status,
 };
 
 /// How a command ends. The exit codes follow from this, and from nothing else.
@@ -62,6 +63,17 @@ impl From<&Outcome> for Ending {
             Outcome::FailedAndReverted { .. } | Outcome::RollbackIncomplete { .. } => {
                 Ending::Failed
             }
+        }
+    }
+}
+
+impl From<&Status> for Ending {
+    /// A status is a result only if it says where the migration stands, or that one is at work.
+    fn from(status: &Status) -> Self {
+        if status.stage.is_some() || status.at_work {
+            Ending::Good
+        } else {
+            Ending::Failed
         }
     }
 }

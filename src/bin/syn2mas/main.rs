@@ -1,10 +1,15 @@
 //! `syn2mas`: migrates an existing homeserver to MAS, and verifies that nothing was lost.
 
 mod exit;
+mod failure;
 mod output;
+mod planning;
 mod rate;
 mod requests;
 mod time;
+mod verdict;
+mod view;
+mod waiting;
 
 use std::{
     fs,
@@ -14,25 +19,34 @@ use std::{
     time::SystemTime,
 };
 
-use self::exit::Ending;
+use self::{
+    exit::Ending,
+    planning::Prospect,
+    verdict::Verdict,
+    view::{Given, view},
+};
 use anyhow::{Context as _, Result, bail};
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use mas2nix::{
     codegen,
     migrate::{
-        args::Args as InputArgs,
+        MigrateError,
+        args::{Args as InputArgs, MANIFEST},
         clean::Cleaning,
         context::Context,
         control::{self, Request},
         cutover::{
-            Migration, Outcome, Step,
-            decide::Decision,
+            Migration, Outcome,
             real_host::{MigrateOptions, RealHost, When},
         },
         journal,
+        plan::{Basis, Plan},
         postgres::backup::BackupScope,
         preflight::{
             self,
+            finding::Finding,
             lockout::{self, Circumstances},
         },
         rehearse,
@@ -41,12 +55,15 @@ use mas2nix::{
         translate::{self, HostOptions, PublicUrl, Translation},
         verify::{self, Report},
     },
-    util::{error_text, logging, yaml},
+    util::{logging, yaml},
 };
 use tracing_subscriber::filter::LevelFilter;
 
 const EXAMPLE: &str = "Example: syn2mas verify \
     --synapse-config /etc/matrix-synapse/homeserver.yaml --mas-config /etc/mas.yaml";
+
+/// The heading of the options that every command has.
+const SHARED: &str = "Options of all commands";
 
 /// Migrates a homeserver from Synapse's own authentication to Matrix Authentication Service (MAS).
 #[derive(Parser)]
@@ -54,11 +71,20 @@ const EXAMPLE: &str = "Example: syn2mas verify \
     name = "syn2mas",
     version,
     after_help = EXAMPLE,
-    after_long_help = format!("{}\n\n{EXAMPLE}", exit::HELP)
+    after_long_help = format!("{}\n\n{}\n\n{EXAMPLE}", exit::HELP, failure::HELP)
 )]
 struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = SHARED)]
     args: InputArgs,
+    /// When to use colours. `auto`: on a terminal, unless `NO_COLOR` is set.
+    #[arg(
+        long,
+        global = true,
+        default_value = "auto",
+        value_name = "WHEN",
+        help_heading = SHARED
+    )]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -70,8 +96,8 @@ enum Command {
     /// if the check failed.
     #[command(after_help = "Example: syn2mas inspect --json | jq '.findings[].id'")]
     Inspect {
-        /// Print the result as JSON: `{"findings": [{"id", "severity", "count", "samples",
-        /// "meaning", "fix"}]}`.
+        /// Print the result as JSON: `{"findings": [{"id", "severity", "count", "samples", "meaning",
+        /// "fix"}], "ready", "verdict", "next"}`.
         #[arg(long)]
         json: bool,
     },
@@ -102,7 +128,10 @@ enum Command {
     /// Migrate the homeserver. Exits with 0 if it is migrated, 10 if there are blockers, and 1 if
     /// the migration failed. If it fails before the cutover, Synapse runs as before. If it was
     /// killed, run it again: it continues or rolls back.
-    #[command(after_help = "Example: syn2mas migrate --yes --token-file /root/an-old-token")]
+    #[command(
+        after_help = "Examples:\n  syn2mas migrate --yes --token-file /root/an-old-token\n  \
+        syn2mas migrate --plan --out plan.json && syn2mas migrate plan.json"
+    )]
     Migrate(Migrate),
     /// Tell a migration that runs with `--wait` or `--at` to cut over now. It catches up once more before
     /// that. Exits with 0 if it was told, and with 10 if no migration is waiting.
@@ -134,8 +163,14 @@ enum Command {
         /// Time of the cutover, in UTC (RFC 3339).
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
-        /// Print the result as JSON: `{"identical", "entities": [{"entity", "expected", "actual",
-        /// "missing", "extra", "changed", "used", "rows": [{"kind", "key", "columns"}]}]}`.
+        /// Show all rows that differ, and not only the first five of each kind (with `--json`, the first
+        /// 100).
+        #[arg(long)]
+        all: bool,
+        /// Print the result as JSON: `{"identical", "imported", "atWork", "entities": [{"entity",
+        /// "expected", "actual", "missing", "extra", "changed", "used", "rows": [{"kind", "key",
+        /// "columns"}]}]}`. `imported` is false if MAS's database is empty, and `atWork` is true if a
+        /// migration is following Synapse.
         #[arg(long)]
         json: bool,
     },
@@ -148,7 +183,7 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
         /// Print the result as JSON: `{"identical", "entities", "parts", "start", "scan", "downtime",
-        /// "backupSize", "masSize"}`.
+        /// "backupSize", "masSize", "verdict", "next"}`.
         #[arg(long)]
         json: bool,
     },
@@ -166,7 +201,8 @@ enum Command {
         /// Roll back although the journal is lost. What was begun is taken from MAS's database.
         #[arg(long, conflicts_with = "interrupted")]
         lost_journal: bool,
-        /// Print the result as JSON: `{"done", "losses": [{"what", "count", "samples", "meaning"}]}`.
+        /// Print the result as JSON: `{"done", "result", "losses": [{"what", "count", "samples",
+        /// "meaning"}], "reason", "step", "error", "left", "next"}`.
         #[arg(long)]
         json: bool,
     },
@@ -186,6 +222,9 @@ enum Command {
         /// no homeserver on this host yet, so its database need not be reached.
         #[arg(long, value_name = "DIR", conflicts_with = "idle")]
         synapse_directory: Option<PathBuf>,
+        /// Print the result as JSON: `{"permitted", "reason"}`.
+        #[arg(long)]
+        json: bool,
     },
     /// Delete the backups of earlier migrations and the files of killed runs, which contain password
     /// hashes and tokens. Lists them first, and asks for confirmation. Exits with 0.
@@ -212,11 +251,14 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
-    /// Show the state of the migration, and the next command to run. Changes nothing.
+    /// Show the state of the migration, and the next command to run. Changes nothing. Exits with 0 if it is
+    /// known where the migration stands, or if one is at work, and with 1 if it is not known.
     #[command(after_help = "Example: syn2mas status --json | jq -r .stage")]
     Status {
         /// Print the result as JSON: `{"stage", "atWork", "live", "summary", "next", "running", "held",
-        /// "cutoverFiles", "masDatabase", "synapse", "state", "journal"}`.
+        /// "cutoverFiles", "masDatabase", "synapse", "state", "journal"}`. `stage` is `not-begun`,
+        /// `interrupted`, `cut-over`, `migrated`, `overlay-emptied`, `leaving` or `rolling-back`, or null if
+        /// it is not known or a migration is at work.
         #[arg(long)]
         json: bool,
     },
@@ -238,12 +280,27 @@ enum Format {
 }
 
 #[derive(Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are options of the command line"
+)]
 struct Migrate {
+    /// A plan that `--plan --out FILE` has written. The migration does exactly what it says, or nothing if
+    /// something has changed since.
+    #[arg(value_name = "PLAN")]
+    plan_file: Option<PathBuf>,
+    /// Print what would be done, and what it is expected to cost in downtime and disk space. Migrates
+    /// nothing.
+    #[arg(long, conflicts_with_all = ["plan_file", "yes"])]
+    plan: bool,
+    /// Write the plan to this file, which has no secrets.
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    out: Option<PathBuf>,
     /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
     /// How much of Synapse's database to back up.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, conflicts_with = "plan_file")]
     backup: BackupScope,
     /// File that contains a currently valid access token. The migration checks that the token still
     /// works afterwards.
@@ -258,9 +315,12 @@ struct Migrate {
     at: Option<SystemTime>,
     /// Copy at most so many bytes of Synapse's tables in a second, for example 20M. The suffixes k, M and G
     /// count in 1024.
-    #[arg(long, value_name = "RATE", value_parser = rate::parse)]
+    #[arg(long, value_name = "RATE", value_parser = rate::parse, conflicts_with = "plan_file")]
     max_rate: Option<u64>,
-    /// Print the result as JSON: `{"result", "step", "error", "left", "findings", "summary"}`.
+    /// Print the result as JSON: `{"result", "step", "error", "left", "reason", "changes", "findings",
+    /// "verdict", "summary", "plan", "next"}`, as far as `result` has them. It is `migrated`,
+    /// `already-migrated`, `planned`, `blocked`, `refused`, `declined`, `rolled-back`,
+    /// `failed-and-reverted` or `rollback-incomplete`.
     #[arg(long)]
     json: bool,
 }
@@ -268,16 +328,47 @@ struct Migrate {
 #[tokio::main]
 async fn main() -> ExitCode {
     logging::begin(LevelFilter::ERROR);
-    let ending = match Box::pin(run(Cli::parse())).await {
+    let parsed = Cli::command().try_get_matches().and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        view::set(cli.color, Given::of(&Cli::command(), &matches));
+        Ok(cli)
+    });
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return failure::wrong_usage(&error),
+    };
+    let json = cli.command.is_json();
+    let ending = match Box::pin(run(cli)).await {
         Ok(ending) => ending,
-        Err(error) => {
-            let text = error_text::with_causes(&*error);
-            // If nobody is there to read it, the exit code still says it.
-            let _ = writeln!(io::stderr(), "syn2mas: {text}");
-            Ending::Failed
-        }
+        Err(error) => failure::report(&error, json),
     };
     ending.exit_code()
+}
+
+impl Command {
+    fn is_json(&self) -> bool {
+        match self {
+            Command::Migrate(options) => options.json,
+            Command::Inspect { json }
+            | Command::Translate { json, .. }
+            | Command::Cutover { json }
+            | Command::Cancel { json }
+            | Command::Verify { json, .. }
+            | Command::Rehearse { json, .. }
+            | Command::Rollback { json, .. }
+            | Command::Guard { json, .. }
+            | Command::Clean { json, .. }
+            | Command::Status { json } => *json,
+            Command::PackageFiles { .. } => false,
+        }
+    }
+}
+
+/// Work that changes nothing, and ends with an error after SIGINT or SIGTERM.
+async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut signals = Signals::listen()?;
+    let work = Box::pin(async { Ok::<_, MigrateError>(work.await) });
+    signals.run(work).await?
 }
 
 async fn run(cli: Cli) -> Result<Ending> {
@@ -285,16 +376,19 @@ async fn run(cli: Cli) -> Result<Ending> {
         idle,
         assume_moved,
         synapse_directory,
+        json,
     } = cli.command
     {
         if idle {
-            return run_idle(&cli.args.state());
+            return run_idle(&cli.args.state(), json);
         }
         let circumstances = Circumstances {
             assume_moved,
             synapse_directory,
         };
-        return run_guard(Context::new(cli.args.with_manifest()?), &circumstances).await;
+        let context = Context::new(cli.args.with_manifest()?);
+        let work = Box::pin(run_guard(context, &circumstances, json));
+        return interruptible(work).await;
     }
     if let Command::PackageFiles { out } = &cli.command {
         codegen::write_all(out, &codegen::package_files(&Cli::command())?)?;
@@ -302,7 +396,7 @@ async fn run(cli: Cli) -> Result<Ending> {
     }
     let context = Context::of(cli.args)?;
     match cli.command {
-        Command::Inspect { json } => run_inspect(&context, json).await,
+        Command::Inspect { json } => interruptible(Box::pin(run_inspect(&context, json))).await,
         Command::Translate {
             format,
             secrets,
@@ -328,8 +422,13 @@ async fn run(cli: Cli) -> Result<Ending> {
         Command::Verify {
             backup,
             since,
+            all,
             json,
-        } => run_verify(&context, backup, since, json).await,
+        } => {
+            let mut later = verify::PostCutoverVerification::of(&context, backup, since)?;
+            later.show_all = all;
+            Box::pin(run_verify(&context, later, json)).await
+        }
         Command::Rehearse { dry_run, json } => run_rehearse(&context, dry_run, json).await,
         Command::Rollback {
             accept_loss,
@@ -346,6 +445,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             } else {
                 Box::pin(migration.roll_back(accept_loss, lost_journal)).await?
             };
+            drop(reporter);
             Ok(report_rollback(&outcome, json))
         }
         Command::Cutover { json } => requests::run_cutover(&context, json).await,
@@ -354,24 +454,38 @@ async fn run(cli: Cli) -> Result<Ending> {
         Command::Guard { .. } | Command::PackageFiles { .. } => {
             unreachable!("they need less than the others")
         }
-        Command::Status { json } => run_status(&context, json).await,
+        Command::Status { json } => interruptible(Box::pin(run_status(&context, json))).await,
     }
 }
 
 async fn run_inspect(context: &Context, json: bool) -> Result<Ending> {
+    if let Some(reason) = waiting::not_to_inspect(context)? {
+        return reason.print(json);
+    }
     let findings = preflight::inspect(context, BackupScope::default()).await?;
+    let verdict = verdict_of(context, &findings).await;
     let mut out = io::stdout().lock();
     if json {
-        let report = serde_json::json!({"findings": findings});
+        let report = serde_json::json!({
+            "findings": findings, "ready": verdict.ready, "verdict": verdict.text, "next": verdict.next,
+        });
         writeln!(out, "{report:#}")?;
     } else {
-        output::findings(&mut out, &findings)?;
+        output::findings(&mut out, view().out, &findings)?;
+        verdict.print(&mut out, view().out)?;
     }
-    let ending = Ending::from(&*findings);
-    if ending == Ending::Good && !json {
-        writeln!(out, "ready")?;
-    }
-    Ok(ending)
+    Ok(Ending::from(&*findings))
+}
+
+/// The verdict, with what would be imported if that can be counted.
+async fn verdict_of(context: &Context, findings: &[Finding]) -> Verdict {
+    let imported = match context.synapse_database() {
+        Ok(synapse) if Ending::from(findings) != Ending::Blocked => {
+            verify::to_import(synapse).await.ok()
+        }
+        _ => None,
+    };
+    Verdict::of(findings, imported, |command| view().given.next(command))
 }
 
 fn run_translate(
@@ -396,7 +510,7 @@ fn run_translate(
         Format::Json => writeln!(out, "{:#}", translation.settings)?,
         Format::Render => unreachable!("it needs more than the others"),
     }
-    output::translation(&mut io::stderr().lock(), translation, written)?;
+    output::translation(&mut io::stderr().lock(), view().err, translation, written)?;
     Ok(Ending::Good)
 }
 
@@ -406,8 +520,8 @@ fn run_translate_host(host: &HostOptions, write: bool) -> Result<Ending> {
     }
     write!(io::stdout(), "{}", yaml::document(&host.options))?;
     let mut err = io::stderr().lock();
-    output::translation(&mut err, &host.translation, write)?;
-    output::left(&mut err, "To check:", &host.left)?;
+    output::translation(&mut err, view().err, &host.translation, write)?;
+    output::left(&mut err, view().err, "To check:", &host.left)?;
     Ok(Ending::Good)
 }
 
@@ -424,23 +538,59 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
         }
         None => None,
     };
+    let planned = given.plan_file.as_deref().map(Plan::read).transpose()?;
+    let basis = planned.as_ref().map(|plan| &plan.basis);
     let options = MigrateOptions {
-        scope: given.backup,
+        scope: basis.map_or(given.backup, |basis| basis.backup),
         token,
-        max_rate: given.max_rate,
+        max_rate: basis.map_or(given.max_rate, |basis| basis.max_rate),
         when: match given.at {
             Some(time) => When::At(time),
             None if given.wait => When::Told,
             None => When::Now,
         },
     };
-    let mut reporter = output::Reporter::new(given.json);
-    let mut host = RealHost::open(context, options)?;
-    if !given.yes && !agreed(context, given.backup, &mut host).await? {
-        eprintln!("nothing was done");
-        return Ok(Ending::Failed);
+    let mut host = RealHost::open(context, options.clone())?;
+    let is_planning = given.plan || planned.is_some();
+    if is_planning || !given.yes {
+        let looked = Box::pin(planning::look(context, &options, &mut host));
+        let prospect = match interruptible(looked).await? {
+            Ok(prospect) => prospect,
+            Err(outcome) => return Ok(report_outcome(&outcome, given.json)),
+        };
+        if given.plan {
+            let printed = planning::print(
+                context,
+                &options,
+                &prospect,
+                given.out.as_deref(),
+                given.json,
+            );
+            return interruptible(Box::pin(printed)).await;
+        }
+        if let Some(planned) = &planned {
+            let now = Basis::now(context, &options, prospect.subject(), &prospect.findings);
+            let changes = planned
+                .basis
+                .changes(&interruptible(async { Ok(now.await?) }).await?);
+            if !changes.is_empty() {
+                return planning::refuse(planned, &changes, given.json);
+            }
+        }
+        if !given.yes && !interruptible(Box::pin(agreed(context, &prospect))).await? {
+            eprintln!("nothing was done");
+            if given.json {
+                writeln!(
+                    io::stdout(),
+                    "{:#}",
+                    serde_json::json!({"result": "declined"})
+                )?;
+            }
+            return Ok(Ending::Failed);
+        }
     }
     let state = context.state();
+    let mut reporter = output::Reporter::new(given.json);
     let mut live = LiveRecorder::new(state.clone(), given.wait || given.at.is_some());
     let signals = Some(Signals::listen()?);
     let migration = Migration::new(&mut host, signals, |event| {
@@ -449,48 +599,57 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     });
     let migration = migration.cancelled_by(Request::Cancel.file(&state));
     let outcome = Box::pin(migration.migrate()).await;
+    drop(reporter);
     control::clear(&state)?;
-    let outcome = outcome?;
+    Ok(report_outcome(&outcome?, given.json))
+}
+
+fn report_outcome(outcome: &Outcome, json: bool) -> Ending {
     let mut out = io::stdout().lock();
     // Even if nobody reads it, this is how it ended.
-    let _ = if given.json {
-        writeln!(out, "{:#}", output::outcome_as_json(&outcome))
+    let _ = if json {
+        writeln!(out, "{:#}", output::outcome_as_json(&view().given, outcome))
     } else {
-        output::outcome(&mut out, &outcome)
+        output::outcome(&mut out, view(), outcome)
     };
-    Ok(Ending::from(&outcome))
+    Ending::from(outcome)
 }
 
 /// Shows the findings and the plan, and asks for confirmation. Does not ask if nothing would be done.
-async fn agreed(context: &Context, scope: BackupScope, host: &mut RealHost<'_>) -> Result<bool> {
-    let (Decision::Forward(steps) | Decision::Back(steps)) =
-        Migration::new(host, None, |_| {}).plan().await
-    else {
+async fn agreed(context: &Context, prospect: &Prospect) -> Result<bool> {
+    if prospect.steps.is_empty() {
         return Ok(true);
-    };
-    if steps.contains(&Step::Inspect) {
-        let findings = preflight::inspect(context, scope).await?;
-        if Ending::from(&*findings) == Ending::Blocked {
-            return Ok(true);
-        }
-        output::findings(&mut io::stderr().lock(), &findings)?;
     }
-    let plan = steps.iter().filter_map(|step| host.describe(*step));
-    for (i, line) in plan.enumerate() {
-        eprintln!("{:>3}. {line}", i + 1);
+    let mut err = io::stderr();
+    let style = view().err;
+    if prospect.has_inspected() {
+        output::findings(&mut err, style, &prospect.findings)?;
+        let verdict = verdict_of(context, &prospect.findings).await;
+        verdict.before_a_question().print(&mut err, style)?;
+        writeln!(err)?;
     }
-    confirmed("\nIf a step fails before MAS and Synapse are started, everything is undone. Begin?")
+    planning::print_actions(&mut err, style, &prospect.actions)?;
+    let question =
+        "If a step fails before MAS and Synapse are started, everything is undone. Begin?";
+    writeln!(err)?;
+    confirmed(question).await
 }
 
 /// Asks a question on the terminal.
-fn confirmed(question: &str) -> Result<bool> {
+async fn confirmed(question: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {
         bail!("not a terminal: pass `--yes` to confirm");
     }
-    eprint!("{question} [y/N] ");
+    eprint!("{} [y/N] ", view().err.folded(question));
     io::stderr().flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
+    let (send, receive) = tokio::sync::oneshot::channel();
+    // A thread of its own, which nobody waits for if a signal comes before the answer.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        let _ = send.send(read.map(|_| answer));
+    });
+    let answer = receive.await??;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
@@ -498,9 +657,13 @@ fn report_rollback(outcome: &Outcome, json: bool) -> Ending {
     let mut out = io::stdout().lock();
     // Even if nobody reads it, this is how it ended.
     let _ = if json {
-        writeln!(out, "{:#}", output::rollback_as_json(outcome))
+        writeln!(
+            out,
+            "{:#}",
+            output::rollback_as_json(&view().given, outcome)
+        )
     } else {
-        output::rollback(&mut out, outcome)
+        output::rollback(&mut out, view(), outcome)
     };
     Ending::from(outcome)
 }
@@ -511,9 +674,9 @@ async fn run_clean(context: &Context, all: bool, yes: bool, json: bool) -> Resul
     // What has no database to ask has no copy either.
     let is_needed = status::needs_copy(context, cleaning.state()).await;
     let copies = context.unneeded_copies(is_needed).await.unwrap_or_default();
-    output::leftovers(&cleaning.found, &copies);
+    output::leftovers(view().err, &cleaning.found, &copies);
     let is_empty = cleaning.found.is_empty() && copies.is_empty();
-    let agreed = yes || is_empty || confirmed("Delete them?")?;
+    let agreed = yes || is_empty || interruptible(confirmed("Delete them?")).await?;
     let deleted = if agreed {
         for copy in &copies {
             context.drop_copy(copy).await?;
@@ -534,44 +697,68 @@ async fn run_clean(context: &Context, all: bool, yes: bool, json: bool) -> Resul
     Ok(Ending::Good)
 }
 
-fn run_idle(state: &Path) -> Result<Ending> {
-    if !journal::is_in_use(state)? {
-        return Ok(Ending::Good);
-    }
-    eprintln!(
-        "Another syn2mas is running, and has locked the journal in {}. Wait until it has finished; \
-         `syn2mas status` shows its progress.",
-        state.display()
-    );
-    Ok(Ending::Blocked)
+fn run_idle(state: &Path, json: bool) -> Result<Ending> {
+    let reason = journal::is_in_use(state)?.then(|| {
+        format!(
+            "Another syn2mas is running, and has locked the journal in {}. Wait until it has finished; \
+             `syn2mas status` shows its progress.",
+            state.display()
+        )
+    });
+    permitted(reason.as_deref(), json)
 }
 
-async fn run_guard(context: Context, circumstances: &Circumstances) -> Result<Ending> {
-    match lockout::locked_out(context, circumstances).await {
-        None => Ok(Ending::Good),
-        Some(reason) => {
-            eprintln!("{reason}.");
-            Ok(Ending::Blocked)
-        }
+async fn run_guard(context: Context, circumstances: &Circumstances, json: bool) -> Result<Ending> {
+    let reason = lockout::locked_out(context, circumstances).await;
+    let reason = reason.map(|reason| format!("{reason}."));
+    permitted(reason.as_deref(), json)
+}
+
+/// Prints why something is not permitted. None if it is.
+fn permitted(reason: Option<&str>, json: bool) -> Result<Ending> {
+    if json {
+        let value = serde_json::json!({"permitted": reason.is_none(), "reason": reason});
+        writeln!(io::stdout(), "{value:#}")?;
+    } else if let Some(reason) = reason {
+        eprintln!("{}", view().err.folded(reason));
     }
+    Ok(match reason {
+        None => Ending::Good,
+        Some(_) => Ending::Blocked,
+    })
 }
 
 async fn run_status(context: &Context, json: bool) -> Result<Ending> {
-    let status = status::status(context).await?;
+    let mut status = status::status(context).await?;
+    status.next = status.next.map(|command| view().given.next(&command));
+    let args = &context.args;
+    let has_nothing = args.synapse_config.is_empty() && args.mas_config.is_empty();
+    if has_nothing && status.stage.is_none() && !status.at_work && status.state.migration.is_none()
+    {
+        status.summary = format!(
+            "It is not known whether a migration was begun: no configuration was given, and there is none in \
+             {}. Pass `--manifest FILE`, or the options that `syn2mas --help` lists.",
+            args.manifest
+                .as_deref()
+                .unwrap_or(Path::new(MANIFEST))
+                .display()
+        );
+    }
     let mut out = io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?;
     } else {
-        output::status(&mut out, &status)?;
+        output::status(&mut out, view().out, &status)?;
     }
-    Ok(Ending::Good)
+    Ok(Ending::from(&status))
 }
 
 async fn run_rehearse(context: &Context, dry_run: bool, json: bool) -> Result<Ending> {
     let mut reporter = output::Reporter::new(json);
-    let mut out = io::stdout().lock();
     if dry_run {
         rehearse::dry_run(context, |progress| reporter.on_progress(progress)).await?;
+        drop(reporter);
+        let mut out = io::stdout().lock();
         if json {
             writeln!(out, "{{}}")?;
         } else {
@@ -581,46 +768,73 @@ async fn run_rehearse(context: &Context, dry_run: bool, json: bool) -> Result<En
     }
     let rehearsal =
         rehearse::rehearse(context, |event| reporter.on_rehearsal_event(&event)).await?;
+    drop(reporter);
+    let mut out = io::stdout().lock();
     if json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&rehearsal)?)?;
+        let next = |command: &str| view().given.next(command);
+        let verdict = Verdict::of_rehearsal(&rehearsal.entities, next);
+        let mut value = serde_json::to_value(&rehearsal)?;
+        value["verdict"] = verdict.text.into();
+        value["next"] = verdict.next.into();
+        writeln!(out, "{value:#}")?;
     } else {
-        output::rehearsal(&mut out, &rehearsal)?;
+        output::rehearsal(&mut out, view(), &rehearsal)?;
     }
     Ok(Ending::of_comparison(rehearsal.identical))
 }
 
 async fn run_verify(
     context: &Context,
-    backup: Option<PathBuf>,
-    since: Option<String>,
+    later: verify::PostCutoverVerification,
     json: bool,
 ) -> Result<Ending> {
-    let later = verify::PostCutoverVerification::of(context, backup, since)?;
+    let style = view().out;
+    let waits = waiting::while_verifying(context, &later)?;
+    if !later.is_after_cutover() && interruptible(waiting::is_nothing_imported(context)).await? {
+        return waiting::nothing_imported(json);
+    }
     let mut out = io::stdout().lock();
     if !json {
-        output::report_head(&mut out)?;
+        if let Some(note) = waits {
+            writeln!(out, "{}\n", style.wrapped(note, "note: "))?;
+        }
+        output::report_head(&mut out, style)?;
     }
-    let reports = later
-        .verify(context, |report| {
-            if !json {
-                let _ = output::report_line(&mut out, report);
-            }
-        })
-        .await?;
+    let work = later.verify(context, |report| {
+        if !json {
+            let _ = output::report_line(&mut out, style, report);
+        }
+    });
+    // It listens to signals itself, because it has something to remove.
+    let work = Box::pin(work);
+    let reports = if later.has_backup() {
+        work.await?
+    } else {
+        interruptible(async { Ok(work.await?) }).await?
+    };
     let identical = reports.iter().all(Report::is_identical);
     if json {
-        let report = serde_json::json!({"identical": identical, "entities": reports});
+        let report = serde_json::json!({
+            "identical": identical, "imported": true, "atWork": waits.is_some(), "entities": reports,
+        });
         writeln!(out, "{report:#}")?;
-    } else {
-        for report in &reports {
-            output::rows(&mut out, report)?;
-        }
-        let verdict = if identical {
-            "identical"
-        } else {
-            "the databases differ"
-        };
-        writeln!(out, "\n{verdict}")?;
+        return Ok(Ending::of_comparison(identical));
+    }
+    for report in &reports {
+        output::rows(&mut out, style, report, later.show_all)?;
+    }
+    let (color, verdict) = match (identical, waits.is_some()) {
+        (true, _) => (style.colors.green, "identical"),
+        (false, false) => (style.colors.red, "the databases differ"),
+        (false, true) => (
+            style.colors.yellow,
+            "the databases differ, perhaps only in what has changed since the last round",
+        ),
+    };
+    writeln!(out, "\n{color}{verdict}{}", style.colors.reset)?;
+    if !identical && !later.show_all {
+        let again = view().given.again("syn2mas verify");
+        verdict::print_command(&mut out, style, "All rows:", &format!("{again} --all"))?;
     }
     Ok(Ending::of_comparison(identical))
 }

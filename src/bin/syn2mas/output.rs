@@ -8,6 +8,7 @@ use std::{
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use mas2nix::mas_cli::syn2mas::Progress;
 use mas2nix::migrate::{
+    MigrateError,
     clean::Leftover,
     control::{self, Pace},
     copy::Copied,
@@ -17,39 +18,54 @@ use mas2nix::migrate::{
     rehearse::{self, Rehearsal, Stage},
     status::Status,
     translate::{Translation, Untranslated},
-    verify::{DifferenceKind, Report},
+    verify::{Difference, DifferenceKind, Report},
 };
+use mas2nix::util::terminal::{Colors, plain};
 use serde_json::{Value, json};
 
+use crate::{
+    verdict::{Verdict, counted, print_command},
+    view::{Given, Style, View, view},
+};
+
 /// Prints findings in the given order. Callers sort them, the most severe first.
-pub fn findings(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+pub fn findings(out: &mut impl Write, style: Style, findings: &[Finding]) -> io::Result<()> {
+    let Colors { reset, .. } = style.colors;
     for finding in findings {
-        let severity = match finding.kind.severity {
-            Severity::Blocker => "BLOCKER",
-            Severity::Warning => "warning",
-            Severity::Note => "note",
+        let (color, severity) = match finding.kind.severity {
+            Severity::Blocker => (style.colors.red, "BLOCKER"),
+            Severity::Warning => (style.colors.yellow, "warning"),
+            Severity::Note => (style.colors.bold, "note"),
         };
-        writeln!(out, "{severity}: {} ({})", finding.kind.id, finding.count)?;
+        writeln!(
+            out,
+            "{color}{severity}: {} ({}){reset}",
+            finding.kind.id, finding.count
+        )?;
         for sample in &finding.samples {
-            writeln!(out, "      {sample}")?;
+            for line in sample.lines() {
+                writeln!(out, "{}", style.indented(&plain(line), "      "))?;
+            }
         }
-        writeln!(out, "{}", wrapped(finding.kind.meaning, "    "))?;
-        writeln!(out, "{}\n", wrapped(finding.kind.fix, "    -> "))?;
+        writeln!(out, "{}", style.wrapped(finding.kind.meaning, "    "))?;
+        writeln!(out, "{}\n", style.wrapped(finding.kind.fix, "    -> "))?;
     }
     Ok(())
 }
 
-/// Wraps a text to lines of less than 100 characters. The first line starts with `begin`, and the others
-/// are indented by as much.
-fn wrapped(text: &str, begin: &str) -> String {
-    let below = " ".repeat(begin.len());
-    let options = textwrap::Options::new(99)
-        .initial_indent(begin)
-        .subsequent_indent(&below)
-        // URLs and names have hyphens, and are copied.
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .break_words(false);
-    textwrap::fill(text, options)
+/// A text without control characters, except for the ends of its lines.
+fn plain_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(plain).collect();
+    lines.join("\n")
+}
+
+/// A number of seconds, such as `4.8 s`.
+pub fn seconds(seconds: f64) -> String {
+    if seconds < 0.05 {
+        "less than 0.1 s".to_owned()
+    } else {
+        format!("{seconds:.1} s")
+    }
 }
 
 /// What a step does, as printed when it begins.
@@ -103,7 +119,8 @@ impl Reporter {
     pub fn new(quiet: bool) -> Self {
         Reporter {
             bar: (io::stderr().is_terminal() && !quiet).then(|| {
-                let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+                // A line that is longer than the terminal would leave its other half behind.
+                let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}");
                 let bar = ProgressBar::new_spinner();
                 bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
                 bar.enable_steady_tick(Duration::from_millis(100));
@@ -208,7 +225,12 @@ impl Reporter {
         let mut text = format!("importing {}: {done} of about {total}", progress.entity);
         if let (Some(rate), Some(left)) = (rate, left) {
             let remaining = HumanDuration(Duration::from_secs(left));
-            text += &format!(", {} a second, {remaining} left", HumanCount(rate));
+            let is_narrow = self.bar.is_some() && view().err.columns() < 90;
+            text += &if is_narrow {
+                format!(", {remaining} left")
+            } else {
+                format!(", {} a second, {remaining} left", HumanCount(rate))
+            };
         }
         text
     }
@@ -221,140 +243,189 @@ impl Reporter {
 
     fn always(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.println(view().err.wrapped(&plain_lines(text), "")),
             // Nobody may be there to read it: the terminal is gone, or the other end of a pipe.
             None => drop(writeln!(io::stderr(), "{text}")),
         }
     }
 }
 
-/// Prints the outcome of a migration.
-pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
-    match outcome {
-        Outcome::Migrated(summary) => migrated(out, summary),
-        Outcome::Already { cut_over } => writeln!(
-            out,
-            "This homeserver was migrated to MAS at {cut_over}. There is nothing to do."
-        ),
-        Outcome::Blocked(found) => {
-            findings(out, found)?;
-            writeln!(out, "There are blockers. Nothing was done.")
-        }
-        Outcome::Refused(refusal) => writeln!(out, "Nothing was done: {refusal}."),
-        Outcome::RolledBack => writeln!(
-            out,
-            "An interrupted `syn2mas rollback` was finished. Synapse authenticates its own users. Run \
-             this command again to migrate the homeserver."
-        ),
-        Outcome::FailedAndReverted { step, error } => {
-            writeln!(out, "FAILED at {}: {}\n", step.name(), error.with_causes())?;
-            writeln!(
-                out,
-                "Everything is as it was before: Synapse authenticates its own users. Fix the problem \
-                 above, then run `syn2mas migrate` again."
-            )
-        }
-        Outcome::RollbackIncomplete { step, error, left } => {
-            writeln!(out, "FAILED at {}: {}\n", step.name(), error.with_causes())?;
-            for line in left {
-                writeln!(out, "{}", wrapped(line, "-> "))?;
-            }
-            writeln!(out, "\nRun `syn2mas status` for the current state.")
+impl Drop for Reporter {
+    /// Removes the line that changes, so that it does not stay above what is printed next.
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
         }
     }
 }
 
-fn migrated(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+/// Prints the outcome of a migration, and the next command.
+pub fn outcome(out: &mut impl Write, view: &View, outcome: &Outcome) -> io::Result<()> {
+    let style = view.out;
+    let failed = |out: &mut dyn Write, step: Step, error: &MigrateError| {
+        let Colors { red, reset, .. } = style.colors;
+        let text = format!("FAILED at {}: {}", step.name(), error.with_causes());
+        for (i, line) in text.lines().enumerate() {
+            let line = style.folded(&plain(line));
+            let (begin, end) = if i == 0 { (red, reset) } else { ("", "") };
+            writeln!(out, "{begin}{line}{end}")?;
+        }
+        writeln!(out)
+    };
+    match outcome {
+        Outcome::Migrated(summary) => migrated(out, style, summary)?,
+        Outcome::Already { cut_over } => writeln!(
+            out,
+            "{}",
+            style.folded(&format!(
+                "This homeserver was migrated to MAS at {cut_over}. There is nothing to do."
+            ))
+        )?,
+        Outcome::Blocked(found) => {
+            findings(out, style, found)?;
+            writeln!(out, "Nothing was done.")?;
+            return Verdict::of(found, None, |command| view.given.next(command)).print(out, style);
+        }
+        Outcome::Refused(refusal) => {
+            let text = format!("Nothing was done: {refusal}.");
+            writeln!(out, "{}", style.folded(&plain(&text)))?;
+        }
+        Outcome::RolledBack => writeln!(
+            out,
+            "{}",
+            style.folded(
+                "An interrupted `syn2mas rollback` was finished. Synapse authenticates its own users. \
+                 Run this command again to migrate the homeserver."
+            )
+        )?,
+        Outcome::FailedAndReverted { step, error } => {
+            failed(out, *step, error)?;
+            let wanted = matches!(error, MigrateError::Interrupted | MigrateError::Cancelled);
+            let again = if wanted {
+                "`syn2mas migrate` begins anew."
+            } else {
+                "Fix the problem above, then run `syn2mas migrate` again."
+            };
+            let text = "Everything is as it was before: Synapse authenticates its own users.";
+            writeln!(out, "{}", style.folded(&format!("{text} {again}")))?;
+        }
+        Outcome::RollbackIncomplete { step, error, left } => {
+            failed(out, *step, error)?;
+            for line in left {
+                writeln!(out, "{}", style.wrapped(&plain_lines(line), "-> "))?;
+            }
+            writeln!(out, "\nRun `syn2mas status` for the current state.")?;
+        }
+    }
+    match next(&view.given, outcome) {
+        Some(next) => print_command(out, style, "Next:", &next),
+        None => Ok(()),
+    }
+}
+
+/// The next command after a migration, with the options of this command line.
+fn next(given: &Given, outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Migrated(_) | Outcome::Already { .. } => None,
+        Outcome::Blocked(_) => Some(given.next("syn2mas inspect")),
+        Outcome::Refused(refusal) => refusal.next().map(|command| given.next(command)),
+        Outcome::RolledBack | Outcome::FailedAndReverted { .. } => {
+            Some(given.again("syn2mas migrate"))
+        }
+        Outcome::RollbackIncomplete { .. } => Some(given.next("syn2mas status")),
+    }
+}
+
+fn migrated(out: &mut impl Write, style: Style, summary: &Summary) -> io::Result<()> {
     if !summary.entities.is_empty() {
         writeln!(out)?;
-        report_head(out)?;
+        report_head(out, style)?;
         for report in &summary.entities {
-            report_line(out, report)?;
+            report_line(out, style, report)?;
         }
     }
     writeln!(out)?;
     for note in &summary.notes {
-        writeln!(out, "{}", wrapped(note, "note: "))?;
+        writeln!(out, "{}", style.wrapped(&plain_lines(note), "note: "))?;
     }
+    let Colors { green, reset, .. } = style.colors;
     writeln!(
         out,
-        "The homeserver is migrated. Synapse was down for {:.1} s.",
+        "{green}The homeserver is migrated.{reset} Synapse was down for {:.1} s.",
         summary.downtime
     )?;
     if !summary.backup.as_os_str().is_empty() {
-        writeln!(
-            out,
+        let text = format!(
             "The backups are in {}. They contain password hashes and tokens: delete them when you \
              no longer need them.",
             summary.backup.display()
-        )?;
+        );
+        writeln!(out, "{}", style.folded(&text))?;
     }
-    writeln!(
-        out,
-        "Until somebody logs in through MAS, `syn2mas rollback` loses nothing."
-    )
+    let text = "Until somebody logs in through MAS, `syn2mas rollback` loses nothing.";
+    writeln!(out, "{}", style.folded(text))
 }
 
-/// Prints the result of a rehearsal.
-pub fn rehearsal(out: &mut impl Write, rehearsal: &Rehearsal) -> io::Result<()> {
+/// Prints the result of a rehearsal, and the next command.
+pub fn rehearsal(out: &mut impl Write, view: &View, rehearsal: &Rehearsal) -> io::Result<()> {
+    let style = view.out;
     writeln!(out)?;
-    report_head(out)?;
+    report_head(out, style)?;
     for report in &rehearsal.entities {
-        report_line(out, report)?;
+        report_line(out, style, report)?;
     }
     for report in &rehearsal.entities {
-        rows(out, report)?;
+        rows(out, style, report, false)?;
     }
-    let verdict = if rehearsal.identical {
-        "All data would arrive correctly."
-    } else {
-        "Some data would not arrive correctly: see above."
+    let why = match rehearsal.scan {
+        Some(_) => "",
+        None => " because its tables cannot be copied while it runs (see `syn2mas inspect`)",
     };
-    writeln!(out, "\n{verdict}")?;
-    writeln!(
-        out,
-        "Synapse will be down for about {:.1} s{}, including {} for its own start.",
-        rehearsal.downtime,
-        match rehearsal.scan {
-            Some(_) => "",
-            None => ", because its tables cannot be copied while it runs (see `syn2mas inspect`)",
-        },
-        rehearsal
-            .start
-            .map_or("an unknown time".to_owned(), |start| format!(
-                "{start:.1} s"
-            ))
-    )?;
-    writeln!(
-        out,
+    let start = match rehearsal.start {
+        Some(start) => format!(", including {} for its own start", seconds(start)),
+        None => ", and for its own start, which takes an unknown time".to_owned(),
+    };
+    let downtime = format!(
+        "Synapse will be down for about {}{why}{start}.",
+        seconds(rehearsal.downtime)
+    );
+    writeln!(out, "\n{}", style.folded(&downtime))?;
+    let room = format!(
         "The backups will need {}, and MAS's database {}.",
         HumanBytes(rehearsal.backup_size),
         HumanBytes(rehearsal.mas_size)
-    )
+    );
+    writeln!(out, "{}", style.folded(&room))?;
+    let next = |command: &str| view.given.next(command);
+    Verdict::of_rehearsal(&rehearsal.entities, next).print(out, style)
 }
 
 /// The outcome of a migration as JSON, with the key `result`, such as `migrated`.
-pub fn outcome_as_json(outcome: &Outcome) -> Value {
-    match outcome {
+pub fn outcome_as_json(given: &Given, outcome: &Outcome) -> Value {
+    let mut value = match outcome {
         Outcome::Migrated(summary) => json!({"result": "migrated", "summary": summary}),
         Outcome::Already { cut_over } => json!({"result": "already-migrated", "cutOver": cut_over}),
-        Outcome::Blocked(findings) => json!({"result": "blocked", "findings": findings}),
-        Outcome::Refused(refusal) => json!({
-            "result": "refused", "reason": refusal.to_string(), "next": refusal.next(),
-        }),
+        Outcome::Blocked(findings) => {
+            let verdict = Verdict::of(findings, None, |command| given.next(command));
+            json!({"result": "blocked", "findings": findings, "verdict": verdict.text})
+        }
+        Outcome::Refused(refusal) => json!({"result": "refused", "reason": refusal.to_string()}),
         Outcome::RolledBack => json!({"result": "rolled-back"}),
-        Outcome::FailedAndReverted { step, error } => {
-            json!({"result": "failed-and-reverted", "step": step, "error": error.to_string()})
-        }
-        Outcome::RollbackIncomplete { step, error, left } => {
-            json!({"result": "rollback-incomplete", "step": step, "error": error.to_string(), "left": left})
-        }
-    }
+        Outcome::FailedAndReverted { step, error } => json!({
+            "result": "failed-and-reverted", "step": step, "error": error.with_causes(),
+        }),
+        Outcome::RollbackIncomplete { step, error, left } => json!({
+            "result": "rollback-incomplete", "step": step, "error": error.with_causes(), "left": left,
+        }),
+    };
+    value["next"] = json!(next(given, outcome));
+    value
 }
 
 /// Prints the secrets that a translated configuration needs, and the options that were not translated.
 pub fn translation(
     out: &mut impl Write,
+    style: Style,
     translation: &Translation,
     written: bool,
 ) -> io::Result<()> {
@@ -369,132 +440,229 @@ pub fn translation(
             writeln!(out, "  {} <- {}", secret.file.display(), secret.from)?;
         }
     }
-    left(out, "Not translated:", &translation.left)
+    left(out, style, "Not translated:", &translation.left)
 }
 
 /// Prints a list of options that need manual work, below its title.
-pub fn left(out: &mut impl Write, title: &str, list: &[Untranslated]) -> io::Result<()> {
+pub fn left(
+    out: &mut impl Write,
+    style: Style,
+    title: &str,
+    list: &[Untranslated],
+) -> io::Result<()> {
     if list.is_empty() {
         return Ok(());
     }
     writeln!(out, "{title}")?;
     for untranslated in list {
         let text = format!("{}: {}", untranslated.option, untranslated.reason);
-        writeln!(out, "{}", wrapped(&text, "  - "))?;
+        writeln!(out, "{}", style.wrapped(&plain(&text), "  - "))?;
     }
     Ok(())
 }
 
-/// Prints the outcome of a rollback.
-pub fn rollback(out: &mut impl Write, found: &Outcome) -> io::Result<()> {
+/// Prints the outcome of a rollback, and the next command.
+pub fn rollback(out: &mut impl Write, view: &View, found: &Outcome) -> io::Result<()> {
     match found {
         Outcome::RolledBack => writeln!(out, "Synapse authenticates its own users."),
-        Outcome::Refused(Refusal::Losses(losses)) => would_lose(out, losses),
+        Outcome::Refused(Refusal::Losses(losses)) => {
+            would_lose(out, view.out, losses)?;
+            let next = next_of_rollback(&view.given, found).unwrap_or_default();
+            print_command(out, view.out, "To lose this data:", &next)
+        }
         Outcome::Migrated(_) | Outcome::Already { .. } => writeln!(
             out,
-            "The homeserver was migrated to MAS. No migration was interrupted before the cutover."
+            "{}",
+            view.out.folded(
+                "The homeserver was migrated to MAS. No migration was interrupted before the cutover."
+            )
         ),
-        _ => outcome(out, found),
+        _ => outcome(out, view, found),
+    }
+}
+
+fn next_of_rollback(given: &Given, outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::RolledBack => None,
+        _ => next(given, outcome),
     }
 }
 
 /// The outcome of a rollback as JSON.
-pub fn rollback_as_json(outcome: &Outcome) -> Value {
+pub fn rollback_as_json(given: &Given, outcome: &Outcome) -> Value {
     let losses: &[Loss] = match outcome {
         Outcome::Refused(Refusal::Losses(losses)) => losses,
         _ => &[],
     };
-    let mut value = outcome_as_json(outcome);
+    let mut value = outcome_as_json(given, outcome);
     value["done"] = matches!(outcome, Outcome::RolledBack).into();
     value["losses"] = json!(losses);
+    value["next"] = json!(next_of_rollback(given, outcome));
     value
 }
 
-fn would_lose(out: &mut impl Write, losses: &[Loss]) -> io::Result<()> {
+fn would_lose(out: &mut impl Write, style: Style, losses: &[Loss]) -> io::Result<()> {
+    let Colors { yellow, reset, .. } = style.colors;
     for loss in losses {
-        writeln!(
-            out,
-            "{} {}: {}",
-            loss.count,
-            loss.what,
-            loss.samples.join(", ")
-        )?;
-        writeln!(out, "{}", wrapped(loss.meaning, "    "))?;
+        let samples = plain(&loss.samples.join(", "));
+        let text = style.folded(&format!("{} {}: {samples}", loss.count, loss.what));
+        writeln!(out, "{yellow}{text}{reset}")?;
+        writeln!(out, "{}", style.wrapped(loss.meaning, "    "))?;
     }
-    writeln!(
-        out,
-        "\nNothing was done. To roll back and lose this data, run `syn2mas rollback --accept-loss`. \
-         MAS's database is backed up first."
-    )
+    let text = "Nothing was done. To roll back and lose this data, run `syn2mas rollback \
+                --accept-loss`. MAS's database is backed up first.";
+    writeln!(out, "\n{}", style.folded(text))
 }
 
 /// Prints what can be deleted: files, and the copy of Synapse's tables.
-pub fn leftovers(found: &[Leftover], copies: &[Database]) {
+pub fn leftovers(style: Style, found: &[Leftover], copies: &[Database]) {
     for copy in copies {
         eprintln!("database {}", copy.name());
         let meaning = "the copy of Synapse's tables that a migration has left";
-        eprintln!("{}", wrapped(meaning, "    "));
+        eprintln!("{}", style.wrapped(meaning, "    "));
     }
     for leftover in found {
         let size = HumanBytes(leftover.bytes);
         eprintln!("{} ({size})", leftover.path.display());
-        eprintln!("{}", wrapped(leftover.meaning, "    "));
+        eprintln!("{}", style.wrapped(leftover.meaning, "    "));
     }
 }
 
+/// The column in which the values of a status begin.
+const VALUES: usize = 17;
+
 /// Prints the status of a migration.
-pub fn status(out: &mut impl Write, status: &Status) -> io::Result<()> {
-    writeln!(out, "{}\n", status.summary)?;
+pub fn status(out: &mut impl Write, style: Style, status: &Status) -> io::Result<()> {
+    let color = if status.stage.is_none() && !status.at_work {
+        style.colors.red
+    } else {
+        style.colors.bold
+    };
+    let reset = style.colors.reset;
+    let summary = style.folded(&sentence(&plain(&status.summary)));
+    writeln!(out, "{color}{summary}{reset}\n")?;
     let none = |list: &[String]| match list {
         [] => "none".to_owned(),
         list => list.join(", "),
     };
-    writeln!(out, "running units:   {}", none(&status.running))?;
-    writeln!(out, "kept stopped:    {}", none(&status.held))?;
+    entry(out, style, "running units", &none(&status.running))?;
+    entry(out, style, "kept stopped", &none(&status.held))?;
     for (file, on) in &status.cutover_files {
         let state = match on {
             Some(true) => "full",
             Some(false) => "empty",
             None => "unknown",
         };
-        writeln!(out, "{:<17}{state}", format!("{file}:"))?;
+        entry(out, style, file, state)?;
     }
-    writeln!(out, "MAS's database:  {}", status.mas_database)?;
-    let synapse = status.synapse.as_deref().unwrap_or("does not respond");
-    writeln!(out, "Synapse:         {synapse}")?;
+    entry(out, style, "MAS's database", &status.mas_database)?;
+    let silent = "does not report its version";
+    let synapse = status.synapse.as_deref().unwrap_or(silent);
+    entry(out, style, "Synapse", synapse)?;
     if let Some(backup) = &status.state.backup {
-        writeln!(out, "backup:          {}", backup.display())?;
+        entry(out, style, "backup", &backup.display().to_string())?;
     }
     if let Some(last) = status.journal.last() {
-        writeln!(
-            out,
-            "last in journal: {} {} {:?} {}",
+        let (step, status) = (last.step.name(), format!("{:?}", last.status));
+        let text = format!(
+            "{} {step} {} {}",
             last.at,
-            last.step.name(),
-            last.status,
+            status.to_lowercase(),
             last.message
-        )?;
+        );
+        entry(out, style, "last in journal", text.trim_end())?;
     }
     match &status.next {
-        Some(next) => writeln!(out, "\nnext: {next}"),
+        Some(next) => {
+            writeln!(out)?;
+            print_command(out, style, "Next:", next)
+        }
         None => Ok(()),
     }
 }
 
-/// Prints the header of the table of a comparison.
-pub fn report_head(out: &mut impl Write) -> io::Result<()> {
+/// A text that begins and ends as a sentence.
+fn sentence(text: &str) -> String {
+    let mut chars = text.trim_end_matches('.').chars();
+    let first = chars.next().map(char::to_uppercase);
+    first
+        .into_iter()
+        .flatten()
+        .chain(chars)
+        .chain(['.'])
+        .collect()
+}
+
+/// A name and a value, in columns if the name is short.
+fn entry(out: &mut impl Write, style: Style, name: &str, value: &str) -> io::Result<()> {
+    let begin = format!("{:<width$}", format!("{name}:"), width = VALUES);
+    let begin = if begin.ends_with(' ') {
+        begin
+    } else {
+        begin + " "
+    };
+    let value = plain(value);
+    if style.width.is_none() {
+        return writeln!(out, "{begin}{value}");
+    }
+    let mut text = style.wrapped(&value, &" ".repeat(VALUES));
+    if begin.chars().count() == VALUES {
+        text.replace_range(..VALUES, &begin);
+    } else {
+        text = style.wrapped(&format!("{begin}{value}"), "");
+    }
+    writeln!(out, "{text}")
+}
+
+/// The columns of the table of a comparison.
+const TABLE: usize = 82;
+
+/// Prints the header of the table of a comparison. A terminal that is too narrow for a table gets sentences.
+pub fn report_head(out: &mut impl Write, style: Style) -> io::Result<()> {
+    if style.columns() < TABLE {
+        return Ok(());
+    }
+    let Colors { bold, reset, .. } = style.colors;
     writeln!(
         out,
-        "{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}{:>10}",
+        "{bold}{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}{:>10}{reset}",
         "", "expected", "in MAS", "missing", "extra", "changed", "used"
     )
 }
 
 /// Prints a line of the table of a comparison.
-pub fn report_line(out: &mut impl Write, report: &Report) -> io::Result<()> {
+pub fn report_line(out: &mut impl Write, style: Style, report: &Report) -> io::Result<()> {
+    let color = if report.is_identical() {
+        ""
+    } else {
+        style.colors.red
+    };
+    let reset = if color.is_empty() {
+        ""
+    } else {
+        style.colors.reset
+    };
+    if style.columns() < TABLE {
+        let counts = [
+            ("missing", report.missing),
+            ("extra", report.extra),
+            ("changed", report.changed),
+            ("used", report.used),
+        ];
+        let counts = counts.iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<String> = counts
+            .map(|(name, count)| format!(", {count} {name}"))
+            .collect();
+        let counts = counts.concat();
+        let text = format!(
+            "{}: {} expected, {} in MAS{counts}",
+            report.entity, report.expected, report.actual
+        );
+        return writeln!(out, "{color}{}{reset}", style.indented(&text, ""));
+    }
     writeln!(
         out,
-        "{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}{:>10}",
+        "{color}{:<18}{:>12}{:>12}{:>10}{:>10}{:>10}{:>10}{reset}",
         report.entity,
         report.expected,
         report.actual,
@@ -505,41 +673,161 @@ pub fn report_line(out: &mut impl Write, report: &Report) -> io::Result<()> {
     )
 }
 
-/// Prints the rows that differ: key, expected and actual values.
-pub fn rows(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    for row in &report.rows {
-        let kind = match row.kind {
-            DifferenceKind::Missing => "missing",
-            DifferenceKind::Extra => "extra",
-            DifferenceKind::Changed => "changed",
-        };
-        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        let key: Vec<String> = row
-            .key
-            .iter()
-            .map(|(name, value)| format!("{name} {}", text(value)))
-            .collect();
-        writeln!(out, "\n{}: {kind}: {}", report.entity, key.join(", "))?;
-        for (name, [expected, actual]) in &row.columns {
-            writeln!(
-                out,
-                "    {name}: {} expected, {} found",
-                text(expected),
-                text(actual)
-            )?;
+/// Rows of each kind of difference that are printed unless all are wanted.
+const ROWS: usize = 5;
+
+/// Prints the rows that differ: key, expected and actual values. The first five of each kind, or `all`.
+pub fn rows(out: &mut impl Write, style: Style, report: &Report, all: bool) -> io::Result<()> {
+    let kinds = [
+        (DifferenceKind::Missing, "missing", report.missing),
+        (DifferenceKind::Extra, "extra", report.extra),
+        (DifferenceKind::Changed, "changed", report.changed),
+    ];
+    for (kind, name, total) in kinds {
+        let rows = report.rows.iter().filter(|row| row.kind == kind);
+        let rows: Vec<&Difference> = rows.take(if all { usize::MAX } else { ROWS }).collect();
+        for row in &rows {
+            one_row(out, style, report.entity, name, row)?;
+        }
+        let unlisted = total.saturating_sub(rows.len() as u64);
+        if unlisted > 0 {
+            let text = format!(
+                "{}: {name}: {}, not shown here",
+                report.entity,
+                counted(unlisted, "more row")
+            );
+            writeln!(out, "\n{}", style.folded(&text))?;
         }
     }
-    let total = report.missing + report.extra + report.changed;
-    let unlisted = total - report.rows.len() as u64;
-    if unlisted > 0 {
-        writeln!(out, "\n{}: {unlisted} more rows differ", report.entity)?;
-    }
     if report.more {
-        writeln!(
-            out,
-            "\n{}: there may be more differences, which were not searched for",
+        let text = format!(
+            "{}: there may be more differences, which were not searched for",
             report.entity
-        )?;
+        );
+        writeln!(out, "\n{}", style.folded(&text))?;
     }
     Ok(())
+}
+
+fn one_row(
+    out: &mut impl Write,
+    style: Style,
+    entity: &str,
+    kind: &str,
+    row: &Difference,
+) -> io::Result<()> {
+    let text = |value: &Option<String>| match value {
+        Some(value) => plain(value),
+        None => "nothing".to_owned(),
+    };
+    let key: Vec<String> = row
+        .key
+        .iter()
+        .map(|(name, value)| format!("{name} {}", text(value)))
+        .collect();
+    let line = format!("{entity}: {kind}: {}", key.join(", "));
+    writeln!(out, "\n{}", style.indented(&line, ""))?;
+    for (name, [expected, actual]) in &row.columns {
+        let line = format!(
+            "{name}: {} expected, {} found",
+            text(expected),
+            text(actual)
+        );
+        writeln!(out, "{}", style.indented(&line, "    "))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use mas2nix::migrate::verify::Difference;
+
+    use super::*;
+
+    fn style(width: usize) -> Style {
+        Style {
+            width: Some(width),
+            ..Style::default()
+        }
+    }
+
+    fn report() -> Report {
+        let row = |kind, name: String| Difference {
+            kind,
+            key: BTreeMap::from([("username", Some(name))]),
+            columns: BTreeMap::new(),
+        };
+        let extra = (0..7).map(|n| row(DifferenceKind::Extra, n.to_string()));
+        let missing = [row(DifferenceKind::Missing, "a\u{1b}[2J".to_owned())];
+        Report {
+            entity: "users",
+            expected: 3,
+            actual: 9,
+            missing: 1,
+            extra: 7,
+            rows: extra.chain(missing).collect(),
+            ..Report::default()
+        }
+    }
+
+    fn printed(print: impl Fn(&mut Vec<u8>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        print(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_sentences_in_place_of_a_table() {
+        let narrow = printed(|out| {
+            report_head(out, style(60))?;
+            report_line(out, style(60), &report())
+        });
+        assert_eq!(narrow, "users: 3 expected, 9 in MAS, 1 missing, 7 extra\n");
+        let wide = printed(|out| report_head(out, style(90)));
+        assert!(wide.contains("expected"), "{wide}");
+    }
+
+    #[test]
+    fn five_rows_of_each_kind_are_shown() {
+        let few = printed(|out| rows(out, Style::default(), &report(), false));
+        assert_eq!(few.matches("users: extra: username").count(), 5, "{few}");
+        assert!(
+            few.contains("users: missing: username a\\u{1b}[2J"),
+            "{few}"
+        );
+        assert!(
+            few.contains("users: extra: 2 more rows, not shown here"),
+            "{few}"
+        );
+        let all = printed(|out| rows(out, Style::default(), &report(), true));
+        assert_eq!(all.matches("users: extra: username").count(), 7, "{all}");
+        assert!(!all.contains("not shown"), "{all}");
+    }
+
+    #[test]
+    fn a_value_stays_in_its_column() {
+        let text =
+            printed(|out| entry(out, style(40), "running units", "a b c d e f g h i j k l m"));
+        assert_eq!(
+            text,
+            "running units:   a b c d e f g h i j k\n                 l m\n"
+        );
+        let text = printed(|out| entry(out, style(40), "/a/long/path/of/a/file", "full"));
+        assert_eq!(text, "/a/long/path/of/a/file: full\n");
+    }
+
+    #[test]
+    fn a_reason_becomes_a_sentence() {
+        assert_eq!(sentence("the overlay is full"), "The overlay is full.");
+        assert_eq!(sentence("It is."), "It is.");
+    }
+
+    #[test]
+    fn findings_show_no_control_characters() {
+        let finding = mas2nix::migrate::preflight::catalogue::GUESTS.because("a\u{1b}[2J\nb");
+        let text = printed(|out| findings(out, Style::default(), std::slice::from_ref(&finding)));
+        assert!(text.contains("      a\\u{1b}[2J\n      b\n"), "{text}");
+    }
 }

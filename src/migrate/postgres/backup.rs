@@ -14,6 +14,8 @@ use tokio::{
     process::{ChildStdin, ChildStdout, Command},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::migrate::{
     MigrateError,
     postgres::{
@@ -27,7 +29,8 @@ use crate::migrate::{
 use crate::util::atomic_write;
 
 /// How much of Synapse's database is backed up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum BackupScope {
     /// The six tables that the import reads.
     #[default]

@@ -1,13 +1,13 @@
 //! What `syn2mas inspect` finds, and how severe it is. [`catalogue`](super::catalogue) lists all kinds
 //! of findings.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Number of samples that a finding shows at most.
 pub const SAMPLES: usize = 5;
 
 /// How severe a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.

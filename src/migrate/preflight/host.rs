@@ -8,6 +8,7 @@ use std::{
 
 use nix::sys::statvfs::statvfs;
 use semver::Version;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::migrate::{
@@ -42,19 +43,28 @@ pub async fn versions(context: &Context, config: &synapse_config::Config) -> Vec
         let old = running.filter(|version| older(version, &OLDEST_SYNAPSE));
         findings.extend(old.map(|version| catalogue::SYNAPSE_VERSION.because(version)));
     }
-    let mas_cli = MasCli {
-        program: context.mas_cli(),
-        config: Vec::new(),
-    };
-    let mut command = command::isolated(mas_cli.command(&["--version"]), None);
-    findings.extend(match command::output(&mut command).await {
-        Ok(output) => {
-            let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    findings.extend(match mas_version(context).await {
+        Ok(text) => {
             older(last_word(&text), &OLDEST_MAS).then(|| catalogue::MAS_VERSION.because(text))
         }
         Err(error) => Some(catalogue::MAS_CLI.because(error.with_causes())),
     });
     findings
+}
+
+/// What `mas-cli --version` prints.
+///
+/// # Errors
+///
+/// If it does not run.
+pub async fn mas_version(context: &Context) -> Result<String, MigrateError> {
+    let mas_cli = MasCli {
+        program: context.mas_cli(),
+        config: Vec::new(),
+    };
+    let mut command = command::isolated(mas_cli.command(&["--version"]), None);
+    let output = command::output(&mut command).await?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// The version in the output of `mas-cli --version`: `mas-cli v1.22.0`, without the `v` in nixpkgs.
@@ -185,6 +195,53 @@ pub async fn room(context: &Context, writes: Writes) -> Result<Vec<Finding>, Mig
         Some(kind.because(format!("{place} has {free} left, and may need {needed}")))
     });
     Ok(findings.collect())
+}
+
+/// Room that something needs on a disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    /// For what: `backups` or `databases`.
+    pub what: String,
+    /// A directory on this disk. None for the databases of a server of which it is not known.
+    pub place: Option<PathBuf>,
+    /// How many bytes it may need, at most.
+    pub needed: u64,
+    /// How many bytes are free. None if that is not known.
+    pub free: Option<u64>,
+}
+
+/// What a migration may need on the disks, at most. `copies` says whether Synapse's tables are copied.
+///
+/// # Errors
+///
+/// If a server does not report the size of its databases, or where it keeps them.
+pub async fn needs(
+    context: &Context,
+    scope: BackupScope,
+    copies: bool,
+) -> Result<Vec<Need>, MigrateError> {
+    let (synapse, mas) = (context.synapse_database()?, context.mas_database()?);
+    let (tables, rows_of_mas) = tokio::try_join!(size_of_tables(synapse), size_of_rows(mas))?;
+    let backed_up = match scope {
+        BackupScope::All => size(synapse).await?,
+        BackupScope::Tables => tables,
+    };
+    let state = context.state();
+    let directory = data_directory(context).await?;
+    Ok(vec![
+        Need {
+            what: "backups".to_owned(),
+            free: free(&state),
+            place: Some(state),
+            needed: backed_up + rows_of_mas,
+        },
+        Need {
+            what: "databases".to_owned(),
+            free: directory.as_deref().and_then(free),
+            place: directory,
+            needed: if copies { 6 * tables } else { 3 * tables },
+        },
+    ])
 }
 
 /// Like [`room`], but with the first finding as an error.

@@ -66,11 +66,14 @@ pub struct Report {
     pub used: u64,
     /// Whether the search ended early, so that more rows may differ.
     pub more: bool,
-    /// The first rows that differ, at most 100.
+    /// The first rows that differ, at most 100 of each kind, or all of them.
     pub rows: Vec<Difference>,
     /// Whether values that are spelled differently, but mean the same, explain why the digests differ.
     #[serde(skip)]
     pub explained: bool,
+    /// Whether `rows` has all rows that differ.
+    #[serde(skip)]
+    pub shows_all: bool,
 }
 
 impl Report {
@@ -93,6 +96,8 @@ pub struct Comparison {
     pub cut_over: Option<String>,
     /// Whether to find every row that differs, or only enough of them to show.
     pub every_row: bool,
+    /// Whether to keep all of them for the report, however many there are.
+    pub show_all: bool,
 }
 
 impl Comparison {
@@ -210,6 +215,7 @@ impl Comparison {
             entity: entity.name,
             expected: left.values().map(|digest| digest.count).sum(),
             actual: right.values().map(|digest| digest.count).sum(),
+            shows_all: self.show_all,
             ..Report::default()
         };
         let queries = [Side::Expected, Side::Actual].map(|side| entity.fetch(side, buckets, until));
@@ -277,6 +283,8 @@ pub struct PostCutoverVerification {
     cut_over: Option<String>,
     /// Whether the copy of Synapse's tables is what was imported, and not the backup.
     is_copied: bool,
+    /// Whether the reports have all rows that differ, and not only the first ones.
+    pub show_all: bool,
 }
 
 impl PostCutoverVerification {
@@ -295,6 +303,7 @@ impl PostCutoverVerification {
                 backup,
                 cut_over,
                 is_copied: false,
+                show_all: false,
             });
         }
         let state = journal::last_state(&journal::read(&context.state())?);
@@ -306,7 +315,20 @@ impl PostCutoverVerification {
             backup: state.backup.filter(there),
             cut_over: state.cut_over,
             is_copied: state.copied,
+            show_all: false,
         })
+    }
+
+    /// Whether a backup is compared, and not Synapse's database.
+    #[must_use]
+    pub fn has_backup(&self) -> bool {
+        self.backup.is_some()
+    }
+
+    /// Whether this is a comparison of after the cutover.
+    #[must_use]
+    pub fn is_after_cutover(&self) -> bool {
+        self.cut_over.is_some() || self.backup.is_some()
     }
 
     /// Compares MAS's database with Synapse's, or with the backup, which is restored to a scratch
@@ -323,6 +345,7 @@ impl PostCutoverVerification {
         let comparison = Comparison {
             cut_over: self.cut_over.clone(),
             every_row: true,
+            show_all: self.show_all,
             ..Comparison::of(context)?
         };
         let mas = context.mas_database()?;
@@ -349,6 +372,35 @@ impl PostCutoverVerification {
         scratch.remove().await?;
         compared
     }
+}
+
+/// How much an import brings to MAS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// Users, without those of application services.
+    pub users: i64,
+    /// Sessions: devices with a token, and tokens without a device.
+    pub sessions: i64,
+}
+
+/// Counts what an import would bring to MAS from this database of Synapse.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub async fn to_import(synapse: &Database) -> Result<Imported, MigrateError> {
+    let entities = entities::entities(&[]);
+    let mut connection = synapse.snapshot().await?;
+    let mut numbers = [0, 0];
+    for (name, number) in ["users", "sessions"].iter().zip(&mut numbers) {
+        let entity = entities.iter().find(|entity| entity.name == *name);
+        let Some(entity) = entity else { continue };
+        let sql = entity.count(Side::Expected, None);
+        let rows = fetched(synapse, &mut connection, name, &sql).await?;
+        *number = rows.first().map_or(0, |row| row.get(0));
+    }
+    let [users, sessions] = numbers;
+    Ok(Imported { users, sessions })
 }
 
 /// One side of the comparison: two connections that share a snapshot of its database.

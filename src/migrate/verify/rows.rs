@@ -17,7 +17,7 @@ use super::{
 /// A row: each column as text.
 pub type Row = Vec<Option<String>>;
 
-/// Rows that a report shows of each entity. All are counted.
+/// Rows that a report shows of each kind of difference. All are counted.
 const SHOWN: usize = 100;
 
 /// A row that differs.
@@ -207,7 +207,8 @@ pub fn time(text: &str) -> Option<SystemTime> {
 }
 
 fn add(report: &mut Report, entity: &Entity, kind: DifferenceKind, row: &Row, other: Option<&Row>) {
-    if report.rows.len() >= SHOWN {
+    let of_kind = report.rows.iter().filter(|row| row.kind == kind);
+    if !report.shows_all && of_kind.count() >= SHOWN {
         return;
     }
     let key = entity.columns.iter().zip(row).take(entity.key);
