@@ -14,6 +14,7 @@ pub mod journal;
 pub mod postgres;
 pub mod preflight;
 pub mod rehearse;
+pub mod report;
 pub mod status;
 pub mod step;
 pub mod synapse_config;

@@ -77,7 +77,7 @@ impl LiveRecorder {
                 self.live.rounds += 1;
                 self.write();
             }
-            Event::StepDone(..) | Event::Note(_) => {}
+            Event::Inspected(_) | Event::StepDone(..) | Event::Note(_) => {}
         }
     }
 

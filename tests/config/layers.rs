@@ -33,6 +33,7 @@ const ROOMS: &[&str] = &[
     "preflight",
     "cutover",
     "rehearse",
+    "report",
     "status",
     "clean",
 ];

@@ -3,6 +3,7 @@
 mod exit;
 mod output;
 mod rate;
+mod report;
 mod requests;
 mod time;
 
@@ -14,7 +15,10 @@ use std::{
     time::SystemTime,
 };
 
-use self::exit::Ending;
+use self::{
+    exit::Ending,
+    report::{ReportOptions, Reporting},
+};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use mas2nix::{
@@ -37,6 +41,7 @@ use mas2nix::{
             lockout::{self, Circumstances},
         },
         rehearse,
+        report::{Command as Reported, Ending as RunEnding},
         status::{self, LiveRecorder},
         system::signals::Signals,
         translate::{self, Translation},
@@ -75,6 +80,8 @@ enum Command {
         /// "meaning", "fix"}]}`.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        report: ReportOptions,
     },
     /// Translate Synapse's configuration to MAS's. Secrets are never printed: the result refers to
     /// files for them. Options without an equivalent are listed on standard error.
@@ -135,6 +142,8 @@ enum Command {
         /// "missing", "extra", "changed", "used", "rows": [{"kind", "key", "columns"}]}]}`.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        report: ReportOptions,
     },
     /// Perform the migration without the cutover on a copy, while Synapse runs, and estimate the
     /// downtime. Creates two databases, and removes them. Exits with 0 if all data would arrive, 12
@@ -142,12 +151,14 @@ enum Command {
     #[command(after_help = "Example: syn2mas rehearse --json | jq .downtime")]
     Rehearse {
         /// Only run mas-cli's own dry run, from Synapse's database to MAS's.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "report")]
         dry_run: bool,
         /// Print the result as JSON: `{"identical", "entities", "parts", "start", "scan", "downtime",
         /// "backupSize", "masSize"}`.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        report: ReportOptions,
     },
     /// Return to Synapse's own authentication. Exits with 0 if that is done, 10 if it would lose
     /// data and `--accept-loss` was not given, and 1 if it failed. If it was interrupted, run it
@@ -257,6 +268,8 @@ struct Migrate {
     /// Print the result as JSON: `{"result", "step", "error", "left", "findings", "summary"}`.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    report: ReportOptions,
 }
 
 #[tokio::main]
@@ -296,7 +309,7 @@ async fn run(cli: Cli) -> Result<Ending> {
     }
     let context = Context::of(cli.args)?;
     match cli.command {
-        Command::Inspect { json } => run_inspect(&context, json).await,
+        Command::Inspect { json, report } => run_inspect(&context, json, &report).await,
         Command::Translate {
             format,
             secrets,
@@ -315,8 +328,13 @@ async fn run(cli: Cli) -> Result<Ending> {
             backup,
             since,
             json,
-        } => run_verify(&context, backup, since, json).await,
-        Command::Rehearse { dry_run, json } => run_rehearse(&context, dry_run, json).await,
+            report,
+        } => run_verify(&context, backup, since, json, &report).await,
+        Command::Rehearse {
+            dry_run,
+            json,
+            report,
+        } => run_rehearse(&context, dry_run, json, &report).await,
         Command::Rollback {
             accept_loss,
             interrupted,
@@ -344,8 +362,11 @@ async fn run(cli: Cli) -> Result<Ending> {
     }
 }
 
-async fn run_inspect(context: &Context, json: bool) -> Result<Ending> {
-    let findings = preflight::inspect(context, BackupScope::default()).await?;
+async fn run_inspect(context: &Context, json: bool, report: &ReportOptions) -> Result<Ending> {
+    let mut report = Reporting::begin(report, Reported::Inspect, context).await?;
+    let findings = preflight::inspect(context, BackupScope::default()).await;
+    let findings = report.unless_failed(findings).await?;
+    report.finish(RunEnding::Inspected(&findings)).await?;
     let mut out = io::stdout().lock();
     if json {
         let report = serde_json::json!({"findings": findings});
@@ -386,6 +407,7 @@ fn run_translate(
 }
 
 async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
+    let mut report = Reporting::begin(&given.report, Reported::Migrate, context).await?;
     let token = match &given.token_file {
         Some(file) => {
             let token = fs::read_to_string(file);
@@ -409,7 +431,9 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
         },
     };
     let mut reporter = output::Reporter::new(given.json);
-    let mut host = RealHost::open(context, options)?;
+    let mut host = report
+        .unless_failed(RealHost::open(context, options))
+        .await?;
     if !given.yes && !agreed(context, given.backup, &mut host).await? {
         eprintln!("nothing was done");
         return Ok(Ending::Failed);
@@ -420,12 +444,14 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     let signals = Some(Signals::listen()?);
     let migration = Migration::new(&mut host, signals, |event| {
         live.on_event(&event);
+        report.on_event(&event);
         reporter.on_event(&event);
     });
     let migration = migration.cancelled_by(Request::Cancel.file(&state));
     let outcome = Box::pin(migration.migrate()).await;
     control::clear(&state)?;
-    let outcome = outcome?;
+    let outcome = report.unless_failed(outcome).await?;
+    report.finish_anyway(RunEnding::Migrated(&outcome)).await;
     let mut out = io::stdout().lock();
     // Even if nobody reads it, this is how it ended.
     let _ = if given.json {
@@ -545,7 +571,13 @@ async fn run_status(context: &Context, json: bool) -> Result<Ending> {
     Ok(Ending::Good)
 }
 
-async fn run_rehearse(context: &Context, dry_run: bool, json: bool) -> Result<Ending> {
+async fn run_rehearse(
+    context: &Context,
+    dry_run: bool,
+    json: bool,
+    report: &ReportOptions,
+) -> Result<Ending> {
+    let mut report = Reporting::begin(report, Reported::Rehearse, context).await?;
     let mut reporter = output::Reporter::new(json);
     let mut out = io::stdout().lock();
     if dry_run {
@@ -557,8 +589,13 @@ async fn run_rehearse(context: &Context, dry_run: bool, json: bool) -> Result<En
         }
         return Ok(Ending::Good);
     }
-    let rehearsal =
-        rehearse::rehearse(context, |event| reporter.on_rehearsal_event(&event)).await?;
+    let rehearsal = rehearse::rehearse(context, |event| {
+        report.on_rehearsal_event(&event);
+        reporter.on_rehearsal_event(&event);
+    });
+    let rehearsal = rehearsal.await;
+    let rehearsal = report.unless_failed(rehearsal).await?;
+    report.finish(RunEnding::Rehearsed(&rehearsal)).await?;
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&rehearsal)?)?;
     } else {
@@ -572,8 +609,10 @@ async fn run_verify(
     backup: Option<PathBuf>,
     since: Option<String>,
     json: bool,
+    report: &ReportOptions,
 ) -> Result<Ending> {
     let later = verify::PostCutoverVerification::of(context, backup, since)?;
+    let mut page = Reporting::begin(report, Reported::Verify, context).await?;
     let mut out = io::stdout().lock();
     if !json {
         output::report_head(&mut out)?;
@@ -584,7 +623,9 @@ async fn run_verify(
                 let _ = output::report_line(&mut out, report);
             }
         })
-        .await?;
+        .await;
+    let reports = page.unless_failed(reports).await?;
+    page.finish(RunEnding::Verified(&reports)).await?;
     let identical = reports.iter().all(Report::is_identical);
     if json {
         let report = serde_json::json!({"identical": identical, "entities": reports});
