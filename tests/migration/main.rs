@@ -9,6 +9,7 @@ mod guard;
 mod inspect;
 mod losses;
 mod migrate;
+mod report;
 #[path = "../support/mod.rs"]
 mod support;
 mod translate;
@@ -25,6 +26,7 @@ support::harness::main![
     inspect,
     losses,
     migrate,
+    report,
     translate,
     verify,
     workers,

@@ -61,6 +61,8 @@ pub struct Document {
     pub rounds: Option<Rounds>,
     /// The comparison of both databases.
     pub proof: Vec<Proof>,
+    /// The sum of all kinds. None if nothing was compared.
+    pub total: Option<Proof>,
     /// Sizes of databases and backups.
     pub sizes: Vec<Grown>,
     /// What delegation changes in Synapse's configuration.
@@ -197,6 +199,7 @@ impl Document {
             downtime: Chart::down(record, &privacy),
             timeline,
             rounds: rounds(record),
+            total: total(ending.proof()),
             proof: ending
                 .proof()
                 .iter()
@@ -329,6 +332,24 @@ fn proof(report: &Report, privacy: &Privacy) -> Proof {
         columns,
         rows: rows.map(|row| privacy.text(&in_words(row))).collect(),
     }
+}
+
+/// The sum of all kinds.
+fn total(reports: &[Report]) -> Option<Proof> {
+    let mut total = Report {
+        entity: "all",
+        ..Report::default()
+    };
+    for report in reports {
+        total.expected += report.expected;
+        total.actual += report.actual;
+        total.missing += report.missing;
+        total.extra += report.extra;
+        total.changed += report.changed;
+        total.used += report.used;
+        total.more |= report.more;
+    }
+    (!reports.is_empty()).then(|| proof(&total, &Privacy::new(false, "")))
 }
 
 /// A row that differs, with its key and the values.
