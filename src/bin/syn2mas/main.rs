@@ -366,7 +366,6 @@ async fn run_inspect(context: &Context, json: bool, report: &ReportOptions) -> R
     let mut report = Reporting::begin(report, Reported::Inspect, context).await?;
     let findings = preflight::inspect(context, BackupScope::default()).await;
     let findings = report.unless_failed(findings).await?;
-    report.finish(RunEnding::Inspected(&findings)).await?;
     let mut out = io::stdout().lock();
     if json {
         let report = serde_json::json!({"findings": findings});
@@ -378,6 +377,7 @@ async fn run_inspect(context: &Context, json: bool, report: &ReportOptions) -> R
     if ending == Ending::Good && !json {
         writeln!(out, "ready")?;
     }
+    report.finish(RunEnding::Inspected(&findings)).await?;
     Ok(ending)
 }
 
@@ -451,7 +451,6 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     let outcome = Box::pin(migration.migrate()).await;
     control::clear(&state)?;
     let outcome = report.unless_failed(outcome).await?;
-    report.finish_anyway(RunEnding::Migrated(&outcome)).await;
     let mut out = io::stdout().lock();
     // Even if nobody reads it, this is how it ended.
     let _ = if given.json {
@@ -459,6 +458,7 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     } else {
         output::outcome(&mut out, &outcome)
     };
+    report.finish_anyway(RunEnding::Migrated(&outcome)).await;
     Ok(Ending::from(&outcome))
 }
 
@@ -595,12 +595,12 @@ async fn run_rehearse(
     });
     let rehearsal = rehearsal.await;
     let rehearsal = report.unless_failed(rehearsal).await?;
-    report.finish(RunEnding::Rehearsed(&rehearsal)).await?;
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&rehearsal)?)?;
     } else {
         output::rehearsal(&mut out, &rehearsal)?;
     }
+    report.finish(RunEnding::Rehearsed(&rehearsal)).await?;
     Ok(Ending::of_comparison(rehearsal.identical))
 }
 
@@ -625,7 +625,6 @@ async fn run_verify(
         })
         .await;
     let reports = page.unless_failed(reports).await?;
-    page.finish(RunEnding::Verified(&reports)).await?;
     let identical = reports.iter().all(Report::is_identical);
     if json {
         let report = serde_json::json!({"identical": identical, "entities": reports});
@@ -641,5 +640,6 @@ async fn run_verify(
         };
         writeln!(out, "\n{verdict}")?;
     }
+    page.finish(RunEnding::Verified(&reports)).await?;
     Ok(Ending::of_comparison(identical))
 }

@@ -49,6 +49,8 @@ pub struct Document {
     pub undone: Vec<String>,
     /// Numbers to see at once.
     pub facts: Vec<Fact>,
+    /// Whether the findings decide how the run ended.
+    pub is_about_findings: bool,
     /// What was found before a migration. None if nothing was looked for.
     pub findings: Option<Vec<Found>>,
     /// Rows of Synapse's of each kind.
@@ -194,6 +196,10 @@ impl Document {
                 .map(|bar| format!("{}: {}", bar.name, bar.what))
                 .collect(),
             facts: facts(record, ending),
+            is_about_findings: matches!(
+                ending,
+                Ending::Inspected(_) | Ending::Migrated(Outcome::Blocked(_))
+            ),
             findings: findings.map(|findings| found(findings, &privacy)),
             counts: record.counts.clone(),
             downtime: Chart::down(record, &privacy),
@@ -232,11 +238,11 @@ fn facts(record: &Record, ending: &Ending) -> Vec<Fact> {
     let mut add = |what, value: String| facts.push(Fact { what, value });
     match ending {
         Ending::Rehearsed(rehearsal) => {
-            add("expected downtime", seconds(rehearsal.downtime));
+            add("Expected downtime", seconds(rehearsal.downtime));
         }
         Ending::Migrated(Outcome::Migrated(summary)) if record.down.is_some() => {
-            add("downtime of Synapse", seconds(summary.downtime));
-            add("the whole migration", seconds(record.took));
+            add("Downtime of Synapse", seconds(summary.downtime));
+            add("The whole migration", seconds(record.took));
         }
         _ => {}
     }
@@ -246,20 +252,20 @@ fn facts(record: &Record, ending: &Ending) -> Vec<Fact> {
         let mut all = compared.chain(record.counts.iter().copied());
         all.find_map(|(entity, rows)| (entity == name).then_some(rows))
     };
-    for (entity, what) in [("users", "users"), ("sessions", "sessions")] {
+    for (entity, what) in [("users", "Users"), ("sessions", "Sessions")] {
         if let Some(rows) = rows(entity) {
             add(what, count(rows));
         }
     }
     if !proof.is_empty() {
         add(
-            "rows compared",
+            "Rows compared",
             count(proof.iter().map(|report| report.expected).sum::<i64>()),
         );
         let differing = proof
             .iter()
             .map(|report| report.missing + report.extra + report.changed);
-        add("rows that differ", count(differing.sum::<u64>()));
+        add("Rows that differ", count(differing.sum::<u64>()));
     }
     let findings = match ending {
         Ending::Inspected(findings) => Some(*findings),
@@ -268,11 +274,11 @@ fn facts(record: &Record, ending: &Ending) -> Vec<Fact> {
     };
     if let Some(findings) = findings {
         let [blockers, warnings] = numbers(findings);
-        add("blockers", blockers.to_string());
-        add("warnings", warnings.to_string());
+        add("Blockers", blockers.to_string());
+        add("Warnings", warnings.to_string());
     }
     if let Ending::Rehearsed(rehearsal) = ending {
-        add("backups", bytes(rehearsal.backup_size));
+        add("Backups", bytes(rehearsal.backup_size));
     }
     facts
 }

@@ -1,6 +1,10 @@
 //! What a run of a command has done so far, for its report.
 
-use std::time::{Instant, SystemTime};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant, SystemTime},
+};
 
 use crate::migrate::{
     context::Context,
@@ -306,8 +310,11 @@ async fn sizes(context: &Context) -> Vec<Size> {
     sizes
 }
 
+/// The size of a database. A server that does not answer must not keep a migration from ending.
 async fn size(database: &Database) -> Option<u64> {
-    host::size(database).await.ok()
+    const LIMIT: Duration = Duration::from_secs(10);
+    let size = tokio::time::timeout(LIMIT, host::size(database)).await;
+    size.ok()?.ok()
 }
 
 async fn counts(context: &Context) -> Option<Vec<(&'static str, i64)>> {
@@ -317,8 +324,8 @@ async fn counts(context: &Context) -> Option<Vec<(&'static str, i64)>> {
 }
 
 /// The sum of the sizes of the files in a directory, in bytes.
-fn size_of_directory(directory: &std::path::Path) -> Option<u64> {
-    let entries = std::fs::read_dir(directory).ok()?;
+fn size_of_directory(directory: &Path) -> Option<u64> {
+    let entries = fs::read_dir(directory).ok()?;
     let sizes = entries.filter_map(|entry| entry.ok()?.metadata().ok());
     Some(sizes.map(|metadata| metadata.len()).sum())
 }
