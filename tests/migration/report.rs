@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Output,
     time::{Duration, UNIX_EPOCH},
 };
@@ -501,7 +501,8 @@ fn in_chromium_pages_fit_and_can_be_read() -> TestResult {
                 chromium.screenshot(&page, view, measured.height, &picture);
                 assert!(
                     fs::metadata(&picture).unwrap().len() > 20_000,
-                    "{picture:?}"
+                    "{}",
+                    picture.display()
                 );
             }
         }
@@ -542,21 +543,6 @@ fn prepared() -> Result<(Postgres, MasCli), Skip> {
     Ok((server, mas))
 }
 
-/// Runs `syn2mas`. Returns its exit code and the report.
-fn run(homeserver: &Homeserver, arguments: &[&str], file: &Path) -> (Option<i32>, String) {
-    let mut command = homeserver.syn2mas(arguments);
-    reported(&mut command, file)
-}
-
-fn reported(command: &mut std::process::Command, file: &Path) -> (Option<i32>, String) {
-    let output: Output = command.arg("--report").arg(file).output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    let page = fs::read_to_string(file).unwrap_or_else(|_| panic!("there is no report: {error}"));
-    let mode = fs::metadata(file).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    (output.status.code(), page)
-}
-
 /// Every token, password hash and secret of a homeserver.
 fn secrets(homeserver: &Homeserver) -> Vec<String> {
     let rows = homeserver.synapse_sql(
@@ -581,125 +567,120 @@ fn secrets(homeserver: &Homeserver) -> Vec<String> {
     secrets
 }
 
-fn reports_of_real_runs_have_no_secrets() -> TestResult {
-    let (server, mas) = prepared()?;
-    let homeserver = Homeserver::new(&server, &mas, "report");
-    homeserver.synapse_sql(&format!(
-        "INSERT INTO users (name, creation_ts, admin, is_guest, deactivated, locked)
-         VALUES ('{HOSTILE}', 1500000000, 0, 1, 0, false)"
-    ));
-    homeserver.run("start");
-    let secrets = secrets(&homeserver);
-    let file = homeserver.directory.join("report.html");
-    let is_private = |page: &str| {
-        is_safe("a real run", page);
-        for secret in &secrets {
-            assert!(!page.contains(secret.as_str()), "{secret}");
-        }
-    };
-    let names_nobody = |page: &str| {
-        is_private(page);
-        for name in [
-            "alice", "bob", "carol", "Mixed", "alert(1)", "PHONE", "LAPTOP",
-        ] {
-            assert!(!page.contains(name), "{name}");
-        }
-    };
-    let has = |page: &str, texts: &[&str]| {
+/// A homeserver whose commands write reports.
+struct Reported<'a> {
+    homeserver: Homeserver<'a>,
+    secrets: Vec<String>,
+    file: PathBuf,
+}
+
+impl Reported<'_> {
+    /// Runs `syn2mas`. The report has these texts, no secret, and no user without `--names`.
+    fn run(&self, arguments: &[&str], code: i32, texts: &[&str]) {
+        self.run_command(&mut self.homeserver.syn2mas(arguments), code, texts);
+    }
+
+    fn run_command(&self, command: &mut std::process::Command, code: i32, texts: &[&str]) {
+        let output: Output = command.arg("--report").arg(&self.file).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {error}");
+        let page = fs::read_to_string(&self.file)
+            .unwrap_or_else(|_| panic!("there is no report: {error}"));
+        let mode = fs::metadata(&self.file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        is_safe("a real run", &page);
         for text in texts {
             assert!(page.contains(text), "the page does not say {text}:\n{page}");
         }
-    };
+        for secret in &self.secrets {
+            assert!(!page.contains(secret.as_str()), "{command:?}: {secret}");
+        }
+        if command.get_args().any(|argument| argument == "--names") {
+            return;
+        }
+        for name in [
+            "alice", "bob", "carol", "Mixed", "alert(1)", "PHONE", "LAPTOP",
+        ] {
+            assert!(!page.contains(name), "{command:?}: {name}");
+        }
+    }
 
-    // Nothing begins if the report cannot be written.
-    let absent = homeserver.directory.join("absent/report.html");
-    let mut command = homeserver.syn2mas(&["migrate", "--yes"]);
-    let output = command.arg("--report").arg(&absent).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(error.contains("no such directory"), "{error}");
-    assert!(!homeserver.directory.join("state").exists());
+    /// Nothing begins if the report cannot be written.
+    fn refuses_bad_paths(&self) {
+        let directory = &self.homeserver.directory;
+        let overlay = directory.join("overlay.source");
+        for (path, reason) in [
+            (directory.join("absent/report.html"), "no such directory"),
+            (overlay, "not a report"),
+        ] {
+            let mut command = self.homeserver.syn2mas(&["migrate", "--yes"]);
+            let output = command.arg("--report").arg(path).output().unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(error.contains(reason), "{error}");
+            assert!(!directory.join("state").exists());
+        }
+    }
 
-    let (code, page) = run(&homeserver, &["inspect"], &file);
-    assert_eq!(code, Some(11));
-    names_nobody(&page);
-    has(
-        &page,
-        &[
+    fn before_the_migration(&self) {
+        let inspected = [
             "ready for the migration",
             "<code>guests</code>",
             "names no users",
             "What would be migrated",
             "not shown",
-        ],
-    );
-    let (_, page) = run(&homeserver, &["inspect", "--names"], &file);
-    is_private(&page);
-    has(
-        &page,
-        &["@&lt;script&gt;alert(1)&lt;&#x2f;script&gt;:example.com"],
-    );
-
-    let (code, page) = run(&homeserver, &["rehearse"], &file);
-    assert_eq!(code, Some(0));
-    names_nobody(&page);
-    has(
-        &page,
-        &[
+        ];
+        self.run(&["inspect"], 11, &inspected);
+        let hostile = "@&lt;script&gt;alert(1)&lt;&#x2f;script&gt;:example.com";
+        self.run(&["inspect", "--names"], 11, &[hostile]);
+        let rehearsed = [
             "All data would arrive in MAS.",
             "Expected downtime",
             "restore",
-        ],
-    );
+        ];
+        self.run(&["rehearse"], 0, &rehearsed);
 
-    // Blockers.
-    let block = "UPDATE users SET name = '@1:other.org' WHERE name = '@1:example.com'";
-    homeserver.synapse_sql(block);
-    let (code, page) = run(&homeserver, &["migrate", "--yes"], &file);
-    assert_eq!(code, Some(10));
-    names_nobody(&page);
-    has(
-        &page,
-        &[
+        let rename = |from: &str, to: &str| {
+            let rename = format!("UPDATE users SET name = '{to}' WHERE name = '{from}'");
+            self.homeserver.synapse_sql(&rename);
+        };
+        rename("@1:example.com", "@1:other.org");
+        let blocked = [
             "Nothing was done: there are 3 blockers.",
             "wrong-server-name",
-        ],
-    );
-    homeserver.synapse_sql("UPDATE users SET name = '@1:example.com' WHERE name = '@1:other.org'");
+        ];
+        self.run(&["migrate", "--yes"], 10, &blocked);
+        rename("@1:other.org", "@1:example.com");
+    }
 
-    // A program that fails, and prints what it should not.
-    let failing = homeserver.directory.join("mas-cli");
-    crate::support::script(
-        &failing,
-        &format!(
-            "case \"$*\" in *'syn2mas migrate'*)
+    /// A program fails, and prints what it should not.
+    fn failed_migration(&self) {
+        let failing = self.homeserver.directory.join("mas-cli");
+        crate::support::script(
+            &failing,
+            &format!(
+                "case \"$*\" in *'syn2mas migrate'*)
   echo 'alice has syt_alice_phone' >&2; exit 1;; esac
 exec {} \"$@\"",
-            homeserver.migration.mas.program().display()
-        ),
-    );
-    let mut command = homeserver.syn2mas_with(&failing, &["migrate", "--yes"]);
-    let (code, page) = reported(&mut command, &file);
-    assert_eq!(code, Some(1));
-    names_nobody(&page);
-    has(
-        &page,
-        &[
+                self.homeserver.migration.mas.program().display()
+            ),
+        );
+        let mut command = self
+            .homeserver
+            .syn2mas_with(&failing, &["migrate", "--yes"]);
+        let reverted = [
             "The migration failed, and everything is as it was before.",
             "The step <code>import</code> failed",
             "Synapse was not stopped.",
             "What was undone",
             "restore: Restores MAS&#x27;s database",
-        ],
-    );
-    assert!(!homeserver.is_cut_over());
+        ];
+        self.run_command(&mut command, 1, &reverted);
+        assert!(!self.homeserver.is_cut_over());
+    }
 
-    let (code, page) = run(&homeserver, &["migrate", "--yes"], &file);
-    assert_eq!(code, Some(0));
-    names_nobody(&page);
-    has(
-        &page,
-        &[
+    fn migration(&self) {
+        let migrated = [
             "The homeserver is migrated to MAS.",
             "Synapse was down for",
             "The downtime, enlarged",
@@ -710,32 +691,43 @@ exec {} \"$@\"",
             "Backups",
             "matrix_authentication_service",
             "<code>guests</code>",
-        ],
-    );
-    let (code, page) = run(&homeserver, &["verify"], &file);
-    assert_eq!(code, Some(0));
-    names_nobody(&page);
-    has(&page, &["MAS has everything that it should have."]);
-    let (_, page) = run(&homeserver, &["migrate", "--yes"], &file);
-    has(&page, &["This homeserver was migrated to MAS before."]);
+        ];
+        self.run(&["migrate", "--yes"], 0, &migrated);
+        fs::copy(&self.file, kept().join("real.html")).unwrap();
+        self.run(&["verify"], 0, &["MAS has everything that it should have."]);
+        let before = "This homeserver was migrated to MAS before.";
+        self.run(&["migrate", "--yes"], 0, &[before]);
 
-    let rename = "UPDATE user_emails SET email = 'x' || email WHERE email = 'bob@example.com'";
-    server.sql(&homeserver.mas_database, rename);
-    let (code, page) = run(&homeserver, &["verify"], &file);
-    assert_eq!(code, Some(12));
-    names_nobody(&page);
-    has(
-        &page,
-        &[
+        let rename = "UPDATE user_emails SET email = 'x' || email WHERE email = 'bob@example.com'";
+        let server = self.homeserver.migration.server;
+        server.sql(&self.homeserver.mas_database, rename);
+        let differing = [
             "rows differ",
             "✕ differs",
             "<code>syn2mas verify</code> shows",
-        ],
-    );
-    let (_, page) = run(&homeserver, &["verify", "--names"], &file);
-    is_private(&page);
-    has(&page, &["xbob@example.com"]);
-    fs::copy(&file, kept().join("real-verify.html")).unwrap();
+        ];
+        self.run(&["verify"], 12, &differing);
+        self.run(&["verify", "--names"], 12, &["xbob@example.com"]);
+    }
+}
+
+fn reports_of_real_runs_have_no_secrets() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "report");
+    homeserver.synapse_sql(&format!(
+        "INSERT INTO users (name, creation_ts, admin, is_guest, deactivated, locked)
+         VALUES ('{HOSTILE}', 1500000000, 0, 1, 0, false)"
+    ));
+    homeserver.run("start");
+    let reported = Reported {
+        secrets: secrets(&homeserver),
+        file: homeserver.directory.join("report.html"),
+        homeserver,
+    };
+    reported.refuses_bad_paths();
+    reported.before_the_migration();
+    reported.failed_migration();
+    reported.migration();
     Ok(())
 }
 

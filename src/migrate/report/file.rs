@@ -39,9 +39,10 @@ pub fn check(path: &Path) -> Result<(), MigrateError> {
     let (Some(directory), Some(_)) = (path.parent(), path.file_name()) else {
         return refused("this does not name a file");
     };
-    let directory = match directory.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => directory,
+    let directory = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
     };
     if !directory.is_dir() {
         return refused("there is no such directory. Make it first");

@@ -65,7 +65,7 @@ fn code(text: String) -> Value {
         .map(|part| HtmlEscape(part).to_string())
         .collect();
     // An odd number of backticks would leave the rest of the page as code.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return Value::from_safe_string(HtmlEscape(&text).to_string());
     }
     let marked = parts.iter().enumerate().map(|(at, part)| match at % 2 {

@@ -15,6 +15,8 @@ pub struct Chart {
     pub bars: Vec<Bar>,
     /// The time without Synapse.
     pub down: Option<Span>,
+    /// How long that is, in seconds.
+    pub down_for: Option<f64>,
     /// Marks of the scale.
     pub ticks: Vec<Tick>,
 }
@@ -138,6 +140,7 @@ impl Chart {
         });
         Chart {
             bars: bars.collect(),
+            down_for: down.map(|down| down.ended.unwrap_or(to) - down.begun),
             down: down.map(|down| span(down.begun, down.ended.unwrap_or(to))),
             ticks: ticks(scale),
         }
@@ -194,7 +197,7 @@ fn of_step(step: Step) -> &'static str {
     match step {
         Step::Inspect => "Looks for blockers.",
         Step::HoldMas => "Keeps MAS from being started. Nobody uses it yet.",
-        Step::Stop => "Stops Synapse and its workers.",
+        Step::Stop | Step::StopSynapse => "Stops Synapse and its workers.",
         Step::BackUp => "Backs both databases up.",
         Step::Grant => "Lets MAS's role read Synapse's database, until the end.",
         Step::Copy => "Copies Synapse's tables, while it runs.",
@@ -210,7 +213,6 @@ fn of_step(step: Step) -> &'static str {
         Step::Complete => "Removes what was needed only until here.",
         Step::StopMas => "Stops MAS.",
         Step::CheckLosses => "Checks what would be lost.",
-        Step::StopSynapse => "Stops Synapse and its workers.",
         Step::Keep => "Dumps MAS's database.",
         Step::Undelegate => "Makes Synapse authenticate its users by itself.",
         Step::Repair => "Ends in Synapse what was ended in MAS.",
