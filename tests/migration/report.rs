@@ -693,6 +693,8 @@ exec {} \"$@\"",
             "<code>guests</code>",
         ];
         self.run(&["migrate", "--yes"], 0, &migrated);
+        let page = fs::read_to_string(&self.file).unwrap();
+        assert!(!page.contains(">unknown<"), "all sizes are known");
         fs::copy(&self.file, kept().join("real.html")).unwrap();
         self.run(&["verify"], 0, &["MAS has everything that it should have."]);
         let before = "This homeserver was migrated to MAS before.";

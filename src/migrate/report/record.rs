@@ -177,7 +177,7 @@ impl Recorder {
             for (size, now) in self.record.sizes.iter_mut().zip(sizes(context).await) {
                 // A rehearsal does not touch them.
                 if size.after.is_none() {
-                    size.after = now.after;
+                    size.after = now.before;
                 }
             }
         }
@@ -289,7 +289,7 @@ impl Record {
     }
 }
 
-/// The sizes of both databases as they are now, before and after alike.
+/// The sizes of both databases before what follows.
 async fn sizes(context: &Context) -> Vec<Size> {
     let databases = [
         ("Synapse's database", context.synapse_database()),
