@@ -32,7 +32,8 @@ pub struct Measured {
     /// The width that the content needs, and its height, in CSS pixels.
     pub width: u32,
     pub height: u32,
-    /// Elements that are wider than the page, and not within something that scrolls.
+    /// Elements that are wider than the page, or whose content is wider than they are. What scrolls, and
+    /// bars on a scale, may be.
     pub overflowing: Vec<String>,
     /// Addresses that the page has requested.
     pub requests: Vec<String>,
@@ -52,7 +53,8 @@ frame.onload = () => {
   const width = view.innerWidth;
   const named = (one) => one.tagName + "." + one.className + ": " + one.textContent.trim().slice(0, 40);
   const overflowing = [...page.body.querySelectorAll("*")].filter((one) =>
-    !one.closest(".scroll, .hidden") && one.getBoundingClientRect().right > width + 0.5);
+    !one.closest(".scroll, .hidden, .track") && (one.getBoundingClientRect().right > width + 0.5
+      || one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1));
   const channels = (color) => (color.match(/[\d.]+/g) || []).map(Number);
   const ground = (one) => {
     for (; one; one = one.parentElement) {

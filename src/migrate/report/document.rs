@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{
     Ending,
     configuration::Change,
-    page::{bytes, count, seconds},
+    page::{count, seconds},
     private::Privacy,
     record::{Command, Record},
     timeline::Chart,
@@ -276,9 +276,6 @@ fn facts(record: &Record, ending: &Ending) -> Vec<Fact> {
         let [blockers, warnings] = numbers(findings);
         add("Blockers", blockers.to_string());
         add("Warnings", warnings.to_string());
-    }
-    if let Ending::Rehearsed(rehearsal) = ending {
-        add("Backups", bytes(rehearsal.backup_size));
     }
     facts
 }

@@ -74,7 +74,7 @@ static SECRETS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
         r"\b((?:syt|syr|syl|mat|mar|mct|mcr|mpt|mua|mxt)_)[A-Za-z0-9_.~+/=-]+",
         r"(\$(?:2[abxy]|argon2[a-z]*|pbkdf2[a-z0-9-]*)\$)[^\s,;)]+",
         r"()\bMDA[A-Za-z0-9_-]{20,}",
-        r"(://[^/\s:@]*:)[^/\s@]+@",
+        r"(://[^/\s:@]*:)\S+@",
     ]
     .map(|pattern| Regex::new(pattern).expect("a valid pattern"))
 });
