@@ -92,7 +92,8 @@ homeservers
   fmt = cargo "fmt" [ pkgs.rustfmt ] "cargo fmt --check";
 
   # With the real programs, and nothing skipped but what a sandbox cannot do: mount a disk or make another
-  # network, which only root can, get a Synapse that is too old from PyPI, and take a newer PostgreSQL from Debian's image.
+  # network, which only root can, get a Synapse that is too old from PyPI, and take a newer PostgreSQL from Debian's image,
+  # and look at pages in Chromium.
   # Machines are checks of their own.
   tests =
     cargo "tests"
@@ -116,7 +117,7 @@ homeservers
         ln -s ${synapse}/bin target/synapse/bin
         bash scripts/postgres bash scripts/synapse schema
         cargo test --offline -- --skip a_full_disk --skip a_synapse_that_is_too_old --skip newer_postgresql \
-          --skip a_worker_on_another_host
+          --skip a_worker_on_another_host --skip in_chromium
       '';
 
   # The committed files are up to date.

@@ -5,6 +5,7 @@
   cargo,
   cargo-deny,
   cargo-nextest,
+  chromium,
   clippy,
   curl,
   debootstrap,
@@ -51,6 +52,7 @@ mkShell {
   ]
   # Those of the containers; systemd is the host's.
   ++ lib.optionals stdenv.hostPlatform.isLinux [
+    chromium
     debootstrap
     iproute2
     util-linux

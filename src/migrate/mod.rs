@@ -15,6 +15,7 @@ pub mod plan;
 pub mod postgres;
 pub mod preflight;
 pub mod rehearse;
+pub mod report;
 pub mod status;
 pub mod step;
 pub mod synapse_config;

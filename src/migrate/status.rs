@@ -85,7 +85,7 @@ impl LiveRecorder {
                 self.live.note = Some((*text).to_owned());
                 self.write();
             }
-            Event::StepDone(..) => {}
+            Event::Inspected(_) | Event::StepDone(..) => {}
         }
     }
 

@@ -34,6 +34,7 @@ const ROOMS: &[&str] = &[
     "cutover",
     "rehearse",
     "plan",
+    "report",
     "status",
     "clean",
 ];

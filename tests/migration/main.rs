@@ -11,6 +11,7 @@ mod guard;
 mod inspect;
 mod losses;
 mod migrate;
+mod report;
 #[path = "../support/mod.rs"]
 mod support;
 mod translate;
@@ -30,6 +31,7 @@ support::harness::main![
     inspect,
     losses,
     migrate,
+    report,
     translate,
     verify,
     waiting,

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod chromium;
 pub mod edit;
 pub mod garbage;
 pub mod generate;

@@ -5,6 +5,7 @@ mod failure;
 mod output;
 mod planning;
 mod rate;
+mod report;
 mod requests;
 mod time;
 mod verdict;
@@ -22,6 +23,7 @@ use std::{
 use self::{
     exit::Ending,
     planning::Prospect,
+    report::{ReportOptions, Reporting},
     verdict::Verdict,
     view::{Given, view},
 };
@@ -50,6 +52,7 @@ use mas2nix::{
             lockout::{self, Circumstances},
         },
         rehearse,
+        report::{Command as Reported, Ending as RunEnding},
         status::{self, LiveRecorder},
         system::signals::Signals,
         translate::{self, HostOptions, PublicUrl, Translation},
@@ -100,6 +103,8 @@ enum Command {
         /// "fix"}], "ready", "verdict", "next"}`.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        report: ReportOptions,
     },
     /// Translate Synapse's configuration to MAS's. Secrets are never printed: the result refers to
     /// files for them. Options without an equivalent are listed on standard error.
@@ -173,6 +178,8 @@ enum Command {
         /// migration is following Synapse.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        report: ReportOptions,
     },
     /// Perform the migration without the cutover on a copy, while Synapse runs, and estimate the
     /// downtime. Creates two databases, and removes them. Exits with 0 if all data would arrive, 12
@@ -180,12 +187,14 @@ enum Command {
     #[command(after_help = "Example: syn2mas rehearse --json | jq .downtime")]
     Rehearse {
         /// Only run mas-cli's own dry run, from Synapse's database to MAS's.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "report")]
         dry_run: bool,
         /// Print the result as JSON: `{"identical", "entities", "parts", "start", "scan", "downtime",
         /// "backupSize", "masSize", "verdict", "next"}`.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        report: ReportOptions,
     },
     /// Return to Synapse's own authentication. Exits with 0 if that is done, 10 if it would lose
     /// data and `--accept-loss` was not given, and 1 if it failed. If it was interrupted, run it
@@ -323,6 +332,8 @@ struct Migrate {
     /// `failed-and-reverted` or `rollback-incomplete`.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    report: ReportOptions,
 }
 
 #[tokio::main]
@@ -349,7 +360,7 @@ impl Command {
     fn is_json(&self) -> bool {
         match self {
             Command::Migrate(options) => options.json,
-            Command::Inspect { json }
+            Command::Inspect { json, .. }
             | Command::Translate { json, .. }
             | Command::Cutover { json }
             | Command::Cancel { json }
@@ -396,7 +407,9 @@ async fn run(cli: Cli) -> Result<Ending> {
     }
     let context = Context::of(cli.args)?;
     match cli.command {
-        Command::Inspect { json } => interruptible(Box::pin(run_inspect(&context, json))).await,
+        Command::Inspect { json, report } => {
+            interruptible(Box::pin(run_inspect(&context, json, &report))).await
+        }
         Command::Translate {
             format,
             secrets,
@@ -424,12 +437,17 @@ async fn run(cli: Cli) -> Result<Ending> {
             since,
             all,
             json,
+            report,
         } => {
             let mut later = verify::PostCutoverVerification::of(&context, backup, since)?;
             later.show_all = all;
-            Box::pin(run_verify(&context, later, json)).await
+            Box::pin(run_verify(&context, later, json, &report)).await
         }
-        Command::Rehearse { dry_run, json } => run_rehearse(&context, dry_run, json).await,
+        Command::Rehearse {
+            dry_run,
+            json,
+            report,
+        } => run_rehearse(&context, dry_run, json, &report).await,
         Command::Rollback {
             accept_loss,
             interrupted,
@@ -458,11 +476,13 @@ async fn run(cli: Cli) -> Result<Ending> {
     }
 }
 
-async fn run_inspect(context: &Context, json: bool) -> Result<Ending> {
+async fn run_inspect(context: &Context, json: bool, report: &ReportOptions) -> Result<Ending> {
     if let Some(reason) = waiting::not_to_inspect(context)? {
         return reason.print(json);
     }
-    let findings = preflight::inspect(context, BackupScope::default()).await?;
+    let mut report = Reporting::begin(report, Reported::Inspect, context).await?;
+    let findings = preflight::inspect(context, BackupScope::default()).await;
+    let findings = report.unless_failed(findings).await?;
     let verdict = verdict_of(context, &findings).await;
     let mut out = io::stdout().lock();
     if json {
@@ -474,6 +494,7 @@ async fn run_inspect(context: &Context, json: bool) -> Result<Ending> {
         output::findings(&mut out, view().out, &findings)?;
         verdict.print(&mut out, view().out)?;
     }
+    report.finish(RunEnding::Inspected(&findings)).await?;
     Ok(Ending::from(&*findings))
 }
 
@@ -526,6 +547,7 @@ fn run_translate_host(host: &HostOptions, write: bool) -> Result<Ending> {
 }
 
 async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
+    let mut report = Reporting::begin(&given.report, Reported::Migrate, context).await?;
     let token = match &given.token_file {
         Some(file) => {
             let token = fs::read_to_string(file);
@@ -550,13 +572,18 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
             None => When::Now,
         },
     };
-    let mut host = RealHost::open(context, options.clone())?;
+    let host = RealHost::open(context, options.clone());
+    let mut host = report.unless_failed(host).await?;
     let is_planning = given.plan || planned.is_some();
     if is_planning || !given.yes {
         let looked = Box::pin(planning::look(context, &options, &mut host));
         let prospect = match interruptible(looked).await? {
             Ok(prospect) => prospect,
-            Err(outcome) => return Ok(report_outcome(&outcome, given.json)),
+            Err(outcome) => {
+                let ending = report_outcome(&outcome, given.json);
+                report.finish_anyway(RunEnding::Migrated(&outcome)).await;
+                return Ok(ending);
+            }
         };
         if given.plan {
             let printed = planning::print(
@@ -595,13 +622,17 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     let signals = Some(Signals::listen()?);
     let migration = Migration::new(&mut host, signals, |event| {
         live.on_event(&event);
+        report.on_event(&event);
         reporter.on_event(&event);
     });
     let migration = migration.cancelled_by(Request::Cancel.file(&state));
     let outcome = Box::pin(migration.migrate()).await;
     drop(reporter);
     control::clear(&state)?;
-    Ok(report_outcome(&outcome?, given.json))
+    let outcome = report.unless_failed(outcome).await?;
+    let ending = report_outcome(&outcome, given.json);
+    report.finish_anyway(RunEnding::Migrated(&outcome)).await;
+    Ok(ending)
 }
 
 fn report_outcome(outcome: &Outcome, json: bool) -> Ending {
@@ -753,7 +784,13 @@ async fn run_status(context: &Context, json: bool) -> Result<Ending> {
     Ok(Ending::from(&status))
 }
 
-async fn run_rehearse(context: &Context, dry_run: bool, json: bool) -> Result<Ending> {
+async fn run_rehearse(
+    context: &Context,
+    dry_run: bool,
+    json: bool,
+    report: &ReportOptions,
+) -> Result<Ending> {
+    let mut report = Reporting::begin(report, Reported::Rehearse, context).await?;
     let mut reporter = output::Reporter::new(json);
     if dry_run {
         rehearse::dry_run(context, |progress| reporter.on_progress(progress)).await?;
@@ -766,9 +803,13 @@ async fn run_rehearse(context: &Context, dry_run: bool, json: bool) -> Result<En
         }
         return Ok(Ending::Good);
     }
-    let rehearsal =
-        rehearse::rehearse(context, |event| reporter.on_rehearsal_event(&event)).await?;
+    let rehearsal = rehearse::rehearse(context, |event| {
+        report.on_rehearsal_event(&event);
+        reporter.on_rehearsal_event(&event);
+    });
+    let rehearsal = rehearsal.await;
     drop(reporter);
+    let rehearsal = report.unless_failed(rehearsal).await?;
     let mut out = io::stdout().lock();
     if json {
         let next = |command: &str| view().given.next(command);
@@ -780,6 +821,7 @@ async fn run_rehearse(context: &Context, dry_run: bool, json: bool) -> Result<En
     } else {
         output::rehearsal(&mut out, view(), &rehearsal)?;
     }
+    report.finish(RunEnding::Rehearsed(&rehearsal)).await?;
     Ok(Ending::of_comparison(rehearsal.identical))
 }
 
@@ -787,12 +829,14 @@ async fn run_verify(
     context: &Context,
     later: verify::PostCutoverVerification,
     json: bool,
+    report: &ReportOptions,
 ) -> Result<Ending> {
     let style = view().out;
     let waits = waiting::while_verifying(context, &later)?;
     if !later.is_after_cutover() && interruptible(waiting::is_nothing_imported(context)).await? {
         return waiting::nothing_imported(json);
     }
+    let mut page = Reporting::begin(report, Reported::Verify, context).await?;
     let mut out = io::stdout().lock();
     if !json {
         if let Some(note) = waits {
@@ -808,22 +852,38 @@ async fn run_verify(
     // It listens to signals itself, because it has something to remove.
     let work = Box::pin(work);
     let reports = if later.has_backup() {
-        work.await?
+        work.await
     } else {
-        interruptible(async { Ok(work.await?) }).await?
+        interruptible(async { Ok(work.await) }).await?
     };
+    let reports = page.unless_failed(reports).await?;
     let identical = reports.iter().all(Report::is_identical);
     if json {
         let report = serde_json::json!({
             "identical": identical, "imported": true, "atWork": waits.is_some(), "entities": reports,
         });
         writeln!(out, "{report:#}")?;
-        return Ok(Ending::of_comparison(identical));
+    } else {
+        print_comparison(&mut out, &reports, later.show_all, waits.is_some())?;
     }
-    for report in &reports {
-        output::rows(&mut out, style, report, later.show_all)?;
+    page.finish(RunEnding::Verified(&reports)).await?;
+    Ok(Ending::of_comparison(identical))
+}
+
+/// Prints the rows that differ, all or the first ones, and the verdict. `at_work` says whether a migration may
+/// have changed rows meanwhile.
+fn print_comparison(
+    out: &mut impl io::Write,
+    reports: &[Report],
+    all: bool,
+    at_work: bool,
+) -> io::Result<()> {
+    let style = view().out;
+    for report in reports {
+        output::rows(out, style, report, all)?;
     }
-    let (color, verdict) = match (identical, waits.is_some()) {
+    let identical = reports.iter().all(Report::is_identical);
+    let (color, verdict) = match (identical, at_work) {
         (true, _) => (style.colors.green, "identical"),
         (false, false) => (style.colors.red, "the databases differ"),
         (false, true) => (
@@ -832,9 +892,9 @@ async fn run_verify(
         ),
     };
     writeln!(out, "\n{color}{verdict}{}", style.colors.reset)?;
-    if !identical && !later.show_all {
+    if !identical && !all {
         let again = view().given.again("syn2mas verify");
-        verdict::print_command(&mut out, style, "All rows:", &format!("{again} --all"))?;
+        verdict::print_command(out, style, "All rows:", &format!("{again} --all"))?;
     }
-    Ok(Ending::of_comparison(identical))
+    Ok(())
 }

@@ -154,6 +154,7 @@ impl Reporter {
                 };
                 self.line(&format!("done: {name} ({seconds:.1} s){message}"));
             }
+            Event::Inspected(_) => {}
             Event::Note(text) => self.always(text),
         }
     }

@@ -49,6 +49,8 @@ pub enum Event<'a> {
     Copying(Copied),
     /// Progress of the import.
     Importing(&'a Progress),
+    /// What was found before the migration.
+    Inspected(&'a [Finding]),
     /// A round of catching up is done.
     CaughtUp(Round),
     /// A step is done: its summary, and how long it took.

@@ -23,6 +23,7 @@ impl<H: Host> Migration<'_, H> {
         let message = match step {
             Step::Inspect => {
                 let findings = self.host.inspect().await?;
+                self.emit(Event::Inspected(&findings));
                 let is_blocker = |finding: &Finding| finding.kind.severity == Severity::Blocker;
                 if findings.iter().any(is_blocker) {
                     return Ok(StepOutcome::Blocked(findings));

@@ -180,6 +180,23 @@ impl Comparison {
         Ok(reports)
     }
 
+    /// The number of rows of each entity that MAS must have.
+    ///
+    /// # Errors
+    ///
+    /// If Synapse's database cannot be read.
+    pub async fn count_expected(
+        &self,
+        synapse: &Database,
+    ) -> Result<Vec<(&'static str, i64)>, MigrateError> {
+        let mut expected = Reader::open(synapse, Side::Expected).await?;
+        let mut counts = Vec::new();
+        for entity in entities::entities(&self.providers) {
+            counts.push((entity.name, expected.count(&entity, None).await?));
+        }
+        Ok(counts)
+    }
+
     async fn digests(
         &self,
         expected: &mut Reader<'_>,
