@@ -1,6 +1,9 @@
 //! The option references, and the data behind `mas2nix options --json`.
 
+use std::sync::LazyLock;
+
 use minijinja::{Environment, context};
+use regex::{Captures, Regex};
 use serde::Serialize;
 
 use super::nix;
@@ -192,16 +195,41 @@ pub fn module(module: &Node) -> Result<String, minijinja::Error> {
     render(include_str!("templates/module.md.j2"), context! { entries })
 }
 
-/// The reference of the findings of `syn2mas inspect`, by chapter, as Markdown.
+/// The page about everything that can go wrong in a migration: the findings of `syn2mas inspect` and the
+/// steps, both by chapter, as Markdown.
 ///
 /// # Errors
 ///
 /// If the template cannot be rendered, which is a bug.
-pub fn findings(chapters: impl Serialize) -> Result<String, minijinja::Error> {
+pub fn troubleshooting(
+    findings: impl Serialize,
+    steps: impl Serialize,
+) -> Result<String, minijinja::Error> {
+    let [findings, steps] = [
+        minijinja::Value::from_serialize(findings),
+        minijinja::Value::from_serialize(steps),
+    ];
     render(
-        include_str!("templates/findings.md.j2"),
-        context! { chapters => minijinja::Value::from_serialize(chapters) },
+        include_str!("templates/troubleshooting.md.j2"),
+        context! { findings, steps },
     )
+}
+
+/// Marks SQL statements in a text as code, so that Markdown leaves their characters alone.
+fn sql_as_code(text: &str) -> String {
+    // What is code already comes first, so that it is passed over. A full stop ends a sentence, and no
+    // statement.
+    static CODE: LazyLock<Regex> = LazyLock::new(|| {
+        let verbs =
+            "SELECT|DELETE FROM|UPDATE|CREATE|ALTER|DROP|GRANT|COMMIT PREPARED|ROLLBACK PREPARED";
+        let statement = format!(r"\b(?:{verbs}) (?:[^;`.]|\.\S)*;");
+        Regex::new(&format!("`[^`]*`|{statement}")).expect("it is constant")
+    });
+    let mark = |found: &Captures| match &found[0] {
+        code if code.starts_with('`') => code.to_owned(),
+        statement => format!("`{statement}`"),
+    };
+    CODE.replace_all(text, mark).into_owned()
 }
 
 fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja::Error> {
@@ -209,6 +237,7 @@ fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.set_keep_trailing_newline(true);
+    environment.add_filter("sql", sql_as_code);
     environment.render_str(template, context)
 }
 
@@ -230,4 +259,17 @@ fn shown(entry: &Entry) -> minijinja::Value {
         facts.push(format!("example: `{}`", nix::value(example)));
     }
     context! { path => entry.path, description => entry.description, facts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_statements_become_code() {
+        let text =
+            "It needs UPDATE besides SELECT. DELETE FROM a WHERE b = '*'; and `SELECT 1;` as well.";
+        let expected = "It needs UPDATE besides SELECT. `DELETE FROM a WHERE b = '*';` and `SELECT 1;` as well.";
+        assert_eq!(sql_as_code(text), expected);
+    }
 }

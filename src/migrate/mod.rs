@@ -16,6 +16,7 @@ pub mod preflight;
 pub mod rehearse;
 pub mod status;
 pub mod step;
+pub mod step_failures;
 pub mod synapse_config;
 pub mod system;
 pub mod translate;

@@ -72,7 +72,7 @@ enum Command {
     #[command(after_help = "Example: syn2mas inspect --json | jq '.findings[].id'")]
     Inspect {
         /// Print the result as JSON: `{"findings": [{"id", "severity", "count", "samples",
-        /// "meaning", "fix"}]}`.
+        /// "meaning", "fix", "help"}]}`.
         #[arg(long)]
         json: bool,
     },

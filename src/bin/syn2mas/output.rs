@@ -8,6 +8,7 @@ use std::{
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use mas2nix::mas_cli::syn2mas::Progress;
 use mas2nix::migrate::{
+    MigrateError,
     clean::Leftover,
     control::{self, Pace},
     copy::Copied,
@@ -34,7 +35,8 @@ pub fn findings(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
             writeln!(out, "      {sample}")?;
         }
         writeln!(out, "{}", wrapped(finding.kind.meaning, "    "))?;
-        writeln!(out, "{}\n", wrapped(finding.kind.fix, "    -> "))?;
+        writeln!(out, "{}", wrapped(finding.kind.fix, "    -> "))?;
+        writeln!(out, "    see {}\n", finding.kind.help)?;
     }
     Ok(())
 }
@@ -245,7 +247,7 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
              this command again to migrate the homeserver."
         ),
         Outcome::FailedAndReverted { step, error } => {
-            writeln!(out, "FAILED at {}: {}\n", step.name(), error.with_causes())?;
+            failed_at(out, *step, error)?;
             writeln!(
                 out,
                 "Everything is as it was before: Synapse authenticates its own users. Fix the problem \
@@ -253,13 +255,19 @@ pub fn outcome(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
             )
         }
         Outcome::RollbackIncomplete { step, error, left } => {
-            writeln!(out, "FAILED at {}: {}\n", step.name(), error.with_causes())?;
+            failed_at(out, *step, error)?;
             for line in left {
                 writeln!(out, "{}", wrapped(line, "-> "))?;
             }
             writeln!(out, "\nRun `syn2mas status` for the current state.")
         }
     }
+}
+
+/// Prints which step failed, why, and where that is documented.
+fn failed_at(out: &mut impl Write, step: Step, error: &MigrateError) -> io::Result<()> {
+    writeln!(out, "FAILED at {}: {}", step.name(), error.with_causes())?;
+    writeln!(out, "See {}\n", step.help())
 }
 
 fn migrated(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
