@@ -23,6 +23,7 @@
         };
         default = mas2nix;
         options-doc = pkgs.callPackage ./nix/options-doc.nix { };
+        docs = pkgs.callPackage ./nix/docs.nix { };
       });
 
       overlays.default = final: _: { mas2nix = final.callPackage ./nix/package.nix { }; };

@@ -10,6 +10,7 @@
   debootstrap,
   iproute2,
   matrix-authentication-service,
+  mdbook,
   mypy,
   nix,
   nixfmt-tree,
@@ -35,6 +36,7 @@ mkShell {
     clippy
     curl
     matrix-authentication-service
+    mdbook
     mypy
     nix
     nixfmt-tree
