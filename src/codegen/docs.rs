@@ -135,13 +135,17 @@ pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
         ));
     }
     if node.since > OLDEST {
-        parts.push(format!("Needs MAS {} or newer.", node.since));
+        parts.push(needs(&node.since));
     }
     if let Some(removed) = &node.removed {
         parts.push(format!("Removed in MAS {removed}."));
     }
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
+}
+
+fn needs(since: impl std::fmt::Display) -> String {
+    format!("Needs MAS {since} or newer.")
 }
 
 /// The reference of MAS's options, as Markdown.
@@ -162,7 +166,7 @@ pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
             let own: Vec<_> = own
                 .skip(1)
                 .filter(|e| !e.path.ends_with("[]"))
-                .map(shown)
+                .map(|e| shown(e, true))
                 .collect();
             context! { name, description => node.description, entries => own }
         })
@@ -170,7 +174,7 @@ pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
     let newest = crate::schema::NEWEST.to_string();
     render(
         include_str!("templates/options.md.j2"),
-        context! { sections, newest },
+        context! { sections, newest, oldest => OLDEST.to_string() },
     )
 }
 
@@ -190,7 +194,7 @@ pub fn module(module: &Node) -> Result<String, minijinja::Error> {
             path: entry.path.replace('*', "<name>"),
             ..entry.clone()
         })
-        .map(|entry| shown(&entry))
+        .map(|entry| shown(&entry, false))
         .collect();
     render(include_str!("templates/module.md.j2"), context! { entries })
 }
@@ -241,7 +245,8 @@ fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja
     environment.render_str(template, context)
 }
 
-fn shown(entry: &Entry) -> minijinja::Value {
+/// An entry for the templates: with the versions of MAS that have it among its facts, if asked for.
+fn shown(entry: &Entry, with_version: bool) -> minijinja::Value {
     let mut facts = vec![if entry.choices.is_empty() {
         format!("Type: {}", entry.r#type)
     } else {
@@ -255,10 +260,40 @@ fn shown(entry: &Entry) -> minijinja::Value {
         (None, Some(value)) => facts.push(format!("default: `{}`", nix::value(value))),
         (None, None) => {}
     }
-    if let Some(example) = &entry.example {
-        facts.push(format!("example: `{}`", nix::value(example)));
+    if let Some(example) = example(entry) {
+        facts.push(format!("example: `{}`", nix::value(&example)));
     }
-    context! { path => entry.path, description => entry.description, facts }
+    let mut description = entry.description.clone();
+    if with_version {
+        description = description.replace(&needs(&entry.since), "");
+        facts.push(match &entry.removed {
+            Some(removed) => format!("MAS {} or newer, before {removed}", entry.since),
+            None => format!("MAS {} or newer", entry.since),
+        });
+    }
+    context! { path => entry.path, description => description.trim_end(), facts }
+}
+
+/// The example of an option. Where the schema has none, that is a value other than the default, if there are
+/// only a few to choose from.
+fn example(entry: &Entry) -> Option<serde_json::Value> {
+    let of_choices = || {
+        let other = |choice: &&String| entry.default.as_ref() != Some(&choice.as_str().into());
+        entry
+            .choices
+            .iter()
+            .find(other)
+            .map(|choice| choice.as_str().into())
+    };
+    let of_boolean = || match entry.default {
+        Some(serde_json::Value::Bool(default)) => Some((!default).into()),
+        _ => None,
+    };
+    entry
+        .example
+        .clone()
+        .or_else(of_choices)
+        .or_else(of_boolean)
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ fn read(path: &Path) -> Page {
         links: Vec::new(),
     };
     let mut heading: Option<String> = None;
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
         match event {
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
@@ -34,10 +35,12 @@ fn read(path: &Path) -> Page {
             Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
             Event::End(TagEnd::Heading(_)) => {
                 let anchor = anchor(&heading.take().unwrap_or_default());
-                assert!(
-                    page.anchors.insert(anchor.clone()),
-                    "{path:?}: two headings have the anchor #{anchor}"
-                );
+                let count = seen.entry(anchor.clone()).or_insert(0);
+                page.anchors.insert(match *count {
+                    0 => anchor,
+                    before => format!("{anchor}-{before}"),
+                });
+                *count += 1;
             }
             Event::Text(part) | Event::Code(part) => {
                 if let Some(heading) = &mut heading {
@@ -50,7 +53,8 @@ fn read(path: &Path) -> Page {
     page
 }
 
-/// The anchor of a heading, by the rules of GitHub and of mdBook, which are the same for what we use.
+/// The anchor of a heading, by the rules of GitHub and of mdBook, which are the same for what we use. Both
+/// number those that are there already.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter_map(|character| match character {
         ' ' => Some('-'),

@@ -5,7 +5,7 @@ import re
 
 USERS = 5000
 # Of the terminal.
-COLUMNS = 100
+COLUMNS = 110
 # Three sessions each, and an address for every second user.
 POPULATION = f"""
 INSERT INTO users (name, password_hash, creation_ts, admin, is_guest, deactivated, locked)
