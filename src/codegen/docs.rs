@@ -247,21 +247,26 @@ fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja
 
 /// An entry for the templates: with the versions of MAS that have it among its facts, if asked for.
 fn shown(entry: &Entry, with_version: bool) -> minijinja::Value {
-    let mut facts = vec![if entry.choices.is_empty() {
+    let mut facts = Vec::new();
+    // The book's search finds words by their beginning, and a whole path is one word.
+    if let Some((_, name)) = entry.path.rsplit_once('.') {
+        facts.push(format!("Name: `{name}`"));
+    }
+    facts.push(if entry.choices.is_empty() {
         format!("Type: {}", entry.r#type)
     } else {
         "Type: one of the above".to_owned()
-    }];
+    });
     if entry.required {
-        facts.push("required".to_owned());
+        facts.push("Required".to_owned());
     }
     match (&entry.default_text, &entry.default) {
-        (Some(text), _) => facts.push(format!("default: {text}")),
-        (None, Some(value)) => facts.push(format!("default: `{}`", nix::value(value))),
+        (Some(text), _) => facts.push(format!("Default: {text}")),
+        (None, Some(value)) => facts.push(format!("Default: `{}`", nix::value(value))),
         (None, None) => {}
     }
     if let Some(example) = example(entry) {
-        facts.push(format!("example: `{}`", nix::value(&example)));
+        facts.push(format!("Example: `{}`", nix::value(&example)));
     }
     let mut description = entry.description.clone();
     if with_version {

@@ -97,7 +97,8 @@ def record(name: str, command: str, code: int = 0, answer: tuple[str, str] | Non
     if answer:
         # Not before it asks: the terminal would show it at once.
         typed = f"until grep -qF {shlex.quote(answer[0])} /tmp/typed; do sleep 0.2; done; echo {answer[1]}"
-    terminal = f"script --quiet --flush --return --command {shlex.quote(f'stty rows 40 cols {COLUMNS}; TERM=xterm {command}')} /tmp/typed"
+    sized = shlex.quote(f"stty rows 40 cols {COLUMNS}; TERM=xterm {command}")
+    terminal = f"script --quiet --flush --return --command {sized} /tmp/typed"
     found, raw = machine.execute(f"rm -f /tmp/typed; touch /tmp/typed; ({typed}) | {terminal}")
     text = Screen(raw).text()
     assert found == code, f"{command}: {found}\n{text}"
