@@ -20,7 +20,7 @@ struct Page {
 }
 
 fn read(path: &Path) -> Page {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let text = fs::read_to_string(path).unwrap();
     let mut page = Page {
         anchors: BTreeSet::new(),
         links: Vec::new(),
@@ -64,16 +64,19 @@ fn anchor(heading: &str) -> String {
     kept.collect::<String>().to_lowercase()
 }
 
+/// The Markdown files of a directory.
+fn markdown(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect()
+}
+
 /// Every page that people read.
 fn pages() -> BTreeMap<PathBuf, Page> {
-    let markdown = |directory: PathBuf| {
-        let entries = fs::read_dir(directory).unwrap();
-        entries
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-    };
-    let mut paths: Vec<PathBuf> = markdown(root().to_owned()).collect();
-    paths.extend(markdown(root().join("docs")));
+    let mut paths = markdown(root());
+    paths.extend(markdown(&root().join("docs")));
     paths.push(root().join("tests/e2e/README.md"));
     paths
         .into_iter()
@@ -120,10 +123,10 @@ fn links_resolve() {
 fn the_book_has_every_page_once() {
     let docs = root().join("docs");
     let mut listed = read(&docs.join("SUMMARY.md")).links;
-    let entries = fs::read_dir(&docs).unwrap();
-    let mut files: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".md") && name != "SUMMARY.md")
+    let files = markdown(&docs).into_iter();
+    let mut files: Vec<String> = files
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "SUMMARY.md")
         .collect();
     listed.sort_unstable();
     files.sort_unstable();
