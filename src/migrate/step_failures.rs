@@ -52,7 +52,7 @@ macro_rules! chapters {
 
 chapters! {
     "A step before the cutover",
-    "Everything that was made is removed again. Synapse authenticates its own users, and was never stopped unless the step is `stop` or a later one. Correct the cause, and run `syn2mas migrate` again: it starts from the beginning. Nothing has to be cleaned up by hand, unless the output says so."
+    "Everything that was made is removed again, and Synapse authenticates its own users. It was stopped only if `stop` came before the step that failed. Correct the cause, and run `syn2mas migrate` again: it starts from the beginning. Nothing has to be cleaned up by hand, unless the output says so."
     {
         Inspect: "Looks for blockers, and checks that the files of the cutover can be written." {
             "It lists blockers" => "Look each of them up in the first part of this page. `syn2mas inspect` shows them again.";
@@ -74,11 +74,6 @@ chapters! {
             "A table has no column of this name" => "Synapse is too old, or its update was not completed. Start it once, and see [`synapse-too-old`](#synapse-too-old).";
             "The connection is closed" => "PostgreSQL was restarted, or ended the connection. Run the migration again.";
         }
-        Stop: "Stops Synapse and its workers, keeps them from being started, and waits until nobody is connected to Synapse's database." {
-            "Synapse's database is in use by others" => "The error names the connections. For a worker or a pooler, pass its unit with `--synapse-unit`; stop everything else, such as a `psql` or a monitoring program that logs in as Synapse.";
-            "A unit does not stop" => "Read its journal with `journalctl --unit=UNIT`. A Synapse that takes long to stop needs a longer `TimeoutStopSec`.";
-            "The stop command fails" => "Run the command of `--stop-with` by hand. It must wait until Synapse is down, and exit with 0.";
-        }
         Grant: "Grants Synapse's role to MAS's role, where the import reads Synapse's own database." {
             "The role must be a superuser" => "Name a superuser with `--admin-database-uri`, or leave it out if Synapse's database takes a password.";
         }
@@ -97,6 +92,11 @@ chapters! {
             "Somebody has written to a table of MAS's database" => "MAS was started, or somebody else uses its database. Stop it, and run the migration again.";
             "A user has a link to a provider that MAS does not have, or rows without a user" => "It was written after `inspect` had looked. `syn2mas inspect` shows it now, and what to do.";
             "`cancelled`" => "Somebody ran `syn2mas cancel`. Nothing is wrong.";
+        }
+        Stop: "Stops Synapse and its workers, keeps them from being started, and waits until nobody is connected to Synapse's database." {
+            "Synapse's database is in use by others" => "The error names the connections. For a worker or a pooler, pass its unit with `--synapse-unit`; stop everything else, such as a `psql` or a monitoring program that logs in as Synapse.";
+            "A unit does not stop" => "Read its journal with `journalctl --unit=UNIT`. A Synapse that takes long to stop needs a longer `TimeoutStopSec`.";
+            "The stop command fails" => "Run the command of `--stop-with` by hand. It must wait until Synapse is down, and exit with 0.";
         }
         LastRound: "Locks the six tables, brings MAS's database up for the last time, and compares it." {
             "A lock is not granted" => "A program that is not stopped uses the tables. `SELECT * FROM pg_stat_activity` in Synapse's database shows it.";
