@@ -249,7 +249,9 @@ fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja
 fn shown(entry: &Entry, with_version: bool) -> minijinja::Value {
     let mut facts = Vec::new();
     // The book's search finds words by their beginning, and a whole path is one word.
-    if let Some((_, name)) = entry.path.rsplit_once('.') {
+    if let Some((_, name)) = entry.path.rsplit_once('.')
+        && !["*", "<name>"].contains(&name)
+    {
         facts.push(format!("Name: `{name}`"));
     }
     facts.push(if entry.choices.is_empty() {
