@@ -25,6 +25,7 @@
           };
           default = mas2nix;
           options-doc = pkgs.callPackage ./nix/options-doc.nix { };
+          docs = pkgs.callPackage ./nix/docs.nix { };
         }
         // lib.optionalAttrs pkgs.stdenv.hostPlatform.isLinux {
           # For hosts without Nix, whatever their libraries are.

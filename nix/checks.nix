@@ -84,7 +84,7 @@ homeservers
 // {
   build = package;
 
-  options-doc = self.packages.${pkgs.stdenv.hostPlatform.system}.options-doc;
+  inherit (self.packages.${pkgs.stdenv.hostPlatform.system}) docs options-doc;
 
   clippy = cargo "clippy" [ pkgs.clippy ] "cargo clippy --offline --all-targets -- -D warnings";
 

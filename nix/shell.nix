@@ -11,6 +11,7 @@
   debootstrap,
   iproute2,
   matrix-authentication-service,
+  mdbook,
   mypy,
   nix,
   nixfmt-tree,
@@ -36,6 +37,7 @@ mkShell {
     clippy
     curl
     matrix-authentication-service
+    mdbook
     mypy
     nix
     nixfmt-tree

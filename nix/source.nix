@@ -1,5 +1,5 @@
-# Two sets of files: `build` for building the tools, and `test` for testing them. A change of documentation
-# or tests must not rebuild the tools, because that would restart MAS on every host.
+# Three sets of files: `build` for building the tools, `test` for testing them, and `docs` for the book. A change
+# of documentation or tests must not rebuild the tools, because that would restart MAS on every host.
 { lib }:
 let
   toSource =
@@ -17,8 +17,14 @@ in
   ];
   test = toSource [
     ../.pre-commit-hooks.yaml
+    ../CHANGELOG.md
+    ../CONTRIBUTING.md
     ../Cargo.lock
     ../Cargo.toml
+    ../LICENSE-APACHE
+    ../LICENSE-MIT
+    ../README.md
+    ../SECURITY.md
     ../benches
     ../clippy.toml
     ../docs
@@ -29,4 +35,5 @@ in
     ../src
     ../tests
   ];
+  docs = toSource [ ../docs ];
 }

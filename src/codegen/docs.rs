@@ -1,6 +1,9 @@
 //! The option references, and the data behind `mas2nix options --json`.
 
+use std::sync::LazyLock;
+
 use minijinja::{Environment, context};
+use regex::{Captures, Regex};
 use serde::Serialize;
 
 use super::nix;
@@ -132,13 +135,17 @@ pub fn description(node: &Node, section: Option<(&Section, &str)>) -> String {
         ));
     }
     if node.since > OLDEST {
-        parts.push(format!("Needs MAS {} or newer.", node.since));
+        parts.push(needs(&node.since));
     }
     if let Some(removed) = &node.removed {
         parts.push(format!("Removed in MAS {removed}."));
     }
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
+}
+
+fn needs(since: impl std::fmt::Display) -> String {
+    format!("Needs MAS {since} or newer.")
 }
 
 /// The reference of MAS's options, as Markdown.
@@ -159,7 +166,7 @@ pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
             let own: Vec<_> = own
                 .skip(1)
                 .filter(|e| !e.path.ends_with("[]"))
-                .map(shown)
+                .map(|e| shown(e, true))
                 .collect();
             context! { name, description => node.description, entries => own }
         })
@@ -167,7 +174,7 @@ pub fn options(settings: &Node) -> Result<String, minijinja::Error> {
     let newest = crate::schema::NEWEST.to_string();
     render(
         include_str!("templates/options.md.j2"),
-        context! { sections, newest },
+        context! { sections, newest, oldest => OLDEST.to_string() },
     )
 }
 
@@ -187,21 +194,46 @@ pub fn module(module: &Node) -> Result<String, minijinja::Error> {
             path: entry.path.replace('*', "<name>"),
             ..entry.clone()
         })
-        .map(|entry| shown(&entry))
+        .map(|entry| shown(&entry, false))
         .collect();
     render(include_str!("templates/module.md.j2"), context! { entries })
 }
 
-/// The reference of the findings of `syn2mas inspect`, by chapter, as Markdown.
+/// The page about everything that can go wrong in a migration: the findings of `syn2mas inspect` and the
+/// steps, both by chapter, as Markdown.
 ///
 /// # Errors
 ///
 /// If the template cannot be rendered, which is a bug.
-pub fn findings(chapters: impl Serialize) -> Result<String, minijinja::Error> {
+pub fn troubleshooting(
+    findings: impl Serialize,
+    steps: impl Serialize,
+) -> Result<String, minijinja::Error> {
+    let [findings, steps] = [
+        minijinja::Value::from_serialize(findings),
+        minijinja::Value::from_serialize(steps),
+    ];
     render(
-        include_str!("templates/findings.md.j2"),
-        context! { chapters => minijinja::Value::from_serialize(chapters) },
+        include_str!("templates/troubleshooting.md.j2"),
+        context! { findings, steps },
     )
+}
+
+/// Marks SQL statements in a text as code, so that Markdown leaves their characters alone.
+fn sql_as_code(text: &str) -> String {
+    // What is code already comes first, so that it is passed over. A full stop ends a sentence, and no
+    // statement.
+    static CODE: LazyLock<Regex> = LazyLock::new(|| {
+        let verbs =
+            "SELECT|DELETE FROM|UPDATE|CREATE|ALTER|DROP|GRANT|COMMIT PREPARED|ROLLBACK PREPARED";
+        let statement = format!(r"\b(?:{verbs}) (?:[^;`.]|\.\S)*;");
+        Regex::new(&format!("`[^`]*`|{statement}")).expect("it is constant")
+    });
+    let mark = |found: &Captures| match &found[0] {
+        code if code.starts_with('`') => code.to_owned(),
+        statement => format!("`{statement}`"),
+    };
+    CODE.replace_all(text, mark).into_owned()
 }
 
 fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja::Error> {
@@ -209,25 +241,77 @@ fn render(template: &str, context: minijinja::Value) -> Result<String, minijinja
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.set_keep_trailing_newline(true);
+    environment.add_filter("sql", sql_as_code);
     environment.render_str(template, context)
 }
 
-fn shown(entry: &Entry) -> minijinja::Value {
-    let mut facts = vec![if entry.choices.is_empty() {
+/// An entry for the templates: with the versions of MAS that have it among its facts, if asked for.
+fn shown(entry: &Entry, with_version: bool) -> minijinja::Value {
+    let mut facts = Vec::new();
+    // The book's search finds words by their beginning, and a whole path is one word.
+    if let Some((_, name)) = entry.path.rsplit_once('.')
+        && !["*", "<name>"].contains(&name)
+    {
+        facts.push(format!("Name: `{name}`"));
+    }
+    facts.push(if entry.choices.is_empty() {
         format!("Type: {}", entry.r#type)
     } else {
         "Type: one of the above".to_owned()
-    }];
+    });
     if entry.required {
-        facts.push("required".to_owned());
+        facts.push("Required".to_owned());
     }
     match (&entry.default_text, &entry.default) {
-        (Some(text), _) => facts.push(format!("default: {text}")),
-        (None, Some(value)) => facts.push(format!("default: `{}`", nix::value(value))),
+        (Some(text), _) => facts.push(format!("Default: {text}")),
+        (None, Some(value)) => facts.push(format!("Default: `{}`", nix::value(value))),
         (None, None) => {}
     }
-    if let Some(example) = &entry.example {
-        facts.push(format!("example: `{}`", nix::value(example)));
+    if let Some(example) = example(entry) {
+        facts.push(format!("Example: `{}`", nix::value(&example)));
     }
-    context! { path => entry.path, description => entry.description, facts }
+    let mut description = entry.description.clone();
+    if with_version {
+        description = description.replace(&needs(&entry.since), "");
+        facts.push(match &entry.removed {
+            Some(removed) => format!("MAS {} or newer, before {removed}", entry.since),
+            None => format!("MAS {} or newer", entry.since),
+        });
+    }
+    context! { path => entry.path, description => description.trim_end(), facts }
+}
+
+/// The example of an option. Where the schema has none, that is a value other than the default, if there are
+/// only a few to choose from.
+fn example(entry: &Entry) -> Option<serde_json::Value> {
+    let of_choices = || {
+        let other = |choice: &&String| entry.default.as_ref() != Some(&choice.as_str().into());
+        entry
+            .choices
+            .iter()
+            .find(other)
+            .map(|choice| choice.as_str().into())
+    };
+    let of_boolean = || match entry.default {
+        Some(serde_json::Value::Bool(default)) => Some((!default).into()),
+        _ => None,
+    };
+    entry
+        .example
+        .clone()
+        .or_else(of_choices)
+        .or_else(of_boolean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_statements_become_code() {
+        let text =
+            "It needs UPDATE besides SELECT. DELETE FROM a WHERE b = '*'; and `SELECT 1;` as well.";
+        let expected = "It needs UPDATE besides SELECT. `DELETE FROM a WHERE b = '*';` and `SELECT 1;` as well.";
+        assert_eq!(sql_as_code(text), expected);
+    }
 }

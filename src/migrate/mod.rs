@@ -18,6 +18,7 @@ pub mod rehearse;
 pub mod report;
 pub mod status;
 pub mod step;
+pub mod step_failures;
 pub mod synapse_config;
 pub mod system;
 pub mod translate;

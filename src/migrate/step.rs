@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The page that explains findings and failed steps. The project has no address on the web yet.
+pub const TROUBLESHOOTING: &str = "docs/troubleshooting.md";
+
 /// A step of a migration or of a rollback. Each can be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -72,6 +75,48 @@ pub enum Step {
 }
 
 impl Step {
+    /// All steps, in the order of their declaration.
+    pub const ALL: &[Step] = &[
+        Step::Inspect,
+        Step::HoldMas,
+        Step::Stop,
+        Step::BackUp,
+        Step::Grant,
+        Step::Copy,
+        Step::Import,
+        Step::Verify,
+        Step::CatchUp,
+        Step::LastRound,
+        Step::Switch,
+        Step::Start,
+        Step::Probe,
+        Step::Proxy,
+        Step::VerifyAgain,
+        Step::Complete,
+        Step::StopMas,
+        Step::CheckLosses,
+        Step::StopSynapse,
+        Step::Keep,
+        Step::Undelegate,
+        Step::Repair,
+        Step::StartSynapse,
+        Step::ProbeSynapse,
+        Step::Revoke,
+        Step::Restore,
+        Step::DropCopy,
+        Step::LogOut,
+        Step::Finish,
+        Step::Recover,
+        Step::DryRun,
+    ];
+
+    /// The page with what to do if this step fails, relative to the project, for example
+    /// `docs/troubleshooting.md#step-back-up`.
+    #[must_use]
+    pub fn help(self) -> String {
+        format!("{TROUBLESHOOTING}#step-{}", self.name())
+    }
+
     /// The name, as in the journal, for example `back-up`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -108,5 +153,17 @@ impl Step {
             Step::Recover => "recover",
             Step::DryRun => "dry-run",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_listed_once_and_in_order() {
+        assert!(Step::ALL.is_sorted_by(|a, b| a < b));
+        assert_eq!(Step::ALL.last(), Some(&Step::DryRun));
+        assert_eq!(Step::ALL.len(), Step::DryRun as usize + 1);
     }
 }

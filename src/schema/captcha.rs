@@ -13,6 +13,7 @@ pub struct Captcha {
     pub service: Option<Service>,
 
     /// The public key issued by the CAPTCHA service.
+    #[schemars(example = &"6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI")]
     pub site_key: Option<String>,
 
     /// The secret key issued by the CAPTCHA service. MAS cannot read it from a file.

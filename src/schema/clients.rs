@@ -23,10 +23,12 @@ pub struct Client {
 
     /// Name shown to users when the client requests access.
     #[schemars(extend("x-since" = "0.16.0"))]
+    #[schemars(example = &"Example client")]
     pub client_name: Option<String>,
 
     /// URL of a page about the client, shown to users when it requests access.
     #[schemars(extend("x-since" = "1.22.0"))]
+    #[schemars(example = &"https://client.example.com/")]
     pub client_uri: Option<Url>,
 
     /// Client secret, for the `client_secret_*` methods.
@@ -43,6 +45,7 @@ pub struct Client {
     pub jwks: Option<JsonWebKeySet>,
 
     /// URL of the client's public keys, for `private_key_jwt`.
+    #[schemars(example = &"https://client.example.com/keys.json")]
     pub jwks_uri: Option<Url>,
 
     /// URLs to which MAS may redirect users after they log in. The URL that the client requests

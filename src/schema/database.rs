@@ -22,10 +22,12 @@ pub struct Database {
 
     /// Host name or IP address of the database server.
     #[schemars(extend("x-default-text" = "the local server's socket"))]
+    #[schemars(example = &"db.example.com")]
     pub host: Option<Hostname>,
 
     /// TCP port of the database server.
     #[schemars(range(min = 1, max = 65535), extend("x-default-text" = "5432"))]
+    #[schemars(example = 5432)]
     pub port: Option<u16>,
 
     /// Directory that contains the database server's Unix socket.
@@ -34,6 +36,7 @@ pub struct Database {
 
     /// Role to connect as.
     #[schemars(extend("x-default-text" = "the user that MAS runs as"))]
+    #[schemars(example = &"mas")]
     pub username: Option<String>,
 
     /// Password of the role.
@@ -47,6 +50,7 @@ pub struct Database {
 
     /// Name of the database. It must not be Synapse's database.
     #[schemars(extend("x-default-text" = "the role's name"))]
+    #[schemars(example = &"mas")]
     pub database: Option<String>,
 
     /// Whether to use TLS, and how strictly to verify the server's certificate. Use `verify-full`
@@ -61,6 +65,7 @@ pub struct Database {
     /// File that contains the certificate of the authority that signed the server's certificate.
     #[schemars(extend("x-since" = "0.10.0"))]
     #[schemars(extend("x-file-of" = "ssl_ca"))]
+    #[schemars(example = &"/etc/ssl/certs/db-ca.pem")]
     pub ssl_ca_file: Option<String>,
 
     /// Certificate that MAS presents to the server, in PEM format.
@@ -70,6 +75,7 @@ pub struct Database {
     /// File that contains the certificate that MAS presents to the server.
     #[schemars(extend("x-since" = "0.10.0"))]
     #[schemars(extend("x-file-of" = "ssl_certificate"))]
+    #[schemars(example = &"/run/secrets/mas-db.crt")]
     pub ssl_certificate_file: Option<String>,
 
     /// Private key of `ssl_certificate`, in PEM format.
@@ -79,6 +85,7 @@ pub struct Database {
     /// File that contains the private key of `ssl_certificate`.
     #[schemars(extend("x-since" = "0.10.0"))]
     #[schemars(extend("x-file-of" = "ssl_key"))]
+    #[schemars(example = &"/run/secrets/mas-db.key")]
     pub ssl_key_file: Option<String>,
 
     /// Maximum number of open connections. Each MAS host opens up to this many: the total must stay

@@ -41,9 +41,11 @@ pub struct Email {
         range(min = 1, max = 65535),
         extend("x-default-text" = "25, 465 or 587 for the modes plain, tls and starttls")
     )]
+    #[schemars(example = 587)]
     pub port: Option<u16>,
 
     /// User name for the SMTP server.
+    #[schemars(example = &"mas@example.com")]
     pub username: Option<String>,
 
     /// Password for the SMTP server.

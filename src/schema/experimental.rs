@@ -57,15 +57,18 @@ pub struct InactiveSessionExpiration {
 pub struct SessionLimit {
     /// Number of sessions from which a user who logs in with a browser is asked to end one first.
     #[schemars(range(min = 1))]
+    #[schemars(example = 30)]
     pub soft_limit: u64,
 
     /// Number of sessions from which every login is refused.
     #[schemars(range(min = 1))]
+    #[schemars(example = 100)]
     pub hard_limit: u64,
 
     /// Accounts with more sessions than this are exempt from the limits, so that old bots that log
     /// in repeatedly keep working.
     #[schemars(range(min = 1), extend("x-since" = "1.18.0"))]
+    #[schemars(example = 1000)]
     pub max_session_threshold: Option<u64>,
 
     /// Whether a login beyond `hard_limit` ends the least recently used session instead of being

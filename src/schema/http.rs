@@ -17,6 +17,7 @@ pub struct Http {
     /// The issuer that MAS advertises to OpenID Connect clients. Clients remember it: do not change
     /// it once users have logged in.
     #[schemars(extend("x-default-text" = "the value of `public_base`"))]
+    #[schemars(example = &"https://auth.example.com/")]
     pub issuer: Option<Url>,
 
     /// Where MAS listens, and what it serves there. If the `http` section is present, these
@@ -194,5 +195,6 @@ pub struct Tls {
     /// File that contains the password that decrypts the private key.
     #[schemars(extend("x-read-raw" = true))]
     #[schemars(extend("x-file-of" = "password"))]
+    #[schemars(example = &"/run/secrets/mas-tls-password")]
     pub password_file: Option<String>,
 }

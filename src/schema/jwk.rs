@@ -32,6 +32,7 @@ pub struct JsonWebKey {
     pub alg: Option<SigningAlgorithm>,
 
     /// ID of the key within its set.
+    #[schemars(example = &"signing-2026")]
     pub kid: Option<String>,
 
     /// URL of the key's X.509 certificate chain.

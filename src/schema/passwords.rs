@@ -42,6 +42,7 @@ pub struct Passwords {
 pub struct Scheme {
     /// Version number of the scheme. MAS stores it with each hash: do not change or reuse it.
     /// Passwords imported from Synapse have version 1.
+    #[schemars(example = 1)]
     pub version: u16,
 
     /// Hash function.

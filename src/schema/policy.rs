@@ -10,6 +10,7 @@ use serde_with::skip_serializing_none;
 pub struct Policy {
     /// Compiled policy. Change this only to use a custom policy.
     #[schemars(extend("x-nullable" = false, "x-default-text" = "provided by the package"))]
+    #[schemars(example = &"/opt/mas/share/policy.wasm")]
     pub wasm_module: Option<String>,
 
     /// Rule that decides on client registrations.

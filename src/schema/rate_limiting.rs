@@ -89,6 +89,7 @@ pub struct EmailAuthentication {
 pub struct Limit {
     /// Number of attempts allowed at once.
     #[schemars(range(min = 1))]
+    #[schemars(example = 3)]
     pub burst: u32,
 
     /// Number of attempts regained per second: more than 0 and at most 1000000000. One attempt per

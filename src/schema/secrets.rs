@@ -44,6 +44,7 @@ pub struct Key {
         "x-required-before" = "1.2.0",
         "x-default-text" = "the key's SHA-256 thumbprint"
     ))]
+    #[schemars(example = &"signing-2026")]
     pub kid: Option<String>,
 
     /// The key in PEM format.
@@ -62,5 +63,6 @@ pub struct Key {
     /// File that contains the password that decrypts the key.
     #[schemars(extend("x-read-raw" = true))]
     #[schemars(extend("x-file-of" = "password"))]
+    #[schemars(example = &"/run/secrets/mas-key-password")]
     pub password_file: Option<String>,
 }

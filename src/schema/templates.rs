@@ -14,6 +14,7 @@ pub struct Templates {
         "x-default-text" = "provided by the package",
         "x-upstream" = {"nullable": true}
     ))]
+    #[schemars(example = &"/var/lib/mas/templates")]
     pub path: Option<String>,
 
     /// File that lists the style sheets and scripts that the pages load.
@@ -22,6 +23,7 @@ pub struct Templates {
         "x-default-text" = "provided by the package",
         "x-upstream" = {"nullable": true}
     ))]
+    #[schemars(example = &"/var/lib/mas/manifest.json")]
     pub assets_manifest: Option<String>,
 
     /// Directory that contains the translations.
@@ -30,5 +32,6 @@ pub struct Templates {
         "x-default-text" = "provided by the package",
         "x-upstream" = {"nullable": true}
     ))]
+    #[schemars(example = &"/var/lib/mas/translations")]
     pub translations_path: Option<String>,
 }

@@ -58,6 +58,7 @@ pub struct Provider {
     pub brand_name: Option<String>,
 
     /// Client ID of MAS at the provider.
+    #[schemars(example = &"mas")]
     pub client_id: String,
 
     /// Client secret of MAS at the provider, for the `client_secret_*` methods.
@@ -110,18 +111,22 @@ pub struct Provider {
 
     /// Authorization endpoint of the provider, instead of the discovered one.
     #[schemars(extend("x-default-text" = "discovered"))]
+    #[schemars(example = &"https://id.example.com/authorize")]
     pub authorization_endpoint: Option<Url>,
 
     /// Userinfo endpoint of the provider, instead of the discovered one.
     #[schemars(extend("x-since" = "0.13.0", "x-default-text" = "discovered"))]
+    #[schemars(example = &"https://id.example.com/userinfo")]
     pub userinfo_endpoint: Option<Url>,
 
     /// Token endpoint of the provider, instead of the discovered one.
     #[schemars(extend("x-default-text" = "discovered"))]
+    #[schemars(example = &"https://id.example.com/token")]
     pub token_endpoint: Option<Url>,
 
     /// URL of the provider's keys, instead of the discovered one.
     #[schemars(extend("x-default-text" = "discovered"))]
+    #[schemars(example = &"https://id.example.com/keys")]
     pub jwks_uri: Option<Url>,
 
     /// How the provider returns users to MAS.
@@ -182,9 +187,11 @@ pub struct SignInWithApple {
     pub private_key_file: Option<String>,
 
     /// Team ID, as assigned by Apple.
+    #[schemars(example = &"ABCDE12345")]
     pub team_id: String,
 
     /// Key ID, as assigned by Apple.
+    #[schemars(example = &"FGHIJ67890")]
     pub key_id: String,
 }
 
@@ -300,6 +307,7 @@ pub struct Displayname {
 
     /// Template of the value. The claims are available as `user`.
     #[schemars(extend("x-default-text" = "`{{ user.name }}`"))]
+    #[schemars(example = &"{{ user.name }}")]
     pub template: Option<String>,
 }
 
@@ -313,6 +321,7 @@ pub struct EmailImport {
 
     /// Template of the value. The claims are available as `user`.
     #[schemars(extend("x-default-text" = "`{{ user.email }}`"))]
+    #[schemars(example = &"{{ user.email }}")]
     pub template: Option<String>,
 
     /// When to consider the address verified. MAS 0.13.0 removed this option and ignores it.

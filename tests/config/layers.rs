@@ -21,6 +21,7 @@ const ROOMS: &[&str] = &[
     "synapse_config",
     "cutover_file",
     "step",
+    "step_failures",
     "journal",
     "args",
     "context",

@@ -6,6 +6,7 @@ mod cli;
 mod coverage;
 mod diagnostics;
 mod differential;
+mod docs;
 mod expressions;
 mod formats;
 mod harness;
@@ -25,6 +26,7 @@ support::harness::main![
     coverage,
     diagnostics,
     differential,
+    docs,
     expressions,
     formats,
     harness,

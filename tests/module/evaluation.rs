@@ -546,8 +546,9 @@ fn examples_for_users_evaluate() -> TestResult {
     let directory = TempDir::new().unwrap();
     let snippet = directory.path().join("readme.nix");
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, rest) = readme.split_once("```nix\n").unwrap();
-    fs::write(&snippet, rest.split_once("```").unwrap().0).unwrap();
+    // The first module. Before it comes a line for a flake.
+    let (_, rest) = readme.split_once("```nix\n{").unwrap();
+    fs::write(&snippet, format!("{{{}", rest.split_once("```").unwrap().0)).unwrap();
     for path in [
         snippet,
         root().join("docs/example.nix"),

@@ -26,6 +26,7 @@ types.section {
 
       Needs MAS 0.10.0 or newer.
     '';
+    example = "6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI";
   };
   secret_key = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);

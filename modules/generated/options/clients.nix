@@ -35,6 +35,7 @@ types.list (
 
         Needs MAS 0.16.0 or newer.
       '';
+      example = "Example client";
     };
     client_uri = lib.mkOption {
       type = types.unsetOr types.url;
@@ -43,6 +44,7 @@ types.list (
 
         Needs MAS 1.22.0 or newer.
       '';
+      example = "https://client.example.com/";
     };
     client_secret = lib.mkOption {
       type = types.secret (types.unsetOr lib.types.str);
@@ -201,6 +203,7 @@ types.list (
                 kid = lib.mkOption {
                   type = types.unsetOr lib.types.str;
                   description = "ID of the key within its set.";
+                  example = "signing-2026";
                 };
                 x5u = lib.mkOption {
                   type = types.unsetOr types.url;
@@ -232,6 +235,7 @@ types.list (
     jwks_uri = lib.mkOption {
       type = types.unsetOr types.url;
       description = "URL of the client's public keys, for `private_key_jwt`.";
+      example = "https://client.example.com/keys.json";
     };
     redirect_uris = lib.mkOption {
       type = types.list types.url;

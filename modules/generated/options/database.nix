@@ -14,11 +14,13 @@ types.section {
     type = types.unsetOr types.hostname;
     description = "Host name or IP address of the database server.";
     defaultText = lib.literalMD "the local server's socket";
+    example = "db.example.com";
   };
   port = lib.mkOption {
     type = types.unsetOr (lib.types.ints.between 1 65535);
     description = "TCP port of the database server.";
     defaultText = lib.literalMD "5432";
+    example = 5432;
   };
   socket = lib.mkOption {
     type = types.unsetOr lib.types.str;
@@ -29,6 +31,7 @@ types.section {
     type = types.unsetOr lib.types.str;
     description = "Role to connect as.";
     defaultText = lib.literalMD "the user that MAS runs as";
+    example = "mas";
   };
   password = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);
@@ -52,6 +55,7 @@ types.section {
     type = types.unsetOr lib.types.str;
     description = "Name of the database. It must not be Synapse's database.";
     defaultText = lib.literalMD "the role's name";
+    example = "mas";
   };
   ssl_mode = lib.mkOption {
     type = types.unsetOr (
@@ -97,6 +101,7 @@ types.section {
 
       Needs MAS 0.10.0 or newer.
     '';
+    example = "/etc/ssl/certs/db-ca.pem";
   };
   ssl_certificate = lib.mkOption {
     type = types.unsetOr lib.types.str;
@@ -113,6 +118,7 @@ types.section {
 
       Needs MAS 0.10.0 or newer.
     '';
+    example = "/run/secrets/mas-db.crt";
   };
   ssl_key = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);
@@ -132,6 +138,7 @@ types.section {
 
       Needs MAS 0.10.0 or newer.
     '';
+    example = "/run/secrets/mas-db.key";
   };
   max_connections = lib.mkOption {
     type = lib.types.ints.between 1 4294967295;

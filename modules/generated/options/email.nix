@@ -52,10 +52,12 @@ types.section {
     type = types.unsetOr (lib.types.ints.between 1 65535);
     description = "Port of the SMTP server.";
     defaultText = lib.literalMD "25, 465 or 587 for the modes plain, tls and starttls";
+    example = 587;
   };
   username = lib.mkOption {
     type = types.unsetOr lib.types.str;
     description = "User name for the SMTP server.";
+    example = "mas@example.com";
   };
   password = lib.mkOption {
     type = types.secret (types.unsetOr lib.types.str);

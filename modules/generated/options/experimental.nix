@@ -86,6 +86,7 @@ types.section {
 
             Needs MAS 1.8.0 or newer.
           '';
+          example = 30;
         };
         hard_limit = lib.mkOption {
           type = lib.types.ints.positive;
@@ -94,6 +95,7 @@ types.section {
 
             Needs MAS 1.8.0 or newer.
           '';
+          example = 100;
         };
         max_session_threshold = lib.mkOption {
           type = types.unsetOr lib.types.ints.positive;
@@ -103,6 +105,7 @@ types.section {
 
             Needs MAS 1.18.0 or newer.
           '';
+          example = 1000;
         };
         dangerous_hard_limit_eviction = lib.mkOption {
           type = lib.types.bool;

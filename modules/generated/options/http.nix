@@ -13,6 +13,7 @@ types.section {
       do not change it once users have logged in.
     '';
     defaultText = lib.literalMD "the value of `public_base`";
+    example = "https://auth.example.com/";
   };
   listeners = lib.mkOption {
     type = types.list (
@@ -195,6 +196,7 @@ types.section {
               password_file = lib.mkOption {
                 type = types.unsetOr lib.types.str;
                 description = "File that contains the password that decrypts the private key.";
+                example = "/run/secrets/mas-tls-password";
               };
             }
           );

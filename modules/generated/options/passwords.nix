@@ -18,6 +18,7 @@ types.section {
             Version number of the scheme. MAS stores it with each hash: do not change or
             reuse it. Passwords imported from Synapse have version 1.
           '';
+          example = 1;
         };
         algorithm = lib.mkOption {
           type = lib.types.enum [

@@ -5,6 +5,7 @@ types.section {
     type = lib.types.str;
     description = "Compiled policy. Change this only to use a custom policy.";
     defaultText = lib.literalMD "provided by the package";
+    example = "/opt/mas/share/policy.wasm";
   };
   client_registration_entrypoint = lib.mkOption {
     type = lib.types.str;

@@ -12,6 +12,7 @@ types.section {
 
               Needs MAS 0.10.0 or newer.
             '';
+            example = 3;
           };
           per_second = lib.mkOption {
             type = lib.types.number;
@@ -40,6 +41,7 @@ types.section {
 
               Needs MAS 0.10.0 or newer.
             '';
+            example = 3;
           };
           per_second = lib.mkOption {
             type = lib.types.number;
@@ -78,6 +80,7 @@ types.section {
 
               Needs MAS 0.10.0 or newer.
             '';
+            example = 3;
           };
           per_second = lib.mkOption {
             type = lib.types.number;
@@ -106,6 +109,7 @@ types.section {
 
               Needs MAS 0.10.0 or newer.
             '';
+            example = 3;
           };
           per_second = lib.mkOption {
             type = lib.types.number;
@@ -142,6 +146,7 @@ types.section {
 
           Needs MAS 0.10.0 or newer.
         '';
+        example = 3;
       };
       per_second = lib.mkOption {
         type = lib.types.number;
@@ -172,6 +177,7 @@ types.section {
 
               Needs MAS 0.13.0 or newer.
             '';
+            example = 3;
           };
           per_second = lib.mkOption {
             type = lib.types.number;
@@ -200,6 +206,7 @@ types.section {
 
               Needs MAS 0.13.0 or newer.
             '';
+            example = 3;
           };
           per_second = lib.mkOption {
             type = lib.types.number;
@@ -228,6 +235,7 @@ types.section {
 
               Needs MAS 0.13.0 or newer.
             '';
+            example = 3;
           };
           per_second = lib.mkOption {
             type = lib.types.number;
@@ -256,6 +264,7 @@ types.section {
 
               Needs MAS 0.13.0 or newer.
             '';
+            example = 3;
           };
           per_second = lib.mkOption {
             type = lib.types.number;

@@ -29,6 +29,7 @@ types.section {
             type = types.unsetOr lib.types.str;
             description = "ID by which clients identify the key.";
             defaultText = lib.literalMD "the key's SHA-256 thumbprint";
+            example = "signing-2026";
           };
           key = lib.mkOption {
             type = types.secret (types.unsetOr lib.types.str);
@@ -56,6 +57,7 @@ types.section {
           password_file = lib.mkOption {
             type = types.unsetOr lib.types.str;
             description = "File that contains the password that decrypts the key.";
+            example = "/run/secrets/mas-key-password";
           };
         }
       )

@@ -58,6 +58,7 @@ types.section {
         client_id = lib.mkOption {
           type = lib.types.str;
           description = "Client ID of MAS at the provider.";
+          example = "mas";
         };
         client_secret = lib.mkOption {
           type = types.secret (types.unsetOr lib.types.str);
@@ -128,6 +129,7 @@ types.section {
 
                   Needs MAS 0.13.0 or newer.
                 '';
+                example = "ABCDE12345";
               };
               key_id = lib.mkOption {
                 type = lib.types.str;
@@ -136,6 +138,7 @@ types.section {
 
                   Needs MAS 0.13.0 or newer.
                 '';
+                example = "FGHIJ67890";
               };
             }
           );
@@ -332,6 +335,7 @@ types.section {
           type = types.unsetOr types.url;
           description = "Authorization endpoint of the provider, instead of the discovered one.";
           defaultText = lib.literalMD "discovered";
+          example = "https://id.example.com/authorize";
         };
         userinfo_endpoint = lib.mkOption {
           type = types.unsetOr types.url;
@@ -341,16 +345,19 @@ types.section {
             Needs MAS 0.13.0 or newer.
           '';
           defaultText = lib.literalMD "discovered";
+          example = "https://id.example.com/userinfo";
         };
         token_endpoint = lib.mkOption {
           type = types.unsetOr types.url;
           description = "Token endpoint of the provider, instead of the discovered one.";
           defaultText = lib.literalMD "discovered";
+          example = "https://id.example.com/token";
         };
         jwks_uri = lib.mkOption {
           type = types.unsetOr types.url;
           description = "URL of the provider's keys, instead of the discovered one.";
           defaultText = lib.literalMD "discovered";
+          example = "https://id.example.com/keys";
         };
         response_mode = lib.mkOption {
           type = types.unsetOr (
@@ -465,6 +472,7 @@ types.section {
                   type = types.unsetOr lib.types.str;
                   description = "Template of the value. The claims are available as `user`.";
                   defaultText = lib.literalMD "`{{ user.name }}`";
+                  example = "{{ user.name }}";
                 };
               };
               description = "Display name.";
@@ -492,6 +500,7 @@ types.section {
                   type = types.unsetOr lib.types.str;
                   description = "Template of the value. The claims are available as `user`.";
                   defaultText = lib.literalMD "`{{ user.email }}`";
+                  example = "{{ user.email }}";
                 };
                 set_email_verification = lib.mkOption {
                   type = types.unsetOr (

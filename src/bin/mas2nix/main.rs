@@ -19,7 +19,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use mas2nix::{
     codegen::{self, docs},
     config::{diff, tree},
-    migrate::preflight::catalogue::CHAPTERS,
+    migrate::{preflight::catalogue, step_failures},
     rules,
     schema::NEWEST,
     util::{error_text, logging},
@@ -254,8 +254,8 @@ fn run_compile(arguments: &Compile) -> Result<ExitCode> {
     let settings = tree::settings();
     let mut artifacts = codegen::artifacts(&settings, &rules::all(&settings))?;
     artifacts.push(codegen::Artifact {
-        path: "docs/findings.md".into(),
-        content: docs::findings(CHAPTERS)?,
+        path: "docs/troubleshooting.md".into(),
+        content: docs::troubleshooting(catalogue::CHAPTERS, step_failures::CHAPTERS)?,
     });
     let mut out = io::stdout().lock();
     if !arguments.check {

@@ -100,7 +100,7 @@ enum Command {
     #[command(after_help = "Example: syn2mas inspect --json | jq '.findings[].id'")]
     Inspect {
         /// Print the result as JSON: `{"findings": [{"id", "severity", "count", "samples", "meaning",
-        /// "fix"}], "ready", "verdict", "next"}`.
+        /// "fix", "help"}], "ready", "verdict", "next"}`.
         #[arg(long)]
         json: bool,
         #[command(flatten)]

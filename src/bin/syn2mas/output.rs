@@ -48,7 +48,8 @@ pub fn findings(out: &mut impl Write, style: Style, findings: &[Finding]) -> io:
             }
         }
         writeln!(out, "{}", style.wrapped(finding.kind.meaning, "    "))?;
-        writeln!(out, "{}\n", style.wrapped(finding.kind.fix, "    -> "))?;
+        writeln!(out, "{}", style.wrapped(finding.kind.fix, "    -> "))?;
+        writeln!(out, "    see {}\n", finding.kind.help)?;
     }
     Ok(())
 }
@@ -271,7 +272,7 @@ pub fn outcome(out: &mut impl Write, view: &View, outcome: &Outcome) -> io::Resu
             let (begin, end) = if i == 0 { (red, reset) } else { ("", "") };
             writeln!(out, "{begin}{line}{end}")?;
         }
-        writeln!(out)
+        writeln!(out, "See {}\n", step.help())
     };
     match outcome {
         Outcome::Migrated(summary) => migrated(out, style, summary)?,

@@ -1,5 +1,5 @@
 //! Everything that `syn2mas inspect` can find: its stable id, how severe it is, what it means and what
-//! to do. `docs/findings.md` is generated from this list.
+//! to do. `docs/troubleshooting.md` is generated from this list.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::migrate::preflight::finding::{
     Severity::{Blocker, Note, Warning},
 };
 
-/// A chapter of `docs/findings.md`: the kinds of findings about one subject.
+/// A chapter of `docs/troubleshooting.md`: the kinds of findings about one subject.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Chapter {
     /// The heading, such as "The two configurations".
@@ -26,6 +26,7 @@ macro_rules! catalogue {
                 severity: $severity,
                 meaning: $meaning,
                 fix: $fix,
+                help: concat!("docs/troubleshooting.md#", $id),
             };
         )*)*
 

@@ -29,6 +29,9 @@ pub struct FindingKind {
     pub meaning: &'static str,
     /// What to do about it.
     pub fix: &'static str,
+    /// Where this is documented, relative to the project, for example
+    /// `docs/troubleshooting.md#absent-user`.
+    pub help: &'static str,
 }
 
 /// Something found before a migration.
