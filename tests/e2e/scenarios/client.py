@@ -195,8 +195,14 @@ def login_device(user, password):
     assert waiting.get("error") == "authorization_pending", (status, waiting)
 
     opener = browser()
-    answers = {"username": user, "password": password, "confirm_device": "on", "action": "consent"}
-    answer = opener.open(begun["verification_uri_complete"], timeout=30)
+    answers = {
+        "code": begun["user_code"],
+        "username": user,
+        "password": password,
+        "confirm_device": "on",
+        "action": "consent",
+    }
+    answer = opener.open(begun["verification_uri"], timeout=30)
     for _ in range(5):
         page = answer.read().decode()
         forms = Forms(page)
