@@ -1,5 +1,6 @@
 //! Synapse's part: the settings with which it delegates authentication to MAS.
 
+use semver::Version;
 use serde_json::{Value, json};
 
 use crate::expr::{
@@ -31,10 +32,7 @@ pub fn features() -> Vec<Entry> {
     // Synapse rejects no unknown feature, but an older one would not offer it.
     let older = all([
         given("synapse.version"),
-        Expr::Earlier(
-            known("synapse.version"),
-            "1.149.0".parse().expect("versions are constants"),
-        ),
+        Expr::Earlier(known("synapse.version"), Version::new(1, 149, 0)),
     ]);
     vec![
         entry("msc4108_enabled", true).when(qr_login()),

@@ -369,6 +369,10 @@ pub struct Migration {
 }
 
 /// Routes of the reverse proxy to MAS and Synapse.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Routes {

@@ -1069,7 +1069,7 @@ fn features_that_the_overlay_leaves_out_are_named() -> TestResult {
         overlay.display()
     );
     let own = "experimental_features: {msc4222_enabled: true, msc3266_enabled: false}";
-    fs::write(&migration.synapse_config, format!("{own}\n{}", text)).unwrap();
+    fs::write(&migration.synapse_config, format!("{own}\n{text}")).unwrap();
     for (features, lost) in [
         ("", &[] as &[&str]),
         (
