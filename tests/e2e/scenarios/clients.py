@@ -32,14 +32,14 @@ with subtest("clients find the servers for calls"):
 with subtest("an admin interface reaches both admin APIs, with the token of an administrator"):
     users = {
         f"{AUTH}/api/admin/v1/users": ("data", [400, 401, 401]),
-        f"{MATRIX}/_synapse/admin/v2/users": ("users", [401, 401, 403]),
+        f"{MATRIX}/_synapse/admin/v2/users?guests=false": ("users", [401, 401, 403]),
     }
     admin = client(machine, "login-oauth", "alice", PASSWORD, "--scope", ADMIN)["access_token"]
     for url, (name, refused) in users.items():
         found = [status(machine, url, used) for used in ("", "unknown", token)]
         assert found == refused, (url, found)
         answer = client(machine, "request", url, "--token", admin)["body"]
-        assert len(answer[name]) == 2, answer
+        assert len(answer.get(name, [])) == 2, answer
     assert status(machine, f"{MATRIX}/_synapse/mas/query_user") == 404
 with subtest("a program reaches MAS's admin API, through the proxy and on the host"):
     for base in (AUTH, "http://127.0.0.1:8081"):
