@@ -36,8 +36,8 @@ with subtest("an admin interface reaches both admin APIs, with the token of an a
     }
     admin = client(machine, "login-oauth", "alice", PASSWORD, "--scope", ADMIN)["access_token"]
     for url, (name, refused) in users.items():
-        found = [status(machine, url, used) for used in ("", "unknown", token)]
-        assert found == refused, (url, found)
+        statuses = [status(machine, url, used) for used in ("", "unknown", token)]
+        assert statuses == refused, (url, statuses)
         answer = client(machine, "request", url, "--token", admin)["body"]
         assert len(answer.get(name, [])) == 2, answer
     assert status(machine, f"{MATRIX}/_synapse/mas/query_user") == 404
