@@ -433,7 +433,7 @@ let
           [ "matrix-synapse.service" ]
           ++ map (worker: "matrix-synapse-worker-${worker}.service") (lib.attrNames homeserver.workers)
         );
-        qrLogin = mkIf (delegated && lib.versionAtLeast synapseVersion "1.137.0") (mkDefault true);
+        qrLogin = mkIf delegated (mkDefault true);
         rtcTransports = mkIf (delegated && servesCalls) (
           mkDefault cfg.routes.wellKnownClient."org.matrix.msc4143.rtc_foci" or [ ]
         );
@@ -466,7 +466,9 @@ let
     services.matrix-synapse = mkIf delegated {
       settings = mkIf (!migration.enable) {
         matrix_authentication_service = lib.mapAttrs (_: mkDefault) synapse.section;
-        experimental_features = mkIf (synapse.features != { }) (
+        # Which settings there are must not depend on Synapse's version: NixOS's package of Synapse depends
+        # on that.
+        experimental_features = mkIf (cfg.synapse.qrLogin || synapse ? matrixRtc) (
           lib.mapAttrs (_: mkDefault) synapse.features
         );
         matrix_rtc = mkIf (synapse ? matrixRtc) (lib.mapAttrs (_: mkDefault) synapse.matrixRtc);

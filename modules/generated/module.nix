@@ -261,7 +261,7 @@
     qrLogin = lib.mkOption {
       type = lib.types.bool;
       default = false;
-      defaultText = lib.literalMD "true if `services.matrix-synapse` on the same host delegates to MAS and is 1.137.0 or newer, otherwise false";
+      defaultText = lib.literalMD "true if `services.matrix-synapse` on the same host delegates to MAS, otherwise false";
       description = ''
         Whether people can log in a new device with a QR code that a device of theirs
         shows or scans. This sets `experimental_features` of Synapse: `msc4108_enabled`,

@@ -277,7 +277,7 @@ pub struct Synapse {
     /// delegates to MAS, not before.
     #[schemars(extend(
         "default" = false,
-        "x-default-text" = "true if `services.matrix-synapse` on the same host delegates to MAS and is 1.137.0 or newer, otherwise false"
+        "x-default-text" = "true if `services.matrix-synapse` on the same host delegates to MAS, otherwise false"
     ))]
     pub qr_login: bool,
 

@@ -74,6 +74,19 @@ fn logins_with_a_qr_code_are_on_with_delegation() -> TestResult {
     Ok(())
 }
 
+fn the_version_of_synapse_may_depend_on_its_settings() -> TestResult {
+    let nix = Nix::find()?;
+    // As in nixpkgs, where the settings decide what the package of Synapse contains.
+    let version = "({ config, ... }: {
+        services.matrix-authentication-service.synapse.version =
+          if config.services.matrix-synapse.settings ? oidc_providers then \"1.1.0\" else \"1.148.0\";
+      })";
+    let module = format!("{} {version}", homeserver("", ""));
+    let found = evaluate(&nix, &module, SETTINGS);
+    assert_eq!(found["features"], json!({"msc4108_enabled": true}));
+    Ok(())
+}
+
 fn the_overlay_keeps_other_features() -> TestResult {
     let nix = Nix::find()?;
     let overlay = |options: &str, synapse: &str| -> Value {
@@ -248,6 +261,7 @@ fn the_template_is_complete_and_each_part_can_be_left_out() -> TestResult {
 
 crate::support::harness::tests![
     logins_with_a_qr_code_are_on_with_delegation,
+    the_version_of_synapse_may_depend_on_its_settings,
     the_overlay_keeps_other_features,
     synapse_announces_the_servers_for_calls_of_this_host,
     a_qr_code_needs_the_address_of_synapse,
