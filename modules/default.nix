@@ -466,9 +466,7 @@ let
     services.matrix-synapse = mkIf delegated {
       settings = mkIf (!migration.enable) {
         matrix_authentication_service = lib.mapAttrs (_: mkDefault) synapse.section;
-        # Which settings there are must not depend on Synapse's version: NixOS's package of Synapse depends
-        # on that.
-        experimental_features = mkIf (cfg.synapse.qrLogin || synapse ? matrixRtc) (
+        experimental_features = mkIf (synapse.features != { }) (
           lib.mapAttrs (_: mkDefault) synapse.features
         );
         matrix_rtc = mkIf (synapse ? matrixRtc) (lib.mapAttrs (_: mkDefault) synapse.matrixRtc);

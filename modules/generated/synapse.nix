@@ -14,11 +14,10 @@
   }
   // lib.optionalAttrs cfg.synapse.forceHttp2 { force_http2 = true; };
   features =
-    lib.optionalAttrs cfg.synapse.qrLogin { msc4108_enabled = true; }
-    // lib.optionalAttrs (
-      cfg.synapse.qrLogin
-      && !(cfg.synapse.version != null && lib.versionOlder cfg.synapse.version "1.149.0")
-    ) { msc4388_mode = "open"; }
+    lib.optionalAttrs cfg.synapse.qrLogin {
+      msc4108_enabled = true;
+      msc4388_mode = "open";
+    }
     // lib.optionalAttrs (cfg.synapse.rtcTransports != [ ]) { msc4143_enabled = true; };
 }
 // lib.optionalAttrs (cfg.synapse.rtcTransports != [ ]) {

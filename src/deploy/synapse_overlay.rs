@@ -1,6 +1,5 @@
 //! Synapse's part: the settings with which it delegates authentication to MAS.
 
-use semver::Version;
 use serde_json::{Value, json};
 
 use crate::expr::{
@@ -29,15 +28,12 @@ pub fn section() -> Vec<Entry> {
 #[must_use]
 pub fn features() -> Vec<Entry> {
     let qr_login = || enabled("synapse.qrLogin");
-    // Synapse rejects no unknown feature, but an older one would not offer it.
-    let older = all([
-        given("synapse.version"),
-        Expr::Earlier(known("synapse.version"), Version::new(1, 149, 0)),
-    ]);
     vec![
         entry("msc4108_enabled", true).when(qr_login()),
-        // Open also to devices that are not logged in yet, because either device may show the code.
-        entry("msc4388_mode", "open").when(all([qr_login(), not(older)])),
+        // Open also to devices that are not logged in yet, because either device may show the code. Synapse
+        // before 1.149.0 ignores it. In nixpkgs, Synapse's version depends on which settings there are, so
+        // these must not depend on it.
+        entry("msc4388_mode", "open").when(qr_login()),
         entry("msc4143_enabled", true).when(announces_transports()),
     ]
 }

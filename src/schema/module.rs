@@ -272,8 +272,8 @@ pub struct Synapse {
     pub force_http2: bool,
 
     /// Whether people can log in a new device with a QR code that a device of theirs shows or scans.
-    /// This sets `experimental_features` of Synapse: `msc4108_enabled`, and `msc4388_mode` from Synapse
-    /// 1.149.0 on. Needs Synapse 1.137.0 or newer with a `public_baseurl`. Synapse offers it once it
+    /// This sets `experimental_features` of Synapse: `msc4108_enabled`, and `msc4388_mode`, which Synapse
+    /// before 1.149.0 ignores. Needs Synapse 1.137.0 or newer with a `public_baseurl`. Synapse offers it once it
     /// delegates to MAS, not before.
     #[schemars(extend(
         "default" = false,

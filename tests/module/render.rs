@@ -75,12 +75,6 @@ fn configurations() -> Vec<(&'static str, Value)> {
             })),
         ),
         (
-            "an older Synapse that offers logins with a QR code",
-            with(json!({
-                "synapse": {"enable": true, "version": "1.148.0", "qrLogin": true},
-            })),
-        ),
-        (
             "a Unix socket and an internal entry point",
             with(json!({
                 "listen": {"public": "/run/mas.sock"},
