@@ -131,6 +131,8 @@ let
       credentialFiles = mainUnit.credentialFiles // credentials // passwords;
       extraConfigFiles = map (file: file.path) extraConfigFiles;
       wellKnownHeaders = lib.mapAttrsToList lib.nameValuePair cfg.routes.wellKnownHeaders;
+      wellKnownClient = import ./well-known.nix { inherit lib; } cfg.routes.wellKnownClient;
+      experimentalFeatures = synapse.features // cfg.synapse.experimentalFeatures;
     };
   };
   generated =
@@ -303,6 +305,19 @@ let
     "::1"
     "/run/postgresql"
   ];
+  # A device that logs in with a QR code gets this address from Synapse.
+  qrLoginWarnings =
+    lib.optional
+      (
+        delegated
+        && cfg.synapse.qrLogin
+        && homeserver.settings.public_baseurl or null == null
+        && cfg.routes.matrixHost != null
+        && cfg.routes.matrixHost != homeserver.settings.server_name
+      )
+      "services.${name}.synapse.qrLogin: Synapse has no `public_baseurl`, so devices that log in with a QR code would look for it at https://${homeserver.settings.server_name}/. Set `services.matrix-synapse.settings.public_baseurl` to \"https://${cfg.routes.matrixHost}/\", or set this option to false.";
+  servesCalls =
+    config.services.livekit.enable or false || config.services.lk-jwt-service.enable or false;
   # A switch that would lock users out is refused before anything is stopped.
   knowsOldPasswords = lib.any (
     scheme: scheme.version or null == 1 && scheme.algorithm or null == "bcrypt"
@@ -418,6 +433,11 @@ let
           [ "matrix-synapse.service" ]
           ++ map (worker: "matrix-synapse-worker-${worker}.service") (lib.attrNames homeserver.workers)
         );
+        qrLogin = mkIf delegated (mkDefault true);
+        rtcTransports = mkIf (delegated && servesCalls) (
+          mkDefault cfg.routes.wellKnownClient."org.matrix.msc4143.rtc_foci" or [ ]
+        );
+        experimentalFeatures = mkDefault (homeserver.settings.experimental_features or { });
       };
     };
 
@@ -439,13 +459,18 @@ let
       lib.optional (mainUnit.bringsSettings && derived.isolated && cfg.addresses == null)
         "services.${name}.addresses: according to its settings, MAS communicates only with this host. If variables of its environment name other hosts, list them here, or set this to [ \"any\" ]."
       ++ nginxWarnings
+      ++ qrLoginWarnings
       ++ below "services.${name}.settings" (import ./generated/warnings.nix ruleArguments)
       ++ lib.optionals cfg.synapse.enable (import ./bridges.nix { inherit lib config; });
 
     services.matrix-synapse = mkIf delegated {
-      settings.matrix_authentication_service = mkIf (!migration.enable) (
-        lib.mapAttrs (_: mkDefault) synapse.section
-      );
+      settings = mkIf (!migration.enable) {
+        matrix_authentication_service = lib.mapAttrs (_: mkDefault) synapse.section;
+        experimental_features = mkIf (synapse.features != { }) (
+          lib.mapAttrs (_: mkDefault) synapse.features
+        );
+        matrix_rtc = mkIf (synapse ? matrixRtc) (lib.mapAttrs (_: mkDefault) synapse.matrixRtc);
+      };
       extraConfigFiles = mkIf migration.enable (lib.mkAfter [ synapse.overlayFile ]);
     };
 

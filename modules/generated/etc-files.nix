@@ -98,6 +98,14 @@ in
       nonrefreshable_access_token_lifetime = null;
       session_lifetime = null;
       enable_3pid_changes = false;
+    }
+    // lib.optionalAttrs (cfg.synapse.qrLogin || cfg.synapse.rtcTransports != [ ]) {
+      experimental_features = cfg.computed.experimentalFeatures;
+    }
+    // lib.optionalAttrs (cfg.synapse.rtcTransports != [ ]) {
+      matrix_rtc = {
+        transports = cfg.synapse.rtcTransports;
+      };
     };
   };
 }

@@ -77,6 +77,32 @@ lib.concatLists [
       && (settings.synapse.version != null && lib.versionOlder settings.synapse.version "1.151.0")
     )
   )
+  (refuse "synapse.qrLogin"
+    "Synapse offers login with a QR code only if it delegates to MAS. Set `synapse.enable` to true, or remove this option."
+    (settings.synapse.qrLogin && !settings.synapse.enable)
+  )
+  (refuse "synapse.qrLogin"
+    "Synapse before 1.137.0 does not start with `msc4108_enabled` if it delegates to MAS in this way. Use a newer version of Synapse, or set this option to false."
+    (
+      settings.synapse.qrLogin
+      && (settings.synapse.version != null && lib.versionOlder settings.synapse.version "1.137.0")
+    )
+  )
+  (refuse "synapse.qrLogin"
+    "a login with a QR code uses the device code grant, which `settings.oauth.device_code_grant_enabled` disables. Set this option to false, or remove that one."
+    (settings.synapse.qrLogin && (settings.settings.oauth.device_code_grant_enabled or null) == false)
+  )
+  (refuse "synapse.rtcTransports"
+    "they are written to the file with which Synapse delegates to MAS. Set `synapse.enable` to true, or set `matrix_rtc` in Synapse's own configuration."
+    (settings.synapse.rtcTransports != [ ] && !settings.synapse.enable)
+  )
+  (refuse "synapse.rtcTransports"
+    "Synapse before 1.140.0 does not announce transports. Use a newer version of Synapse, or remove this option."
+    (
+      settings.synapse.rtcTransports != [ ]
+      && (settings.synapse.version != null && lib.versionOlder settings.synapse.version "1.140.0")
+    )
+  )
   (refuse "routes.host"
     "the proxy needs the public host name of MAS. Set it, for example to \"auth.example.com\"."
     ((settings.routes.nginx || settings.routes.caddy) && settings.routes.host == null)
@@ -109,6 +135,18 @@ lib.concatLists [
       && settings.routes.wellKnown
       && settings ? settings.matrix.homeserver
       && !(matches formats.domainName (settings.settings.matrix.homeserver or null))
+    )
+  )
+  (refuse "routes.wellKnownClient"
+    "`m.homeserver` and `org.matrix.msc2965.authentication` follow from other options. Remove them here, and set `routes.matrixHost`, `routes.host` and `settings.http.issuer`."
+    (
+      builtins.any (
+        entry:
+        builtins.elem entry.name [
+          "m.homeserver"
+          "org.matrix.msc2965.authentication"
+        ]
+      ) (settings.computed.wellKnownClient or [ ])
     )
   )
   (refuse "listen.public"

@@ -258,6 +258,48 @@
         it. Needs Synapse 1.151.0 or newer.
       '';
     };
+    qrLogin = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      defaultText = lib.literalMD "true if `services.matrix-synapse` on the same host delegates to MAS, otherwise false";
+      description = ''
+        Whether people can log in a new device with a QR code that a device of theirs
+        shows or scans. This sets `experimental_features` of Synapse: `msc4108_enabled`,
+        and `msc4388_mode`, which Synapse before 1.149.0 ignores. Needs Synapse 1.137.0
+        or newer with a `public_baseurl`. Synapse offers it once it delegates to MAS,
+        not before.
+      '';
+    };
+    rtcTransports = lib.mkOption {
+      type = types.list (lib.types.attrsOf types.json);
+      default = [ ];
+      defaultText = lib.literalMD "`org.matrix.msc4143.rtc_foci` of `routes.wellKnownClient`, if `services.livekit` or `services.lk-jwt-service` is enabled on the same host";
+      example = [
+        {
+          type = "livekit";
+          livekit_service_url = "https://rtc.example.com/livekit/jwt";
+        }
+      ];
+      description = ''
+        Transports for calls that Synapse announces to clients such as Element Call, in
+        addition to the well-known document. This sets `matrix_rtc.transports` and
+        `experimental_features` of Synapse. Needs Synapse 1.140.0 or newer.
+      '';
+    };
+    experimentalFeatures = lib.mkOption {
+      type = lib.types.attrsOf types.json;
+      default = { };
+      defaultText = lib.literalMD "`experimental_features` of `services.matrix-synapse.settings`, if that is enabled";
+      example = {
+        msc4222_enabled = true;
+      };
+      description = ''
+        Other `experimental_features` of Synapse. Synapse takes this section from the
+        last of its files that has it. If that is the file with which it delegates to
+        MAS, because of `qrLogin` or `rtcTransports`, the features of the other files
+        must be repeated here.
+      '';
+    };
   };
   migration = {
     enable = lib.mkOption {
@@ -391,6 +433,31 @@
         Response headers to add to the well-known documents, by name. In nginx, a
         location that sets a header of its own, as those of the documents do, drops all
         headers set by a `server` or `http` block. Repeat such headers here.
+      '';
+    };
+    wellKnownClient = lib.mkOption {
+      type = lib.types.attrsOf types.json;
+      default = { };
+      example = {
+        "org.matrix.msc4143.rtc_foci" = [
+          {
+            type = "livekit";
+            livekit_service_url = "https://rtc.example.com/livekit/jwt";
+          }
+        ];
+      };
+      description = ''
+        Additional content of `/.well-known/matrix/client`, such as where clients find
+        the servers for calls.
+      '';
+    };
+    synapseAdmin = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      description = ''
+        Whether the proxy serves Synapse's admin API, `/_synapse/admin/`, for a web
+        interface such as Ketesa or Element Admin. It requires the access token of an
+        administrator. Otherwise, it is reachable only on this host.
       '';
     };
     internal = lib.mkOption {

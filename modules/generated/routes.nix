@@ -50,6 +50,18 @@ in
             "    proxy_set_header X-Forwarded-Proto $scheme;"
             "    client_max_body_size 100M;"
             "}"
+          ]
+          ++ lib.optionals cfg.routes.synapseAdmin [
+            "location /_synapse/admin/ {"
+            "    proxy_pass ${cfg.routes.synapse};"
+            "    proxy_http_version 1.1;"
+            "    proxy_set_header Host $host;"
+            "    proxy_set_header X-Forwarded-For $remote_addr;"
+            "    proxy_set_header X-Forwarded-Proto $scheme;"
+            "    client_max_body_size 100M;"
+            "}"
+          ]
+          ++ [
             "location /_synapse/ {"
             "    return 404;"
             "}"
@@ -77,7 +89,7 @@ in
                 entry: "    add_header ${entry.name} \"${entry.value}\" always;"
               ) cfg.computed.wellKnownHeaders)
               ++ [
-                "    return 200 '${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if (cfg.settings.http.issuer or null) != null then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}';"
+                "    return 200 '${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if (cfg.settings.http.issuer or null) != null then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}${lib.concatStringsSep "" (map (entry: ",${entry.text}") cfg.computed.wellKnownClient)}}"}';"
                 "}"
                 "location = /.well-known/matrix/server {"
                 "    default_type application/json;"
@@ -137,6 +149,18 @@ in
         "    proxy_set_header X-Forwarded-Proto $scheme;"
         "    client_max_body_size 100M;"
         "}"
+      ]
+      ++ lib.optionals cfg.routes.synapseAdmin [
+        "location /_synapse/admin/ {"
+        "    proxy_pass ${cfg.routes.synapse};"
+        "    proxy_http_version 1.1;"
+        "    proxy_set_header Host $host;"
+        "    proxy_set_header X-Forwarded-For $remote_addr;"
+        "    proxy_set_header X-Forwarded-Proto $scheme;"
+        "    client_max_body_size 100M;"
+        "}"
+      ]
+      ++ [
         "location /_synapse/ {"
         "    return 404;"
         "}"
@@ -184,6 +208,15 @@ in
             "\t\t\tlb_try_duration 5s"
             "\t\t}"
             "\t}"
+          ]
+          ++ lib.optionals cfg.routes.synapseAdmin [
+            "\thandle /_synapse/admin/* {"
+            "\t\treverse_proxy ${cfg.routes.synapse} {"
+            "\t\t\tlb_try_duration 5s"
+            "\t\t}"
+            "\t}"
+          ]
+          ++ [
             "\thandle /_synapse/* {"
             "\t\trespond 404"
             "\t}"
@@ -211,7 +244,7 @@ in
               ]
               ++ (map (entry: "\t\theader ${entry.name} \"${entry.value}\"") cfg.computed.wellKnownHeaders)
               ++ [
-                "\t\trespond `${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if (cfg.settings.http.issuer or null) != null then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}}"}`"
+                "\t\trespond `${"{\"m.homeserver\":{\"base_url\":\"https://${cfg.routes.matrixHost}/\"}${if cfg.migration.enable then "" else ",\"org.matrix.msc2965.authentication\":{\"issuer\":\"${if (cfg.settings.http.issuer or null) != null then cfg.settings.http.issuer else cfg.settings.http.public_base}\",\"account\":\"${cfg.settings.http.public_base}account/\"}"}${lib.concatStringsSep "" (map (entry: ",${entry.text}") cfg.computed.wellKnownClient)}}"}`"
                 "\t}"
                 "\thandle /.well-known/matrix/server {"
                 "\t\theader Content-Type application/json"

@@ -1,5 +1,6 @@
 # Written by `mas2nix compile` from src/deploy/synapse_overlay.rs. Do not edit: change that instead.
-{ lib, cfg, ... }: {
+{ lib, cfg, ... }:
+{
   section = {
     enabled = true;
     endpoint = cfg.synapse.endpoint;
@@ -12,5 +13,18 @@
         cfg.computed.sharedSecretFile;
   }
   // lib.optionalAttrs cfg.synapse.forceHttp2 { force_http2 = true; };
+  features =
+    lib.optionalAttrs cfg.synapse.qrLogin {
+      msc4108_enabled = true;
+      msc4388_mode = "open";
+    }
+    // lib.optionalAttrs (cfg.synapse.rtcTransports != [ ]) { msc4143_enabled = true; };
+}
+// lib.optionalAttrs (cfg.synapse.rtcTransports != [ ]) {
+  matrixRtc = {
+    transports = cfg.synapse.rtcTransports;
+  };
+}
+// {
   overlayFile = "${cfg.migration.directory}/synapse.yaml";
 }

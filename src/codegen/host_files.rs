@@ -15,8 +15,9 @@ use crate::{
         credentials::{self, Placed},
         defaults,
         etc_files::{self, Content},
-        manifests, routes,
+        manifests, routes, synapse_overlay,
         units::{self, NAME, Unit},
+        well_known,
     },
     expr::{Entry, Item, Scope, Term},
     rules::{
@@ -79,6 +80,7 @@ pub fn context(
     let placed = credentials::place(&credentials::options(&tree), &settings);
     options["settings"] = settings;
     options["computed"] = computed(&options, &placed, &derived);
+    options["computed"]["experimentalFeatures"] = experimental_features(&options, version);
     problems.extend(check::rule_problems(
         &rules::module(),
         &options,
@@ -148,6 +150,10 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
         "sharedSecretFile": shared_secret_file(options),
         "databaseCredentials": database_lines,
         "wellKnownHeaders": headers,
+        "wellKnownClient": options["routes"]["wellKnownClient"]
+            .as_object()
+            .map(well_known::entries)
+            .unwrap_or_default(),
         "credentials": lines,
         "userCredentials": user_lines,
         "credentialFiles": credentials,
@@ -158,6 +164,17 @@ fn computed(options: &Value, placed: &Placed, derived: &Value) -> Value {
     let mut computed = derived.clone();
     merge(&mut computed, own, Lists::Replaced);
     computed
+}
+
+/// Synapse's `experimental_features`: those of the administrator override the module's.
+fn experimental_features(options: &Value, version: &Version) -> Value {
+    let scope = Scope::whole(options, true, version);
+    let mut features = scope.value_of(&synapse_overlay::features().into());
+    let own = options["synapse"]["experimentalFeatures"].as_object();
+    for (name, value) in own.into_iter().flatten() {
+        features[name] = value.clone();
+    }
+    features
 }
 
 /// The file from which MAS reads the shared secret, as Synapse sees it. For a credential, that is its

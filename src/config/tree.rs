@@ -3,8 +3,10 @@
 //! The same reader takes our own schema (see [`crate::schema`] for its extension keywords) and
 //! upstream's `config.schema.json`, so that the two can be compared.
 
+use std::sync::LazyLock;
+
 use semver::Version;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::schema::{
     OLDEST,
@@ -485,7 +487,12 @@ impl Reader<'_> {
     }
 
     fn object(&self, schema: &Object, at: &str, since: &Version) -> Result<Shape, SchemaError> {
-        if let Some(values) = schema.get("additionalProperties").filter(|v| v.is_object()) {
+        // `true` stands for any value, unless it only allows more than the properties.
+        let values = match schema.get("additionalProperties") {
+            Some(Value::Bool(true)) if !schema.contains_key("properties") => Some(&*ANYTHING),
+            values => values.filter(|values| values.is_object()),
+        };
+        if let Some(values) = values {
             return Ok(Shape::Map(Box::new(self.node(
                 values,
                 &join(at, "*"),
@@ -621,6 +628,9 @@ fn overlay(mut base: Object, top: Object) -> Object {
     }
     base
 }
+
+/// The schema that any value fits.
+static ANYTHING: LazyLock<Value> = LazyLock::new(|| json!({}));
 
 fn is_object_keyword(key: &str) -> bool {
     matches!(

@@ -8,3 +8,4 @@ pub mod manifests;
 pub mod routes;
 pub mod synapse_overlay;
 pub mod units;
+pub mod well_known;

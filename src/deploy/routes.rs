@@ -1,11 +1,11 @@
 //! Which requests nginx and Caddy send to MAS and which to Synapse.
 //!
-//! Only the paths listed here are public. Below `/_synapse/` that is `/_synapse/client/` alone, and of MAS
-//! only the public listener. The proxies overwrite `X-Forwarded-For` with the client's address, because
+//! Only the paths listed here are public. Below `/_synapse/` that is `/_synapse/client/` alone, unless the
+//! administrator adds Synapse's admin API, and of MAS only the public listener. The proxies overwrite `X-Forwarded-For` with the client's address, because
 //! of several addresses MAS trusts the first.
 
 use crate::{
-    deploy::cutover_files,
+    deploy::{cutover_files, well_known},
     expr::{
         Expr, Item, Term, all, either, enabled, given, item, items, known, not, option, set,
         template,
@@ -36,6 +36,18 @@ pub struct Location {
     pub paths: Paths,
     /// The server that answers the requests.
     pub target: Target,
+    /// The condition for having it; always present without one.
+    pub when: Option<Expr>,
+}
+
+impl Location {
+    fn new(paths: Paths, target: Target) -> Self {
+        Location {
+            paths,
+            target,
+            when: None,
+        }
+    }
 }
 
 /// The paths of a location.
@@ -58,7 +70,7 @@ pub enum Target {
     MasBelowPath,
     /// Synapse, with the path unchanged.
     Synapse,
-    /// The proxy itself, with this JSON text.
+    /// The proxy itself, with this JSON text. [`well_known`] says which characters it must not have.
     Json(Term),
     /// Nobody: the proxy answers 404.
     Nobody,
@@ -72,10 +84,10 @@ pub fn sites() -> Vec<Site> {
             name: "mas",
             host: known("routes.host"),
             when: given("routes.host"),
-            locations: vec![Location {
-                paths: Paths::Below(known("routes.path")),
-                target: Target::MasBelowPath,
-            }],
+            locations: vec![Location::new(
+                Paths::Below(known("routes.path")),
+                Target::MasBelowPath,
+            )],
         },
         Site {
             name: "matrix",
@@ -99,12 +111,16 @@ pub fn sites() -> Vec<Site> {
 /// The locations under Synapse's host name.
 #[must_use]
 pub fn matrix() -> Vec<Location> {
-    let location = |paths, target| Location { paths, target };
+    let below = |path: &str, target| Location::new(Paths::Below(path.into()), target);
     vec![
         COMPAT_LOCATION,
-        location(Paths::Below("/_matrix/".into()), Target::Synapse),
-        location(Paths::Below("/_synapse/client/".into()), Target::Synapse),
-        location(Paths::Below("/_synapse/".into()), Target::Nobody),
+        below("/_matrix/", Target::Synapse),
+        below("/_synapse/client/", Target::Synapse),
+        Location {
+            when: Some(enabled("routes.synapseAdmin")),
+            ..below("/_synapse/admin/", Target::Synapse)
+        },
+        below("/_synapse/", Target::Nobody),
     ]
 }
 
@@ -127,6 +143,7 @@ fn well_known() -> Vec<Location> {
         "/\"}".into(),
         // Before the cutover, clients would take it as a sign that MAS already authenticates.
         either(switched(), "", authentication),
+        well_known::additional(),
         "}".into(),
     ]);
     let server = Term::Text(vec![
@@ -135,14 +152,14 @@ fn well_known() -> Vec<Location> {
         ":443\"}".into(),
     ]);
     vec![
-        Location {
-            paths: Paths::Only("/.well-known/matrix/client"),
-            target: Target::Json(client),
-        },
-        Location {
-            paths: Paths::Only("/.well-known/matrix/server"),
-            target: Target::Json(server),
-        },
+        Location::new(
+            Paths::Only("/.well-known/matrix/client"),
+            Target::Json(client),
+        ),
+        Location::new(
+            Paths::Only("/.well-known/matrix/server"),
+            Target::Json(server),
+        ),
     ]
 }
 
@@ -164,7 +181,15 @@ fn nginx_location(location: &Location) -> Vec<Item> {
             .when(switched()),
         ];
     }
-    nginx_block(location)
+    if_present(location, nginx_block(location))
+}
+
+/// The lines of a location, with its condition.
+fn if_present(location: &Location, lines: Vec<Item>) -> Vec<Item> {
+    match &location.when {
+        Some(condition) => vec![items(lines).when(condition.clone())],
+        None => lines,
+    }
 }
 
 /// Whether MAS takes over Synapse's login paths only at the cutover.
@@ -187,6 +212,7 @@ pub fn caddy_compat() -> Vec<Item> {
 const COMPAT_LOCATION: Location = Location {
     paths: Paths::Compat,
     target: Target::Mas,
+    when: None,
 };
 
 fn nginx_block(location: &Location) -> Vec<Item> {
@@ -303,7 +329,7 @@ fn caddy_location(location: &Location) -> Vec<Item> {
             .when(switched()),
         ];
     }
-    caddy_block(location)
+    if_present(location, caddy_block(location))
 }
 
 fn caddy_block(location: &Location) -> Vec<Item> {

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::expr::{Entry, Expr, Term, all, either, enabled, entry, given, known, not, template};
+use crate::expr::{
+    Entry, Expr, Term, all, any, either, enabled, entry, given, known, not, template,
+};
 
 /// Whether Synapse runs on this host and delegates to MAS.
 #[must_use]
@@ -20,6 +22,32 @@ pub fn section() -> Vec<Entry> {
         entry("secret_path", secret_path()),
         entry("force_http2", true).when(enabled("synapse.forceHttp2")),
     ]
+}
+
+/// The `experimental_features` that the module's options ask for.
+#[must_use]
+pub fn features() -> Vec<Entry> {
+    let qr_login = || enabled("synapse.qrLogin");
+    vec![
+        entry("msc4108_enabled", true).when(qr_login()),
+        // Open also to devices that are not logged in yet, because either device may show the code. Synapse
+        // before 1.149.0 ignores it. In nixpkgs, Synapse's version depends on which settings there are, so
+        // these must not depend on it.
+        entry("msc4388_mode", "open").when(qr_login()),
+        entry("msc4143_enabled", true).when(announces_transports()),
+    ]
+}
+
+/// Synapse's `matrix_rtc` section, if the module's options ask for one.
+#[must_use]
+pub fn matrix_rtc() -> Vec<Entry> {
+    vec![entry("transports", known("synapse.rtcTransports"))]
+}
+
+/// Whether Synapse announces transports for calls.
+#[must_use]
+pub fn announces_transports() -> Expr {
+    not(known("synapse.rtcTransports").is(json!([])))
 }
 
 /// The file from which Synapse reads the shared secret: `synapse.secretPath` if set, else the generated
@@ -61,5 +89,14 @@ pub fn overlay() -> Vec<Entry> {
     ];
     let mut entries = vec![entry("matrix_authentication_service", section())];
     entries.extend(off.map(|(name, value)| entry(name, value)));
+    entries.extend([
+        // The whole section: it replaces that of the earlier files.
+        entry(
+            "experimental_features",
+            known("computed.experimentalFeatures"),
+        )
+        .when(any([enabled("synapse.qrLogin"), announces_transports()])),
+        entry("matrix_rtc", matrix_rtc()).when(announces_transports()),
+    ]);
     entries
 }

@@ -1,10 +1,11 @@
 //! Rules for the module's own options, with all defaults and with MAS's settings.
 
+use semver::Version;
 use serde_json::{Value, json};
 
 use super::{Rule, rule};
 use crate::{
-    deploy::units,
+    deploy::{units, well_known},
     expr::{
         Expr, Term, all, any, any_set, either, enabled, given, known, missing, not, option, set,
     },
@@ -13,21 +14,26 @@ use crate::{
 
 /// All rules of this file.
 pub fn rules() -> Vec<Rule> {
-    [homeserver(), routes(), service()]
+    [homeserver(), clients(), routes(), service()]
         .into_iter()
         .flatten()
         .collect()
 }
 
+fn version(version: &str) -> Version {
+    version.parse().expect("versions are constants")
+}
+
+/// Whether Synapse's version is known, and older than this one.
+fn synapse_before(number: &str) -> Expr {
+    all([
+        given("synapse.version"),
+        Expr::Earlier(known("synapse.version"), version(number)),
+    ])
+}
+
 /// Options of MAS and Synapse that must agree.
 fn homeserver() -> Vec<Rule> {
-    let version = |version: &str| version.parse().expect("versions are constants");
-    let synapse_before = |number: &str| {
-        all([
-            given("synapse.version"),
-            Expr::Earlier(known("synapse.version"), version(number)),
-        ])
-    };
     vec![
         rule(
             "no-homeserver",
@@ -100,6 +106,52 @@ fn homeserver() -> Vec<Rule> {
     ]
 }
 
+/// What clients can use only with a Synapse that delegates.
+fn clients() -> Vec<Rule> {
+    let transports = || not(known("synapse.rtcTransports").is(json!([])));
+    let delegates = || enabled("synapse.enable");
+    vec![
+        rule(
+            "qr-login-without-synapse",
+            "synapse.qrLogin",
+            all([enabled("synapse.qrLogin"), not(delegates())]),
+            "Synapse offers login with a QR code only if it delegates to MAS",
+            "Set `synapse.enable` to true, or remove this option.",
+        ),
+        rule(
+            "synapse-too-old-for-qr-login",
+            "synapse.qrLogin",
+            all([enabled("synapse.qrLogin"), synapse_before("1.137.0")]),
+            "Synapse before 1.137.0 does not start with `msc4108_enabled` if it delegates to MAS in this way",
+            "Use a newer version of Synapse, or set this option to false.",
+        ),
+        rule(
+            "qr-login-without-device-code",
+            "synapse.qrLogin",
+            all([
+                enabled("synapse.qrLogin"),
+                option("settings.oauth.device_code_grant_enabled").is(false),
+            ]),
+            "a login with a QR code uses the device code grant, which `settings.oauth.device_code_grant_enabled` disables",
+            "Set this option to false, or remove that one.",
+        ),
+        rule(
+            "rtc-transports-without-synapse",
+            "synapse.rtcTransports",
+            all([transports(), not(delegates())]),
+            "they are written to the file with which Synapse delegates to MAS",
+            "Set `synapse.enable` to true, or set `matrix_rtc` in Synapse's own configuration.",
+        ),
+        rule(
+            "synapse-too-old-for-rtc-transports",
+            "synapse.rtcTransports",
+            all([transports(), synapse_before("1.140.0")]),
+            "Synapse before 1.140.0 does not announce transports",
+            "Use a newer version of Synapse, or remove this option.",
+        ),
+    ]
+}
+
 /// Options that the reverse proxy needs.
 fn routes() -> Vec<Rule> {
     let any_proxy = || any([enabled("routes.nginx"), enabled("routes.caddy")]);
@@ -152,6 +204,16 @@ fn routes() -> Vec<Rule> {
             ]),
             "the name of the homeserver has a port or is an IP address, so other servers do not request these documents",
             "Set it to false, and serve the document for clients yourself.",
+        ),
+        rule(
+            "well-known-conflict",
+            "routes.wellKnownClient",
+            Expr::Exists(
+                "computed.wellKnownClient".into(),
+                Box::new(known("name").one_of(&well_known::OWN)),
+            ),
+            "`m.homeserver` and `org.matrix.msc2965.authentication` follow from other options",
+            "Remove them here, and set `routes.matrixHost`, `routes.host` and `settings.http.issuer`.",
         ),
     ]
 }

@@ -270,6 +270,42 @@ pub struct Synapse {
     /// Synapse 1.151.0 or newer.
     #[schemars(extend("default" = false))]
     pub force_http2: bool,
+
+    /// Whether people can log in a new device with a QR code that a device of theirs shows or scans.
+    /// This sets `experimental_features` of Synapse: `msc4108_enabled`, and `msc4388_mode`, which Synapse
+    /// before 1.149.0 ignores. Needs Synapse 1.137.0 or newer with a `public_baseurl`. Synapse offers it once it
+    /// delegates to MAS, not before.
+    #[schemars(extend(
+        "default" = false,
+        "x-default-text" = "true if `services.matrix-synapse` on the same host delegates to MAS, otherwise false"
+    ))]
+    pub qr_login: bool,
+
+    /// Transports for calls that Synapse announces to clients such as Element Call, in addition to the
+    /// well-known document. This sets `matrix_rtc.transports` and `experimental_features` of Synapse. Needs
+    /// Synapse 1.140.0 or newer.
+    #[schemars(
+        extend(
+            "default" = [],
+            "x-default-text" = "`org.matrix.msc4143.rtc_foci` of `routes.wellKnownClient`, if `services.livekit` or `services.lk-jwt-service` is enabled on the same host"
+        ),
+        example = serde_json::json!([
+            {"type": "livekit", "livekit_service_url": "https://rtc.example.com/livekit/jwt"}
+        ])
+    )]
+    pub rtc_transports: Vec<BTreeMap<String, Value>>,
+
+    /// Other `experimental_features` of Synapse. Synapse takes this section from the last of its files that
+    /// has it. If that is the file with which it delegates to MAS, because of `qrLogin` or `rtcTransports`,
+    /// the features of the other files must be repeated here.
+    #[schemars(
+        extend(
+            "default" = {},
+            "x-default-text" = "`experimental_features` of `services.matrix-synapse.settings`, if that is enabled"
+        ),
+        example = serde_json::json!({"msc4222_enabled": true})
+    )]
+    pub experimental_features: BTreeMap<String, Value>,
 }
 
 /// Migration of an existing homeserver to MAS.
@@ -333,6 +369,10 @@ pub struct Migration {
 }
 
 /// Routes of the reverse proxy to MAS and Synapse.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Routes {
@@ -373,6 +413,24 @@ pub struct Routes {
         example = serde_json::json!({"X-Content-Type-Options": "nosniff"})
     )]
     pub well_known_headers: BTreeMap<String, HeaderValue>,
+
+    /// Additional content of `/.well-known/matrix/client`, such as where clients find the servers for
+    /// calls.
+    #[schemars(
+        extend("default" = {}),
+        example = serde_json::json!({
+            "org.matrix.msc4143.rtc_foci": [
+                {"type": "livekit", "livekit_service_url": "https://rtc.example.com/livekit/jwt"}
+            ]
+        })
+    )]
+    pub well_known_client: BTreeMap<String, Value>,
+
+    /// Whether the proxy serves Synapse's admin API, `/_synapse/admin/`, for a web interface such as
+    /// Ketesa or Element Admin. It requires the access token of an administrator. Otherwise, it is
+    /// reachable only on this host.
+    #[schemars(extend("default" = false))]
+    pub synapse_admin: bool,
 
     /// Address on this host at which local programs, such as bridges, reach Synapse and MAS in the
     /// same way as the public.

@@ -67,6 +67,12 @@ const OF_OPTIONS: &[(&str, &str, &str)] = &[
     ("same-database", "settings.database", ANOTHER),
     ("synapse-too-old", "synapse.version", VERSIONS),
     ("synapse-too-old-for-http2", "synapse.forceHttp2", VERSIONS),
+    ("synapse-too-old-for-qr-login", "synapse.qrLogin", VERSIONS),
+    (
+        "synapse-too-old-for-rtc-transports",
+        "synapse.rtcTransports",
+        VERSIONS,
+    ),
     (
         "no-encryption-key",
         "settings.secrets.encryption_file",
@@ -88,6 +94,7 @@ const OF_OPTIONS: &[(&str, &str, &str)] = &[
         "settings.passwords.enabled",
         COMPUTED,
     ),
+    ("well-known-conflict", "routes.wellKnownClient", COMPUTED),
     (
         "well-known-without-name",
         "settings.matrix.homeserver",

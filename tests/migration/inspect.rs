@@ -1058,6 +1058,48 @@ fn every_setting_is_named() -> TestResult {
     Ok(())
 }
 
+fn features_that_the_overlay_leaves_out_are_named() -> TestResult {
+    let (server, mas) = prepared()?;
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let text = fs::read_to_string(&migration.synapse_config).unwrap();
+    let overlay = server.path().join("overlay.source");
+    let used = format!(
+        "{}={}",
+        server.path().join("overlay.yaml").display(),
+        overlay.display()
+    );
+    let own = "experimental_features: {msc4222_enabled: true, msc3266_enabled: false}";
+    fs::write(&migration.synapse_config, format!("{own}\n{text}")).unwrap();
+    for (features, lost) in [
+        ("", &[] as &[&str]),
+        (
+            "experimental_features: {msc4108_enabled: true, msc4222_enabled: true}",
+            &["msc3266_enabled"],
+        ),
+        (
+            "experimental_features: {msc3266_enabled: true, msc4222_enabled: true}",
+            &[],
+        ),
+        (
+            "experimental_features: {}",
+            &["msc4222_enabled", "msc3266_enabled"],
+        ),
+    ] {
+        fs::write(
+            &overlay,
+            format!("password_config: {{enabled: false}}\n{features}"),
+        )
+        .unwrap();
+        let (_, findings) = inspect(&migration, &["--overlay", &used]);
+        let found = findings
+            .iter()
+            .find(|finding| finding["id"] == "features-lost");
+        let samples = found.map_or_else(|| json!([]), |finding| finding["samples"].clone());
+        assert_eq!(samples, json!(lost), "{features}");
+    }
+    Ok(())
+}
+
 fn the_state_of_mas_is_reported() -> TestResult {
     let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
@@ -1896,6 +1938,7 @@ crate::support::harness::tests![
     garbage_is_reported_and_does_not_stop_inspect,
     a_password_that_mas_cannot_read_is_named,
     every_setting_is_named,
+    features_that_the_overlay_leaves_out_are_named,
     the_state_of_mas_is_reported,
     interrupted_imports_are_undone_or_reported,
     databases_that_refuse_the_import_are_reported,

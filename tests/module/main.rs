@@ -1,6 +1,7 @@
 //! The NixOS module, as evaluated by Nix, compared with NixOS's own options, nixpkgs' module and
 //! the output of `mas2nix render`.
 
+mod clients;
 mod compatibility;
 mod configurations;
 mod diagnostics;
@@ -12,6 +13,7 @@ mod support;
 mod twins;
 
 support::harness::main![
+    clients,
     compatibility,
     configurations,
     diagnostics,

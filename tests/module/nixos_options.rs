@@ -9,10 +9,50 @@ use serde_json::{Value, json};
 
 /// Options that we declare and that `tests/e2e/nixos_options/options.tsv` leaves out, each with the file of
 /// nixpkgs that declares it.
-const NOT_IN_THE_TABLE: [(&str, &str); 4] = [
+const NOT_IN_THE_TABLE: [(&str, &str); 14] = [
     (
         "services.caddy.globalConfig",
         "nixos/modules/services/web-servers/caddy/default.nix",
+    ),
+    (
+        "services.livekit.enable",
+        "nixos/modules/services/networking/livekit.nix",
+    ),
+    (
+        "services.livekit.keyFile",
+        "nixos/modules/services/networking/livekit.nix",
+    ),
+    (
+        "services.livekit.openFirewall",
+        "nixos/modules/services/networking/livekit.nix",
+    ),
+    (
+        "services.livekit.settings",
+        "nixos/modules/services/networking/livekit.nix",
+    ),
+    (
+        "services.livekit.settings.rtc.use_external_ip",
+        "nixos/modules/services/networking/livekit.nix",
+    ),
+    (
+        "services.lk-jwt-service.enable",
+        "nixos/modules/services/matrix/lk-jwt-service.nix",
+    ),
+    (
+        "services.lk-jwt-service.keyFile",
+        "nixos/modules/services/matrix/lk-jwt-service.nix",
+    ),
+    (
+        "services.lk-jwt-service.livekitUrl",
+        "nixos/modules/services/matrix/lk-jwt-service.nix",
+    ),
+    (
+        "services.nginx.virtualHosts.<name>.locations.<name>.proxyWebsockets",
+        "nixos/modules/services/web-servers/nginx/location-options.nix",
+    ),
+    (
+        "services.nginx.virtualHosts.<name>.locations.<name>.tryFiles",
+        "nixos/modules/services/web-servers/nginx/location-options.nix",
     ),
     (
         "services.prometheus.scrapeConfigs.*.job_name",

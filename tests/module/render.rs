@@ -29,6 +29,9 @@ fn configurations() -> Vec<(&'static str, Value)> {
     let routes = json!({
         "nginx": true, "host": "auth.example.com", "matrixHost": "matrix.example.com",
     });
+    let calls = json!([
+        {"type": "livekit", "livekit_service_url": "https://rtc.example.com/livekit/jwt"},
+    ]);
     vec![
         ("nothing but a name", base.clone()),
         (
@@ -50,6 +53,25 @@ fn configurations() -> Vec<(&'static str, Value)> {
                 "policyPackage": "/opt/policy", "templatesPackage": "/opt/templates",
                 "synapse": {"enable": true, "units": [], "forceHttp2": true, "secretPath": "/run/s"},
                 "doctor": {"schedule": "Mon 04:00"},
+            })),
+        ),
+        (
+            "logins with a QR code, calls and an admin interface",
+            with(json!({
+                "synapse": {
+                    "enable": true, "qrLogin": true, "rtcTransports": calls,
+                    "experimentalFeatures": {"msc4222_enabled": true, "msc4388_mode": "off"},
+                },
+                "publicAdminApi": true,
+                "routes": {
+                    "nginx": true, "caddy": true, "host": "auth.example.com",
+                    "matrixHost": "matrix.example.com", "synapseAdmin": true,
+                    "internal": "127.0.0.1:8480",
+                    "wellKnownClient": {
+                        "org.matrix.msc4143.rtc_foci": calls,
+                        "of the future": {"z": [1, true, null], "a": {"text": "it's $5, {env.HOME}"}},
+                    },
+                },
             })),
         ),
         (

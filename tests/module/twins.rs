@@ -1,15 +1,18 @@
 //! Runs code that exists in Nix and in Rust with the same cases. `tests/config/merge.rs` does the same for
 //! the merging of settings.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 use crate::support::{Nix, cases, harness::TestResult, root};
-use mas2nix::migrate::{
-    preflight::{catalogue, host},
-    synapse_config::Config,
+use mas2nix::{
+    deploy::well_known,
+    migrate::{
+        preflight::{catalogue, host},
+        synapse_config::Config,
+    },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 /// A case of `tests/fixtures/synapse-listeners.yaml`.
@@ -29,6 +32,14 @@ struct Bridge {
     /// The registration file that Synapse reads.
     registration: Value,
     cannot_log_in: bool,
+}
+
+/// A case of `tests/fixtures/well-known.yaml`.
+#[derive(Deserialize, Serialize)]
+struct Document {
+    name: String,
+    content: Map<String, Value>,
+    texts: Vec<String>,
 }
 
 /// Evaluates a Nix expression for each case, which it refers to as `case`.
@@ -106,9 +117,49 @@ fn bridges_that_cannot_log_in_in_the_module() -> TestResult {
     Ok(())
 }
 
+fn well_known_content_in_rust() {
+    for case in cases::<Document>("well-known") {
+        check_texts(&case, &well_known::entries(&case.content));
+    }
+}
+
+fn well_known_content_in_the_module() -> TestResult {
+    let nix = Nix::find()?;
+    let cases = cases::<Document>("well-known");
+    let found: Vec<Vec<Value>> = evaluate(
+        &nix,
+        &cases,
+        "import (modules + \"/well-known.nix\") { inherit lib; } case.content",
+    );
+    assert_eq!(found.len(), cases.len());
+    for (case, found) in cases.iter().zip(found) {
+        check_texts(case, &found);
+    }
+    Ok(())
+}
+
+/// The texts are as expected, and still mean the content.
+fn check_texts(case: &Document, entries: &[Value]) {
+    let texts: Vec<&str> = entries
+        .iter()
+        .map(|it| it["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(texts, case.texts, "{}", case.name);
+    let read: Value = serde_json::from_str(&format!("{{{}}}", texts.join(","))).unwrap();
+    assert_eq!(read, json!(case.content), "{}", case.name);
+    let names = entries.iter().map(|it| it["name"].as_str().unwrap());
+    assert!(
+        names.eq(case.content.keys().collect::<BTreeSet<_>>()),
+        "{}",
+        case.name
+    );
+}
+
 crate::support::harness::tests![
     urls_of_synapse_in_rust,
     urls_of_synapse_in_the_module,
     bridges_that_cannot_log_in_in_rust,
     bridges_that_cannot_log_in_in_the_module,
+    well_known_content_in_rust,
+    well_known_content_in_the_module,
 ];

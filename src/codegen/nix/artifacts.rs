@@ -18,6 +18,9 @@ use crate::{
 pub fn files() -> Vec<(String, String)> {
     let synapse: Term = vec![
         entry("section", synapse_overlay::section()),
+        entry("features", synapse_overlay::features()),
+        entry("matrixRtc", synapse_overlay::matrix_rtc())
+            .when(synapse_overlay::announces_transports()),
         entry("overlayFile", cutover_files::overlay().file),
     ]
     .into();

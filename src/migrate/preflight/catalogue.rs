@@ -74,6 +74,9 @@ catalogue! {
         MODULES: "modules", Warning,
             "Synapse loads these modules. Once MAS authenticates, it does not ask those that decide on registrations and logins, and does not start at all with one that checks passwords.",
             "Look what each does. If one checks passwords, write `modules` with only the others (or `modules: []`) into the source of `--overlay`: it replaces the list at the cutover.";
+        FEATURES_LOST: "features-lost", Warning,
+            "The source of `--overlay` has `experimental_features`, which replaces this section of Synapse's own files at the cutover. These features would be off.",
+            "Repeat them in `synapse.experimentalFeatures` of the module, or of the configuration of `mas2nix render`.";
         EMPTY_SECTION: "empty-section", Note,
             "These sections of Synapse's configuration are empty. Synapse does not mind; mas-cli cannot read such a file. `syn2mas` hands it one without them.",
             "Nothing, unless you run mas-cli yourself.";

@@ -43,6 +43,7 @@ pub async fn inspect(context: &Context, extent: BackupScope) -> Result<Vec<Findi
     let server_name = synapse.server_name()?;
     let mut findings = settings(synapse, mas, server_name);
     findings.extend(passwords(synapse, mas));
+    findings.extend(features_lost(context, synapse)?);
     findings.extend(host::bridges(synapse));
     let (versions, refused_by_mas) =
         tokio::join!(host::versions(context, synapse), host::mas_config(context));
@@ -215,6 +216,26 @@ fn elsewhere(config: &synapse_config::Config) -> Vec<Finding> {
         catalogue::MODULES.found_in(modules.collect()),
     ];
     found.into_iter().flatten().collect()
+}
+
+/// Experimental features of Synapse that the overlay leaves out. Synapse takes the whole section from the last
+/// file that has it.
+fn features_lost(
+    context: &Context,
+    config: &synapse_config::Config,
+) -> Result<Option<Finding>, MigrateError> {
+    let Some(overlay) = &context.args.overlay else {
+        return Ok(None);
+    };
+    let settings: Value = serde_yaml_ng::from_str(&overlay.content()?)
+        .map_err(MigrateError::form(&overlay.source, "YAML"))?;
+    let Some(kept) = settings["experimental_features"].as_object() else {
+        return Ok(None);
+    };
+    let features = config.get("experimental_features");
+    let features = features.and_then(Value::as_object).into_iter().flatten();
+    let lost = features.filter(|(name, _)| !kept.contains_key(*name));
+    Ok(catalogue::FEATURES_LOST.found_in(lost.map(|(name, _)| name.clone()).collect()))
 }
 
 /// Empty sections. Synapse treats them as absent, but the import fails on them.

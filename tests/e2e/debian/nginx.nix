@@ -11,6 +11,7 @@ let
   location = path: site: ''
     location ${path} {
     ${lib.optionalString (site.proxyPass != null) "proxy_pass ${site.proxyPass};"}
+    ${lib.optionalString (site.tryFiles != null) "try_files ${site.tryFiles};"}
     ${site.extraConfig}
     }
   '';
@@ -30,6 +31,7 @@ let
           ssl_certificate_key ${host.sslCertificateKey};
         ''}
         ${lib.optionalString (!host.onlySSL && !host.forceSSL) "listen 80;"}
+        ${lib.optionalString (host.root != null) "root ${host.root};"}
         ${lib.concatStrings (lib.mapAttrsToList location host.locations)}
         ${host.extraConfig}
       }

@@ -7,6 +7,7 @@
     ./caddy.nix
     ./dex.nix
     ./etc.nix
+    ./livekit.nix
     ./matrix-synapse.nix
     ./nginx.nix
     ./postgresql.nix

@@ -11,6 +11,10 @@ let
     type = types.lines;
     default = "";
   };
+  optionalPath = mkOption {
+    type = types.nullOr types.path;
+    default = null;
+  };
 in
 {
   options.services.nginx = {
@@ -32,6 +36,7 @@ in
             enableACME = switch;
             forceSSL = switch;
             onlySSL = switch;
+            root = optionalPath;
             sslCertificate = mkOption { type = types.path; };
             sslCertificateKey = mkOption { type = types.path; };
             extraConfig = text;
@@ -41,6 +46,11 @@ in
                 types.submodule {
                   options = {
                     proxyPass = mkOption {
+                      type = types.nullOr types.str;
+                      default = null;
+                    };
+                    proxyWebsockets = switch;
+                    tryFiles = mkOption {
                       type = types.nullOr types.str;
                       default = null;
                     };

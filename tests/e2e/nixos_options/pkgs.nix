@@ -35,6 +35,8 @@ in
     name = "matrix-synapse-wrapped-1.163.2";
   };
   callPackage = _: _: package tools;
+  element-web.override = { conf }: package "/opt/element-web" // { inherit conf; };
+  ketesa.withConfig = config: package "/opt/ketesa" // { inherit config; };
   openssl = package "/usr";
   cacert.outPath = "/nix/store/00000000000000000000000000000000-cacert";
   chromium = package "/usr";

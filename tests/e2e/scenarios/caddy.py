@@ -5,12 +5,14 @@ with subtest("an existing homeserver"):
     wait_running(machine, "caddy.service", SYNAPSE)
     machine.wait_until_succeeds("curl -sf https://matrix.example.com/_matrix/client/versions", 60)
     legacy(machine)
+    assert "org.matrix.msc2965.authentication" not in well_known(machine)
     register(machine, "alice")
     alice = Person(machine, "alice", log_in(machine, "alice"))
 with subtest("migrate"):
     machine.succeed("systemctl start syn2mas-migrate")
     delegated(machine)
     alice.is_unaffected()
+    well_known(machine)
     new = client(machine, "login-oauth", "alice", PASSWORD)
     assert client(machine, "use", new["access_token"])["device_id"] == new["device_id"]
 with subtest("what is not public"):

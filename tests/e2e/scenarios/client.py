@@ -111,11 +111,25 @@ def login_password(user, password):
     return good(request(f"{MATRIX}/_matrix/client/v3/login", body))
 
 
-def login_oauth(user, password, through_provider=False):
-    """The OAuth 2.0 login, as in Element X: discovery, registration, authorization code with PKCE."""
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def discover():
+    """MAS's metadata, as a client finds it that knows only the name of the homeserver."""
     base = good(request("https://example.com/.well-known/matrix/client"))
     base = base["m.homeserver"]["base_url"].rstrip("/")
-    metadata = good(request(f"{base}/_matrix/client/v1/auth_metadata"))
+    return good(request(f"{base}/_matrix/client/v1/auth_metadata"))
+
+
+def client_scope(device):
+    """The scope of a Matrix client."""
+    client = "urn:matrix:org.matrix.msc2967.client"
+    return f"{client}:api:* {client}:device:{device}"
+
+
+def login_oauth(user, password, through_provider=False, scope=""):
+    """The OAuth 2.0 login, as in Element X: discovery, registration, authorization code with PKCE."""
+    metadata = discover()
     client = {
         "client_name": "test",
         "client_uri": "https://client.example.org/",
@@ -135,7 +149,7 @@ def login_oauth(user, password, through_provider=False):
         "redirect_uri": CALLBACK,
         "response_type": "code",
         "response_mode": "query",
-        "scope": f"urn:matrix:org.matrix.msc2967.client:api:* urn:matrix:org.matrix.msc2967.client:device:{device}",
+        "scope": f"{client_scope(device)} {scope}".strip(),
         "state": "state",
         "code_challenge": challenge.rstrip("="),
         "code_challenge_method": "S256",
@@ -152,27 +166,78 @@ def login_oauth(user, password, through_provider=False):
             "code_verifier": verifier,
         }
     ).encode()
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    tokens = good(request(metadata["token_endpoint"], body, headers=form))
+    tokens = good(request(metadata["token_endpoint"], body, headers=FORM))
     return {**tokens, "device_id": device, "revocation": metadata["revocation_endpoint"]}
 
 
-def walk(url, answers, through_provider=False):
-    """Goes through pages like a browser until the redirect to the client; returns its parameters."""
-    browser = urllib.request.build_opener(
+def login_device(user, password):
+    """The device code grant, with which a login with a QR code ends: the new device gets a code, and another
+    device of the user confirms it in a browser."""
+    metadata = discover()
+    grant = "urn:ietf:params:oauth:grant-type:device_code"
+    assert grant in metadata["grant_types_supported"], metadata
+    client = {
+        "client_name": "test",
+        "client_uri": "https://client.example.org/",
+        "grant_types": [grant, "refresh_token"],
+        "token_endpoint_auth_method": "none",
+        "application_type": "native",
+    }
+    status, client = request(metadata["registration_endpoint"], client)
+    assert status in (200, 201), (status, client)
+    device = secrets.token_hex(5).upper()
+    body = {"client_id": client["client_id"], "scope": client_scope(device)}
+    body = urllib.parse.urlencode(body).encode()
+    begun = good(request(metadata["device_authorization_endpoint"], body, headers=FORM))
+    ask = {"grant_type": grant, "device_code": begun["device_code"], "client_id": client["client_id"]}
+    ask = urllib.parse.urlencode(ask).encode()
+    status, waiting = request(metadata["token_endpoint"], ask, headers=FORM)
+    assert waiting.get("error") == "authorization_pending", (status, waiting)
+
+    opener = browser()
+    answers = {
+        "code": begun["user_code"],
+        "username": user,
+        "password": password,
+        "confirm_device": "on",
+        "action": "consent",
+    }
+    answer = opener.open(begun["verification_uri"], timeout=30)
+    for _ in range(5):
+        page = answer.read().decode()
+        forms = Forms(page)
+        asked = [form for form in forms.forms if set(form[1]) & set(answers)]
+        if not asked:
+            break
+        action, fields = asked[0]
+        fields.update({name: value for name, value in answers.items() if name in fields})
+        target = urllib.parse.urljoin(answer.url, action or answer.url)
+        answer = opener.open(target, urllib.parse.urlencode(fields).encode(), timeout=30)
+    tokens = good(request(metadata["token_endpoint"], ask, headers=FORM))
+    return {**tokens, "device_id": device}
+
+
+def browser():
+    """A browser that stops at the redirect to the client."""
+    return urllib.request.build_opener(
         StopAtCallback,
         urllib.request.HTTPSHandler(context=TLS),
         urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
     )
+
+
+def walk(url, answers, through_provider=False):
+    """Goes through pages like a browser until the redirect to the client; returns its parameters."""
+    opener = browser()
     try:
-        answer = browser.open(url, timeout=30)
+        answer = opener.open(url, timeout=30)
         for _ in range(10):
             page = answer.read().decode()
             forms = Forms(page)
             on_mas = urllib.parse.urlparse(answer.url).hostname == "auth.example.com"
             if through_provider and on_mas and forms.providers:
                 link = urllib.parse.urljoin(answer.url, forms.providers[0])
-                answer = browser.open(link, timeout=30)
+                answer = opener.open(link, timeout=30)
             elif forms.onward and not forms.forms:
                 raise Redirected(forms.onward)
             else:
@@ -182,7 +247,7 @@ def walk(url, answers, through_provider=False):
                 target = urllib.parse.urljoin(answer.url, action or answer.url)
                 body = urllib.parse.urlencode(fields).encode()
                 sent = urllib.request.Request(target, body, {"Referer": answer.url})
-                answer = browser.open(sent, timeout=30)
+                answer = opener.open(sent, timeout=30)
     except Redirected as redirected:
         return urllib.parse.parse_qs(urllib.parse.urlparse(redirected.url).query)
     except urllib.error.HTTPError as error:
@@ -301,10 +366,12 @@ def poll(url, token, seconds):
 def main():
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("login-password", "login-oauth", "login-provider"):
+    for name in ("login-password", "login-oauth", "login-provider", "login-device"):
         login = commands.add_parser(name)
         login.add_argument("user")
         login.add_argument("password")
+        if name == "login-oauth":
+            login.add_argument("--scope", default="")
     sso = commands.add_parser("login-sso")
     for name in ("provider", "user", "password"):
         sso.add_argument(name)
@@ -334,7 +401,9 @@ def main():
         case "login-password":
             found = login_password(given.user, given.password)
         case "login-oauth":
-            found = login_oauth(given.user, given.password)
+            found = login_oauth(given.user, given.password, scope=given.scope)
+        case "login-device":
+            found = login_device(given.user, given.password)
         case "login-provider":
             found = login_provider(given.user, given.password)
         case "login-sso":

@@ -107,6 +107,17 @@ class Person:
         self.devices = self.see_devices()
 
 
+def well_known(host: Host) -> dict[str, typing.Any]:
+    """The well-known document for clients, which has the content of well-known-client.nix."""
+    document: dict[str, typing.Any] = client(host, "request", "https://example.com/.well-known/matrix/client")["body"]
+    rtc = {"type": "livekit", "livekit_service_url": "https://rtc.example.com/livekit/jwt"}
+    assert document["org.matrix.msc4143.rtc_foci"] == [rtc], document
+    text = 'it\'s $host, `${HOME}`, {env.HOME} {$HOME} {http.request.host} {} "{" \\{x\\} \\n \t\n ä'
+    assert document["com.example.text"] == text, document
+    assert document["m.homeserver"] == {"base_url": f"{MATRIX}/"}, document
+    return document
+
+
 def legacy(host: Host) -> None:
     """Synapse authenticates its own users, and MAS does not run."""
     wait_for_synapse(host)
