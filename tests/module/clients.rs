@@ -47,7 +47,6 @@ fn logins_with_a_qr_code_are_on_with_delegation() -> TestResult {
     let nix = Nix::find()?;
     let on = json!({"msc4108_enabled": true, "msc4388_mode": "open"});
     let own = "experimental_features = { msc4388_mode = \"off\"; msc4222_enabled = true; };";
-    let older = |version: &str| format!("synapse.version = \"{version}\"; synapse.qrLogin = true;");
     for (options, synapse, features) in [
         ("", "", on),
         ("synapse.qrLogin = false;", "", Value::Null),
