@@ -525,6 +525,7 @@ fn in_chromium_a_bad_page_is_noticed() -> TestResult {
     };
     let measured = chromium.measure(
         "<!doctype html><body style='background: white; margin: 0'><p style='width: 900px'>wide</p>\
+         <p class=narrow style='width: 40px; white-space: nowrap'>much too long</p>\
          <p style='color: #999'>faint</p><img src='http://127.0.0.1:9/picture.png'>",
         view,
     );
@@ -532,6 +533,8 @@ fn in_chromium_a_bad_page_is_noticed() -> TestResult {
         measured.width >= 900 && !measured.overflowing.is_empty(),
         "{measured:?}"
     );
+    let has_narrow = |one: &String| one.starts_with("P.narrow");
+    assert!(measured.overflowing.iter().any(has_narrow), "{measured:?}");
     assert_eq!(measured.faint.len(), 1, "{measured:?}");
     assert_eq!(measured.requests, ["http://127.0.0.1:9/picture.png"]);
     Ok(())
