@@ -49,7 +49,11 @@ async fn not_before_cutover(context: &Context) -> Result<Option<String>> {
     }
     if !journal::is_in_use(&context.state())? {
         let none = "No migration is running. Run `syn2mas migrate --wait` to prepare one.";
-        let elsewhere = elsewhere(context, &recorded).await?;
+        let elsewhere = match context.overlay() {
+            Ok(_) => elsewhere(context, &recorded).await?,
+            // Nothing on the command line leads elsewhere.
+            Err(_) => None,
+        };
         return Ok(Some(elsewhere.unwrap_or_else(|| none.to_owned())));
     }
     Ok(match control::shown(&context.state()) {

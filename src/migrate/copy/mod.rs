@@ -14,7 +14,7 @@ mod tables;
 
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, future::try_join_all};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
@@ -24,7 +24,7 @@ use self::{
     follow::{Followed, Groups, Lane, Since},
     mas::Importer,
     rate::Rate,
-    tables::Table,
+    tables::{LANES, Table},
 };
 use crate::migrate::{
     MigrateError,
@@ -75,10 +75,9 @@ pub struct LiveCopy {
     pub lock: Option<Lock>,
 }
 
-/// Two connections to Synapse's database with one snapshot.
+/// Connections to Synapse's database with one snapshot, one for each group of tables.
 struct Snapshot {
-    first: PgConnection,
-    second: PgConnection,
+    connections: Vec<PgConnection>,
     since: Since,
     lock: Option<Lock>,
 }
@@ -97,17 +96,21 @@ impl Snapshot {
             None => synapse.snapshot().await?,
         };
         let since = Since::now(&mut first, synapse).await?;
-        let mut second = synapse.same_snapshot(&mut first).await?;
-        for connection in [&mut first, &mut second] {
-            // The number of groups is known, and the planner thinks that there are far more.
-            sqlx::raw_sql("SET enable_sort = off")
+        let mut connections = Vec::new();
+        for _ in 1..LANES {
+            connections.push(synapse.same_snapshot(&mut first).await?);
+        }
+        connections.push(first);
+        for connection in &mut connections {
+            // The number of groups is known, and the planner thinks that there are far more. It also thinks that
+            // each collects many rows, and would write all of them to disk. In fact, 10 MB are enough.
+            sqlx::raw_sql("SET enable_sort = off; SET work_mem = '256MB'")
                 .execute(connection)
                 .await
                 .map_err(synapse.failed("cannot set up the session"))?;
         }
         Ok(Snapshot {
-            first,
-            second,
+            connections,
             since,
             lock,
         })
@@ -207,36 +210,35 @@ impl LiveCopy {
     /// the copy.
     async fn follow(&mut self, snapshot: &mut Snapshot) -> Result<PgConnection, MigrateError> {
         let copy = &self.scratch.database;
-        let mut ends = [writer(copy).await?, writer(copy).await?];
-        let [first, second] = &mut ends;
-        let [of_first, of_second] = &mut self.groups;
-        let lane = |synapse, end| Lane {
-            synapse: (&self.synapse, synapse),
-            copy: (copy, end),
-            hasher: &self.hasher,
-        };
-        let found = tokio::try_join!(
-            lane(&mut snapshot.first, &mut *first).follow(of_first, self.since),
-            lane(&mut snapshot.second, &mut *second).follow(of_second, self.since),
-        )?;
-        let ((changes, of_first), (others, of_second)) = found;
+        let ends = std::iter::repeat_with(|| writer(copy)).take(LANES);
+        let mut ends = try_join_all(ends).await?;
+        let both = snapshot.connections.iter_mut().zip(&mut ends);
+        let lanes = both.zip(&mut self.groups).map(|((synapse, end), group)| {
+            let lane = Lane {
+                synapse: (&self.synapse, synapse),
+                copy: (copy, end),
+                hasher: &self.hasher,
+            };
+            lane.follow(group, self.since)
+        });
+        let (changes, digests): (Vec<_>, Vec<_>) = try_join_all(lanes).await?.into_iter().unzip();
         // Also if the commit fails: it may have succeeded all the same.
-        self.pending.merge(changes);
-        self.pending.merge(others);
+        for changes in changes {
+            self.pending.merge(changes);
+        }
         for end in &mut ends {
             sqlx::raw_sql("COMMIT")
                 .execute(end)
                 .await
                 .map_err(copy.failed("cannot write the copy"))?;
         }
-        for (group, digests) in self.groups.iter_mut().zip([of_first, of_second]) {
+        for (group, digests) in self.groups.iter_mut().zip(digests) {
             for (followed, digests) in group.iter_mut().zip(digests) {
                 followed.digests = Some(digests);
             }
         }
         self.since = snapshot.since;
-        let [end, _] = ends;
-        Ok(end)
+        Ok(ends.swap_remove(0))
     }
 
     /// Drops the copy.
@@ -267,8 +269,8 @@ async fn fill(
     on_progress: &mut dyn FnMut(Copied),
 ) -> Result<(Groups, Since), MigrateError> {
     let mut snapshot = Snapshot::take(synapse, false).await?;
-    let mut groups = follow::all(&mut snapshot.first, synapse).await?;
-    let of = rows_about(&mut snapshot.first, synapse).await?;
+    let mut groups = follow::all(&mut snapshot.connections[0], synapse).await?;
+    let of = rows_about(&mut snapshot.connections[0], synapse).await?;
     let rows = std::cell::Cell::new(0);
     let on_progress = std::cell::RefCell::new(on_progress);
     let on_rows = |new: u64| {
@@ -279,19 +281,11 @@ async fn fill(
         };
         on_progress.borrow_mut()(progress);
     };
-    let [first, second] = &mut groups;
-    // Each group may use half of it.
-    let rate = rate.map(|bytes| bytes / 2);
-    tokio::try_join!(
-        fill_group(copy, (synapse, &mut snapshot.first), first, rate, &on_rows),
-        fill_group(
-            copy,
-            (synapse, &mut snapshot.second),
-            second,
-            rate,
-            &on_rows
-        ),
-    )?;
+    let rate = Rate::new(rate);
+    let lanes = groups.iter_mut().zip(&mut snapshot.connections);
+    let lanes =
+        lanes.map(|(group, from)| fill_group(copy, (synapse, from), group, &rate, &on_rows));
+    try_join_all(lanes).await?;
     Ok((groups, snapshot.since))
 }
 
@@ -320,18 +314,17 @@ async fn fill_group(
     copy: &Database,
     (synapse, from): (&Database, &mut PgConnection),
     group: &mut [Followed],
-    rate: Option<u64>,
+    rate: &Rate,
     on_rows: &dyn Fn(u64),
 ) -> Result<(), MigrateError> {
     let mut to = copy.connect().await?;
-    let mut rate = Rate::new(rate);
     for followed in group {
         let table = followed.table;
         sqlx::raw_sql(&table.create(&followed.types))
             .execute(&mut to)
             .await
             .map_err(copy.failed("cannot make the copy"))?;
-        let rows = copy_table((synapse, from), (copy, &mut to), table, &mut rate, on_rows).await?;
+        let rows = copy_table((synapse, from), (copy, &mut to), table, rate, on_rows).await?;
         followed.buckets = follow::buckets(rows.try_into().unwrap_or(i64::MAX));
         sqlx::raw_sql(&table.indexes(followed.buckets))
             .execute(&mut to)
@@ -349,7 +342,7 @@ async fn copy_table(
     (synapse, from): (&Database, &mut PgConnection),
     (copy, to): (&Database, &mut PgConnection),
     table: &Table,
-    rate: &mut Rate,
+    rate: &Rate,
     on_rows: &dyn Fn(u64),
 ) -> Result<u64, MigrateError> {
     let reading = format!("cannot copy its table {}", table.name);
@@ -397,24 +390,14 @@ async fn copy_table(
 /// If they cannot be read.
 pub async fn time_to_scan(synapse: &Database) -> Result<Duration, MigrateError> {
     let mut snapshot = Snapshot::take(synapse, false).await?;
-    let groups = follow::all(&mut snapshot.first, synapse).await?;
+    let groups = follow::all(&mut snapshot.connections[0], synapse).await?;
     let hasher = Hasher::default();
     let begun = Instant::now();
-    let [first, second] = &groups;
-    tokio::try_join!(
-        follow::scan(
-            (synapse, &mut snapshot.first),
-            first,
-            &hasher,
-            snapshot.since
-        ),
-        follow::scan(
-            (synapse, &mut snapshot.second),
-            second,
-            &hasher,
-            snapshot.since
-        ),
-    )?;
+    let lanes = groups.iter().zip(&mut snapshot.connections);
+    let lanes = lanes.map(|(group, connection)| {
+        follow::scan((synapse, connection), group, &hasher, snapshot.since)
+    });
+    try_join_all(lanes).await?;
     Ok(begun.elapsed())
 }
 

@@ -1,13 +1,16 @@
 //! Limits how many bytes are copied in a second.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
-/// A limit, or none.
+/// A limit, or none, for everything that is copied at the same time.
 #[derive(Debug)]
 pub struct Rate {
     bytes_per_second: Option<u64>,
     begun: Instant,
-    passed: u64,
+    passed: Cell<u64>,
 }
 
 impl Rate {
@@ -16,13 +19,13 @@ impl Rate {
         Rate {
             bytes_per_second,
             begun: Instant::now(),
-            passed: 0,
+            passed: Cell::new(0),
         }
     }
 
     /// Counts bytes that were copied, and waits until they may have been.
-    pub async fn passed(&mut self, bytes: usize) {
-        self.passed += bytes as u64;
+    pub async fn passed(&self, bytes: usize) {
+        self.passed.set(self.passed.get() + bytes as u64);
         let until = self.due();
         if let Some(left) = until.checked_sub(self.begun.elapsed()) {
             tokio::time::sleep(left).await;
@@ -33,7 +36,7 @@ impl Rate {
     fn due(&self) -> Duration {
         #[expect(clippy::cast_precision_loss, reason = "a millisecond does not matter")]
         match self.bytes_per_second {
-            Some(rate) => Duration::from_secs_f64(self.passed as f64 / rate.max(1) as f64),
+            Some(rate) => Duration::from_secs_f64(self.passed.get() as f64 / rate.max(1) as f64),
             None => Duration::ZERO,
         }
     }
@@ -45,11 +48,11 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_are_due_at_the_given_rate() {
-        let mut rate = Rate::new(Some(1_000_000));
+        let rate = Rate::new(Some(1_000_000));
         rate.passed(50_000).await;
         assert_eq!(rate.due(), Duration::from_millis(50));
         assert!(rate.begun.elapsed() >= Duration::from_millis(50));
-        let mut none = Rate::new(None);
+        let none = Rate::new(None);
         none.passed(1 << 40).await;
         assert_eq!(none.due(), Duration::ZERO);
     }

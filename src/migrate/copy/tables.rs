@@ -24,11 +24,16 @@ pub struct Table {
     columns: &'static [(&'static str, Kind)],
 }
 
-/// The tables, in two groups that take about the same time. Each group has a connection of its own.
-pub const GROUPS: [[&Table; 3]; 2] = [
-    [&DEVICES, &USERS, &USER_THREEPIDS],
-    [&ACCESS_TOKENS, &REFRESH_TOKENS, &USER_EXTERNAL_IDS],
+/// The tables, in groups that take about the same time. Each group has a connection of its own.
+pub const GROUPS: [&[&Table]; LANES] = [
+    &[&DEVICES],
+    &[&ACCESS_TOKENS],
+    &[&USERS, &USER_THREEPIDS],
+    &[&REFRESH_TOKENS, &USER_EXTERNAL_IDS],
 ];
+
+/// The number of groups.
+pub const LANES: usize = 4;
 
 /// The columns of `devices` that only say when a device was last used.
 pub const LAST_SEEN: [&str; 3] = ["last_seen", "ip", "user_agent"];
