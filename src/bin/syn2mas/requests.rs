@@ -92,6 +92,20 @@ async fn elsewhere(context: &Context, recorded: &State) -> Result<Option<String>
         .map(|refusal| format!("{refusal}.")))
 }
 
+/// Waits until no other `syn2mas` is at work, for up to 10 s: when a unit ends, systemd lets one undo what is
+/// left.
+async fn wait_until_free(context: &Context) -> Result<()> {
+    const TRIES: usize = 50;
+    for _ in 0..TRIES {
+        let is_locked = matches!(context.overlay()?.lock(), Err(MigrateError::Locked(_)));
+        if !is_locked && !journal::is_in_use(&context.state())? {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
+}
+
 /// Cancels the migration, or undoes one that was killed, and waits until that is done.
 pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
     const BEGUN: &str =
@@ -110,6 +124,7 @@ pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+    wait_until_free(context).await?;
     if recorded(context)?.cut_over.is_some() {
         return refused(
             "The cutover had begun before it could be cancelled. `syn2mas status` shows how it ended.",
@@ -119,15 +134,18 @@ pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
         return refused(&reason);
     }
     // What the migration could not undo, or was killed before it did.
-    let mut reporter = output::Reporter::new(json);
-    let mut host = RealHost::open(context, MigrateOptions::default())?;
-    let signals = Some(Signals::listen()?);
-    let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
-    let outcome = Box::pin(migration.undo_interrupted()).await?;
-    drop(reporter);
-    if !matches!(outcome, Outcome::RolledBack) {
-        return Ok(crate::report_rollback(&outcome, json));
+    if recorded(context)? != State::default() {
+        let mut reporter = output::Reporter::new(json);
+        let mut host = RealHost::open(context, MigrateOptions::default())?;
+        let signals = Some(Signals::listen()?);
+        let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
+        let outcome = Box::pin(migration.undo_interrupted()).await?;
+        drop(reporter);
+        if !matches!(outcome, Outcome::RolledBack) {
+            return Ok(crate::report_rollback(&outcome, json));
+        }
     }
+    control::clear(&state)?;
     // One whose journal was lost before it had begun anything else.
     for copy in context.unneeded_copies(false).await? {
         context.drop_copy(&copy).await?;

@@ -16,7 +16,7 @@ with subtest("inspect and rehearse, while Synapse runs"):
     assert "warning: registration" in output and "BLOCKER" not in output, output
     machine.succeed("systemctl start syn2mas-rehearse")
     output = journal(machine, "syn2mas-rehearse")
-    assert "All data would arrive correctly." in output, output
+    assert "All data would arrive" in output, output
     legacy(machine)
 with subtest("systemd-analyze verify accepts the one-shots"):
     units = [f"syn2mas-{name}.service" for name in ("inspect", "rehearse", "migrate", "verify", "rollback")]
