@@ -486,8 +486,8 @@ in
       ++ [
         "postgresql.service"
         "postgresql.target"
-      ]
-      ++ [ "syn2mas-rehearse.service" ];
+        "syn2mas-rehearse.service"
+      ];
       requires = [
         "matrix-authentication-service-secrets.service"
       ]
@@ -531,8 +531,6 @@ in
       ++ [
         "postgresql.service"
         "postgresql.target"
-      ]
-      ++ [
         "syn2mas-rehearse.service"
         "syn2mas-migrate.service"
       ];
@@ -619,8 +617,6 @@ in
       ++ [
         "postgresql.service"
         "postgresql.target"
-      ]
-      ++ [
         "syn2mas-rehearse.service"
         "syn2mas-migrate.service"
         "syn2mas-prepare.service"

@@ -342,6 +342,15 @@ pub fn read(directory: &Path) -> Result<Vec<Line>, MigrateError> {
     Ok(lines)
 }
 
+/// The state that the journal in a directory records.
+///
+/// # Errors
+///
+/// As for [`read`].
+pub fn recorded(directory: &Path) -> Result<State, MigrateError> {
+    Ok(last_state(&read(directory)?))
+}
+
 /// The state after these lines: that of the last line that has one, or the default.
 #[must_use]
 pub fn last_state(lines: &[Line]) -> State {

@@ -223,8 +223,7 @@ fn verdict(
 
 /// What to say of copies of Synapse's tables that no migration needs. None if there are none, or the server does
 /// not answer.
-async fn left_copies(context: &Context, recorded: &State) -> Option<String> {
-    let is_needed = needs_copy(context, recorded).await;
+async fn left_copies(context: &Context, is_needed: bool) -> Option<String> {
     let copies = context.unneeded_copies(is_needed).await.ok()?;
     let names: Vec<&str> = copies.iter().map(Database::name).collect();
     (!names.is_empty()).then(|| {
@@ -235,17 +234,18 @@ async fn left_copies(context: &Context, recorded: &State) -> Option<String> {
     })
 }
 
+/// Where the migration stands. None if that is not known, or what is seen contradicts the journal.
+pub async fn stage(context: &Context, recorded: &State) -> Option<Stage> {
+    let seen = real_host::observe(context, recorded).await.ok()?;
+    decide::stage(recorded, &seen).ok()
+}
+
 /// Whether a migration needs the copy of Synapse's tables, as far as can be seen: one that was begun, perhaps
 /// with another journal, and is not finished.
-pub async fn needs_copy(context: &Context, recorded: &State) -> bool {
-    let seen = real_host::observe(context, recorded).await;
-    let stage = seen.map(|seen| decide::stage(recorded, &seen));
-    !matches!(
-        stage,
-        Ok(Ok(Stage::NotBegun
-            | Stage::Migrated
-            | Stage::OverlayEmptied))
-    )
+#[must_use]
+pub fn needs_copy(stage: Option<Stage>) -> bool {
+    use Stage::{Migrated, NotBegun, OverlayEmptied};
+    !matches!(stage, Some(NotBegun | Migrated | OverlayEmptied))
 }
 
 /// The stage, unless something was not seen that could say that a migration was begun elsewhere.
@@ -276,6 +276,10 @@ pub async fn status(context: &Context) -> Result<Status, MigrateError> {
         .collect();
     let seen = real_host::observe(context, &recorded).await;
     let seen = seen.as_ref().map_err(MigrateError::with_causes);
+    let needs_copy = match &seen {
+        Ok(seen) => needs_copy(decide::stage(&recorded, seen).ok()),
+        Err(_) => true,
+    };
     let (mut stage, mut summary, mut next) = verdict(&recorded, seen);
     let live = control::shown(&context.state()).filter(|_| at_work);
     if at_work {
@@ -289,7 +293,7 @@ pub async fn status(context: &Context) -> Result<Status, MigrateError> {
         };
         next = is_waiting.then(|| "syn2mas cutover".to_owned());
     }
-    if !at_work && let Some(copies) = left_copies(context, &recorded).await {
+    if !at_work && let Some(copies) = left_copies(context, needs_copy).await {
         summary += &copies;
         next = next.or_else(|| Some("syn2mas clean".to_owned()));
     }

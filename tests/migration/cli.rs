@@ -11,7 +11,7 @@ use std::{
 
 use crate::support::{
     MasCli,
-    harness::{Skip, TestResult},
+    harness::TestResult,
     homeserver::Homeserver,
     postgres::{Migration, Postgres},
 };
@@ -20,12 +20,6 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-
-fn prepared() -> Result<(Postgres, MasCli), Skip> {
-    let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
-    Homeserver::template(&server);
-    Ok((server, mas))
-}
 
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
@@ -84,7 +78,7 @@ fn without_colors(text: &str) -> String {
 }
 
 fn a_next_command_repeats_the_options_and_can_be_pasted() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "next");
     homeserver.run("start");
     let synapse = |sql: &str| homeserver.synapse_sql(sql);
@@ -336,7 +330,7 @@ fn wait_until_blocked(server: &Postgres) {
 }
 
 fn a_status_claims_nothing_that_is_not_known() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "status");
     let empty = server.path().join("empty.yaml");
     fs::write(&empty, "").unwrap();
@@ -406,7 +400,7 @@ fn planned(homeserver: &Homeserver, path: &str) -> Value {
 }
 
 fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "plan");
     homeserver.run("start");
     let file = homeserver.directory.join("plan.json");
@@ -495,7 +489,7 @@ fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
 
 /// Before the cutover, the homeserver is neither ready nor migrated, and differences are to be expected.
 fn a_waiting_migration_does_not_confuse() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "waits");
     homeserver.run("start");
     // Ctrl-C in place of an answer.
@@ -558,7 +552,7 @@ fn a_waiting_migration_does_not_confuse() -> TestResult {
 }
 
 fn a_terminal_gets_what_fits_it() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "terminal");
     homeserver.run("start");
     let inspect = homeserver.syn2mas(&["inspect"]);

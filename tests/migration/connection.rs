@@ -28,12 +28,6 @@ use mas2nix::migrate::{
 };
 use serde_json::{Value, json};
 
-fn prepared() -> Result<(Postgres, MasCli), Skip> {
-    let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
-    Homeserver::template(&server);
-    Ok((server, mas))
-}
-
 /// Runs a command of `syn2mas`: its exit code, what it prints as JSON, and what it says.
 fn run(command: &mut Command) -> (Option<i32>, Value, String) {
     let output = command.arg("--json").output().unwrap();
@@ -169,7 +163,7 @@ fn encrypt(migration: &Migration, certificates: &Certificates, port: u16, names:
 /// Two certificates, each good for one database only, do for everything: Synapse and MAS run with them,
 /// and so does every part of a migration.
 fn a_homeserver_is_migrated_over_tls() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let certificates = Certificates::make(&server)?;
     let homeserver = Homeserver::new(&server, &mas, "tls");
     make_roles(&server, "synapse_tls", &homeserver.mas_database);
@@ -258,7 +252,7 @@ fn succeeds(command: &mut Command) {
 /// TLS settings are read from all supported places.
 fn tls_is_taken_from_everywhere() -> TestResult {
     const TRUSTED: &[(&str, &str)] = &[("sslrootcert", "ca.pem")];
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let encrypted = Encrypted::new(&server, &mas)?;
     let path = |name: &str| encrypted.certificates.path(name);
     let by_address = |command: &mut Command, more: &[(&str, &str)]| {
@@ -321,7 +315,7 @@ fn tls_is_taken_from_everywhere() -> TestResult {
 
 /// `inspect` rejects impossible settings, in one line that names the reason.
 fn tls_that_cannot_work_is_refused_with_a_reason() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let encrypted = Encrypted::new(&server, &mas)?;
     let refused = |of_synapse: &str, words: &[&str]| {
         let mut command = encrypted.syn2mas("inspect");
@@ -376,7 +370,7 @@ fn tls_that_cannot_work_is_refused_with_a_reason() -> TestResult {
 fn passwords_and_schemas_are_those_of_the_roles() -> TestResult {
     const OF_SYNAPSE: &str = "of:Syn\\apse @%";
     const OF_MAS: &str = "of#MAS/?&";
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     server.copy("template_synapse", "synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     make_roles(&server, "synapse", "mas");
@@ -448,7 +442,7 @@ const HARMFUL: &[&str] = &[
 ];
 
 fn session_settings_of_roles_have_no_effect() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     go_through_with(&server, &mas, HARMFUL);
     Ok(())
 }
@@ -603,7 +597,7 @@ impl Drop for PgBouncer {
 
 /// Whatever `PgBouncer` rejects or ignores, it is reported, with the way around it.
 fn a_pooler_is_reported() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     server.copy("template_synapse", "synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let pooled = |name: &str| {
@@ -645,7 +639,7 @@ fn a_pooler_is_reported() -> TestResult {
 }
 
 fn programs_of_a_newer_postgresql_restore_what_they_backed_up() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let version = server.sql("postgres", "SHOW server_version_num");
     if version.trim().parse::<u32>().unwrap() >= 170_000 {
         return skip("PostgreSQL is not older than 17");
@@ -682,7 +676,7 @@ fn programs_of_a_newer_postgresql_restore_what_they_backed_up() -> TestResult {
 }
 
 fn incompatible_programs_are_reported() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     server.copy("template_synapse", "synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let found = |programs: &Path| {
@@ -723,7 +717,7 @@ fn incompatible_programs_are_reported() -> TestResult {
 
 /// A rehearsal does not take a backup for one that cannot be restored.
 fn a_backup_that_cannot_be_restored_fails_the_rehearsal() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     server.copy("template_synapse", "synapse");
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     migration.migrate_database();
@@ -752,7 +746,7 @@ fn a_backup_that_cannot_be_restored_fails_the_rehearsal() -> TestResult {
 /// There may be space for the six tables, but not for all tables.
 fn a_full_disk_for_everything_is_named() -> TestResult {
     need_root("mount a disk")?;
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "room");
     homeserver.synapse_sql(
         "CREATE TABLE large AS SELECT n, repeat('x', 1000) AS text FROM generate_series(1, 30000) n",

@@ -11,17 +11,9 @@ use std::{
 };
 
 use crate::support::{
-    MasCli,
-    harness::{Skip, TestResult},
+    harness::TestResult,
     homeserver::{Homeserver, password},
-    postgres::Postgres,
 };
-
-fn prepared() -> Result<(Postgres, MasCli), Skip> {
-    let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
-    Homeserver::template(&server);
-    Ok((server, mas))
-}
 
 /// `syn2mas` with one of its arguments replaced.
 fn with(homeserver: &Homeserver, arguments: &[&str], old: &Path, new: &Path) -> Command {
@@ -45,7 +37,7 @@ fn said(output: &Output) -> String {
 }
 
 fn a_second_migration_of_the_same_homeserver_waits() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "twice");
     homeserver.run("start");
     let state = homeserver.directory.join("state");
@@ -72,7 +64,7 @@ fn a_second_migration_of_the_same_homeserver_waits() -> TestResult {
 }
 
 fn a_lost_journal_does_not_lead_to_another_synapse() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let [homeserver, other] = ["right", "wrong"].map(|name| Homeserver::new(&server, &mas, name));
     homeserver.run("start");
     assert_eq!(homeserver.json(&["migrate", "--yes"]).0, Some(0));
@@ -113,7 +105,7 @@ fn a_lost_journal_does_not_lead_to_another_synapse() -> TestResult {
 }
 
 fn without_its_last_lines_a_journal_is_not_believed() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "cut");
     homeserver.run("start");
     let devices = homeserver.devices("syt_bob_desktop");
@@ -151,7 +143,7 @@ fn without_its_last_lines_a_journal_is_not_believed() -> TestResult {
 }
 
 fn a_damaged_backup_is_found_before_anything_is_destroyed() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "damaged");
     homeserver.run("start");
     assert_eq!(homeserver.json(&["migrate", "--yes"]).0, Some(0));
@@ -177,7 +169,7 @@ fn a_damaged_backup_is_found_before_anything_is_destroyed() -> TestResult {
 }
 
 fn nobody_has_to_read_what_it_says() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "unread");
     homeserver.run("start");
     for (arguments, cut_over) in [(&["migrate", "--yes"][..], true), (&["rollback"], false)] {
@@ -194,7 +186,7 @@ fn nobody_has_to_read_what_it_says() -> TestResult {
 
 /// MAS is stopped by the command that stops Synapse, so people log in until then.
 fn a_login_during_a_rollback_is_not_lost_unseen() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "late");
     homeserver.run("start");
     assert_eq!(homeserver.json(&["migrate", "--yes"]).0, Some(0));

@@ -7,21 +7,13 @@ use std::{
 };
 
 use crate::support::{
-    MasCli,
-    harness::{Skip, TestResult},
+    harness::TestResult,
     homeserver::{Homeserver, REFRESH_TOKEN, password},
-    postgres::Postgres,
 };
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-
-fn prepared() -> Result<(Postgres, MasCli), Skip> {
-    let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
-    Homeserver::template(&server);
-    Ok((server, mas))
-}
 
 /// Whether all users are served as before, no matter who authenticates them.
 fn everybody_is_served(homeserver: &Homeserver) {
@@ -107,7 +99,7 @@ fn rehearse(homeserver: &Homeserver) {
 }
 
 fn users_are_served_before_and_after_migration_and_rollback() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "path");
     homeserver.run("start");
     everybody_is_served(&homeserver);

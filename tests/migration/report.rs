@@ -9,11 +9,9 @@ use std::{
 };
 
 use crate::support::{
-    MasCli,
     chromium::{Chromium, View},
-    harness::{Skip, TestResult},
+    harness::TestResult,
     homeserver::Homeserver,
-    postgres::Postgres,
     root,
 };
 use mas2nix::migrate::{
@@ -540,12 +538,6 @@ fn in_chromium_a_bad_page_is_noticed() -> TestResult {
     Ok(())
 }
 
-fn prepared() -> Result<(Postgres, MasCli), Skip> {
-    let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
-    Homeserver::template(&server);
-    Ok((server, mas))
-}
-
 /// Every token, password hash and secret of a homeserver.
 fn secrets(homeserver: &Homeserver) -> Vec<String> {
     let rows = homeserver.synapse_sql(
@@ -717,7 +709,7 @@ exec {} \"$@\"",
 }
 
 fn reports_of_real_runs_have_no_secrets() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "report");
     homeserver.synapse_sql(&format!(
         "INSERT INTO users (name, creation_ts, admin, is_guest, deactivated, locked)

@@ -8,24 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{
-    MasCli,
-    harness::{Skip, TestResult},
-    homeserver::Homeserver,
-    postgres::Postgres,
-    script,
-};
+use crate::support::{harness::TestResult, homeserver::Homeserver, postgres::Postgres, script};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde_json::Value;
-
-fn prepared() -> Result<(Postgres, MasCli), Skip> {
-    let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
-    Homeserver::template(&server);
-    Ok((server, mas))
-}
 
 /// A `syn2mas migrate` that runs.
 struct Running<'a> {
@@ -167,7 +155,7 @@ fn files(homeserver: &Homeserver) -> Vec<String> {
 
 /// Where no copy can be made, Synapse would be stopped at once, and not when the administrator says so.
 fn without_a_copy_there_is_nothing_to_wait_with() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "no_copy").without_copy();
     homeserver.run("start");
     for when in [&["--wait"][..], &["--at", "2100-01-01T00:00:00Z"]] {
@@ -184,7 +172,7 @@ fn without_a_copy_there_is_nothing_to_wait_with() -> TestResult {
 /// What people have done since the cutover does not keep a migration from being finished whose last line
 /// in the journal is missing.
 fn a_kill_at_the_very_end_loses_nothing() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "the_end");
     homeserver.run("start");
     let (code, outcome) = homeserver.json(&["migrate", "--yes"]);
@@ -217,7 +205,7 @@ fn a_kill_at_the_very_end_loses_nothing() -> TestResult {
 
 /// With another directory for the journal, nobody says that there is no migration, or takes its copy away.
 fn another_state_directory_knows_better() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "elsewhere");
     homeserver.run("start");
     let running = Running::waiting(&homeserver, &[]);
@@ -246,7 +234,7 @@ fn another_state_directory_knows_better() -> TestResult {
 
 /// What a killed run was told, or has said, is not taken for the next one.
 fn a_killed_run_is_not_taken_for_the_next_one() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "killed");
     homeserver.run("start");
     Running::waiting(&homeserver, &[]).kill();
@@ -270,7 +258,7 @@ fn a_killed_run_is_not_taken_for_the_next_one() -> TestResult {
 
 /// Nothing of a run stays that was killed while it dumped.
 fn partial_dumps_are_deleted() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "partial");
     homeserver.run("start");
     let programs = homeserver.directory.join("programs");
@@ -298,7 +286,7 @@ fn partial_dumps_are_deleted() -> TestResult {
 
 /// The copy of a database that does not exist any more is found, and dropped.
 fn the_copy_of_a_dropped_database_is_dropped() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "dropped");
     homeserver.run("start");
     Running::waiting(&homeserver, &[]).kill();
@@ -319,7 +307,7 @@ fn the_copy_of_a_dropped_database_is_dropped() -> TestResult {
 
 /// A backup that runs at the time of the cutover delays it, and does not undo it.
 fn the_cutover_waits_for_a_backup() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "nightly");
     homeserver.run("start");
     let mut running = Running::waiting(&homeserver, &[]);
@@ -353,7 +341,7 @@ fn the_cutover_waits_for_a_backup() -> TestResult {
 
 /// Between the cutover and the last comparison, the copy is what was imported. The backup is older.
 fn what_is_compared_is_the_copy() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "second");
     homeserver.run("start");
     let mut running = Running::waiting(&homeserver, &[]);
@@ -378,7 +366,7 @@ fn what_is_compared_is_the_copy() -> TestResult {
 
 /// PostgreSQL is restarted, and is down for a while, and the migration goes on.
 fn an_outage_of_postgresql_is_sat_out() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "outage");
     homeserver.run("start");
     let mut running = Running::waiting(&homeserver, &[]);
@@ -395,7 +383,7 @@ fn an_outage_of_postgresql_is_sat_out() -> TestResult {
 
 /// The server completes the creation of a database whose client is gone.
 fn a_copy_that_is_being_made_is_cancelled() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "creates");
     homeserver.run("start");
     let mut running = Running::begin(&homeserver, &["--wait"]);
@@ -421,7 +409,7 @@ fn a_copy_that_is_being_made_is_cancelled() -> TestResult {
 
 /// A token that has ended meanwhile stops the migration while Synapse still runs.
 fn a_token_that_has_ended_is_noticed_before_the_cutover() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "token");
     homeserver.run("start");
     let token = homeserver.log_in("alice", "password of alice").unwrap();
@@ -445,7 +433,7 @@ fn a_token_that_has_ended_is_noticed_before_the_cutover() -> TestResult {
 
 /// If the administrator has stopped Synapse himself, a cancelled migration does not wait for it.
 fn synapse_that_somebody_else_has_stopped_is_not_waited_for() -> TestResult {
-    let (server, mas) = prepared()?;
+    let (server, mas) = Homeserver::prepared()?;
     let homeserver = Homeserver::new(&server, &mas, "himself");
     homeserver.run("start");
     let running = Running::waiting(&homeserver, &[]);

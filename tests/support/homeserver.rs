@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     MasCli,
+    harness::Skip,
     postgres::{Migration, Postgres},
     root, script,
 };
@@ -47,6 +48,13 @@ pub struct Homeserver<'a> {
 }
 
 impl<'a> Homeserver<'a> {
+    /// A server with the database from which those of homeservers are copied, and MAS.
+    pub fn prepared() -> Result<(Postgres, MasCli), Skip> {
+        let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
+        Self::template(&server);
+        Ok((server, mas))
+    }
+
     /// Makes the database from which those of homeservers are copied.
     pub fn template(server: &Postgres) {
         server.create_synapse("template_synapse");

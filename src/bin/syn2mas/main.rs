@@ -703,7 +703,7 @@ async fn run_clean(context: &Context, all: bool, yes: bool, json: bool) -> Resul
     let is_rehearsing = context.args.rehearsal().exists() && context.is_rehearsing().await?;
     let cleaning = Cleaning::of(&context.args, all, is_rehearsing)?;
     // What has no database to ask has no copy either.
-    let is_needed = status::needs_copy(context, cleaning.state()).await;
+    let is_needed = status::needs_copy(status::stage(context, cleaning.state()).await);
     let copies = context.unneeded_copies(is_needed).await.unwrap_or_default();
     output::leftovers(view().err, &cleaning.found, &copies);
     let is_empty = cleaning.found.is_empty() && copies.is_empty();

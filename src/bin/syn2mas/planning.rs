@@ -11,8 +11,8 @@ use mas2nix::{
     migrate::{
         context::Context,
         cutover::{
-            Outcome, Step,
-            decide::{self, Decision, Goal, Seen},
+            Migration, Outcome, Step,
+            decide::{Decision, Seen},
             host::Host as _,
             real_host::{MigrateOptions, RealHost},
             refusal::Refusal,
@@ -63,20 +63,12 @@ pub async fn look(
     options: &MigrateOptions,
     host: &mut RealHost<'_>,
 ) -> Result<Result<Prospect, Outcome>> {
-    let mut seen = host.observe().await;
-    let state = host.state().clone();
-    if decide::asks_for_losses(Goal::Migrate, &state, &seen) {
-        let cut_over = state.cut_over.clone().unwrap_or_default();
-        seen.losses = match host.losses(&cut_over).await {
-            Ok(losses) => Seen::Known(losses),
-            Err(error) => Seen::Unknown(error.with_causes()),
-        };
-    }
-    let (steps, is_undoing) = match decide::decide(Goal::Migrate, &state, &seen) {
+    let (seen, decision) = Migration::new(host, None, |_| {}).plan().await;
+    let (steps, is_undoing) = match decision {
         Decision::Forward(steps) => (steps, false),
         Decision::Back(steps) => (steps, true),
         Decision::Done(_) => {
-            let cut_over = state.cut_over.unwrap_or_default();
+            let cut_over = host.state().cut_over.clone().unwrap_or_default();
             return Ok(Err(Outcome::Already { cut_over }));
         }
         Decision::Refuse(refusal) => return Ok(Err(Outcome::Refused(refusal))),

@@ -1,6 +1,6 @@
 //! `syn2mas cutover` and `syn2mas cancel`: what another terminal tells a migration that runs.
 
-use std::{io::Write as _, time::Duration};
+use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use mas2nix::migrate::{
@@ -43,7 +43,7 @@ pub async fn run_cutover(context: &Context, json: bool) -> Result<Ending> {
 
 /// Why there is no migration that waits for its cutover.
 async fn not_before_cutover(context: &Context) -> Result<Option<String>> {
-    let recorded = recorded(context)?;
+    let recorded = journal::recorded(&context.state())?;
     if recorded.cut_over.is_some() {
         return Ok(Some("The cutover has begun already.".to_owned()));
     }
@@ -72,15 +72,10 @@ async fn not_before_cutover(context: &Context) -> Result<Option<String>> {
 const NOT_TO_BE_TOLD: &str = "Another syn2mas is running: a migration that asks whether to begin, or another \
                               command. Wait until it is done.";
 
-fn recorded(context: &Context) -> Result<State> {
-    Ok(journal::last_state(&journal::read(&context.state())?))
-}
-
 /// What there is of a migration that this journal does not know, in words: one that runs with another
 /// `--state-dir`, or whose journal is lost.
 async fn elsewhere(context: &Context, recorded: &State) -> Result<Option<String>> {
-    let overlay = context.overlay()?;
-    if let Err(MigrateError::Locked(directory)) = overlay.lock() {
+    if let Some(directory) = locked_overlay(context)? {
         return Ok(Some(format!(
             "Another syn2mas uses {}: perhaps a migration with another `--state-dir`.",
             directory.display()
@@ -92,13 +87,20 @@ async fn elsewhere(context: &Context, recorded: &State) -> Result<Option<String>
         .map(|refusal| format!("{refusal}.")))
 }
 
+/// The directory of the overlay, if another `syn2mas` holds its lock.
+fn locked_overlay(context: &Context) -> Result<Option<PathBuf>> {
+    Ok(match context.overlay()?.lock() {
+        Err(MigrateError::Locked(directory)) => Some(directory),
+        _ => None,
+    })
+}
+
 /// Waits until no other `syn2mas` is at work, for up to 10 s: when a unit ends, systemd lets one undo what is
 /// left.
 async fn wait_until_free(context: &Context) -> Result<()> {
     const TRIES: usize = 50;
     for _ in 0..TRIES {
-        let is_locked = matches!(context.overlay()?.lock(), Err(MigrateError::Locked(_)));
-        if !is_locked && !journal::is_in_use(&context.state())? {
+        if locked_overlay(context)?.is_none() && !journal::is_in_use(&context.state())? {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -112,7 +114,7 @@ pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
         "The cutover has begun. `syn2mas rollback` shows what going back would lose.";
     let refused = |reason: &str| finish(json, "refused", reason, Ending::Blocked);
     let state = context.state();
-    if recorded(context)?.cut_over.is_some() {
+    if journal::recorded(&state)?.cut_over.is_some() {
         return refused(BEGUN);
     }
     if journal::is_in_use(&state)? {
@@ -125,16 +127,16 @@ pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
         }
     }
     wait_until_free(context).await?;
-    if recorded(context)?.cut_over.is_some() {
+    if journal::recorded(&state)?.cut_over.is_some() {
         return refused(
             "The cutover had begun before it could be cancelled. `syn2mas status` shows how it ended.",
         );
     }
-    if let Some(reason) = elsewhere(context, &recorded(context)?).await? {
+    if let Some(reason) = elsewhere(context, &journal::recorded(&state)?).await? {
         return refused(&reason);
     }
     // What the migration could not undo, or was killed before it did.
-    if recorded(context)? != State::default() {
+    if journal::recorded(&state)? != State::default() {
         let mut reporter = output::Reporter::new(json);
         let mut host = RealHost::open(context, MigrateOptions::default())?;
         let signals = Some(Signals::listen()?);

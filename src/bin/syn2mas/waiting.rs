@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use mas2nix::migrate::{
     context::Context,
     control::{self, Live},
-    journal::{self, State},
+    journal,
     postgres::{marker, mas_state::MasState},
     status,
     step::Step,
@@ -20,10 +20,6 @@ use crate::{
     verdict,
     view::{Style, view},
 };
-
-fn recorded(context: &Context) -> Result<State> {
-    Ok(journal::last_state(&journal::read(&context.state())?))
-}
 
 /// What a migration is doing that runs now. None if none does.
 fn at_work(context: &Context) -> Result<Option<Live>> {
@@ -56,7 +52,7 @@ pub fn not_to_inspect(context: &Context) -> Result<Option<NotToInspect>> {
             ending: Ending::Blocked,
         }));
     }
-    let state = recorded(context)?;
+    let state = journal::recorded(&context.state())?;
     Ok(match state.cut_over {
         Some(cut_over) if state.finished => Some(NotToInspect {
             result: "already-migrated",

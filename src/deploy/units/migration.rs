@@ -1,7 +1,7 @@
 //! The oneshot services that run `syn2mas` to migrate an existing homeserver.
 
 use super::{Inherits, Sandbox, Unit, UnitKind, described, service};
-use crate::expr::{Entry, enabled, entry, item, items, known, template, texts};
+use crate::expr::{Entry, enabled, entry, item, known, template, texts};
 
 /// The units `syn2mas-inspect`, `-rehearse`, `-migrate`, `-prepare`, `-verify` and `-rollback`.
 pub fn all() -> Vec<Unit> {
@@ -94,7 +94,7 @@ fn one_shot(name: &'static str, description: &'static str) -> Unit {
         None => Vec::new(),
     };
     let mut after = service::started_before();
-    after.push(items(texts(service::POSTGRESQL)));
+    after.extend(service::POSTGRESQL.iter().map(|unit| item(*unit)));
     // With any order between two units, what stops comes before what starts. Until it has stopped, it holds
     // the lock of the journal.
     let earlier = &exclusive[..position.unwrap_or_default()];

@@ -209,7 +209,8 @@ pub trait Host {
     ///
     /// # Errors
     ///
-    /// If that cannot be told, or what the migration was given for after the cutover is not good any more.
+    /// If a database or Synapse does not answer, or Synapse no longer accepts the token that the migration
+    /// checks after the cutover.
     async fn may_cut_over(&mut self, last: Round) -> Result<Readiness, MigrateError>;
 
     /// Compares MAS's database completely with the copy, except for what users have done since the cutover,

@@ -188,10 +188,11 @@ impl<'a, H: Host> Migration<'a, H> {
         seen
     }
 
-    /// What `syn2mas migrate` would do now.
-    pub async fn plan(&mut self) -> Decision {
+    /// What `syn2mas migrate` would do now, and what that follows from.
+    pub async fn plan(&mut self) -> (Observed, Decision) {
         let seen = self.observe(Goal::Migrate).await;
-        decide::decide(Goal::Migrate, self.host.state(), &seen)
+        let decision = decide::decide(Goal::Migrate, self.host.state(), &seen);
+        (seen, decision)
     }
 
     /// Migrates the homeserver, or completes what an earlier run has begun.

@@ -46,8 +46,8 @@ pub async fn other_connections_beside(
     .map_err(database.failed("cannot list its connections"))
 }
 
-/// The connections that can be told not to be Synapse's, or would keep it from stopping soon: those of
-/// PostgreSQL's own programs and of superusers, and transactions that have lasted for 5 s. Described as by
+/// The connections for which a cutover has to wait: those of PostgreSQL's own programs and of superusers, which
+/// are not Synapse's, and those with a transaction that has lasted for more than 5 s. Described as by
 /// [`other_connections`], each text once. Connections of `syn2mas` are left out.
 ///
 /// # Errors

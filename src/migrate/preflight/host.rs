@@ -160,27 +160,51 @@ pub enum Writes {
     Rehearsal,
 }
 
+/// Bytes that an import writes for each byte of Synapse's tables: MAS's rows, their indexes, and the
+/// write-ahead log of both.
+const IMPORT: u64 = 3;
+
+/// The same with a copy of Synapse's tables, its indexes and the write-ahead log of both.
+const COPY_AND_IMPORT: u64 = 6;
+
+/// What a migration reads and backs up, in bytes.
+struct Sizes {
+    tables: u64,
+    backups: u64,
+}
+
+async fn sizes(context: &Context, scope: BackupScope) -> Result<Sizes, MigrateError> {
+    let (synapse, mas) = (context.synapse_database()?, context.mas_database()?);
+    let (tables, rows_of_mas) = tokio::try_join!(size_of_tables(synapse), size_of_rows(mas))?;
+    let backed_up = match scope {
+        BackupScope::All => size(synapse).await?,
+        BackupScope::Tables => tables,
+    };
+    Ok(Sizes {
+        tables,
+        backups: backed_up + rows_of_mas,
+    })
+}
+
 /// Reports too little disk space for the backups and for what is imported, as far as this is known.
 ///
 /// # Errors
 ///
 /// If a server does not report the size of its databases, or where it keeps them.
 pub async fn room(context: &Context, writes: Writes) -> Result<Vec<Finding>, MigrateError> {
-    let (synapse, mas) = (context.synapse_database()?, context.mas_database()?);
-    let (tables, rows_of_mas) = tokio::try_join!(size_of_tables(synapse), size_of_rows(mas))?;
-    let backed_up = match writes {
-        Writes::Migration(BackupScope::All) => size(synapse).await?,
-        Writes::Migration(BackupScope::Tables) | Writes::Rehearsal => tables,
+    let scope = match writes {
+        Writes::Migration(scope) => scope,
+        Writes::Rehearsal => BackupScope::Tables,
     };
-    // MAS's rows, their indexes, and the write-ahead log of both.
-    let imported = 3 * tables;
+    let Sizes { tables, backups } = sizes(context, scope).await?;
+    let imported = IMPORT * tables;
     let written = match writes {
         Writes::Migration(_) => imported,
         // Both scratch databases, and the write-ahead log of what is restored.
-        Writes::Rehearsal => imported + 2 * tables + 2 * size(mas).await?,
+        Writes::Rehearsal => imported + 2 * tables + 2 * size(context.mas_database()?).await?,
     };
     // The last megabyte is for the journal and the log.
-    let backups = backed_up + rows_of_mas + 1_000_000;
+    let backups = backups + 1_000_000;
     let mut needs = vec![(catalogue::DISK_SPACE, context.state(), backups)];
     if let Some(directory) = data_directory(context).await? {
         match &mut needs[0] {
@@ -220,12 +244,7 @@ pub async fn needs(
     scope: BackupScope,
     copies: bool,
 ) -> Result<Vec<Need>, MigrateError> {
-    let (synapse, mas) = (context.synapse_database()?, context.mas_database()?);
-    let (tables, rows_of_mas) = tokio::try_join!(size_of_tables(synapse), size_of_rows(mas))?;
-    let backed_up = match scope {
-        BackupScope::All => size(synapse).await?,
-        BackupScope::Tables => tables,
-    };
+    let Sizes { tables, backups } = sizes(context, scope).await?;
     let state = context.state();
     let directory = data_directory(context).await?;
     Ok(vec![
@@ -233,13 +252,13 @@ pub async fn needs(
             what: "backups".to_owned(),
             free: free(&state),
             place: Some(state),
-            needed: backed_up + rows_of_mas,
+            needed: backups,
         },
         Need {
             what: "databases".to_owned(),
             free: directory.as_deref().and_then(free),
             place: directory,
-            needed: if copies { 6 * tables } else { 3 * tables },
+            needed: tables * if copies { COPY_AND_IMPORT } else { IMPORT },
         },
     ])
 }
@@ -349,8 +368,7 @@ pub async fn no_copy(context: &Context) -> Result<Option<String>, MigrateError> 
     let Some(directory) = data_directory(context).await? else {
         return Ok(None);
     };
-    // The copy, its indexes and the write-ahead log, beside what is imported.
-    let needed = 6 * size_of_tables(context.synapse_database()?).await?;
+    let needed = COPY_AND_IMPORT * size_of_tables(context.synapse_database()?).await?;
     let lack = free(&directory).filter(|free| *free < needed);
     Ok(lack.map(|free| {
         let (needed, free) = (indicatif::HumanBytes(needed), indicatif::HumanBytes(free));

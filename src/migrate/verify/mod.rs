@@ -323,7 +323,7 @@ impl PostCutoverVerification {
                 show_all: false,
             });
         }
-        let state = journal::last_state(&journal::read(&context.state())?);
+        let state = journal::recorded(&context.state())?;
         if state.cut_over.is_none() {
             return Ok(PostCutoverVerification::default());
         }
