@@ -4,7 +4,10 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    net::Shutdown,
+    os::unix::net::{UnixListener, UnixStream},
     process::Stdio,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -12,7 +15,7 @@ use mas2nix::migrate::{
     MigrateError,
     copy::{LiveCopy, Round, Untouched},
     postgres::{
-        connection::Database,
+        connection::{Address, Database},
         scratch::{self, Scratch},
     },
     verify::Report,
@@ -1868,6 +1871,118 @@ fn mas_itself_is_noticed() -> TestResult {
     Ok(())
 }
 
+/// A server that confirms commits before they are on its disk, as many are set up, forgets the last of them when
+/// it crashes. What a round has written may be among them.
+fn a_crash_of_the_server_loses_nothing() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    // The longest delay there is, so that a crash comes within it.
+    server.restart_with(
+        "-c autovacuum=off -c synchronous_commit=off -c wal_writer_delay=10s \
+         -c wal_writer_flush_after=1GB",
+    );
+    stage.fill();
+    let begun = stage.now();
+    let mut copy = stage.follow();
+    stage.catch_up(&mut copy, false).unwrap();
+    for change in CHANGES {
+        // Synapse's own transactions are older, so they are on the disk.
+        let on_disk = format!("SET synchronous_commit = on; {change}");
+        server.sql("synapse", &on_disk);
+        let round = stage.catch_up(&mut copy, false).unwrap();
+        assert!(round.rows > 0, "{change}");
+        // Without waiting for anything, as after a crash.
+        server.restart();
+        let last = stage.catch_up(&mut copy, true);
+        copy.lock = None;
+        let [with_copy, with_synapse] =
+            [copy.database(), &stage.synapse].map(|database| stage.verify(database));
+        assert!(
+            last.is_err() || with_synapse.is_ok(),
+            "{change}\nthe last round: {last:?}\ncompared with the copy: {with_copy:?}\n\
+             compared with Synapse: {with_synapse:?}"
+        );
+        // Where the round fails, the migration starts over.
+        if last.is_err() {
+            break;
+        }
+        stage.must_follow(&mut copy, &begun, change);
+    }
+    stage.remove(copy);
+    Ok(())
+}
+
+/// A socket in front of the server's. What passes through it can be cut off such that only the client
+/// notices, as by a firewall that forgets a connection.
+struct Between {
+    directory: tempfile::TempDir,
+    connections: Arc<Mutex<Vec<[UnixStream; 2]>>>,
+}
+
+impl Between {
+    fn new(server: &Postgres) -> Self {
+        const NAME: &str = ".s.PGSQL.5432";
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join(NAME)).unwrap();
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let (of_server, kept) = (server.path().join(NAME), connections.clone());
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(server) = UnixStream::connect(&of_server) else {
+                    continue;
+                };
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                }
+                kept.lock().unwrap().push([client, server]);
+            }
+        });
+        Between {
+            directory,
+            connections,
+        }
+    }
+
+    fn database(&self, which: &'static str, name: &str) -> Database {
+        let host = self.directory.path().display().to_string();
+        let uri = format!("postgresql://postgres@{}/{name}", host.replace('/', "%2F"));
+        Database::new(which, Address::of_uri(which, &uri).unwrap(), None)
+    }
+
+    /// Ends what the clients have, and nothing of what the server has.
+    fn cut_off(&self) {
+        for [client, _] in self.connections.lock().unwrap().iter() {
+            let _ = client.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// The server still has the session of a connection that is lost, and this session still owns the copy.
+fn the_session_of_a_lost_connection_is_not_somebody_else() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    stage.fill();
+    let begun = stage.now();
+    let between = Between::new(&server);
+    let through = between.database("MAS's", "mas");
+    let copied = async {
+        let maker = through.clone();
+        let scratch = Scratch::make(&stage.mas, maker, "the copy", scratch::COPY).await?;
+        LiveCopy::make(scratch, &stage.synapse, comparison(), None, &mut |_| {})
+            .await
+            .map_err(|(_, error)| error)
+    };
+    let mut copy = stage.runtime.block_on(copied).unwrap();
+    stage.import(scratch::COPY, "mas").unwrap();
+    stage.catch_up(&mut copy, false).unwrap();
+    between.cut_off();
+    server.sql("synapse", CHANGES[1]);
+    stage.must_follow(&mut copy, &begun, "a lost connection");
+    stage.remove(copy);
+    Ok(())
+}
+
 crate::support::harness::tests![
     whatever_happens_the_result_is_that_of_the_import,
     numbers_of_transactions_wrap_around,
@@ -1876,4 +1991,6 @@ crate::support::harness::tests![
     what_the_import_refuses_is_refused,
     many_rows_change_at_once,
     mas_itself_is_noticed,
+    a_crash_of_the_server_loses_nothing,
+    the_session_of_a_lost_connection_is_not_somebody_else,
 ];

@@ -445,6 +445,149 @@ fn synapse_that_somebody_else_has_stopped_is_not_waited_for() -> TestResult {
     Ok(())
 }
 
+/// A superuser can be named through any database of the server, also Synapse's own. What `syn2mas` itself has
+/// open there is not in its way.
+fn a_superuser_may_come_through_synapses_database() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "through");
+    homeserver.run("start");
+    let superuser = server.uri("synapse_through");
+    let arguments = ["migrate", "--yes", "--admin-database-uri", &superuser];
+    let (code, text) = say(&homeserver, &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(homeserver.is_cut_over());
+    Ok(())
+}
+
+/// A server on another host may not notice for hours that a client has lost its power. Nobody says meanwhile that
+/// nothing is left.
+fn a_copy_that_is_left_is_not_said_to_be_gone() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "lingers");
+    homeserver.run("start");
+    let superuser = server.uri("postgres");
+    let superuser = ["--admin-database-uri", superuser.as_str()];
+    let running = Running::waiting(&homeserver, &superuser);
+    let owner = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    let owner = Pid::from_raw(server.sql("postgres", owner).trim().parse().unwrap());
+    kill(owner, Signal::SIGSTOP).unwrap();
+    running.kill();
+    let (code, text) = say(&homeserver, &[&["cancel"][..], &superuser].concat());
+    let left = copies(&server);
+    kill(owner, Signal::SIGCONT).unwrap();
+    let is_claimed = code == Some(0) && text.contains("Nothing is left");
+    assert!(!is_claimed || left.is_empty(), "{left} is left\n{text}");
+    Ok(())
+}
+
+/// If Synapse is just being restarted when it is time to cut over, the migration waits for it.
+fn a_restart_of_synapse_does_not_undo_the_migration() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "restarts");
+    homeserver.run("start");
+    let token = homeserver.log_in("alice", "password of alice").unwrap();
+    let file = homeserver.directory.join("token");
+    fs::write(&file, &token).unwrap();
+    let mut running = Running::waiting(&homeserver, &["--token-file", file.to_str().unwrap()]);
+    homeserver.run("stop");
+    let (code, text) = say(&homeserver, &["cutover"]);
+    assert_eq!(code, Some(0), "{text}");
+    let until = Instant::now() + Duration::from_secs(10);
+    running.until(|_| Instant::now() > until);
+    homeserver.run("start");
+    let (code, text) = running.end();
+    assert_eq!(code, Some(0), "{text}");
+    assert!(homeserver.is_cut_over());
+    Ok(())
+}
+
+/// While something is in the way of the cutover, perhaps for hours, the scans are as rare as before.
+fn the_scans_stay_rare_while_the_cutover_is_delayed() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "rare");
+    homeserver.run("start");
+    let mut running = Running::waiting(&homeserver, &[]);
+    let mut in_the_way = server.psql("synapse_rare");
+    let mut in_the_way = in_the_way.args(["-c", "SELECT pg_sleep(600)"]);
+    in_the_way = in_the_way.stdout(Stdio::null());
+    let mut in_the_way = in_the_way.spawn().unwrap();
+    let is_there = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'";
+    running.until(|_| server.sql("postgres", is_there).trim() != "0");
+    let (code, text) = say(&homeserver, &["cutover"]);
+    assert_eq!(code, Some(0), "{text}");
+    running.until(|homeserver| {
+        let (_, text) = say(homeserver, &["status"]);
+        text.contains("the cutover waits until")
+    });
+    let rounds = || {
+        let live = fs::read_to_string(homeserver.directory.join("state/live.json"));
+        let live: Value = serde_json::from_str(&live.unwrap()).unwrap();
+        live["rounds"].as_u64().unwrap()
+    };
+    let before = rounds();
+    let until = Instant::now() + Duration::from_secs(15);
+    running.until(|_| Instant::now() > until);
+    // Otherwise there are 5 s or more between two of them.
+    let more = rounds() - before;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'";
+    server.sql("postgres", end);
+    in_the_way.wait().unwrap();
+    let (code, text) = running.end();
+    assert_eq!(code, Some(0), "{text}");
+    assert!(more <= 4, "{more} rounds in 15 s");
+    Ok(())
+}
+
+/// Another command that holds the journal is not taken for the migration that was killed before it.
+fn another_command_is_not_taken_for_a_killed_run() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "asks");
+    homeserver.run("start");
+    Running::waiting(&homeserver, &[]).kill();
+    let old = homeserver.directory.join("state/backup/old");
+    fs::create_dir(&old).unwrap();
+    let command = homeserver.syn2mas(&["clean"]);
+    let mut terminal = rexpect::session::spawn_command(command, Some(60_000)).unwrap();
+    terminal.exp_string("[y/N]").unwrap();
+    let (code, text) = say(&homeserver, &["cutover"]);
+    assert_eq!(code, Some(10), "{text}");
+    terminal.send_line("n").unwrap();
+    Ok(())
+}
+
+/// The locks on Synapse's tables can be lost, for example because somebody ends sessions that do nothing in a
+/// transaction. What is written then is not lost.
+fn lost_locks_are_noticed_before_the_switch() -> TestResult {
+    let (server, mas) = prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "unlocked");
+    homeserver.run("start");
+    let running = Running::waiting(&homeserver, &[]);
+    let locks =
+        "pg_locks l JOIN pg_database d ON d.oid = l.database WHERE datname = 'synapse_unlocked'
+        AND locktype = 'relation' AND mode = 'ExclusiveLock' AND granted";
+    let script = server.path().join("unlock.sql");
+    let statements = format!(
+        "DO $$ BEGIN LOOP EXIT WHEN EXISTS (SELECT FROM {locks}); PERFORM pg_sleep(0.001); END LOOP; END $$;
+         SELECT pg_sleep(0.05);
+         \\c synapse_unlocked
+         SELECT DISTINCT pg_terminate_backend(pid) FROM {locks};
+         INSERT INTO user_threepids VALUES ('@alice:example.com', 'email', 'late@example.com', 1, 1);
+         SELECT pg_sleep(1);"
+    );
+    fs::write(&script, statements).unwrap();
+    let mut somebody = server.psql("postgres");
+    let somebody = somebody.arg("-f").arg(&script).stdout(Stdio::null());
+    let mut somebody = somebody.spawn().unwrap();
+    let (code, text) = say(&homeserver, &["cutover"]);
+    assert_eq!(code, Some(0), "{text}");
+    let (code, text) = running.end();
+    assert!(somebody.wait().unwrap().success());
+    let imported = "SELECT count(*) FROM user_emails WHERE email = 'late@example.com'";
+    let imported = server.sql(&homeserver.mas_database, imported);
+    assert!(code != Some(0) || imported == "1\n", "it is lost\n{text}");
+    Ok(())
+}
+
 crate::support::harness::tests![
     without_a_copy_there_is_nothing_to_wait_with,
     a_kill_at_the_very_end_loses_nothing,
@@ -458,4 +601,10 @@ crate::support::harness::tests![
     a_copy_that_is_being_made_is_cancelled,
     a_token_that_has_ended_is_noticed_before_the_cutover,
     synapse_that_somebody_else_has_stopped_is_not_waited_for,
+    a_superuser_may_come_through_synapses_database,
+    a_copy_that_is_left_is_not_said_to_be_gone,
+    a_restart_of_synapse_does_not_undo_the_migration,
+    the_scans_stay_rare_while_the_cutover_is_delayed,
+    another_command_is_not_taken_for_a_killed_run,
+    lost_locks_are_noticed_before_the_switch,
 ];
