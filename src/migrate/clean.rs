@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::migrate::{
     MigrateError,
     args::Args,
+    control,
     journal::{Journal, State},
 };
 
@@ -48,6 +49,8 @@ impl Cleaning {
     /// If a directory cannot be read, or another `syn2mas` holds the lock of the journal.
     pub fn of(args: &Args, all: bool, is_rehearsing: bool) -> Result<Self, MigrateError> {
         let journal = Journal::open(&args.state())?;
+        // A migration that was running is not, now that this has the journal.
+        control::clear(&args.state())?;
         // A rollback that was interrupted needs its backup, whatever is asked for.
         let all = all && journal.state.going_back.is_none();
         let migration = journal.state.migration.as_deref();

@@ -361,15 +361,19 @@ impl Context {
         Ok(unneeded)
     }
 
-    /// Drops a copy of Synapse's tables. One whose process still runs stays: it is not ours.
+    /// Drops a copy of Synapse's tables.
     ///
     /// # Errors
     ///
-    /// If it cannot be dropped.
+    /// If it cannot be dropped, or the server still has the session of the process that made it.
     pub async fn drop_copy(&self, copy: &Database) -> Result<(), MigrateError> {
         let server = self.scratch_server()?;
         if scratch::is_in_use(&server, copy.name()).await? {
-            return Ok(());
+            return Err(MigrateError::InUse {
+                which: copy.which,
+                connections: vec!["the syn2mas that has made it".to_owned()],
+                fix: "Wait until that is done. If it was killed, end its session on the server",
+            });
         }
         scratch::drop_if_there(&server, copy).await
     }

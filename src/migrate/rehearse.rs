@@ -12,7 +12,7 @@ use crate::mas_cli::syn2mas::Progress;
 use crate::migrate::{
     MigrateError,
     context::Context,
-    copy,
+    control, copy,
     import::PreparedMasCli,
     journal::{Journal, State},
     postgres::{
@@ -269,6 +269,8 @@ pub async fn dry_run(
     let (synapse, mas) = (context.synapse_database()?, context.mas_database()?);
     let mut signals = Signals::listen()?;
     let mut journal = Journal::open(&context.state())?;
+    // A migration that was running is not, now that this has the journal.
+    control::clear(&context.state())?;
     let through = context.synapse_database_for_import()?;
     let work = async {
         let mas_cli = PreparedMasCli::prepare(context, &through, None).await?;

@@ -103,7 +103,8 @@ impl Snapshot {
         connections.push(first);
         for connection in &mut connections {
             // The number of groups is known, and the planner thinks that there are far more. It also thinks that
-            // each collects many rows, and would write all of them to disk. In fact, 10 MB are enough.
+            // each needs 8 kB, and with less memory than that for all of them PostgreSQL would write rows to disk.
+            // In fact, 10 MB are enough.
             sqlx::raw_sql("SET enable_sort = off; SET work_mem = '256MB'")
                 .execute(connection)
                 .await
@@ -151,6 +152,15 @@ impl LiveCopy {
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.scratch.database
+    }
+
+    /// The process id of the connection that keeps the copy ours, if it is one to Synapse's database.
+    ///
+    /// # Errors
+    ///
+    /// If a server does not answer.
+    pub async fn owner_in_synapse(&self) -> Result<Option<i32>, MigrateError> {
+        self.scratch.owner_in(&self.synapse).await
     }
 
     /// Brings the copy and MAS's database up to what Synapse has now, and compares with the copy what MAS has

@@ -7,6 +7,7 @@ use std::{
 };
 
 use nix::fcntl::Flock;
+use sqlx::Connection as _;
 
 use crate::{
     mas_cli::syn2mas::Progress,
@@ -90,7 +91,14 @@ pub struct RealHost<'a> {
     lock: Option<Lock>,
     /// When the step that is being tried again has failed first.
     failing_since: Option<Instant>,
+    /// What was last said to be in the way of the cutover.
+    obstacle: Option<String>,
 }
+
+const BAD_TOKEN: MigrateError = MigrateError::Usage {
+    problem: "Synapse does not accept the token of `--token-file`",
+    fix: "pass a token that is valid until the cutover",
+};
 
 impl<'a> RealHost<'a> {
     /// Opens the journal and resolves services and databases.
@@ -117,6 +125,7 @@ impl<'a> RealHost<'a> {
             following: None,
             lock: None,
             failing_since: None,
+            obstacle: None,
         })
     }
 
@@ -352,7 +361,9 @@ impl Host for RealHost<'_> {
     async fn inspect(&mut self) -> Result<Vec<Finding>, MigrateError> {
         let findings = preflight::inspect(self.context, self.options.scope).await?;
         // Check now what later steps need, while Synapse still runs.
-        self.make_sure_of_token().await?;
+        if !self.has_good_token().await? {
+            return Err(BAD_TOKEN);
+        }
         self.overlay.content()?;
         self.overlay.check_writable()?;
         for include in &self.context.args.include {
@@ -389,11 +400,14 @@ impl Host for RealHost<'_> {
 
     async fn wait_until_alone(&mut self) -> Result<(), MigrateError> {
         let mut others = Vec::new();
-        let ours: Vec<i32> = self.lock.iter().map(|lock| lock.pid).collect();
+        let mut ours: Vec<i32> = self.lock.iter().map(|lock| lock.pid).collect();
+        if let Some(following) = &self.following {
+            ours.extend(following.copy.owner_in_synapse().await?);
+        }
         for _ in 0..100 {
             others = other_connections_beside(&self.synapse, &ours).await?;
             if others.is_empty() {
-                return Ok(());
+                return self.make_sure_of_locks().await;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -528,27 +542,21 @@ impl Host for RealHost<'_> {
         let until = Instant::now() + pause;
         let mut is_first = true;
         loop {
-            let state = self.context.state();
-            let is_time = Request::CutOver.is_made(&state)
-                || match self.options.when {
-                    When::Now => true,
-                    When::Told => false,
-                    When::At(time) => SystemTime::now() >= time,
-                };
-            if is_time && is_first {
-                self.make_sure_of_token().await?;
-                let others = in_the_way(&self.synapse).await?;
-                if others.is_empty() {
-                    return Ok(Readiness::Ready);
+            let is_due = Instant::now() >= until;
+            if !self.is_time() {
+                if is_due {
+                    return Ok(Readiness::Waits);
                 }
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                return Ok(Readiness::Blocked(format!(
-                    "the cutover waits until these connections to Synapse's database have ended: {}",
-                    others.join(", ")
-                )));
-            }
-            // After a pause, one more round brings the copy close again.
-            if is_time || Instant::now() >= until {
+            } else if let Some(by) = self.obstacle().await? {
+                // It is said at once, and then the rounds are as rare as before.
+                if is_due || self.obstacle.as_ref() != Some(&by) {
+                    self.obstacle = Some(by.clone());
+                    return Ok(Readiness::Blocked(by));
+                }
+            } else if is_first {
+                return Ok(Readiness::Ready);
+            } else {
+                // One more round brings the copy close again.
                 return Ok(Readiness::Waits);
             }
             is_first = false;
@@ -602,7 +610,8 @@ impl Host for RealHost<'_> {
     }
 
     async fn fill_overlay(&mut self, migration: &str) -> Result<(), MigrateError> {
-        self.overlay.fill_overlay(migration)
+        self.overlay.fill_overlay(migration)?;
+        self.make_sure_of_locks().await
     }
 
     async fn empty_overlay(&mut self) -> Result<(), MigrateError> {
@@ -695,17 +704,55 @@ impl Host for RealHost<'_> {
 }
 
 impl RealHost<'_> {
-    /// Fails if Synapse does not accept the token that the migration checks after the cutover.
-    async fn make_sure_of_token(&self) -> Result<(), MigrateError> {
-        if let Some(token) = &self.options.token
-            && !Addresses::of(self.context)?.is_good(token).await?
-        {
-            return Err(MigrateError::Usage {
-                problem: "Synapse does not accept the token of `--token-file`",
-                fix: "pass a token that is valid until the cutover",
-            });
+    /// Whether Synapse accepts the token that the migration checks after the cutover.
+    async fn has_good_token(&self) -> Result<bool, MigrateError> {
+        match &self.options.token {
+            Some(token) => Addresses::of(self.context)?.is_good(token).await,
+            None => Ok(true),
         }
-        Ok(())
+    }
+
+    /// Whether the administrator wants to cut over now.
+    fn is_time(&self) -> bool {
+        let is_due = match self.options.when {
+            When::Now => true,
+            When::Told => false,
+            When::At(time) => SystemTime::now() >= time,
+        };
+        is_due || Request::CutOver.is_made(&self.context.state())
+    }
+
+    /// What is in the way of the cutover for now, in words.
+    async fn obstacle(&self) -> Result<Option<String>, MigrateError> {
+        let seen = async {
+            Ok((
+                self.has_good_token().await?,
+                in_the_way(&self.synapse).await?,
+            ))
+        };
+        Ok(match seen.await {
+            Ok((false, _)) => return Err(BAD_TOKEN),
+            Ok((true, others)) if others.is_empty() => None,
+            Ok((true, others)) => Some(format!(
+                "the cutover waits until these connections to Synapse's database have ended: {}",
+                others.join(", ")
+            )),
+            // Synapse, or its database, may just be restarting.
+            Err(error) => {
+                let error: MigrateError = error;
+                Some(format!("the cutover waits: {}", error.with_causes()))
+            }
+        })
+    }
+
+    /// Fails if the locks on Synapse's tables are lost, because somebody may have written to them since.
+    async fn make_sure_of_locks(&mut self) -> Result<(), MigrateError> {
+        let Some(lock) = &mut self.lock else {
+            return Ok(());
+        };
+        let lost =
+            (self.synapse).failed("the locks on its tables are lost, so they may have changed");
+        lock.connection.ping().await.map_err(lost)
     }
 
     /// Writes the rows that differ, if any do, to a file.

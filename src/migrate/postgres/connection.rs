@@ -149,6 +149,8 @@ impl Database {
                 ("enable_mergejoin", "off"),
                 ("max_parallel_workers_per_gather", workers.as_str()),
                 ("work_mem", "64MB"),
+                // What is recorded as done must not be lost in a crash of the server.
+                ("synchronous_commit", "on"),
                 // `set_up` reads this back, to detect a pooler that drops these options.
                 ("syn2mas.direct", "on"),
             ])

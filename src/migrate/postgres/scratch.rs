@@ -58,7 +58,14 @@ pub struct Scratch {
     pub database: Database,
     maker: Database,
     /// Holds an advisory lock as long as this process lives: others can tell that it does.
-    owner: PgConnection,
+    owner: Owner,
+}
+
+/// A connection that holds the advisory lock for a temporary database.
+#[derive(Debug)]
+struct Owner {
+    connection: PgConnection,
+    pid: i32,
 }
 
 /// A temporary database that exists on the server.
@@ -212,7 +219,7 @@ async fn end_creation(maker: &Database, name: &str) -> Result<(), MigrateError> 
         if at_work.is_empty() {
             return Ok(());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(PAUSE).await;
     }
     Err(MigrateError::InUse {
         which: maker.which,
@@ -237,12 +244,24 @@ async fn execute(maker: &Database, statement: &str) -> Result<(), MigrateError> 
     Ok(())
 }
 
-/// A connection that holds the advisory lock for a temporary database.
-async fn own(
-    maker: &Database,
-    which: &'static str,
-    name: &str,
-) -> Result<PgConnection, MigrateError> {
+/// Between two looks whether a session has ended.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Ends a session of ours.
+async fn end_session(maker: &Database, pid: i32) -> Result<(), MigrateError> {
+    sqlx::query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE pid = $1 AND application_name = 'syn2mas'",
+    )
+    .bind(pid)
+    .execute(&mut maker.connect().await?)
+    .await
+    .map_err(maker.failed("cannot end a session whose connection is lost"))?;
+    Ok(())
+}
+
+/// Takes the advisory lock for a temporary database.
+async fn own(maker: &Database, which: &'static str, name: &str) -> Result<Owner, MigrateError> {
     let mut owner = maker.connect().await?;
     let mut ask = async |sql: &str| {
         sqlx::query_scalar::<_, bool>(sql)
@@ -260,7 +279,14 @@ async fn own(
             fix: "Wait until it is done",
         });
     }
-    Ok(owner)
+    let pid = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut owner)
+        .await
+        .map_err(maker.failed("cannot tell which session this is"))?;
+    Ok(Owner {
+        connection: owner,
+        pid,
+    })
 }
 
 impl Scratch {
@@ -299,10 +325,34 @@ impl Scratch {
     ///
     /// If the server does not answer, or another process uses the database.
     pub async fn keep(&mut self) -> Result<(), MigrateError> {
-        if self.owner.ping().await.is_err() {
-            self.owner = own(&self.maker, self.database.which, self.database.name()).await?;
+        const TRIES: usize = 50;
+        if self.owner.connection.ping().await.is_ok() {
+            return Ok(());
         }
-        Ok(())
+        // The server may still have the session of a connection that is lost.
+        end_session(&self.maker, self.owner.pid).await?;
+        let (which, name) = (self.database.which, self.database.name());
+        let mut tries = 1;
+        loop {
+            match own(&self.maker, which, name).await {
+                Err(MigrateError::InUse { .. }) if tries < TRIES => tries += 1,
+                owner => {
+                    self.owner = owner?;
+                    return Ok(());
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// The process id of the connection that holds the advisory lock, if it is one to this database.
+    ///
+    /// # Errors
+    ///
+    /// If a server does not answer.
+    pub async fn owner_in(&self, database: &Database) -> Result<Option<i32>, MigrateError> {
+        let (owners, other) = (identity(&self.maker).await?, identity(database).await?);
+        Ok(owners.is_same(&other).then_some(self.owner.pid))
     }
 
     /// Terminates all connections to the database and drops it.
