@@ -459,6 +459,23 @@ fn a_superuser_may_come_through_synapses_database() -> TestResult {
     Ok(())
 }
 
+/// Where Synapse is a superuser, and `syn2mas` comes as somebody else, nobody waits until Synapse ends its
+/// connections.
+fn synapse_may_be_a_superuser() -> TestResult {
+    let (server, mas) = Homeserver::prepared()?;
+    let homeserver = Homeserver::new(&server, &mas, "super");
+    server.sql("postgres", "CREATE ROLE other SUPERUSER LOGIN");
+    homeserver.run("start");
+    let other = server
+        .uri("synapse_super")
+        .replace("postgres@", "other@");
+    let arguments = ["migrate", "--yes", "--synapse-database-uri", &other];
+    let (code, text) = say(&homeserver, &arguments);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(!text.contains("the cutover waits"), "{text}");
+    Ok(())
+}
+
 /// A server on another host may not notice for hours that a client has lost its power. Nobody says meanwhile that
 /// nothing is left.
 fn a_copy_that_is_left_is_not_said_to_be_gone() -> TestResult {
@@ -607,6 +624,7 @@ crate::support::harness::tests![
     a_token_that_has_ended_is_noticed_before_the_cutover,
     synapse_that_somebody_else_has_stopped_is_not_waited_for,
     a_superuser_may_come_through_synapses_database,
+    synapse_may_be_a_superuser,
     a_copy_that_is_left_is_not_said_to_be_gone,
     a_restart_of_synapse_does_not_undo_the_migration,
     the_scans_stay_rare_while_the_cutover_is_delayed,

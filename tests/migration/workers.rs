@@ -499,11 +499,13 @@ fn a_worker_on_another_host_is_found() -> TestResult {
         fs::write(file, text.replace(&host, &address)).unwrap();
     }
     let inspect = || findings(homeserver.syn2mas(&["inspect"]));
+    // It waits for what it is to do, like a worker.
     let psql = |mut command: Command, host: &Path, role: &str| {
         command.args(["-XAtq", "-U", role, "-d", "synapse_remote"]);
         command
-            .args(["-c", "SELECT pg_sleep(100)"])
-            .env("PGHOST", host);
+            .env("PGHOST", host)
+            .env("PGAPPNAME", "worker")
+            .stdin(Stdio::piped());
         let running = Gone(command.spawn().unwrap());
         thread::sleep(Duration::from_secs(1));
         running
@@ -520,7 +522,7 @@ fn a_worker_on_another_host_is_found() -> TestResult {
     let far = psql(other.run(bin), Path::new(&here), "postgres");
     let found = samples(&inspect(), "connected-from-elsewhere");
     let there = other.there;
-    assert_eq!(found, [format!("psql as postgres from {there}")]);
+    assert_eq!(found, [format!("worker as postgres from {there}")]);
     let (code, outcome) = homeserver.json(&["migrate", "--yes"]);
     assert_eq!((code, &outcome["result"]), (Some(10), &"blocked".into()));
     // Its backend does not notice that it has gone.
@@ -543,7 +545,7 @@ fn a_worker_on_another_host_is_found() -> TestResult {
         "{outcome:#}"
     );
     assert!(
-        outcome.to_string().contains("psql as somebody from"),
+        outcome.to_string().contains("worker as somebody from"),
         "{outcome:#}"
     );
     assert_eq!(homeserver.whoami("syt_alice_phone").0, 200);

@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
+    sync::OnceLock,
 };
 
 use serde_json::{Value, json};
@@ -129,12 +130,14 @@ impl<'a> Homeserver<'a> {
 
     fn configure(&self, synapse_port: u16, mas_port: u16) {
         let at = self.directory.display();
+        let key = root().join("target/synapse/signing.key");
+        let key = key.display();
         add(
             &self.migration.synapse_config,
             &format!(
                 "password_config: {{pepper: pepper}}
 report_stats: false
-signing_key_path: {at}/signing.key
+signing_key_path: {key}
 media_store_path: {at}/media
 macaroon_secret_key: of-the-test
 suppress_key_server_warning: true
@@ -182,20 +185,24 @@ policy: {{wasm_module: {policy}}}
                 policy = policy.display(),
             ),
         );
-        let keys = self
-            .migration
-            .mas
-            .command("config generate")
-            .output()
-            .unwrap();
-        let generated: Value = serde_yaml_ng::from_slice(&keys.stdout).unwrap();
         let text = fs::read_to_string(config).unwrap();
-        let keys = json!({"encryption": "0".repeat(64), "keys": generated["secrets"]["keys"]});
+        let keys = json!({"encryption": "0".repeat(64), "keys": self.keys()});
         let text = text.replace(
             &format!("secrets: {{encryption: '{}'}}", "0".repeat(64)),
             &format!("secrets: {keys}"),
         );
         fs::write(config, text).unwrap();
+    }
+
+    /// Keys for MAS. All homeservers of a run have the same ones, because it takes long to make them.
+    fn keys(&self) -> &'static Value {
+        static KEYS: OnceLock<Value> = OnceLock::new();
+        KEYS.get_or_init(|| {
+            let mut command = self.migration.mas.command("config generate");
+            let mut generated: Value =
+                serde_yaml_ng::from_slice(&command.output().unwrap().stdout).unwrap();
+            generated["secrets"]["keys"].take()
+        })
     }
 
     fn write_files(&self) {
@@ -265,11 +272,6 @@ done
 exit 0"
             ),
         );
-        let generate = Command::new(root().join("target/synapse/bin/generate_signing_key"))
-            .arg("-o")
-            .arg(self.directory.join("signing.key"))
-            .status();
-        assert!(generate.unwrap().success());
     }
 
     fn file(&self, name: &str, content: &str) {

@@ -300,7 +300,7 @@ impl Image {
     /// A run of one of the server's programs within it. Nobody else sees what is mounted for that.
     fn as_postgres(&self, program: &str, directory: &Path) -> Command {
         let mounts = format!(
-            "set -e; mount --make-rprivate /; for at in /tmp /dev /proc; do mount --bind $at {at}$at; done; \
+            "set -e; mount --make-rprivate /; for at in /tmp /dev /proc; do mount --rbind $at {at}$at; done; \
              exec chroot --userspec=postgres {at} env --chdir={directory} /{BIN}/{program} \"$@\"",
             at = self.0.display(),
             directory = directory.display()

@@ -142,7 +142,7 @@ enum Command {
     /// that. Exits with 0 if it was told, and with 10 if no migration is waiting.
     #[command(after_help = "Example: syn2mas cutover && syn2mas status")]
     Cutover {
-        /// Print the result as JSON: `{"told", "reason"}`.
+        /// Print the result as JSON: `{"told", "reason", "next"}`.
         #[arg(long)]
         json: bool,
     },
@@ -150,7 +150,7 @@ enum Command {
     /// was interrupted. Exits with 0 if nothing is left, 10 if the cutover has begun, and 1 if it failed.
     #[command(after_help = "Example: syn2mas cancel")]
     Cancel {
-        /// Print the result as JSON: `{"result", "reason"}`.
+        /// Print the result as JSON: `{"result", "reason", "next"}`.
         #[arg(long)]
         json: bool,
     },

@@ -20,11 +20,14 @@ use mas2nix::migrate::{
     translate::{Translation, Untranslated},
     verify::{Difference, DifferenceKind, Report},
 };
-use mas2nix::util::terminal::{Colors, plain};
+use mas2nix::util::{
+    numbers::counted,
+    terminal::{Colors, plain},
+};
 use serde_json::{Value, json};
 
 use crate::{
-    verdict::{Verdict, counted, print_command},
+    verdict::{Verdict, print_command},
     view::{Given, Style, View, view},
 };
 
@@ -140,10 +143,10 @@ impl Reporter {
             Event::Importing(progress) => self.on_progress(progress),
             Event::Copying(copied) => self.on_copied(*copied),
             Event::CaughtUp(round) => self.line(&format!(
-                "caught up: {} rows of {} users and the last use of {} devices, in {:.1} s",
-                HumanCount(round.rows as u64),
-                HumanCount(round.users as u64),
-                HumanCount(round.seen as u64),
+                "caught up: {} of {} and the last use of {}, in {:.1} s",
+                counted(round.rows, "row"),
+                counted(round.users, "user"),
+                counted(round.seen, "device"),
                 round.seconds
             )),
             Event::StepDone(step, message, took) => {

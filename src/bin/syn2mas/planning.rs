@@ -21,14 +21,14 @@ use mas2nix::{
         plan::{Expected, Plan},
         preflight::{self, finding::Finding},
     },
-    util::terminal::plain,
+    util::{numbers::counted, terminal::plain},
 };
 use serde_json::json;
 
 use crate::{
     exit::Ending,
     output::{self, seconds},
-    verdict::{self, Verdict, counted},
+    verdict::{self, Verdict},
     view::{Style, quoted, view},
 };
 
@@ -218,7 +218,7 @@ pub fn refuse(plan: &Plan, changes: &[String], json: bool) -> Result<Ending> {
         "{} since the plan was made at {made}",
         match changes.len() {
             1 => "something has changed".to_owned(),
-            number => format!("{} have changed", counted(number as u64, "thing")),
+            number => format!("{} have changed", counted(number, "thing")),
         }
     );
     let next = view().given.next("syn2mas migrate --plan");

@@ -15,15 +15,18 @@ use mas2nix::migrate::{
     report::{self, Command, Ending, Recorder},
 };
 
+/// The heading of these options.
+const HEADING: &str = "Report";
+
 /// Options of the commands that write a report.
 #[derive(Args, Debug, Default)]
 pub struct ReportOptions {
     /// Write a report to this file: one HTML page with the verdict, the findings, the timeline, the
     /// comparison and sizes, to look at and to print. It needs no network, and has no secrets.
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, value_name = "FILE.html", help_heading = HEADING)]
     report: Option<PathBuf>,
     /// Name users in the report. Otherwise it only has their number.
-    #[arg(long, requires = "report")]
+    #[arg(long, requires = "report", help_heading = HEADING)]
     names: bool,
 }
 

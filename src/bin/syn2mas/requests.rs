@@ -17,7 +17,7 @@ use mas2nix::migrate::{
 };
 use serde_json::json;
 
-use crate::{exit::Ending, output};
+use crate::{exit::Ending, output, verdict, view::view};
 
 /// Tells the migration to cut over.
 pub async fn run_cutover(context: &Context, json: bool) -> Result<Ending> {
@@ -25,15 +25,20 @@ pub async fn run_cutover(context: &Context, json: bool) -> Result<Ending> {
     if reason.is_none() {
         Request::CutOver.make(&context.state())?;
     }
+    let next = view().given.next("syn2mas status");
     let mut out = std::io::stdout().lock();
     if json {
         let told = reason.is_none();
-        writeln!(out, "{:#}", json!({"told": told, "reason": reason}))?;
+        writeln!(
+            out,
+            "{:#}",
+            json!({"told": told, "reason": reason, "next": next})
+        )?;
     } else {
-        let text = reason.as_deref().unwrap_or(
-            "The migration cuts over as soon as it has caught up. `syn2mas status` shows how far it is.",
-        );
-        writeln!(out, "{text}")?;
+        let text = reason
+            .as_deref()
+            .unwrap_or("The migration cuts over as soon as it has caught up.");
+        verdict::print_next(&mut out, view().out, "", text, "Next:", Some(&next))?;
     }
     Ok(match reason {
         None => Ending::Good,
@@ -48,7 +53,7 @@ async fn not_before_cutover(context: &Context) -> Result<Option<String>> {
         return Ok(Some("The cutover has begun already.".to_owned()));
     }
     if !journal::is_in_use(&context.state())? {
-        let none = "No migration is running. Run `syn2mas migrate --wait` to prepare one.";
+        let none = "No migration is running. `syn2mas migrate --wait` prepares one.";
         let elsewhere = match context.overlay() {
             Ok(_) => elsewhere(context, &recorded).await?,
             // Nothing on the command line leads elsewhere.
@@ -112,7 +117,7 @@ async fn wait_until_free(context: &Context) -> Result<()> {
 pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
     const BEGUN: &str =
         "The cutover has begun. `syn2mas rollback` shows what going back would lose.";
-    let refused = |reason: &str| finish(json, "refused", reason, Ending::Blocked);
+    let refused = |reason: &str| finish(json, "refused", reason, "syn2mas status", Ending::Blocked);
     let state = context.state();
     if journal::recorded(&state)?.cut_over.is_some() {
         return refused(BEGUN);
@@ -129,7 +134,8 @@ pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
     wait_until_free(context).await?;
     if journal::recorded(&state)?.cut_over.is_some() {
         return refused(
-            "The cutover had begun before it could be cancelled. `syn2mas status` shows how it ended.",
+            "The cutover had begun before it could be cancelled. `syn2mas rollback` shows what going back \
+             would lose.",
         );
     }
     if let Some(reason) = elsewhere(context, &journal::recorded(&state)?).await? {
@@ -156,16 +162,22 @@ pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
         json,
         "cancelled",
         "Nothing is left of the migration. Synapse authenticates its own users.",
+        "syn2mas inspect",
         Ending::Good,
     )
 }
 
-fn finish(json: bool, result: &str, reason: &str, ending: Ending) -> Result<Ending> {
+fn finish(json: bool, result: &str, reason: &str, next: &str, ending: Ending) -> Result<Ending> {
+    let next = view().given.next(next);
     let mut out = std::io::stdout().lock();
     if json {
-        writeln!(out, "{:#}", json!({"result": result, "reason": reason}))?;
+        writeln!(
+            out,
+            "{:#}",
+            json!({"result": result, "reason": reason, "next": next})
+        )?;
     } else {
-        writeln!(out, "{reason}")?;
+        verdict::print_next(&mut out, view().out, "", reason, "Next:", Some(&next))?;
     }
     Ok(ending)
 }

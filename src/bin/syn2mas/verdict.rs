@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 
-use indicatif::HumanCount;
-use mas2nix::migrate::{
-    preflight::finding::{Finding, Severity},
-    verify::{Imported, Report},
+use mas2nix::{
+    migrate::{
+        preflight::finding::{Finding, Severity},
+        verify::{Imported, Report},
+    },
+    util::numbers::counted,
 };
 
 use crate::view::Style;
@@ -39,7 +41,7 @@ impl Verdict {
         let blockers = of(Severity::Blocker);
         let warnings = match of(Severity::Warning).len() {
             0 => None,
-            number => Some(counted(number as u64, "warning")),
+            number => Some(counted(number, "warning")),
         };
         if blockers.is_empty() {
             let size = match imported {
@@ -59,7 +61,7 @@ impl Verdict {
             ready: false,
             text: format!(
                 "NOT READY: {} ({}){warnings}.",
-                counted(blockers.len() as u64, "blocker"),
+                counted(blockers.len(), "blocker"),
                 grouped(&blockers)
             ),
             lead: if blockers.len() == 1 {
@@ -186,18 +188,11 @@ fn one_option_a_line(command: &str) -> String {
 
 /// For example `5,000 users, 15,000 sessions`.
 pub fn size(imported: Imported) -> String {
-    let number = |number: i64| u64::try_from(number).unwrap_or_default();
     format!(
         "{}, {}",
-        counted(number(imported.users), "user"),
-        counted(number(imported.sessions), "session")
+        counted(imported.users, "user"),
+        counted(imported.sessions, "session")
     )
-}
-
-/// For example `1 user` or `5,000 users`.
-pub fn counted(number: u64, one: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {one}{plural}", HumanCount(number))
 }
 
 /// Names in their order, each once: `absent-user ×2, guests`.

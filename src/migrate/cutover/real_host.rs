@@ -725,9 +725,11 @@ impl RealHost<'_> {
     /// What is in the way of the cutover for now, in words.
     async fn obstacle(&self) -> Result<Option<String>, MigrateError> {
         let seen = async {
+            // `--synapse-database-uri` may name another role than Synapse's own.
+            let own = Vec::from_iter(self.context.synapse()?.role());
             Ok((
                 self.has_good_token().await?,
-                in_the_way(&self.synapse).await?,
+                in_the_way(&self.synapse, &own).await?,
             ))
         };
         Ok(match seen.await {

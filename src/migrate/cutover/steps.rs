@@ -3,18 +3,21 @@
 
 use std::time::Instant;
 
-use crate::migrate::{
-    MigrateError,
-    copy::{self, Round},
-    cutover::{
-        Event, Migration, Step, StepOutcome,
-        host::{Host, Readiness},
+use crate::{
+    migrate::{
+        MigrateError,
+        copy::{self, Round},
+        cutover::{
+            Event, Migration, Step, StepOutcome,
+            host::{Host, Readiness},
+        },
+        journal::State,
+        postgres::marker::{self, Marker},
+        preflight::finding::{Finding, Severity},
+        system::systemd::Component,
+        verify::Report,
     },
-    journal::State,
-    postgres::marker::{self, Marker},
-    preflight::finding::{Finding, Severity},
-    system::systemd::Component,
-    verify::Report,
+    util::numbers::counted,
 };
 
 impl<H: Host> Migration<'_, H> {
@@ -28,7 +31,7 @@ impl<H: Host> Migration<'_, H> {
                 if findings.iter().any(is_blocker) {
                     return Ok(StepOutcome::Blocked(findings));
                 }
-                format!("{} findings, no blocker", findings.len())
+                format!("{}, no blocker", counted(findings.len(), "finding"))
             }
             Step::HoldMas => self.hold_mas().await?,
             Step::Stop => self.stop().await?,
@@ -223,7 +226,7 @@ impl<H: Host> Migration<'_, H> {
                 continue;
             }
             match self.host.may_cut_over(round).await? {
-                Readiness::Ready => return Ok(format!("{rounds} rounds")),
+                Readiness::Ready => return Ok(counted(rounds, "round")),
                 Readiness::Waits => {}
                 Readiness::Blocked(by) if by == obstacle => {}
                 Readiness::Blocked(by) => {
@@ -266,8 +269,9 @@ impl<H: Host> Migration<'_, H> {
         let from = [marker::Progress::Importing, marker::Progress::Verified];
         self.host.mark(&from, marker::Progress::Verified).await?;
         Ok(format!(
-            "{} rows of {} users had changed",
-            round.rows, round.users
+            "{} of {} had changed",
+            counted(round.rows, "row"),
+            counted(round.users, "user")
         ))
     }
 

@@ -46,21 +46,26 @@ pub async fn other_connections_beside(
     .map_err(database.failed("cannot list its connections"))
 }
 
-/// The connections for which a cutover has to wait: those of PostgreSQL's own programs and of superusers, which
-/// are not Synapse's, and those with a transaction that has lasted for more than 5 s. Described as by
-/// [`other_connections`], each text once. Connections of `syn2mas` are left out.
+/// The connections for which a cutover has to wait: those of PostgreSQL's own programs and of superusers, unless
+/// Synapse connects as this superuser, and those with a transaction that has lasted for more than 5 s. `of_synapse`
+/// are the roles of Synapse, beside the current one. Described as by [`other_connections`], each text once.
+/// Connections of `syn2mas` are left out.
 ///
 /// # Errors
 ///
 /// If the server does not answer.
-pub async fn in_the_way(database: &Database) -> Result<Vec<String>, MigrateError> {
+pub async fn in_the_way(
+    database: &Database,
+    of_synapse: &[String],
+) -> Result<Vec<String>, MigrateError> {
     let mut connection = database.connect().await?;
     sqlx::query_scalar(&format!(
         "SELECT DISTINCT {CLIENT} {CLIENTS} AND application_name <> 'syn2mas'
            AND (application_name IN ('psql', 'pg_dump', 'pg_dumpall', 'pg_restore')
-             OR r.rolsuper AND usename <> current_user
+             OR r.rolsuper AND usename <> current_user AND usename::text <> ALL($1)
              OR xact_start < now() - interval '5 s') ORDER BY 1"
     ))
+    .bind(of_synapse)
     .fetch_all(&mut connection)
     .await
     .map_err(database.failed("cannot list its connections"))

@@ -5,17 +5,20 @@ use serde::Serialize;
 use super::{
     Ending,
     configuration::Change,
-    page::{count, seconds},
+    page::seconds,
     private::Privacy,
     record::{Command, Record},
     timeline::Chart,
     verdict::{Tone, Verdict, numbers},
 };
-use crate::migrate::{
-    copy::Round,
-    cutover::Outcome,
-    preflight::finding::{Finding, Severity},
-    verify::{Difference, DifferenceKind, Report},
+use crate::{
+    migrate::{
+        copy::Round,
+        cutover::Outcome,
+        preflight::finding::{Finding, Severity},
+        verify::{Difference, DifferenceKind, Report},
+    },
+    util::numbers::count,
 };
 
 /// Rounds of catching up that are shown, the last ones. A migration that waits has one a minute.

@@ -1,9 +1,10 @@
 //! The page of a document. It needs no network and no scripts, and its policy forbids both.
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use minijinja::{Environment, HtmlEscape, UndefinedBehavior, Value};
 
 use super::Document;
+use crate::util::numbers::count;
 
 /// How every page begins, so that it can be recognized.
 pub const BEGINNING: &str = "<!doctype html>\n<!-- A report of syn2mas -->\n";
@@ -42,11 +43,6 @@ pub fn seconds(seconds: f64) -> String {
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
     }
-}
-
-/// A number with a comma after every third digit.
-pub fn count(number: impl TryInto<u64>) -> String {
-    HumanCount(number.try_into().unwrap_or_default()).to_string()
 }
 
 /// A size in bytes, as people write it.

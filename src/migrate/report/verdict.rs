@@ -7,12 +7,15 @@ use super::{
     private::Privacy,
     record::{Command, Record},
 };
-use crate::migrate::{
-    MigrateError,
-    cutover::Outcome,
-    preflight::finding::{Finding, Severity},
-    report::page::{count, seconds},
-    verify::Report,
+use crate::{
+    migrate::{
+        MigrateError,
+        cutover::Outcome,
+        preflight::finding::{Finding, Severity},
+        report::page::seconds,
+        verify::Report,
+    },
+    util::numbers::{count, counted},
 };
 
 /// How good an ending is.
@@ -149,7 +152,7 @@ fn inspected(findings: &[Finding]) -> Verdict {
         [0, warnings] => Verdict::new(Tone::Warning, "The homeserver is ready for the migration.")
             .says(format!(
                 "Some users will notice something: see the {}.",
-                some(warnings, "warning")
+                counted(warnings, "warning")
             ))
             .then("syn2mas rehearse"),
         [blockers, _] => Verdict::new(
@@ -157,7 +160,7 @@ fn inspected(findings: &[Finding]) -> Verdict {
             format!(
                 "The homeserver is not ready: there {} {}.",
                 be(blockers),
-                some(blockers, "blocker")
+                counted(blockers, "blocker")
             ),
         )
         .says("A migration would not begin. Each blocker below says what to do about it.")
@@ -198,7 +201,7 @@ fn migrated(record: &Record, outcome: &Outcome, privacy: &Privacy) -> Verdict {
                 format!(
                     "Nothing was done: there {} {}.",
                     be(blockers),
-                    some(blockers, "blocker")
+                    counted(blockers, "blocker")
                 ),
             )
             .says("Each blocker below says what to do about it.")
@@ -278,13 +281,6 @@ fn differing(reports: &[Report]) -> String {
         1 => format!("1 row differs, of the kind: {kinds}."),
         rows => format!("{} rows differ, of the kinds: {kinds}.", count(rows)),
     }
-}
-
-/// A number of things, in words.
-fn some(number: usize, thing: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    let number = i64::try_from(number).unwrap_or(i64::MAX);
-    format!("{} {thing}{plural}", count(number))
 }
 
 fn be(number: usize) -> &'static str {
