@@ -18,7 +18,7 @@ use crate::migrate::{
         refusal::Refusal,
     },
     health::{self, Addresses},
-    journal::{self, Line, State},
+    journal::{self, Line, State, StepStatus},
     postgres::connection::Database,
     step::Step,
 };
@@ -135,6 +135,15 @@ pub fn in_words(live: &Live) -> String {
     text
 }
 
+/// What another command than a migration is doing, in a sentence.
+fn in_short(lines: &[Line]) -> String {
+    // A step that has ended is perhaps one of an earlier command.
+    let mut steps = (lines.iter().rev()).filter(|it| it.status != StepStatus::Recorded);
+    let step = steps.next().filter(|it| it.status == StepStatus::Begun);
+    let step = step.map_or(String::new(), |line| format!(": {}", line.step.name()));
+    format!("syn2mas is at work{step}. Wait until it is done.")
+}
+
 /// The output of `syn2mas status`, also as JSON.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -169,7 +178,7 @@ pub struct Status {
 fn summary(stage: Stage) -> (&'static str, Option<&'static str>) {
     match stage {
         Stage::NotBegun => (
-            "Synapse authenticates its users by itself, and no migration was begun.",
+            "Synapse authenticates its users by itself, and no migration is under way.",
             Some("syn2mas inspect"),
         ),
         Stage::Interrupted => (
@@ -283,13 +292,12 @@ pub async fn status(context: &Context) -> Result<Status, MigrateError> {
     let (mut stage, mut summary, mut next) = verdict(&recorded, seen);
     let live = control::shown(&context.state()).filter(|_| at_work);
     if at_work {
-        let step = lines.last().map_or("", |line| line.step.name());
         let is_waiting = |live: &Live| live.waits && live.step == Step::CatchUp;
         let is_waiting = live.as_ref().is_some_and(is_waiting);
         stage = None;
         summary = match &live {
             Some(live) => in_words(live),
-            None => format!("syn2mas is at work: {step}. Wait until it is done."),
+            None => in_short(&lines),
         };
         next = is_waiting.then(|| "syn2mas cutover".to_owned());
     }

@@ -105,7 +105,7 @@ chapters! {
     }
 
     "The cutover and the steps after it",
-    "If nobody was served by MAS yet, everything is undone as before the cutover. Otherwise the homeserver stays with MAS, and the output says so. Correct the cause, and run `syn2mas migrate` again: it continues with the step that failed. `syn2mas rollback` shows what going back would lose. `syn2mas status` says which of both applies."
+    "If nobody was served by MAS yet, everything is undone as before the cutover. Otherwise the homeserver stays with MAS, and the output says so. Correct the cause, and run `syn2mas migrate` again: it continues with the step that failed. `syn2mas rollback --plan` shows what going back would lose. `syn2mas status` says which of both applies."
     {
         Switch: "Checks once more that nobody uses Synapse's database, marks MAS's database as the one in use, and fills the overlay." {
             "Synapse's database is in use by others" => "See [`stop`](#step-stop).";
@@ -126,7 +126,7 @@ chapters! {
             "An include cannot be written" => "Make its directory writable for root.";
         }
         VerifyAgain: "Compares everything once more with the copy, apart from what users have done since." {
-            "Rows did not arrive as they should" => "`differences.json` has them. Decide whether to stay: `syn2mas rollback` shows what going back would lose.";
+            "Rows did not arrive as they should" => "`differences.json` has them. Decide whether to stay: `syn2mas rollback --plan` shows what going back would lose.";
             "There is no space left on the device" => "The copy is dumped beside the backup. Make room in the state directory, and run `syn2mas migrate` again.";
         }
         Complete: "Revokes the role, drops the copy, and marks the migration as complete." {

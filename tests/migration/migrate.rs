@@ -66,6 +66,24 @@ fn ask_first(homeserver: &Homeserver) {
     assert!(String::from_utf8_lossy(&output.stderr).contains("--yes"));
 }
 
+/// Until somebody does something through MAS, going back loses nothing. A plan only says so, and a terminal is asked.
+fn look_back(homeserver: &Homeserver) {
+    let (code, plan) = homeserver.json(&["rollback", "--plan"]);
+    assert_eq!((code, &plan["result"]), (Some(0), &"planned".into()));
+    let actions = plan["actions"].as_array().unwrap();
+    assert!(
+        actions.iter().any(|it| it.as_str().unwrap().starts_with("empty ")),
+        "{plan:#}"
+    );
+    let command = homeserver.syn2mas(&["rollback"]);
+    let mut terminal = rexpect::session::spawn_command(command, Some(30_000)).unwrap();
+    let said = terminal.exp_string("Go back? [y/N]").unwrap();
+    assert!(said.contains("Nothing would be lost."), "{said}");
+    terminal.send_line("n").unwrap();
+    terminal.exp_string("nothing was done").unwrap();
+    assert!(homeserver.is_cut_over());
+}
+
 /// A rehearsal reports the expected result, and leaves nothing behind.
 fn rehearse(homeserver: &Homeserver) {
     let server = homeserver.migration.server;
@@ -125,6 +143,7 @@ fn users_are_served_before_and_after_migration_and_rollback() -> TestResult {
     assert_eq!(code, Some(0), "{outcome:#}");
     assert_eq!(outcome["result"], "migrated");
     assert!(homeserver.is_cut_over());
+    look_back(&homeserver);
     everybody_is_served(&homeserver);
     assert_eq!(homeserver.devices("syt_carol_web"), ["WEB"]);
     let refreshed = homeserver.refresh("syr_alice_two").unwrap();
@@ -176,6 +195,10 @@ fn users_are_served_before_and_after_migration_and_rollback() -> TestResult {
         of("refreshed sessions").unwrap()["samples"][0],
         "alice LAPTOP"
     );
+    let (code, plan) = homeserver.json(&["rollback", "--plan"]);
+    assert_eq!((code, &plan["losses"]), (Some(10), &refused["losses"]));
+    let (code, plan) = homeserver.json(&["rollback", "--plan", "--accept-loss"]);
+    assert_eq!((code, &plan["result"]), (Some(0), &"planned".into()));
     assert!(homeserver.is_cut_over());
     assert_eq!(homeserver.whoami("syt_alice_phone").0, 200);
 

@@ -196,25 +196,13 @@ enum Command {
         #[command(flatten)]
         report: ReportOptions,
     },
-    /// Return to Synapse's own authentication. Exits with 0 if that is done, 10 if it would lose
-    /// data and `--accept-loss` was not given, and 1 if it failed. If it was interrupted, run it
-    /// again to continue.
-    #[command(after_help = "Example: syn2mas rollback --accept-loss")]
-    Rollback {
-        /// Roll back even if that loses sessions, users or changed passwords.
-        #[arg(long)]
-        accept_loss: bool,
-        /// Only undo a migration that was interrupted before the cutover.
-        #[arg(long, conflicts_with = "accept_loss")]
-        interrupted: bool,
-        /// Roll back although the journal is lost. What was begun is taken from MAS's database.
-        #[arg(long, conflicts_with = "interrupted")]
-        lost_journal: bool,
-        /// Print the result as JSON: `{"done", "result", "losses": [{"what", "count", "samples",
-        /// "meaning"}], "reason", "step", "error", "left", "next"}`.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Return to Synapse's own authentication. Asks first on a terminal, and goes back at once elsewhere.
+    /// Exits with 0 if that is done, 10 if it would lose data and `--accept-loss` was not given, and 1
+    /// if it failed. If it was interrupted, run it again to continue.
+    #[command(
+        after_help = "Example: syn2mas rollback --plan && syn2mas rollback"
+    )]
+    Rollback(Rollback),
     /// Check whether users would be locked out if MAS authenticated them now. Exits with 0 if it is certain
     /// that they would not be, and with 10 if they would be or if that is unknown. It is certain if Synapse
     /// has no sessions of people, or if MAS's database says that this homeserver was migrated to it. The
@@ -300,7 +288,7 @@ struct Migrate {
     plan_file: Option<PathBuf>,
     /// Print what would be done, and what it is expected to cost in downtime and disk space. Migrates
     /// nothing.
-    #[arg(long, conflicts_with_all = ["plan_file", "yes"])]
+    #[arg(long, conflicts_with_all = ["plan_file", "yes", "report"])]
     plan: bool,
     /// Write the plan to this file, which has no secrets.
     #[arg(long, value_name = "FILE", requires = "plan")]
@@ -336,6 +324,33 @@ struct Migrate {
     report: ReportOptions,
 }
 
+#[derive(Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are options of the command line"
+)]
+struct Rollback {
+    /// Show what would be done, or else what would be lost. Changes nothing.
+    #[arg(long, conflicts_with_all = ["interrupted", "lost_journal", "yes"])]
+    plan: bool,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Roll back even if that loses sessions, users or changed passwords.
+    #[arg(long)]
+    accept_loss: bool,
+    /// Only undo a migration that was interrupted before the cutover.
+    #[arg(long, conflicts_with = "accept_loss")]
+    interrupted: bool,
+    /// Roll back although the journal is lost. What was begun is taken from MAS's database.
+    #[arg(long, conflicts_with = "interrupted")]
+    lost_journal: bool,
+    /// Print the result as JSON: `{"done", "result", "losses": [{"what", "count", "samples",
+    /// "meaning"}], "reason", "step", "error", "left", "actions", "next"}`, as far as `result` has them.
+    #[arg(long)]
+    json: bool,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     logging::begin(LevelFilter::ERROR);
@@ -360,13 +375,13 @@ impl Command {
     fn is_json(&self) -> bool {
         match self {
             Command::Migrate(options) => options.json,
+            Command::Rollback(options) => options.json,
             Command::Inspect { json, .. }
             | Command::Translate { json, .. }
             | Command::Cutover { json }
             | Command::Cancel { json }
             | Command::Verify { json, .. }
             | Command::Rehearse { json, .. }
-            | Command::Rollback { json, .. }
             | Command::Guard { json, .. }
             | Command::Clean { json, .. }
             | Command::Status { json } => *json,
@@ -448,24 +463,7 @@ async fn run(cli: Cli) -> Result<Ending> {
             json,
             report,
         } => run_rehearse(&context, dry_run, json, &report).await,
-        Command::Rollback {
-            accept_loss,
-            interrupted,
-            lost_journal,
-            json,
-        } => {
-            let mut reporter = output::Reporter::new(json);
-            let mut host = RealHost::open(&context, MigrateOptions::default())?;
-            let signals = Some(Signals::listen()?);
-            let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
-            let outcome = if interrupted {
-                Box::pin(migration.undo_interrupted()).await?
-            } else {
-                Box::pin(migration.roll_back(accept_loss, lost_journal)).await?
-            };
-            drop(reporter);
-            Ok(report_rollback(&outcome, json))
-        }
+        Command::Rollback(options) => Box::pin(run_rollback(&context, options)).await,
         Command::Cutover { json } => requests::run_cutover(&context, json).await,
         Command::Cancel { json } => Box::pin(requests::run_cancel(&context, json)).await,
         Command::Clean { all, yes, json } => run_clean(&context, all, yes, json).await,
@@ -605,14 +603,7 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
             }
         }
         if !given.yes && !interruptible(Box::pin(agreed(context, &prospect))).await? {
-            eprintln!("nothing was done");
-            if given.json {
-                writeln!(
-                    io::stdout(),
-                    "{:#}",
-                    serde_json::json!({"result": "declined"})
-                )?;
-            }
+            declined(given.json)?;
             return Ok(Ending::Failed);
         }
     }
@@ -633,6 +624,15 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     let ending = report_outcome(&outcome, given.json);
     report.finish_anyway(RunEnding::Migrated(&outcome)).await;
     Ok(ending)
+}
+
+fn declined(json: bool) -> io::Result<()> {
+    eprintln!("nothing was done");
+    if json {
+        let value = serde_json::json!({"result": "declined"});
+        writeln!(io::stdout(), "{value:#}")?;
+    }
+    Ok(())
 }
 
 fn report_outcome(outcome: &Outcome, json: bool) -> Ending {
@@ -697,6 +697,44 @@ fn report_rollback(outcome: &Outcome, json: bool) -> Ending {
         output::rollback(&mut out, view(), outcome)
     };
     Ending::from(outcome)
+}
+
+async fn run_rollback(context: &Context, given: Rollback) -> Result<Ending> {
+    let Rollback {
+        accept_loss, json, ..
+    } = given;
+    let mut host = RealHost::open(context, MigrateOptions::default())?;
+    let is_certain = given.yes || given.interrupted || given.lost_journal;
+    if given.plan || (io::stdin().is_terminal() && !is_certain) {
+        let looked = planning::look_back(&mut host, accept_loss);
+        let actions = match interruptible(async { Ok(Box::pin(looked).await) }).await? {
+            Ok(actions) => actions,
+            Err(outcome) => return Ok(report_rollback(&outcome, json)),
+        };
+        if given.plan {
+            return planning::print_back(&actions, accept_loss, json);
+        }
+        planning::print_actions(&mut io::stderr(), view().err, &actions)?;
+        let question = if accept_loss {
+            "Go back, and lose what `syn2mas rollback --plan` shows?"
+        } else {
+            "Nothing would be lost. Go back?"
+        };
+        if !interruptible(confirmed(question)).await? {
+            declined(json)?;
+            return Ok(Ending::Failed);
+        }
+    }
+    let mut reporter = output::Reporter::new(json);
+    let signals = Some(Signals::listen()?);
+    let migration = Migration::new(&mut host, signals, |event| reporter.on_event(&event));
+    let outcome = if given.interrupted {
+        Box::pin(migration.undo_interrupted()).await?
+    } else {
+        Box::pin(migration.roll_back(accept_loss, given.lost_journal)).await?
+    };
+    drop(reporter);
+    Ok(report_rollback(&outcome, json))
 }
 
 async fn run_clean(context: &Context, all: bool, yes: bool, json: bool) -> Result<Ending> {

@@ -72,6 +72,14 @@ pub fn seconds(seconds: f64) -> String {
     }
 }
 
+/// An estimated number of seconds.
+pub fn about(estimated: f64) -> String {
+    match seconds(estimated) {
+        tiny if tiny.starts_with("less") => tiny,
+        text => format!("about {text}"),
+    }
+}
+
 /// What a step does, as printed when it begins.
 fn title(step: Step) -> &'static str {
     match step {
@@ -367,7 +375,8 @@ fn migrated(out: &mut impl Write, style: Style, summary: &Summary) -> io::Result
         );
         writeln!(out, "{}", style.folded(&text))?;
     }
-    let text = "Until somebody logs in through MAS, `syn2mas rollback` loses nothing.";
+    let text = "Going back loses nothing until somebody logs in, refreshes a token or changes an account \
+                through MAS. `syn2mas rollback --plan` shows what it would lose.";
     writeln!(out, "{}", style.folded(text))
 }
 
@@ -391,8 +400,8 @@ pub fn rehearsal(out: &mut impl Write, view: &View, rehearsal: &Rehearsal) -> io
         None => ", and for its own start, which takes an unknown time".to_owned(),
     };
     let downtime = format!(
-        "Synapse will be down for about {}{why}{start}.",
-        seconds(rehearsal.downtime)
+        "Synapse will be down for {}{why}{start}.",
+        about(rehearsal.downtime)
     );
     writeln!(out, "\n{}", style.folded(&downtime))?;
     let room = format!(
@@ -510,7 +519,7 @@ fn would_lose(out: &mut impl Write, style: Style, losses: &[Loss]) -> io::Result
     let Colors { yellow, reset, .. } = style.colors;
     for loss in losses {
         let samples = plain(&loss.samples.join(", "));
-        let text = style.folded(&format!("{} {}: {samples}", loss.count, loss.what));
+        let text = style.folded(&format!("{}: {} ({samples})", loss.what, loss.count));
         writeln!(out, "{yellow}{text}{reset}")?;
         writeln!(out, "{}", style.wrapped(loss.meaning, "    "))?;
     }

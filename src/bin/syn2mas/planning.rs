@@ -12,7 +12,7 @@ use mas2nix::{
         context::Context,
         cutover::{
             Migration, Outcome, Step,
-            decide::{Decision, Seen},
+            decide::{Decision, Goal, Seen, Stage},
             host::Host as _,
             real_host::{MigrateOptions, RealHost},
             refusal::Refusal,
@@ -27,7 +27,7 @@ use serde_json::json;
 
 use crate::{
     exit::Ending,
-    output::{self, seconds},
+    output::{self, about, seconds},
     verdict::{self, Verdict},
     view::{Style, quoted, view},
 };
@@ -63,7 +63,9 @@ pub async fn look(
     options: &MigrateOptions,
     host: &mut RealHost<'_>,
 ) -> Result<Result<Prospect, Outcome>> {
-    let (seen, decision) = Migration::new(host, None, |_| {}).plan().await;
+    let (seen, decision) = Migration::new(host, None, |_| {})
+        .plan(Goal::Migrate)
+        .await;
     let (steps, is_undoing) = match decision {
         Decision::Forward(steps) => (steps, false),
         Decision::Back(steps) => (steps, true),
@@ -88,16 +90,63 @@ pub async fn look(
     if Ending::from(&*findings) == Ending::Blocked {
         return Ok(Err(Outcome::Blocked(findings)));
     }
-    let actions = steps.iter().filter_map(|step| host.describe(*step));
-    // Where there are no units, there are two spaces in their place.
-    let actions = actions.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
     Ok(Ok(Prospect {
-        actions: actions.collect(),
+        actions: actions(host, &steps),
         target,
         steps,
         findings,
         is_undoing,
     }))
+}
+
+/// What the steps do, in words, as far as it is worth a line.
+fn actions(host: &RealHost, steps: &[Step]) -> Vec<String> {
+    let actions = steps.iter().filter_map(|step| host.describe(*step));
+    // Where there are no units, there are two spaces in their place.
+    let actions = actions.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    actions.collect()
+}
+
+/// What a rollback would do now, in words. Otherwise, the outcome is known already: it would lose something, it
+/// is refused, or there is nothing to do.
+pub async fn look_back(host: &mut RealHost<'_>, accept_loss: bool) -> Result<Vec<String>, Outcome> {
+    let goal = Goal::RollBack { accept_loss };
+    let (_, decision) = Migration::new(host, None, |_| {}).plan(goal).await;
+    match decision {
+        Decision::Forward(steps) | Decision::Back(steps) => Ok(actions(host, &steps)),
+        Decision::Done(Stage::NotBegun) => Err(Outcome::RolledBack),
+        Decision::Done(_) => Err(Outcome::Already {
+            cut_over: host.state().cut_over.clone().unwrap_or_default(),
+        }),
+        Decision::Refuse(refusal) => Err(Outcome::Refused(refusal)),
+    }
+}
+
+/// Prints what a rollback would do.
+pub fn print_back(actions: &[String], accept_loss: bool, json: bool) -> Result<Ending> {
+    let given = &view().given;
+    let next = given.next(if accept_loss {
+        "syn2mas rollback --accept-loss"
+    } else {
+        "syn2mas rollback"
+    });
+    let mut out = io::stdout().lock();
+    if json {
+        let value = json!({
+            "result": "planned", "done": false, "actions": actions, "losses": [], "next": next,
+        });
+        writeln!(out, "{value:#}")?;
+        return Ok(Ending::Good);
+    }
+    print_actions(&mut out, view().out, actions)?;
+    let text = if accept_loss {
+        "Nothing was done. Without `--accept-loss`, the plan shows what would be lost."
+    } else {
+        "Nothing was done. Nothing would be lost."
+    };
+    writeln!(out)?;
+    verdict::print_next(&mut out, view().out, "", text, "Next:", Some(&next))?;
+    Ok(Ending::Good)
 }
 
 /// Prints what the steps do.
@@ -180,14 +229,14 @@ pub async fn print(
 fn print_expected(out: &mut impl Write, style: Style, expected: &Expected) -> io::Result<()> {
     let downtime = match (expected.downtime, expected.last_round, expected.start) {
         (Some(all), Some(round), Some(start)) => format!(
-            "about {}: {} for the last round, and {} for Synapse's own start",
-            seconds(all),
+            "{}: {} for the last round, and {} for Synapse's own start",
+            about(all),
             seconds(round),
             seconds(start)
         ),
         (Some(all), ..) => format!(
-            "about {}, and the time of Synapse's own start, which is unknown",
-            seconds(all)
+            "{}, and the time of Synapse's own start, which is unknown",
+            about(all)
         ),
         (None, ..) => {
             "the time of backup, import, comparison and Synapse's start, because its tables \

@@ -116,7 +116,7 @@ async fn wait_until_free(context: &Context) -> Result<()> {
 /// Cancels the migration, or undoes one that was killed, and waits until that is done.
 pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
     const BEGUN: &str =
-        "The cutover has begun. `syn2mas rollback` shows what going back would lose.";
+        "The cutover has begun. `syn2mas rollback --plan` shows what going back would lose.";
     let refused = |reason: &str| finish(json, "refused", reason, "syn2mas status", Ending::Blocked);
     let state = context.state();
     if journal::recorded(&state)?.cut_over.is_some() {
@@ -134,8 +134,8 @@ pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
     wait_until_free(context).await?;
     if journal::recorded(&state)?.cut_over.is_some() {
         return refused(
-            "The cutover had begun before it could be cancelled. `syn2mas rollback` shows what going back \
-             would lose.",
+            "The cutover had begun before it could be cancelled. `syn2mas rollback --plan` shows what going \
+             back would lose.",
         );
     }
     if let Some(reason) = elsewhere(context, &journal::recorded(&state)?).await? {

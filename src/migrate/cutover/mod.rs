@@ -188,10 +188,10 @@ impl<'a, H: Host> Migration<'a, H> {
         seen
     }
 
-    /// What `syn2mas migrate` would do now, and what that follows from.
-    pub async fn plan(&mut self) -> (Observed, Decision) {
-        let seen = self.observe(Goal::Migrate).await;
-        let decision = decide::decide(Goal::Migrate, self.host.state(), &seen);
+    /// What would be done now, and what that follows from.
+    pub async fn plan(&mut self, goal: Goal) -> (Observed, Decision) {
+        let seen = self.observe(goal).await;
+        let decision = decide::decide(goal, self.host.state(), &seen);
         (seen, decision)
     }
 
@@ -309,7 +309,7 @@ impl<'a, H: Host> Migration<'a, H> {
             Decision::Refuse(refusal) => {
                 let mut left = vec![format!(
                     "nothing was undone: {refusal}. Fix the problem above, then run \
-                     `syn2mas migrate`; `syn2mas rollback` shows what a rollback would lose"
+                     `syn2mas migrate`; `syn2mas rollback --plan` shows what a rollback would lose"
                 )];
                 left.extend(self.serve(&seen).await);
                 left

@@ -51,14 +51,15 @@ impl<H: Host> Migration<'_, H> {
             Step::Probe => {
                 let issuer = self.host.probe_delegation().await?;
                 self.has_answered(step).await?;
-                for finding in self.host.doctor().await {
-                    self.note(&finding);
-                }
                 format!("Synapse delegates to {issuer}")
             }
             Step::Proxy => {
                 self.host.fill_includes().await?;
-                "logins go to MAS".to_owned()
+                // Among other things, it sees whether logins reach MAS at Synapse's public address.
+                for finding in self.host.doctor().await {
+                    self.note(&finding);
+                }
+                "the includes are full".to_owned()
             }
             Step::VerifyAgain => self.verify_again().await?,
             Step::Complete => self.complete().await?,
@@ -121,8 +122,13 @@ impl<H: Host> Migration<'_, H> {
                 repaired
             }
             Step::StartSynapse => {
+                let was_stopped = self.down_since.is_some();
                 self.start_synapse().await?;
-                String::new()
+                if was_stopped {
+                    format!("Synapse was down for {:.1} s", self.summary.downtime)
+                } else {
+                    String::new()
+                }
             }
             Step::ProbeSynapse => {
                 self.host.probe_synapse().await?;

@@ -167,6 +167,9 @@ const IMPORT: u64 = 3;
 /// The same with a copy of Synapse's tables, its indexes and the write-ahead log of both.
 const COPY_AND_IMPORT: u64 = 6;
 
+/// The size in bytes of a database before anything is in it, about. It has a catalogue of its own.
+const EMPTY_DATABASE: u64 = 8 << 20;
+
 /// What a migration reads and backs up, in bytes.
 struct Sizes {
     tables: u64,
@@ -258,7 +261,12 @@ pub async fn needs(
             what: "databases".to_owned(),
             free: directory.as_deref().and_then(free),
             place: directory,
-            needed: tables * if copies { COPY_AND_IMPORT } else { IMPORT },
+            // The tables of MAS's database are made too.
+            needed: if copies {
+                tables * COPY_AND_IMPORT + 2 * EMPTY_DATABASE
+            } else {
+                tables * IMPORT + EMPTY_DATABASE
+            },
         },
     ])
 }

@@ -241,7 +241,14 @@ fn facts(record: &Record, ending: &Ending) -> Vec<Fact> {
     let mut add = |what, value: String| facts.push(Fact { what, value });
     match ending {
         Ending::Rehearsed(rehearsal) => {
-            add("Expected downtime", seconds(rehearsal.downtime));
+            let down = seconds(rehearsal.downtime);
+            add(
+                "Expected downtime",
+                match rehearsal.start {
+                    Some(_) => down,
+                    None => format!("{down}, and Synapse's start"),
+                },
+            );
         }
         Ending::Migrated(Outcome::Migrated(summary)) if record.down.is_some() => {
             add("Downtime of Synapse", seconds(summary.downtime));

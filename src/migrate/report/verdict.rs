@@ -188,7 +188,10 @@ fn migrated(record: &Record, outcome: &Outcome, privacy: &Privacy) -> Verdict {
                     count(rows)
                 ));
             }
-            verdict.says("Until somebody logs in through MAS, `syn2mas rollback` loses nothing.")
+            verdict.says(
+                "Going back loses nothing until somebody logs in, refreshes a token or changes an account \
+                 through MAS.",
+            )
         }
         Outcome::Already { cut_over } => {
             Verdict::new(Tone::Good, "This homeserver was migrated to MAS before.")
