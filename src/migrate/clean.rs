@@ -56,7 +56,12 @@ impl Cleaning {
         let migration = journal.state.migration.as_deref();
         let mut found = Vec::new();
         for path in entries(&args.backups())? {
-            let is_this = path.file_name().and_then(|name| name.to_str()) == migration;
+            let name = path.file_name().and_then(|name| name.to_str());
+            // What somebody else has put there is not ours.
+            if !name.is_some_and(is_of_migration) || !is_directory(&path)? {
+                continue;
+            }
+            let is_this = name == migration;
             if is_this && !all {
                 continue;
             }
@@ -93,6 +98,17 @@ impl Cleaning {
         }
         Ok(self.found)
     }
+}
+
+/// Whether a directory is named as a migration is.
+fn is_of_migration(name: &str) -> bool {
+    ulid::Ulid::from_string(name).is_ok()
+}
+
+/// Whether this is a directory, and not a symbolic link to one.
+fn is_directory(path: &Path) -> Result<bool, MigrateError> {
+    let found = fs::symlink_metadata(path).map_err(MigrateError::io("look at", path))?;
+    Ok(found.is_dir())
 }
 
 fn leftover(path: PathBuf, meaning: &'static str) -> Result<Leftover, MigrateError> {

@@ -339,6 +339,18 @@ impl Context {
         Ok(is_there.then_some(copy))
     }
 
+    /// Whether a running `syn2mas` follows Synapse with a copy of its tables for MAS's database.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn is_copy_in_use(&self) -> Result<bool, MigrateError> {
+        match self.live_copy().await? {
+            Some(copy) => scratch::is_in_use(&self.scratch_server()?, copy.name()).await,
+            None => Ok(false),
+        }
+    }
+
     /// Copies of Synapse's tables that no migration needs: those for databases of MAS's that do not exist any
     /// more, and, unless `is_needed`, that of this database. One that another process uses is left out.
     ///

@@ -11,6 +11,7 @@ mod error;
 pub mod health;
 pub mod import;
 pub mod journal;
+pub mod output_file;
 pub mod plan;
 pub mod postgres;
 pub mod preflight;

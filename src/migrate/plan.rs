@@ -36,6 +36,9 @@ use crate::{
 /// The form of the file. Another one cannot be read.
 const FORMAT: u32 = 1;
 
+/// How the file begins.
+pub const BEGINNING: &str = "{\n  \"format\": ";
+
 /// A plan of a migration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -188,8 +191,8 @@ impl Basis {
             steps: steps.to_vec(),
             backup: options.scope,
             max_rate: options.max_rate,
-            target: target.clone(),
-            options: named_options(context)?,
+            target: without_command(target, context, &key),
+            options: named_options(context, &key)?,
             versions: versions(context).await?,
             findings: findings
                 .iter()
@@ -220,7 +223,9 @@ impl Basis {
         };
         for name in all_names(&self.options, &now.options) {
             let (then, now) = (self.options.get(name), now.options.get(name));
-            if then != now {
+            if then != now && COMMANDS.contains(&name.as_str()) {
+                changes.push(format!("the option {name} has changed"));
+            } else if then != now {
                 let (then, now) = (shown(then), shown(now));
                 changes.push(format!("the option {name} was {then}, and is {now} now"));
             }
@@ -280,17 +285,37 @@ fn all_names<'a, T>(
     then.keys().chain(now.keys()).collect()
 }
 
+/// The options that are shell commands. They may have secrets, so a plan has only their digests.
+const COMMANDS: [&str; 2] = ["--stop-with", "--start-with"];
+
+/// The target, with a digest in place of the command that stops Synapse.
+fn without_command(target: &Target, context: &Context, key: &str) -> Target {
+    let mut target = target.clone();
+    if let Some(command) = &context.args.stop_with {
+        for service in &mut target.synapse_services {
+            if service == command {
+                *service = digest(key, "--stop-with", command);
+            }
+        }
+    }
+    target
+}
+
 /// The options by their names on the command line, without passwords.
-fn named_options(context: &Context) -> Result<BTreeMap<String, Value>, MigrateError> {
+fn named_options(context: &Context, key: &str) -> Result<BTreeMap<String, Value>, MigrateError> {
     let state = context.state();
     let options = serde_json::to_value(&context.args).map_err(MigrateError::json(&state))?;
     let options = options.as_object().into_iter().flatten();
     let named = options.map(|(name, value)| {
+        let name = option(name);
         let value = match value.as_str() {
-            Some(uri) if name.ends_with("Uri") => without_password(uri).into(),
+            Some(uri) if name.ends_with("-uri") => without_password(uri).into(),
+            Some(command) if COMMANDS.contains(&name.as_str()) => {
+                digest(key, &name, command).into()
+            }
             _ => value.clone(),
         };
-        (option(name), value)
+        (name, value)
     });
     Ok(named.collect())
 }

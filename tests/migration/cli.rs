@@ -194,6 +194,20 @@ fn object(output: &Output) -> Value {
     value
 }
 
+/// Command lines that cannot be read.
+const WRONG_USAGE: &[&str] = &[
+    "inspect --json --nonsense",
+    "--json",
+    "nonsense --json",
+    "migrate --json --at yesterday",
+    "migrate --json --wait --at 03:00",
+    "migrate --plan --json --report report.html",
+    "verify --json --since yesterday",
+    "migrate --plan --yes --json",
+    "verify --json --mas-config",
+    "rollback --json --accept-loss --interrupted",
+];
+
 fn json_is_json_on_every_path() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     server.create_synapse("synapse");
@@ -210,15 +224,7 @@ fn json_is_json_on_every_path() -> TestResult {
         (output.status.code(), object(&output), output)
     };
     // Usage.
-    for line in [
-        "inspect --json --nonsense",
-        "--json",
-        "nonsense --json",
-        "migrate --json --at yesterday",
-        "migrate --plan --yes --json",
-        "verify --json --mas-config",
-        "rollback --json --accept-loss --interrupted",
-    ] {
+    for line in WRONG_USAGE {
         let (code, error, _) = run(line);
         assert_eq!(code, Some(2), "{line}: {error}");
         assert_eq!(error["result"], "wrong-usage", "{line}");
@@ -264,6 +270,7 @@ fn json_is_json_on_every_path() -> TestResult {
         assert!(!value[key].is_null(), "{line}: {value}");
     }
 
+    migration.import();
     // Interrupted, while something else has locked a table that it needs.
     let mut lock = migration.server.psql("synapse");
     let mut lock = lock
@@ -373,7 +380,7 @@ fn planned(homeserver: &Homeserver, path: &str) -> Value {
     assert_eq!(planned.status.code(), Some(0), "{text}");
     for expected in [
         "  1. look for blockers",
-        "Downtime: about ",
+        "Downtime: ",
         "Disk:     up to ",
         "Ready",
     ] {
@@ -407,6 +414,26 @@ fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
     let path = file.to_str().unwrap();
     let plan = planned(&homeserver, path);
     assert!(plan["expected"]["downtime"].as_f64().unwrap() > 0.0);
+
+    // Nothing else is overwritten.
+    let link = homeserver.directory.join("link");
+    std::os::unix::fs::symlink(path, &link).unwrap();
+    for (other, said) in [
+        (&link, "symbolic link"),
+        (&homeserver.migration.mas_config, "something else in it"),
+    ] {
+        let before = fs::read_to_string(other).unwrap();
+        let (code, error) =
+            homeserver.json(&["migrate", "--plan", "--out", other.to_str().unwrap()]);
+        assert_eq!(code, Some(1));
+        assert!(error["error"].as_str().unwrap().contains(said), "{error:#}");
+        assert_eq!(fs::read_to_string(other).unwrap(), before);
+    }
+    assert!(link.is_symlink());
+
+    // The commands may have secrets.
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(!text.contains(homeserver.directory.join("stop").to_str().unwrap()));
 
     // Everything that may change, and how it is said. The second entry undoes it.
     let overlay = homeserver.directory.join("overlay.source");
@@ -442,6 +469,18 @@ fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
     refused(
         &["--synapse-url", &homeserver.synapse],
         "the option --synapse-url was not given",
+    );
+    let given = homeserver.syn2mas(&["migrate", path, "--yes", "--json"]);
+    let stop = homeserver.directory.join("stop");
+    let mut other = Command::new(given.get_program());
+    for argument in given.get_args() {
+        let is_stop = argument == stop.as_os_str();
+        other.arg(if is_stop { "true".as_ref() } else { argument });
+    }
+    let text = stdout(&other.output().unwrap());
+    assert!(
+        text.contains("the option --stop-with has changed"),
+        "{text}"
     );
     let add = "INSERT INTO users (name, creation_ts) VALUES ('@nobody:example.com', 1)";
     homeserver.synapse_sql(add);

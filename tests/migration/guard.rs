@@ -398,10 +398,15 @@ fn what_a_killed_run_leaves_is_removed() -> TestResult {
     assert!(error.contains("is in use by another syn2mas"), "{error}");
     assert_eq!(leftovers(), of_a_rehearsal(true));
     assert!(state.join("rehearsal/synapse.dump").exists());
+    // What somebody has put beside the backups is not deleted either.
+    let others = ["mydata", "note.txt"].map(|name| state.join("backup").join(name));
+    fs::create_dir_all(&others[0]).unwrap();
+    fs::write(&others[1], "").unwrap();
     let mut clean = migration.syn2mas(&["clean", "--yes"]);
     clean.arg("--state-dir").arg(&state);
     assert_eq!(said(clean), (Some(0), String::new()));
     assert!(state.join("rehearsal/synapse.dump").exists());
+    assert!(others.iter().all(|other| other.exists()));
     kill(child);
     let backup = server.path().join("backup");
     fs::create_dir(&backup).unwrap();

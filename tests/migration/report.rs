@@ -600,13 +600,23 @@ impl Reported<'_> {
         }
     }
 
+    /// Where there is nothing to report, this is said, and no earlier report is taken for a new one.
+    fn none_of(&self, arguments: &[&str], code: i32) {
+        let mut command = self.homeserver.syn2mas(arguments);
+        let output = command.arg("--report").arg(&self.file).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains("There is no report"), "{error}");
+        assert!(!self.file.exists());
+    }
+
     /// Nothing begins if the report cannot be written.
     fn refuses_bad_paths(&self) {
         let directory = &self.homeserver.directory;
         let overlay = directory.join("overlay.source");
         for (path, reason) in [
             (directory.join("absent/report.html"), "no such directory"),
-            (overlay, "not a report"),
+            (overlay, "something else in it"),
         ] {
             let mut command = self.homeserver.syn2mas(&["migrate", "--yes"]);
             let output = command.arg("--report").arg(path).output().unwrap();
@@ -672,6 +682,7 @@ exec {} \"$@\"",
         ];
         self.run_command(&mut command, 1, &reverted);
         assert!(!self.homeserver.is_cut_over());
+        self.none_of(&["verify"], 1);
     }
 
     fn migration(&self) {
@@ -694,6 +705,7 @@ exec {} \"$@\"",
         self.run(&["verify"], 0, &["MAS has everything that it should have."]);
         let before = "This homeserver was migrated to MAS before.";
         self.run(&["migrate", "--yes"], 0, &[before]);
+        self.none_of(&["inspect"], 0);
 
         let rename = "UPDATE user_emails SET email = 'x' || email WHERE email = 'bob@example.com'";
         let server = self.homeserver.migration.server;

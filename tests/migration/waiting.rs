@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
@@ -216,6 +216,27 @@ fn another_state_directory_knows_better() -> TestResult {
         assert!(text.contains("another `--state-dir`"), "{text}");
     }
     elsewhere(&homeserver, &["clean", "--yes"]);
+    assert_eq!(copies(&server), copy);
+    // Not even where the overlay is another file, whose lock nobody has.
+    let other = homeserver.directory.join("of-another-host");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("overlay.yaml"), "").unwrap();
+    let source = homeserver.directory.join("overlay.source");
+    let overlay_in = |directory: &Path| {
+        let overlay = directory.join("overlay.yaml");
+        PathBuf::from(format!("{}={}", overlay.display(), source.display()))
+    };
+    for arguments in [&["migrate", "--yes"][..], &["rollback", "--lost-journal"]] {
+        let command = homeserver.syn2mas(arguments);
+        let command = with(&command, &homeserver.directory.join("state"), &other);
+        let [old, new] = [&homeserver.directory, &other].map(|it| overlay_in(it));
+        let (code, text) = said(with(&command, &old, &new));
+        assert_eq!(code, Some(1), "{text}");
+        assert!(
+            text.contains("a migration with another `--state-dir`"),
+            "{text}"
+        );
+    }
     assert_eq!(copies(&server), copy);
     running.kill();
     // The copy of a run that was killed may still be needed.

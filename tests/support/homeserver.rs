@@ -240,6 +240,7 @@ policy: {{wasm_module: {policy}}}
             &format!(
                 "cd {at}
 exec 9>lock; flock 9
+echo \"starting\"
 kill -0 $(cat synapse.pid 2>/dev/null) 2>/dev/null && exit 0
 if [ -s overlay.yaml ]; then
   setsid {mas_cli} server --config {mas_config} </dev/null >>mas.log 2>&1 9>&- &
@@ -262,6 +263,7 @@ tail synapse.log >&2; exit 1",
             &format!(
                 "cd {at}
 exec 9>lock; flock 9
+echo \"stopping\"
 for name in mas synapse; do
   [ -e $name.pid ] || continue
   kill $(cat $name.pid) 2>/dev/null

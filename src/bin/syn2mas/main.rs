@@ -41,10 +41,11 @@ use mas2nix::{
         control::{self, Request},
         cutover::{
             Migration, Outcome,
-            real_host::{MigrateOptions, RealHost, When},
+            host::Host as _,
+            real_host::{self, MigrateOptions, RealHost, When},
         },
-        journal,
-        plan::{Basis, Plan},
+        journal, output_file,
+        plan::{self, Basis, Plan},
         postgres::backup::BackupScope,
         preflight::{
             self,
@@ -166,7 +167,7 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         backup: Option<PathBuf>,
         /// Time of the cutover, in UTC (RFC 3339).
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time::utc)]
         since: Option<String>,
         /// Show all rows that differ, and not only the first five of each kind (with `--json`, the first
         /// 100).
@@ -199,9 +200,7 @@ enum Command {
     /// Return to Synapse's own authentication. Asks first on a terminal, and goes back at once elsewhere.
     /// Exits with 0 if that is done, 10 if it would lose data and `--accept-loss` was not given, and 1
     /// if it failed. If it was interrupted, run it again to continue.
-    #[command(
-        after_help = "Example: syn2mas rollback --plan && syn2mas rollback"
-    )]
+    #[command(after_help = "Example: syn2mas rollback --plan && syn2mas rollback")]
     Rollback(Rollback),
     /// Check whether users would be locked out if MAS authenticated them now. Exits with 0 if it is certain
     /// that they would not be, and with 10 if they would be or if that is unknown. It is certain if Synapse
@@ -308,7 +307,7 @@ struct Migrate {
     wait: bool,
     /// Keep catching up with Synapse, and cut over at this time: HH:MM of this host's time zone, or a date
     /// and time such as 2026-01-31T03:00:00Z (RFC 3339).
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse, conflicts_with = "wait")]
     at: Option<SystemTime>,
     /// Copy at most so many bytes of Synapse's tables in a second, for example 20M. The suffixes k, M and G
     /// count in 1024.
@@ -475,10 +474,10 @@ async fn run(cli: Cli) -> Result<Ending> {
 }
 
 async fn run_inspect(context: &Context, json: bool, report: &ReportOptions) -> Result<Ending> {
+    let mut report = Reporting::begin(report, Reported::Inspect, context).await?;
     if let Some(reason) = waiting::not_to_inspect(context)? {
         return reason.print(json);
     }
-    let mut report = Reporting::begin(report, Reported::Inspect, context).await?;
     let findings = preflight::inspect(context, BackupScope::default()).await;
     let findings = report.unless_failed(findings).await?;
     let verdict = verdict_of(context, &findings).await;
@@ -558,6 +557,9 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
         }
         None => None,
     };
+    if let Some(file) = &given.out {
+        output_file::check("--out", file, plan::BEGINNING)?;
+    }
     let planned = given.plan_file.as_deref().map(Plan::read).transpose()?;
     let basis = planned.as_ref().map(|plan| &plan.basis);
     let options = MigrateOptions {
@@ -572,6 +574,9 @@ async fn run_migrate(context: &Context, given: Migrate) -> Result<Ending> {
     };
     let host = RealHost::open(context, options.clone());
     let mut host = report.unless_failed(host).await?;
+    let alone = real_host::make_sure_nobody_else_migrates(context, host.state());
+    let alone = interruptible(async { Ok(Box::pin(alone).await) }).await?;
+    report.unless_failed(alone).await?;
     let is_planning = given.plan || planned.is_some();
     if is_planning || !given.yes {
         let looked = Box::pin(planning::look(context, &options, &mut host));
@@ -704,6 +709,10 @@ async fn run_rollback(context: &Context, given: Rollback) -> Result<Ending> {
         accept_loss, json, ..
     } = given;
     let mut host = RealHost::open(context, MigrateOptions::default())?;
+    if !given.interrupted {
+        let alone = real_host::make_sure_nobody_else_migrates(context, host.state());
+        interruptible(async { Ok(Box::pin(alone).await?) }).await?;
+    }
     let is_certain = given.yes || given.interrupted || given.lost_journal;
     if given.plan || (io::stdin().is_terminal() && !is_certain) {
         let looked = planning::look_back(&mut host, accept_loss);
@@ -871,10 +880,10 @@ async fn run_verify(
 ) -> Result<Ending> {
     let style = view().out;
     let waits = waiting::while_verifying(context, &later)?;
+    let mut page = Reporting::begin(report, Reported::Verify, context).await?;
     if !later.is_after_cutover() && interruptible(waiting::is_nothing_imported(context)).await? {
         return waiting::nothing_imported(json);
     }
-    let mut page = Reporting::begin(report, Reported::Verify, context).await?;
     let mut out = io::stdout().lock();
     if !json {
         if let Some(note) = waits {

@@ -1,18 +1,22 @@
 //! `--report FILE.html`: a page about a run.
 
 use std::{
+    fs,
     io::{self, Write as _},
     path::PathBuf,
 };
 
 use anyhow::Result;
 use clap::Args;
-use mas2nix::migrate::{
-    MigrateError,
-    context::Context,
-    cutover::Event,
-    rehearse,
-    report::{self, Command, Ending, Recorder},
+use mas2nix::{
+    migrate::{
+        MigrateError,
+        context::Context,
+        cutover::Event,
+        output_file, rehearse,
+        report::{self, Command, Ending, Recorder},
+    },
+    util::atomic_write,
 };
 
 /// The heading of these options.
@@ -46,7 +50,14 @@ impl<'a> Reporting<'a> {
         let wanted = match &options.report {
             None => None,
             Some(file) => {
-                report::check(file)?;
+                output_file::check("--report", file, report::BEGINNING)?;
+                // If this run is killed, nobody takes an earlier report for its own.
+                match fs::remove_file(file) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(MigrateError::io("replace", file)(error).into());
+                    }
+                    _ => {}
+                }
                 let recorder = Recorder::begin(command, options.names, context).await;
                 Some((file.clone(), recorder))
             }
@@ -85,7 +96,8 @@ impl<'a> Reporting<'a> {
             return Ok(());
         };
         let document = recorder.finish(&ending, self.context).await;
-        report::write(&file, &report::page(&document)?)?;
+        atomic_write::replace(&file, &report::page(&document)?, 0o600)
+            .map_err(MigrateError::io("write", &file))?;
         let _ = writeln!(io::stderr(), "The report is in {}.", file.display());
         Ok(())
     }
@@ -95,6 +107,17 @@ impl<'a> Reporting<'a> {
         if let Err(error) = self.finish(ending).await {
             let text = mas2nix::util::error_text::with_causes(&*error);
             let _ = writeln!(io::stderr(), "There is no report: {text}");
+        }
+    }
+}
+
+impl Drop for Reporting<'_> {
+    fn drop(&mut self) {
+        if self.wanted.is_some() {
+            let _ = writeln!(
+                io::stderr(),
+                "There is no report, because there is nothing to report."
+            );
         }
     }
 }

@@ -114,8 +114,12 @@ pub fn while_verifying(
 
 /// Whether MAS's database is empty, and no migration says that it has to be.
 pub async fn is_nothing_imported(context: &Context) -> Result<bool> {
-    let is_empty = matches!(context.mas_state().await?, MasState::New | MasState::Empty);
-    Ok(is_empty && marker::read(context.mas_database()?).await?.is_none())
+    Ok(match context.mas_state().await? {
+        // After an import was undone, there may be no tables, but the note that it was.
+        MasState::New => true,
+        MasState::Empty => marker::read(context.mas_database()?).await?.is_none(),
+        _ => false,
+    })
 }
 
 /// Says that nothing has been imported.

@@ -245,6 +245,35 @@ async fn target(
     })
 }
 
+/// Fails if another `syn2mas`, of which this journal knows nothing, is migrating to MAS's database: one with another
+/// `--state-dir`, perhaps on another host. What it imports would look like what a killed run has left.
+///
+/// # Errors
+///
+/// If there is one.
+pub async fn make_sure_nobody_else_migrates(
+    context: &Context,
+    state: &State,
+) -> Result<(), MigrateError> {
+    const TRIES: usize = 25;
+    if *state != State::default() {
+        return Ok(());
+    }
+    for _ in 0..TRIES {
+        // Without an answer, the next steps say why.
+        if !matches!(context.is_copy_in_use().await, Ok(true)) {
+            return Ok(());
+        }
+        // The server needs a moment to notice that one was killed.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Err(MigrateError::InUse {
+        which: context.mas_database()?.which,
+        connections: vec!["a migration with another `--state-dir`".to_owned()],
+        fix: "Wait until it is done, or cancel it there with `syn2mas cancel`",
+    })
+}
+
 /// What is seen on this host, without the lock of the journal.
 ///
 /// # Errors

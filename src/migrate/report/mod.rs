@@ -6,7 +6,6 @@
 
 pub mod configuration;
 mod document;
-mod file;
 mod page;
 mod private;
 mod record;
@@ -17,8 +16,7 @@ use std::path::Path;
 
 pub use self::{
     document::Document,
-    file::{check, write},
-    page::page,
+    page::{BEGINNING, page},
     record::{Command, Down, Part, Record, Recorded, Recorder, Size},
 };
 use crate::migrate::{

@@ -2,9 +2,12 @@
 
 use std::{
     fs, io,
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::process::Command;
 
 use crate::migrate::{MigrateError, system::command};
@@ -157,7 +160,7 @@ impl Services {
     pub async fn stop(&self, side: Component) -> Result<(), MigrateError> {
         self.inhibit(side).await?;
         if let (Component::Synapse, Some(command)) = (side, &self.stop_with) {
-            shell(command).await?;
+            shell("--stop-with", command).await?;
         }
         let units = self.units(side);
         if units.is_empty() {
@@ -258,7 +261,7 @@ impl Services {
     /// If the command fails.
     pub async fn start_by_command(&self) -> Result<(), MigrateError> {
         match &self.start_with {
-            Some(command) => shell(command).await,
+            Some(command) => shell("--start-with", command).await,
             None => Ok(()),
         }
     }
@@ -383,20 +386,40 @@ async fn systemctl(arguments: &[&str]) -> Result<(), MigrateError> {
     command::output(&mut command).await.map(|_| ())
 }
 
-/// Runs a shell command that starts or stops a server. Its output is not captured: a server that it
-/// starts would keep the pipe open.
-async fn shell(text: &str) -> Result<(), MigrateError> {
+/// Runs the shell command of an option, which starts or stops a server. Its output is not captured: a server that
+/// it starts would keep the pipe open. It goes where ours to people goes.
+async fn shell(option: &str, text: &str) -> Result<(), MigrateError> {
     let mut command = Command::new("/bin/sh");
     command
         .args(["-c", text])
-        .stdin(std::process::Stdio::null())
+        .stdin(Stdio::null())
+        .stdout(for_people())
+        .stderr(for_people())
         .process_group(0);
     let status = command.status().await;
     let status = status.map_err(command::not_run(&command))?;
     if status.success() {
         return Ok(());
     }
-    Err(command::failed(&command, status, ""))
+    // The command may have a secret.
+    Err(MigrateError::Command {
+        command: format!("the command of `{option}`"),
+        status,
+        output: String::new(),
+    })
+}
+
+/// Standard error, unless nobody reads it any more: a command that writes to it would be killed.
+fn for_people() -> Stdio {
+    let error = io::stderr();
+    let mut asked = [PollFd::new(error.as_fd(), PollFlags::empty())];
+    let broken = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
+    let is_broken = poll(&mut asked, PollTimeout::ZERO).is_err()
+        || asked[0].revents().is_none_or(|it| it.intersects(broken));
+    match error.as_fd().try_clone_to_owned() {
+        Ok(error) if !is_broken => error.into(),
+        _ => Stdio::null(),
+    }
 }
 
 #[cfg(test)]
