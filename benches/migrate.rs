@@ -120,7 +120,7 @@ fn measure(server: &Postgres, mas: &MasCli, users: u32) {
         took("copy"),
         took("catch-up"),
         rounds.len(),
-        last["rows"],
+        last["rows"].as_u64().unwrap(),
         last["seconds"].as_f64().unwrap(),
         ours,
         100.0 * ours / import.seconds,
