@@ -524,7 +524,11 @@ let
     ) (plainEtcFiles // { "config.yaml" = configFile; });
 
     environment.systemPackages =
-      lib.optional delegatedHere cfg.toolsPackage
+      lib.optionals delegatedHere [
+        cfg.toolsPackage
+        # `syn2mas` names them in its messages.
+        (pkgs.callPackage ../nix/pages.nix { })
+      ]
       ++ lib.mapAttrsToList (
         tool: text:
         pkgs.writeTextFile {

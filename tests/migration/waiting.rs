@@ -466,9 +466,7 @@ fn synapse_may_be_a_superuser() -> TestResult {
     let homeserver = Homeserver::new(&server, &mas, "super");
     server.sql("postgres", "CREATE ROLE other SUPERUSER LOGIN");
     homeserver.run("start");
-    let other = server
-        .uri("synapse_super")
-        .replace("postgres@", "other@");
+    let other = server.uri("synapse_super").replace("postgres@", "other@");
     let arguments = ["migrate", "--yes", "--synapse-database-uri", &other];
     let (code, text) = say(&homeserver, &arguments);
     assert_eq!(code, Some(0), "{text}");

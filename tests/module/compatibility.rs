@@ -568,11 +568,15 @@ fn locations_that_keep_logins_from_mas_are_refused() -> TestResult {
             "\"m.example.com\".locations.\"{location}\" = {{ }};"
         ));
         let shown = location.replace("\\\\", "\\");
-        let named = format!("services.nginx.virtualHosts.\"m.example.com\".locations.\"{shown}\": ");
+        let named =
+            format!("services.nginx.virtualHosts.\"m.example.com\".locations.\"{shown}\": ");
         match refused {
             Some(message) => {
                 assert_eq!(found.len(), 1, "{location}: {found:?}");
-                assert!(found[0].starts_with(&format!("{named}{message}")), "{found:?}");
+                assert!(
+                    found[0].starts_with(&format!("{named}{message}")),
+                    "{found:?}"
+                );
             }
             None => assert!(found.is_empty(), "{location}: {found:?}"),
         }
@@ -580,7 +584,9 @@ fn locations_that_keep_logins_from_mas_are_refused() -> TestResult {
     // Only the order counts there.
     let written = "''\n  location ~ ^/_matrix {\n  }\n''";
     let extra = |order: &str| {
-        problems(&format!("\"m.example.com\".extraConfig = lib.{order} {written};"))
+        problems(&format!(
+            "\"m.example.com\".extraConfig = lib.{order} {written};"
+        ))
     };
     let found = extra("mkBefore");
     assert_eq!(found.len(), 1, "{found:?}");
