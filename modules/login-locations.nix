@@ -27,16 +27,27 @@ let
         "v3"
       ];
 
-  # Nix has POSIX's regular expressions, nginx has Perl's. These mean the same in both; of all others it is
-  # not known what they match.
+  # Nix has POSIX's regular expressions, nginx has Perl's. These are valid and mean the same in both; of all others
+  # it is not known what they match.
   isPortable =
     expression:
     let
-      range = "[a-zA-Z0-9]-[a-zA-Z0-9]";
-      set = "\\[\\^?(${range}|[a-zA-Z0-9/_.@%])+-?]";
+      set = "\\[\\^?(a-z|A-Z|0-9|[a-zA-Z0-9/_.@%])+-?]";
+      depth = lib.foldl' (
+        depth: character:
+        if depth < 0 then
+          depth
+        else if character == "(" then
+          depth + 1
+        else if character == ")" then
+          depth - 1
+        else
+          depth
+      ) 0 (lib.stringToCharacters expression);
     in
     builtins.match "([a-zA-Z0-9/_.,:;=@%()|^$*+?-]|\\\\[.]|${set})*" expression != null
-    && builtins.match ".*([*+?][*+?]|[(|^][*+?]|[(|][|)]).*" "(${expression})" == null;
+    && builtins.match ".*([(|^$*+?][*+?]|[(|][|)]).*" "(${expression})" == null
+    && depth == 0;
   couldMatch =
     expression:
     let

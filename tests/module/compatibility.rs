@@ -554,6 +554,8 @@ fn locations_that_keep_logins_from_mas_are_refused() -> TestResult {
         ("~ ^/(?!_synapse)", Some(first)),
         ("~ ^/x[A-Za-z0-9-_]+$", Some(first)),
         ("~ ^/(x", Some(first)),
+        ("~ ^/x)(y", Some(first)),
+        ("~ ^/[z-a]", Some(first)),
         ("^~ /_matrix/client/", Some(preferred)),
         ("= /_matrix/client/v3/login", Some(preferred)),
         ("~ ^/_matrix/client/(r0|v3)/sync$", None),
