@@ -26,6 +26,7 @@
           default = mas2nix;
           options-doc = pkgs.callPackage ./nix/options-doc.nix { };
           docs = pkgs.callPackage ./nix/docs.nix { };
+          pages = pkgs.callPackage ./nix/pages.nix { };
         }
         // lib.optionalAttrs pkgs.stdenv.hostPlatform.isLinux {
           # For hosts without Nix, whatever their libraries are.

@@ -23,6 +23,7 @@ let
   settingsTypes = import ./types.nix { inherit lib; };
   toYaml = import ./yaml.nix { inherit lib; };
   merge = import ./merge.nix { inherit lib; };
+  loginLocations = import ./login-locations.nix { inherit lib; };
 
   older = version: lib.versionOlder (cfg.package.version or version) version;
 
@@ -227,6 +228,14 @@ let
         "services.nginx.virtualHosts.\"${site.host}\".locations.\"${place}\": `services.${name}.routes` defines this location too, and nginx does not start with duplicates. Remove it, or set `routes.nginx` to false."
       ) (lib.intersectLists ours theirs)
     ) (lib.attrValues routes.nginx)
+    ++ lib.optionals (routes.nginx ? matrix) (
+      let
+        inherit (routes.nginx.matrix) host text;
+      in
+      below "services.nginx.virtualHosts.\"${host}\"" (
+        loginLocations text config.services.nginx.virtualHosts.${host}
+      )
+    )
   );
   headers = config.services.nginx.commonHttpConfig + config.services.nginx.appendHttpConfig;
   nginxWarnings =
@@ -515,7 +524,11 @@ let
     ) (plainEtcFiles // { "config.yaml" = configFile; });
 
     environment.systemPackages =
-      lib.optional delegatedHere cfg.toolsPackage
+      lib.optionals delegatedHere [
+        cfg.toolsPackage
+        # `syn2mas` names them in its messages.
+        (pkgs.callPackage ../nix/pages.nix { })
+      ]
       ++ lib.mapAttrsToList (
         tool: text:
         pkgs.writeTextFile {

@@ -1,12 +1,7 @@
 # A Matrix homeserver for example.com: Synapse, MAS, PostgreSQL, nginx with certificates, and Element Web.
 # Replace the domain with your own. Its DNS records must point to this host: that of the domain itself, and
 # those of the names below it that are used here.
-{
-  config,
-  lib,
-  pkgs,
-  ...
-}:
+{ lib, pkgs, ... }:
 let
   domain = "example.com";
 
@@ -168,6 +163,7 @@ in
     };
   };
 
-  # The NixOS release of the first installation. Do not change it later.
-  system.stateVersion = config.system.nixos.release;
+  # The NixOS release of the first installation, as nixos-generate-config wrote it to your configuration.nix.
+  # Never change it afterwards: PostgreSQL would start with another, empty directory.
+  system.stateVersion = "26.11";
 }

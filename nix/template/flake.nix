@@ -20,6 +20,7 @@
           ./configuration.nix
           # Your own disks, boot loader and users.
           # ./hardware-configuration.nix
+          # ./host.nix
         ];
       };
     };

@@ -169,6 +169,9 @@ fn the_template_is_complete_and_each_part_can_be_left_out() -> TestResult {
     let nix = Nix::find()?;
     let directory = TempDir::new().unwrap();
     let template = fs::read_to_string(root().join("nix/template/configuration.nix")).unwrap();
+    // PostgreSQL's version and directory follow from it, so it must not change with nixpkgs.
+    let release = regex::Regex::new(r#"(?m)^  system\.stateVersion = "\d\d\.(05|11)";$"#).unwrap();
+    assert!(release.is_match(&template));
     let switches = ["elementWeb", "qrLogin", "adminInterface", "calls"];
     let evaluate = |on: [bool; 4]| {
         let mut text = template.replace("domain = \"example.com\"", "domain = \"example.org\"");

@@ -526,6 +526,83 @@ fn what_would_not_work_is_refused_before_it_is_tried() -> TestResult {
     Ok(())
 }
 
+/// Before the cutover as well: it would be too late afterwards.
+fn locations_that_keep_logins_from_mas_are_refused() -> TestResult {
+    let nix = Nix::find()?;
+    let problems = |host: &str| -> Vec<String> {
+        let module = format!(
+            "{{ lib, ... }}: {{
+               {SERVICE} = {{ synapse.enable = true; migration.enable = true;
+                 routes = {{ nginx = true; host = \"a.example.com\"; matrixHost = \"m.example.com\"; }}; }};
+               services.matrix-synapse = {{ enable = true; settings.server_name = \"example.com\"; }};
+               services.nginx.virtualHosts = {{ {host} }}; }}"
+        );
+        serde_json::from_value(get(&nix, &module, "problems")).unwrap()
+    };
+    let first = "nginx takes the first regular expression that matches";
+    let preferred = "nginx prefers this location to the regular expression of";
+    for (location, refused) in [
+        // As in Synapse's documentation.
+        ("~ ^(/_matrix|/_synapse/client)", Some(first)),
+        (
+            "~ ^/_matrix/client/(api/v1|r0|v3|unstable)/(login|register|sync)$",
+            Some(first),
+        ),
+        ("~* ^\\\\/_MATRIX\\\\/(?:client|media)", Some(first)),
+        ("~ /login", Some(first)),
+        // What they match is not known.
+        ("~ ^/(?!_synapse)", Some(first)),
+        ("~ ^/x[A-Za-z0-9-_]+$", Some(first)),
+        ("~ ^/(x", Some(first)),
+        ("~ ^/x)(y", Some(first)),
+        ("~ ^/[z-a]", Some(first)),
+        ("^~ /_matrix/client/", Some(preferred)),
+        ("= /_matrix/client/v3/login", Some(preferred)),
+        ("~ ^/_matrix/client/(r0|v3)/sync$", None),
+        ("~ ^/_matrix/(media|federation)/[^/]+/", None),
+        ("~* \\\\.php$", None),
+        ("^~ /", None),
+        ("^~ /_matrix/media/", None),
+        ("= /_matrix/client/v3/sync", None),
+        ("/_matrix/client/v3/login", None),
+    ] {
+        let found = problems(&format!(
+            "\"m.example.com\".locations.\"{location}\" = {{ }};"
+        ));
+        let shown = location.replace("\\\\", "\\");
+        let named =
+            format!("services.nginx.virtualHosts.\"m.example.com\".locations.\"{shown}\": ");
+        match refused {
+            Some(message) => {
+                assert_eq!(found.len(), 1, "{location}: {found:?}");
+                assert!(
+                    found[0].starts_with(&format!("{named}{message}")),
+                    "{found:?}"
+                );
+            }
+            None => assert!(found.is_empty(), "{location}: {found:?}"),
+        }
+    }
+    // Only the order counts there.
+    let written = "''\n  location ~ ^/_matrix {\n  }\n''";
+    let extra = |order: &str| {
+        problems(&format!(
+            "\"m.example.com\".extraConfig = lib.{order} {written};"
+        ))
+    };
+    let found = extra("mkBefore");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("\"m.example.com\".extraConfig (location ~ ^/_matrix): nginx takes"),
+        "{found:?}"
+    );
+    assert_eq!(extra("mkAfter"), [""; 0]);
+    // Other hosts have no logins.
+    let elsewhere = "\"a.example.com\".locations.\"~ ^/_matrix\" = { };";
+    assert_eq!(problems(elsewhere), [""; 0]);
+    Ok(())
+}
+
 fn what_an_administrator_adds_reaches_the_right_units() -> TestResult {
     let nix = Nix::find()?;
     // Synapse reads the source file of MAS's credential.
@@ -638,6 +715,7 @@ crate::support::harness::tests![
     settings_may_be_a_module,
     settings_and_the_rest_of_a_host_may_refer_to_each_other,
     what_would_not_work_is_refused_before_it_is_tried,
+    locations_that_keep_logins_from_mas_are_refused,
     what_an_administrator_adds_reaches_the_right_units,
     a_forced_list_of_credentials_is_checked_against_the_settings,
     the_place_in_a_list_is_named,

@@ -571,6 +571,40 @@ fn examples_for_users_evaluate() -> TestResult {
     Ok(())
 }
 
+/// The parts of a configuration in the documents, each on a homeserver unless it is elsewhere.
+fn examples_in_the_documents_are_accepted() -> TestResult {
+    let nix = Nix::find()?;
+    let homeserver = "{
+      services.matrix-synapse = {
+        enable = true;
+        settings = { server_name = \"example.com\"; public_baseurl = \"https://matrix.example.com/\"; };
+      };
+      services.matrix-authentication-service.settings.matrix.homeserver = \"example.com\";
+    }";
+    let mut found = 0;
+    for page in ["admin", "homeserver", "migration", "routes", "secrets"] {
+        let text = fs::read_to_string(root().join(format!("docs/{page}.md"))).unwrap();
+        for block in text.split("```nix\n").skip(1) {
+            let block = block.split("```").next().unwrap();
+            // Flakes, and settings that come from a module for secrets.
+            if !block.contains("services.") || block.contains("config.") {
+                continue;
+            }
+            found += 1;
+            let module = format!("({{ lib, pkgs, ... }}: {{ {block} }})");
+            let elsewhere = block.contains("units = [ ]");
+            let around = if elsewhere { "{ }" } else { homeserver };
+            let result =
+                "{ problems = map (p: p.message) config.assertions; inherit (config) warnings; }";
+            let evaluated = evaluate(&nix, &[&module, around], result);
+            let none = json!({"problems": [], "warnings": []});
+            assert_eq!(evaluated, Ok(none), "{page}: {block}");
+        }
+    }
+    assert!(found > 8, "only {found}");
+    Ok(())
+}
+
 fn an_option_of_nixos_that_is_misspelled_or_mistyped_is_found() -> TestResult {
     let nix = Nix::find()?;
     let template = root().join("nix/template/configuration.nix");
@@ -619,5 +653,6 @@ crate::support::harness::tests![
     secrets_do_not_enter_the_store,
     a_configuration_of_nixpkgs_module_works,
     examples_for_users_evaluate,
+    examples_in_the_documents_are_accepted,
     an_option_of_nixos_that_is_misspelled_or_mistyped_is_found,
 ];

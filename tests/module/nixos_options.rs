@@ -72,8 +72,8 @@ const NOT_IN_THE_TABLE: [(&str, &str); 14] = [
 /// is a module, which `tests/e2e/debian` evaluates on top of the others.
 const SYSTEM: &str = "specialisation.<name>.configuration";
 
-/// Options whose default is the release of the `lib` at hand.
-const RELEASE: [&str; 2] = ["system.nixos.release", "system.stateVersion"];
+/// The option whose default is the release of the `lib` at hand.
+const RELEASE: &str = "system.stateVersion";
 
 /// An option, from one row of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,7 +181,7 @@ fn difference(name: &str, ours: &Declared, nixos: &Declared) -> Option<String> {
             ours.default, nixos.default
         ));
     }
-    let is_same = RELEASE.contains(&name) || is_same_default(&ours.default, &nixos.default);
+    let is_same = name == RELEASE || is_same_default(&ours.default, &nixos.default);
     (!is_same).then(|| {
         format!(
             "its default is `{}`, and in NixOS `{}`",

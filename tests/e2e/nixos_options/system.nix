@@ -89,11 +89,6 @@ in
         type = types.str;
         default = lib.trivial.release;
       };
-      nixos.release = mkOption {
-        type = types.str;
-        readOnly = true;
-        default = lib.trivial.release;
-      };
     };
   };
 }

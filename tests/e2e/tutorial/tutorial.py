@@ -254,7 +254,9 @@ class Host:
 
     def after(self, block: Block, output: str) -> None:
         commands = block.commands
-        if "syn2mas translate" in commands:
+        if "apt-get install" in commands:
+            self.follow_links()
+        elif "syn2mas translate" in commands:
             found = re.search(r"https://auth\S+/upstream/callback/\S+", output)
             assert found, output
             self.redirect_uri = found[0]
@@ -269,6 +271,18 @@ class Host:
             journal = self.machine.succeed("journalctl --output=cat --unit=syn2mas-prepare")
             assert "The homeserver is migrated." in journal, journal
             print(f"      {journal.strip().splitlines()[-1]}")
+
+    def follow_links(self) -> None:
+        """The package has everything that its pages have links to."""
+        pages = self.machine.root / "usr/share/doc/mas2nix"
+        links = {
+            page.parent / link
+            for page in pages.glob("*.md")
+            for link in re.findall(r"\]\(([^()\s:#]+)(?:#[^()\s]*)?\)", page.read_text())
+        }
+        assert len(links) > 20, links
+        missing = [str(link) for link in links if not link.exists()]
+        assert not missing, missing
 
     def wait_for_round(self) -> None:
         """Until the migration is catching up."""
