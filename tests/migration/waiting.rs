@@ -580,7 +580,7 @@ fn another_command_is_not_taken_for_a_killed_run() -> TestResult {
     let homeserver = Homeserver::new(&server, &mas, "asks");
     homeserver.run("start");
     Running::waiting(&homeserver, &[]).kill();
-    let old = homeserver.directory.join("state/backup/old");
+    let old = (homeserver.directory).join("state/backup/01HFVBY12TMNTYTBV8W921M5FA");
     fs::create_dir(&old).unwrap();
     let command = homeserver.syn2mas(&["clean"]);
     let mut terminal = rexpect::session::spawn_command(command, Some(60_000)).unwrap();
