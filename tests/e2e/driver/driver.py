@@ -57,7 +57,7 @@ class Programs:
         self._install_mas(machine, self.mas, "/opt/mas")
         if self.older_mas:
             self._install_mas(machine, self.older_mas, "/opt/older-mas")
-        packages = chroot(machine, "dpkg", "-L", *ON_NIXOS).splitlines()
+        packages = machine.while_off("dpkg", "-L", *ON_NIXOS).splitlines()
         (machine.root / "opt/nixos/bin").mkdir(parents=True)
         for path in packages:
             if "/bin/" in path:
@@ -69,14 +69,7 @@ class Programs:
         machine.copy_from_host(str(mas / f"share/{SERVICE}"), f"{at}/share")
         if not (machine.root / at.lstrip("/") / "share/policy.wasm").exists():
             machine.copy_from_host(str(HERE / "policy.wat"), f"{at}/share/policy.wat")
-            chroot(machine, "wat2wasm", f"{at}/share/policy.wat", "-o", f"{at}/share/policy.wasm")
-
-
-def chroot(machine: Machine, *command: str) -> str:
-    """Runs a command on the root file system of a machine that is off."""
-    done = subprocess.run(["chroot", machine.root, *command], capture_output=True, text=True)
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
+            machine.while_off("wat2wasm", f"{at}/share/policy.wat", "-o", f"{at}/share/policy.wasm")
 
 
 def put_generation(machine: Machine, name: str, generation: dict[str, Any]) -> None:
@@ -102,7 +95,7 @@ def install(machine: Machine, node: dict[str, Any], programs: Programs) -> None:
     store.mkdir(parents=True)
     subprocess.run(["mount", "--bind", "/nix/store", store], check=True)
     try:
-        chroot(machine, "/system/default/bin/switch-to-configuration", "boot")
+        machine.while_off("/system/default/bin/switch-to-configuration", "boot")
     finally:
         subprocess.run(["umount", store], check=True)
 

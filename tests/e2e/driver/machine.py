@@ -17,6 +17,8 @@ PATIENCE = 120
 # Where the kernel's cgroups that systemd uses may be mounted: on their own, or beside the older ones.
 CGROUPS = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Nothing of this host's, such as the name of a directory that a machine does not have.
+ENVIRONMENT = ["env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8"]
 
 
 class Machine:
@@ -85,8 +87,14 @@ class Machine:
 
     def _inside(self, *command: str) -> list[str]:
         """A command that runs on the machine."""
-        enter = ["nsenter", f"--target={self._init()}", "--all", "--"]
-        return [*enter, "env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", *command]
+        return ["nsenter", f"--target={self._init()}", "--all", "--", *ENVIRONMENT, *command]
+
+    def while_off(self, *command: str) -> str:
+        """Runs a command on the root file system of the machine while it is off. Returns what it prints."""
+        entered = ["chroot", str(self.root), *ENVIRONMENT, *command]
+        done = subprocess.run(entered, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def execute(
         self,

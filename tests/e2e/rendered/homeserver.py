@@ -94,10 +94,6 @@ class Homeserver:
         )
         return out
 
-    def inside(self, *command: str) -> None:
-        """Runs a command on the root file system of the machine while it is off."""
-        subprocess.run(["chroot", self.machine.root, *command], check=True, capture_output=True)
-
     def install(self, mas: Path | None, config: str = "homeserver.yaml") -> None:
         """Puts programs, configuration and certificates onto the disk."""
         machine = self.machine
@@ -112,9 +108,9 @@ class Homeserver:
             machine.copy_from_host(mas / f"share/{SERVICE}", "/opt/mas/share")
             if not (machine.root / "opt/mas/share/policy.wasm").exists():
                 machine.copy_from_host(DRIVER / "policy.wat", "/opt/mas/share/policy.wat")
-                self.inside("wat2wasm", "/opt/mas/share/policy.wat", "-o", "/opt/mas/share/policy.wasm")
+                self.machine.while_off("wat2wasm", "/opt/mas/share/policy.wat", "-o", "/opt/mas/share/policy.wasm")
         names = "auth.example.com,DNS:matrix.example.com,DNS:example.com"
-        self.inside(
+        self.machine.while_off(
             *"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2".split(),
             *"-keyout /etc/ssl/test.key -out /etc/ssl/test.pem -subj /CN=test".split(),
             *f"-addext subjectAltName=DNS:{names}".split(),
@@ -122,15 +118,15 @@ class Homeserver:
         (machine.root / "etc/ssl/test.key").chmod(0o644)
         certificate = machine.root / "usr/local/share/ca-certificates/test.crt"
         shutil.copy(machine.root / "etc/ssl/test.pem", certificate)
-        self.inside("update-ca-certificates")
-        self.inside("systemd-sysusers")
+        self.machine.while_off("update-ca-certificates")
+        self.machine.while_off("systemd-sysusers")
         enabled = ["nginx", f"{SERVICE}-secrets", f"{SERVICE}-database"]
         if mas:
             enabled += [SERVICE, f"{SERVICE}-doctor.timer"]
             enabled += ["matrix-synapse", "matrix-synapse-worker"]
         if (machine.root / f"etc/systemd/system/{SERVICE}-users.service").exists():
             enabled += [f"{SERVICE}-users"] if mas else []
-        self.inside("systemctl", "enable", *enabled)
+        self.machine.while_off("systemctl", "enable", *enabled)
 
     def client(self, *arguments: str) -> dict:
         """The output of the Matrix client."""

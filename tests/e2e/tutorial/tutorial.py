@@ -76,10 +76,6 @@ class Host:
         self.tokens: list[str] = []
         self.redirect_uri = ""
 
-    def inside(self, *command: str) -> None:
-        """Runs a command on the root file system of the machine while it is off."""
-        subprocess.run(["chroot", self.machine.root, *command], check=True, capture_output=True)
-
     def install(self, deb: Path, mas: Path) -> None:
         """What is there before the page begins."""
         machine = self.machine
@@ -92,14 +88,14 @@ class Host:
         for site in ("matrix", "id"):
             link = machine.root / f"etc/nginx/sites-enabled/{site}"
             link.symlink_to(f"../sites-available/{site}")
-        self.inside("systemd-sysusers")
+        self.machine.while_off("systemd-sysusers")
         own = "install -d -o matrix-synapse -g matrix-synapse /var/lib/matrix-synapse".split()
-        self.inside(*own, "/etc/matrix-synapse")
+        self.machine.while_off(*own, "/etc/matrix-synapse")
         self.put_certificate()
         self.put_identity_provider()
         worker = "matrix-synapse-worker@generic_worker"
         units = ["redis-server", "nginx", "identity-provider", "matrix-synapse.target"]
-        self.inside("systemctl", "enable", *units, "matrix-synapse", worker)
+        self.machine.while_off("systemctl", "enable", *units, "matrix-synapse", worker)
 
     def put_tarball(self, mas: Path) -> None:
         """MAS's release: `mas-cli` at the top, `share` beside it."""
@@ -107,7 +103,7 @@ class Host:
         shutil.copytree(mas / "share/matrix-authentication-service", share)
         if not (share / "policy.wasm").exists():
             self.machine.copy_from_host(str(DRIVER / "policy.wat"), "/root/policy.wat")
-            self.inside("wat2wasm", "/root/policy.wat", "-o", "/root/share/policy.wasm")
+            self.machine.while_off("wat2wasm", "/root/policy.wat", "-o", "/root/share/policy.wasm")
         archive = self.machine.root / "root/mas-cli-x86_64-linux.tar.gz"
         with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
             tar.add(mas / "bin/mas-cli", "mas-cli")
@@ -121,16 +117,16 @@ class Host:
         names = "DNS:example.com,DNS:auth.example.com,DNS:id.example.com,DNS:matrix.example.com"
         make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
         trusted = "/usr/local/share/ca-certificates/test.crt"
-        self.inside(
+        self.machine.while_off(
             *f"{make} -keyout /root/ca.key -out {trusted} -subj /CN=authority".split(),
             *"-addext keyUsage=critical,keyCertSign,cRLSign".split(),
         )
-        self.inside(
+        self.machine.while_off(
             *f"{make} -CA {trusted} -CAkey /root/ca.key -subj /CN=test".split(),
             *f"-keyout {at}/privkey.pem -out {at}/fullchain.pem".split(),
             *f"-addext basicConstraints=critical,CA:FALSE -addext subjectAltName={names}".split(),
         )
-        self.inside("update-ca-certificates")
+        self.machine.while_off("update-ca-certificates")
 
     def put_identity_provider(self) -> None:
         """Canaille in place of Keycloak, with the client `synapse` and the user carol."""
@@ -161,7 +157,7 @@ class Host:
             )
         }
         """
-        self.inside("bash", "-euc", script)
+        self.machine.while_off("bash", "-euc", script)
 
     def canaille(self, arguments: str) -> str:
         environment = "CANAILLE_CONFIG=/var/lib/canaille/canaille.toml HOME=/var/lib/canaille"
