@@ -22,7 +22,7 @@ with subtest("migrate again, and somebody logs in"):
 with subtest("a rollback shows what would be lost, and does nothing"):
     machine.fail("systemctl start syn2mas-rollback 2>&1")
     output = journal(machine, "syn2mas-rollback")
-    assert "sessions: bob" in output and "--accept-loss" in output, output
+    assert "sessions: 1 (bob" in output and "--accept-loss" in output, output
     delegated(machine)
     assert status(machine, WHOAMI, through_mas) == 200
 with subtest("roll back, with the loss accepted"):

@@ -142,7 +142,7 @@ with subtest("verify"):
 with subtest("go back, after somebody has logged in through MAS"):
     log_in(machine, "alice")
     assert "--accept-loss" in record("rollback-refused", "syn2mas rollback", 10)
-    record("rollback", "syn2mas rollback --accept-loss")
+    record("rollback", "syn2mas rollback --accept-loss", 0, ("[y/N]", "y"))
     legacy(machine)
 with subtest("prepare, and cut over when told to"):
     machine.succeed("systemctl start syn2mas-prepare")
