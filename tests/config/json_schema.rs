@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, sync::LazyLock};
 
 use crate::{
     differential::{number, runner, valid_config},
-    formats::samples,
+    formats::{samples, samples_of_options},
     options::Module,
     rules::broken,
     support::{RULES, SETTINGS, cases, data, generate, root},
@@ -253,6 +253,9 @@ fn the_schema_of_options_judges_as_render_does() {
             &sample.name,
             &json!({"settings": sample.config, "allowInlineSecrets": true}),
         );
+    }
+    for sample in samples_of_options() {
+        judge(&sample.name, &sample.options);
     }
     for broken in broken() {
         let config = json!({"settings": broken.config(), "allowInlineSecrets": true});
