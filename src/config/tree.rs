@@ -650,12 +650,7 @@ impl Reader<'_> {
         })
     }
 
-    fn forms(
-        &self,
-        forms: &[Resolved],
-        at: &str,
-        since: &Version,
-    ) -> Result<Section, SchemaError> {
+    fn forms(&self, forms: &[Resolved], at: &str, since: &Version) -> Result<Section, SchemaError> {
         let mut options = Vec::new();
         let mut union = Vec::new();
         for form in forms {

@@ -281,7 +281,10 @@ fn isolated() -> Expr {
         not(enabled("settingsElsewhere")),
         known("extraSettings").is(json!({})),
         endpoint.matches(&LOOPBACK),
-        any([public().matches(&LOOPBACK), public().matches(&ABSOLUTE_PATH)]),
+        any([
+            public().matches(&LOOPBACK),
+            public().matches(&ABSOLUTE_PATH),
+        ]),
         known("listen.internal").matches(&LOOPBACK),
         own_database(),
     ])

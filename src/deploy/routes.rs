@@ -10,7 +10,7 @@ use crate::{
         Expr, Item, Term, all, either, enabled, given, item, items, known, not, option, set,
         template,
     },
-    schema::format::{DOMAIN_NAME, ABSOLUTE_PATH},
+    schema::format::{ABSOLUTE_PATH, DOMAIN_NAME},
 };
 
 /// A regular expression for the Matrix client API paths that MAS serves instead of Synapse.

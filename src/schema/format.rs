@@ -249,8 +249,8 @@ macro_rules! file_path {
 macro_rules! calendar_list {
     ($number:literal, $interval:literal) => {
         concat!(
-            "(\\*|", $number, "(\\.\\.", $number, ")?(/", $interval, ")?",
-            "(,", $number, "(\\.\\.", $number, ")?(/", $interval, ")?)*)"
+            "(\\*|", $number, "(\\.\\.", $number, ")?(/", $interval, ")?", "(,", $number,
+            "(\\.\\.", $number, ")?(/", $interval, ")?)*)"
         )
     };
 }
@@ -258,12 +258,7 @@ macro_rules! calendar_list {
 /// Days of the week in a calendar event.
 macro_rules! calendar_days {
     () => {
-        concat!(
-            calendar_day!(),
-            "((,|-|\\.\\.)",
-            calendar_day!(),
-            ")*"
-        )
+        concat!(calendar_day!(), "((,|-|\\.\\.)", calendar_day!(), ")*")
     };
 }
 macro_rules! calendar_day {
@@ -422,10 +417,7 @@ pub static CREDENTIAL_SOURCE: Format = Format {
     name: "CredentialSource",
     description: "a path that systemd can load",
     json: None,
-    pattern: concat!(
-        path_of!("[^%\\/[:cntrl:]]", "[^.%\\/[:cntrl:]]"),
-        "/?"
-    ),
+    pattern: concat!(path_of!("[^%\\/[:cntrl:]]", "[^.%\\/[:cntrl:]]"), "/?"),
     also: None,
 };
 

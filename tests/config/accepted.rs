@@ -15,7 +15,12 @@ use std::{
 use crate::{
     differential::{number, runner},
     formats::options,
-    support::{edit, generate::draw, harness::TestResult, harness::skip, program},
+    support::{
+        edit,
+        generate::draw,
+        harness::{TestResult, skip},
+        program,
+    },
 };
 use mas2nix::{
     codegen::host_files,
@@ -51,8 +56,8 @@ impl Subject {
     /// The options with this text. `None` if it is refused.
     fn files(&self, text: &str) -> Option<BTreeMap<PathBuf, String>> {
         let mut options = options();
-        // Files of a migration are rendered too.
-        options["migration"] = json!({"enable": true});
+        // Files of a migration are rendered too. Before the cutover, MAS's URL is not in the well-known document.
+        options["migration"] = json!({"enable": !self.path.starts_with("settings.http")});
         options["listen"] = json!({"public": "/run/mas.sock", "internal": "127.0.0.1:8081"});
         options["routes"]["internal"] = "/run/internal.sock".into();
         let new = match self.value {
@@ -102,15 +107,31 @@ const SUBJECTS: &[Subject] = &[
     },
     Subject::new(
         "routes.synapse",
-        &["http://127.0.0.1:8008", "https://[::1]:80", "http://localhost"],
+        &[
+            "http://127.0.0.1:8008",
+            "https://[::1]:80",
+            "http://localhost",
+        ],
     ),
     Subject::new("routes.internal", ADDRESSES),
     Subject::new("routes.path", &["/", "/auth/"]),
     Subject::new("listen.public", ADDRESSES),
     Subject::new("listen.internal", &["127.0.0.1:8480", "[::1]:8480"]),
-    Subject::new("addresses[0]", &["any", "10.0.0.0/8", "fd00::/8", "::1/128"]),
-    Subject::new("settings.http.public_base", &["https://auth.example.com/a/"]),
-    Subject::new("synapse.units[0]", &["matrix-synapse.service", "a@b.target"]),
+    Subject::new(
+        "addresses[0]",
+        &["any", "10.0.0.0/8", "fd00::/8", "::1/128"],
+    ),
+    Subject {
+        spaced: true,
+        ..Subject::new(
+            "settings.http.public_base",
+            &["https://auth.example.com/a/"],
+        )
+    },
+    Subject::new(
+        "synapse.units[0]",
+        &["matrix-synapse.service", "a@b.target"],
+    ),
     Subject {
         spaced: true,
         ..Subject::new("doctor.schedule", SCHEDULES)
@@ -120,9 +141,57 @@ const SUBJECTS: &[Subject] = &[
 /// What has a meaning in units, shell scripts, or the configurations of proxies, and what makes numbers too
 /// large.
 const FRAGMENTS: &[&str] = &[
-    " ", "\t", "\n", "\\", "\"", "'", "`", "$", "${x}", "%", "%t", ";", "{", "}", "#", "/", "//", "/./", "/../",
-    "..", ".", ":", ",", "-", "~", "*", "?", "[", "]", "(", "&", "|", "<", "=", "+", "@", "!", "0", "9", "99",
-    "999", "a", "Z", "_", "é", "\u{7f}", "\u{a0}", "/24", ":0", "\nExecStart=/bin/x", "a;b",
+    " ",
+    "\t",
+    "\n",
+    "\\",
+    "\"",
+    "'",
+    "`",
+    "$",
+    "${x}",
+    "%",
+    "%t",
+    ";",
+    "{",
+    "}",
+    "#",
+    "/",
+    "//",
+    "/./",
+    "/../",
+    "..",
+    ".",
+    ":",
+    ",",
+    "-",
+    "~",
+    "*",
+    "?",
+    "[",
+    "]",
+    "(",
+    "&",
+    "|",
+    "<",
+    "=",
+    "+",
+    "@",
+    "!",
+    "0",
+    "9",
+    "99",
+    "999",
+    "a",
+    "Z",
+    "_",
+    "é",
+    "\u{7f}",
+    "\u{a0}",
+    "/24",
+    ":0",
+    "\nExecStart=/bin/x",
+    "a;b",
 ];
 
 /// A text near to one of the seeds: with fragments added, and characters left out.
@@ -150,13 +219,19 @@ fn is_normal(path: &str) -> bool {
 /// A single path that needs no quotes.
 fn assert_word(path: &str, line: &str) {
     assert!(is_normal(path) && !path.ends_with('/'), "{line:?}");
-    assert!(!path.contains(|char: char| char.is_ascii_whitespace()), "{line:?}");
+    assert!(
+        !path.contains(|char: char| char.is_ascii_whitespace()),
+        "{line:?}"
+    );
 }
 
 fn assert_credential(value: &str, line: &str) {
     let (name, source) = value.split_once(':').expect(line);
     let is_plain = |char: char| char.is_ascii_graphic() && char != '/';
-    assert!(!["", ".", ".."].contains(&name) && name.len() < 256, "{line:?}");
+    assert!(
+        !["", ".", ".."].contains(&name) && name.len() < 256,
+        "{line:?}"
+    );
     assert!(name.chars().all(is_plain) && is_normal(source), "{line:?}");
 }
 
@@ -181,7 +256,10 @@ fn assert_unit(text: &str) {
         }
         let (name, value) = line.split_once('=').expect(line);
         assert!(name.chars().all(char::is_alphanumeric), "{line:?}");
-        assert!(!value.contains(|char: char| char.is_ascii_control()), "{line:?}");
+        assert!(
+            !value.contains(|char: char| char.is_ascii_control()),
+            "{line:?}"
+        );
         assert!(!value.ends_with('\\') && !value.contains('%'), "{line:?}");
         match name {
             "LoadCredential" => assert_credential(value, line),
@@ -207,7 +285,10 @@ fn assert_unit(text: &str) {
 fn assert_tmpfiles(text: &str) {
     for line in text.lines() {
         let words: Vec<&str> = line.split(' ').collect();
-        assert!(words.len() >= 6 && ["d", "f"].contains(&words[0]), "{line:?}");
+        assert!(
+            words.len() >= 6 && ["d", "f"].contains(&words[0]),
+            "{line:?}"
+        );
         assert_word(words[1], line);
         assert!(!words[1].contains('%'), "{line:?}");
     }
@@ -237,16 +318,26 @@ fn assert_same_structure(
         if path.extension().is_some_and(|it| it == "yaml") {
             continue;
         }
-        let Some(plain) = plain.get(path) else { continue };
+        let Some(plain) = plain.get(path) else {
+            continue;
+        };
         let mut kinds = [content, plain].map(|it| structure(it, !subject.spaced));
         if subject.spaced {
             // A value in double quotes may have other quotes.
             for lines in &mut kinds {
-                lines.iter_mut().for_each(|line| line.retain(|char| char != '\'' && char != ';'));
+                lines
+                    .iter_mut()
+                    .for_each(|line| line.retain(|char| !"';`".contains(char)));
             }
         }
         let [found, expected] = kinds;
-        assert_eq!(found, expected, "{} = {text:?}: {}", subject.path, path.display());
+        assert_eq!(
+            found,
+            expected,
+            "{} = {text:?}: {}",
+            subject.path,
+            path.display()
+        );
     }
 }
 
@@ -257,7 +348,11 @@ fn what_render_accepts_is_sound() {
         let plain: Vec<_> = subject
             .seeds
             .iter()
-            .map(|seed| subject.files(seed).unwrap_or_else(|| panic!("{seed} is refused")))
+            .map(|seed| {
+                subject
+                    .files(seed)
+                    .unwrap_or_else(|| panic!("{seed} is refused"))
+            })
             .collect();
         for _ in 0..number("MAS2NIX_ACCEPTED_CASES", 60) {
             let text = text(subject.seeds, &mut runner);
@@ -293,7 +388,9 @@ fn what_render_accepts_is_sound() {
 /// directory, which it does even to test its configuration.
 fn nginx_conf(files: &BTreeMap<PathBuf, String>, directory: &Path) -> String {
     let at = directory.display();
-    let mut conf = format!("user root;\npid {at}/pid;\nerror_log stderr;\nevents {{ }}\nhttp {{\naccess_log off;\n");
+    let mut conf = format!(
+        "user root;\npid {at}/pid;\nerror_log stderr;\nevents {{ }}\nhttp {{\naccess_log off;\n"
+    );
     for temporary in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(conf, "{temporary}_temp_path {at}/{temporary};").unwrap();
     }
@@ -302,7 +399,11 @@ fn nginx_conf(files: &BTreeMap<PathBuf, String>, directory: &Path) -> String {
         if path.starts_with("etc/nginx/conf.d") {
             conf += content;
         } else if path.starts_with("etc/nginx/snippets") {
-            writeln!(conf, "server {{\nlisten unix:{at}/{name}.sock;\n{content}}}").unwrap();
+            writeln!(
+                conf,
+                "server {{\nlisten unix:{at}/{name}.sock;\n{content}}}"
+            )
+            .unwrap();
         }
     }
     conf + "}\n"
@@ -313,7 +414,12 @@ fn nginx_accepts_what_render_accepts() -> TestResult {
         return skip("nginx is not on PATH");
     };
     let mut runner = runner();
-    let subjects = ["routes.synapse", "routes.path", "routes.wellKnownHeaders", "settings.http.public_base"];
+    let subjects = [
+        "routes.synapse",
+        "routes.path",
+        "routes.wellKnownHeaders",
+        "settings.http.public_base",
+    ];
     let subjects = SUBJECTS
         .iter()
         .filter(|subject| subjects.iter().any(|it| subject.path.starts_with(it)));
@@ -321,7 +427,9 @@ fn nginx_accepts_what_render_accepts() -> TestResult {
     for subject in subjects {
         for _ in 0..number("MAS2NIX_ACCEPTED_CASES", 60) {
             let text = text(subject.seeds, &mut runner);
-            let Some(files) = subject.files(&text) else { continue };
+            let Some(files) = subject.files(&text) else {
+                continue;
+            };
             if !tested.insert((subject.path, text.clone())) {
                 continue;
             }
@@ -330,7 +438,10 @@ fn nginx_accepts_what_render_accepts() -> TestResult {
             // What the cutover fills, and sockets of the machine.
             let conf = nginx_conf(&files, at)
                 .replace("include /var/lib/syn2mas/nginx.conf;", "")
-                .replace("unix:/run/internal.sock", &format!("unix:{}/internal.sock", at.display()));
+                .replace(
+                    "unix:/run/internal.sock",
+                    &format!("unix:{}/internal.sock", at.display()),
+                );
             fs::write(at.join("nginx.conf"), &conf).unwrap();
             let output = Command::new(&nginx)
                 .args(["-t", "-e", "stderr", "-p"])
@@ -342,7 +453,11 @@ fn nginx_accepts_what_render_accepts() -> TestResult {
             let said = String::from_utf8_lossy(&output.stderr);
             // Names of servers that there are not.
             let unknown = said.contains("host not found in upstream");
-            assert!(output.status.success() || unknown, "{} = {text:?}: {said}\n{conf}", subject.path);
+            assert!(
+                output.status.success() || unknown,
+                "{} = {text:?}: {said}\n{conf}",
+                subject.path
+            );
         }
     }
     assert!(tested.len() > 40, "{}", tested.len());

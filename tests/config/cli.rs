@@ -618,8 +618,14 @@ fn nobody_needs_to_read() {
         ("bad.yaml", "matrix: {secret: x}\nunknown: 1\n"),
         ("no.yaml", "matrix: [\n"),
         ("mas.yaml", "settings: {matrix: {homeserver: a}}\n"),
-        ("wrong.yaml", "settings: {matrix: {homeserver: a}}\nrolle: both\n"),
-        ("schema.json", "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"string\"}}}"),
+        (
+            "wrong.yaml",
+            "settings: {matrix: {homeserver: a}}\nrolle: both\n",
+        ),
+        (
+            "schema.json",
+            "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"string\"}}}",
+        ),
     ];
     let directory = directory(&files);
     let directory = directory.path();
@@ -710,7 +716,9 @@ fn render_says_what_it_has_written() {
     assert!(paths.len() > 10, "{paths:?}");
     for path in &paths {
         // A directory in the place of a file, and in that of the file before it is renamed.
-        for (in_the_way, found_first) in [((*path).to_owned(), true), (format!("{path}.new"), false)] {
+        for (in_the_way, found_first) in
+            [((*path).to_owned(), true), (format!("{path}.new"), false)]
+        {
             let directory = directory(&[config]);
             let at = directory.path();
             let host = at.join("host");
@@ -755,10 +763,19 @@ fn diff_ends_with_every_schema() {
     let wrappers: [(&str, fn(Value) -> Value); 8] = [
         ("itself", |inner| inner),
         ("allOf", |inner| json!({"allOf": [inner]})),
-        ("or null", |inner| json!({"anyOf": [inner, {"type": "null"}]})),
-        ("option", |inner| json!({"type": "object", "properties": {"b": inner}})),
+        (
+            "or null",
+            |inner| json!({"anyOf": [inner, {"type": "null"}]}),
+        ),
+        (
+            "option",
+            |inner| json!({"type": "object", "properties": {"b": inner}}),
+        ),
         ("list", |inner| json!({"type": "array", "items": inner})),
-        ("map", |inner| json!({"type": "object", "additionalProperties": inner})),
+        (
+            "map",
+            |inner| json!({"type": "object", "additionalProperties": inner}),
+        ),
         ("form", |inner| {
             json!({"type": "object", "oneOf": [
                 {"properties": {"c": inner.clone()}}, {"properties": {"d": inner}},
@@ -776,7 +793,11 @@ fn diff_ends_with_every_schema() {
             let name = format!("{outer} and {inner}");
             for endless in [
                 with(object(first(reference(x))), second(reference(x)), text()),
-                with(object(first(reference(x))), second(reference(y)), first(reference(x))),
+                with(
+                    object(first(reference(x))),
+                    second(reference(y)),
+                    first(reference(x)),
+                ),
                 // The whole schema.
                 object(first(second(reference("#")))),
             ] {
@@ -802,7 +823,11 @@ fn diff_refuses_the_schema_of_mas2nix() {
         let file = format!("docs/{name}.schema.json");
         let output = mas2nix(root(), &["diff", "--upstream", &file]);
         assert_eq!(code(&output), 2);
-        assert!(err(&output).contains("is not upstream's schema"), "{}", err(&output));
+        assert!(
+            err(&output).contains("is not upstream's schema"),
+            "{}",
+            err(&output)
+        );
     }
     // The examples in the help of a command do not say to do so.
     let help = out(&mas2nix(root(), &["diff", "--help"]));
@@ -811,7 +836,8 @@ fn diff_refuses_the_schema_of_mas2nix() {
 
 /// What MAS ignores is said of its own options alone.
 fn render_speaks_of_its_own_options() {
-    let config = "settings: {matrix: {homeserver: a, homserver: b}}\nroutes: {nginxx: true, host: null}\n";
+    let config =
+        "settings: {matrix: {homeserver: a, homserver: b}}\nroutes: {nginxx: true, host: null}\n";
     let directory = directory(&[("mas.yaml", config)]);
     let arguments = ["render", "--config", "mas.yaml", "--out", "host", "--json"];
     let output = mas2nix(directory.path(), &arguments);
@@ -825,7 +851,10 @@ fn render_speaks_of_its_own_options() {
     assert_eq!(
         found,
         [
-            ("settings.matrix.homserver", "unknown option, which MAS would ignore"),
+            (
+                "settings.matrix.homserver",
+                "unknown option, which MAS would ignore"
+            ),
             ("routes.nginxx", "there is no such option"),
         ]
     );

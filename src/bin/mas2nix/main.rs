@@ -7,13 +7,7 @@ mod output;
 mod render;
 mod report;
 
-use std::{
-    ffi::OsString,
-    fs,
-    io::Write,
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{ffi::OsString, fs, io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -76,8 +70,10 @@ enum Command {
     },
     /// Compare the schema of mas2nix with upstream's `config.schema.json`. Exits with 1 if they
     /// differ.
-    #[command(after_help = "Example, with the source of MAS beside this directory:\n  \
-        mas2nix diff --upstream ../matrix-authentication-service/docs/config.schema.json")]
+    #[command(
+        after_help = "Example, with the source of MAS beside this directory:\n  \
+        mas2nix diff --upstream ../matrix-authentication-service/docs/config.schema.json"
+    )]
     Diff(Diff),
     /// Write the generated files: the NixOS module, option references and JSON schemas.
     #[command(after_help = "Examples:\n  mas2nix compile\n  mas2nix compile --check")]

@@ -159,8 +159,7 @@ fn write_changed<'a>(
     files: &'a [Artifact],
     changed: &mut Vec<&'a PathBuf>,
 ) -> Result<()> {
-    let different =
-        codegen::changed(&arguments.out, files).context("nothing was written")?;
+    let different = codegen::changed(&arguments.out, files).context("nothing was written")?;
     for file in &different {
         codegen::write_one(&arguments.out, file).with_context(|| {
             let (done, all) = (changed.len(), different.len());

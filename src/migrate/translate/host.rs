@@ -9,7 +9,7 @@ use url::Url;
 use super::{PublicUrl, Translation, Untranslated, translate};
 use crate::config::merge::{Lists, merge};
 use crate::migrate::{MigrateError, args::Args, synapse_config::Config, system::systemd};
-use crate::schema::format::{DOMAIN_NAME, ABSOLUTE_PATH, LOOPBACK, UPSTREAM};
+use crate::schema::format::{ABSOLUTE_PATH, DOMAIN_NAME, LOOPBACK, UPSTREAM};
 
 /// Options of a host.
 #[derive(Clone, Debug)]
