@@ -88,6 +88,18 @@ const OF_OPTIONS: &[(&str, &str, &str)] = &[
     ("smtp-without-host", "settings.email.hostname", DEFAULTS),
     ("smtp-without-mode", "settings.email.mode", DEFAULTS),
     ("sockets-not-used", "settings.http.listeners", DEFAULTS),
+    (
+        "path-for-systemd",
+        "settings.database.password_file",
+        DEFAULTS,
+    ),
+    ("path-for-systemd", "settings.matrix.secret_file", DEFAULTS),
+    (
+        "path-for-systemd",
+        "settings.secrets.encryption_file",
+        DEFAULTS,
+    ),
+    ("path-for-systemd", "settings.secrets.keys_dir", DEFAULTS),
     ("no-secret-for-synapse", "synapse.secretPath", COMPUTED),
     (
         "password-without-passwords",
