@@ -247,6 +247,15 @@ fn assert_address(value: &str, line: &str) {
     assert!(prefix.parse::<u8>().expect(line) <= most, "{line:?}");
 }
 
+fn assert_socket(value: &str, line: &str) {
+    if let Ok(address) = value.parse::<SocketAddr>() {
+        assert!(address.port() > 0, "{line:?}");
+    } else {
+        assert_word(value, line);
+        assert!(value.len() < 108, "{line:?}");
+    }
+}
+
 /// Asserts what systemd demands of the lines of a unit.
 fn assert_unit(text: &str) {
     for line in text.lines().filter(|line| !line.is_empty()) {
@@ -265,13 +274,7 @@ fn assert_unit(text: &str) {
             "LoadCredential" => assert_credential(value, line),
             "ReadWritePaths" | "ConditionFileNotEmpty" => assert_word(value, line),
             "IPAddressAllow" => assert_address(value, line),
-            "ListenStream" => match value.parse::<SocketAddr>() {
-                Ok(address) => assert!(address.port() > 0, "{line:?}"),
-                Err(_) => {
-                    assert_word(value, line);
-                    assert!(value.len() < 108, "{line:?}");
-                }
-            },
+            "ListenStream" => assert_socket(value, line),
             _ if name.starts_with("Exec") => {
                 let program = value.split(' ').next().expect(line);
                 assert_word(program.trim_start_matches('!'), line);
@@ -328,10 +331,8 @@ fn assert_same_structure(
         let mut kinds = [content, plain].map(|it| structure(it, !subject.spaced));
         if subject.spaced {
             // A value in double quotes may have other quotes.
-            for lines in &mut kinds {
-                lines
-                    .iter_mut()
-                    .for_each(|line| line.retain(|char| !"';`".contains(char)));
+            for line in kinds.iter_mut().flatten() {
+                line.retain(|char| !"';`".contains(char));
             }
         }
         let [found, expected] = kinds;

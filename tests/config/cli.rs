@@ -760,7 +760,8 @@ fn diff_ends_with_every_schema() {
     };
     let (x, y) = ("#/definitions/x", "#/definitions/y");
     let text = || json!({"type": "string"});
-    let wrappers: [(&str, fn(Value) -> Value); 8] = [
+    type Wrap = fn(Value) -> Value;
+    let wrappers: [(&str, Wrap); 8] = [
         ("itself", |inner| inner),
         ("allOf", |inner| json!({"allOf": [inner]})),
         (
