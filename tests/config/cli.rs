@@ -750,6 +750,9 @@ fn render_says_what_it_has_written() {
     }
 }
 
+/// Puts a schema into another one.
+type Wrap = fn(Value) -> Value;
+
 /// A schema that contains itself is refused, and one that uses a part twice is not.
 fn diff_ends_with_every_schema() {
     let reference = |to: &str| json!({"$ref": to});
@@ -760,7 +763,6 @@ fn diff_ends_with_every_schema() {
     };
     let (x, y) = ("#/definitions/x", "#/definitions/y");
     let text = || json!({"type": "string"});
-    type Wrap = fn(Value) -> Value;
     let wrappers: [(&str, Wrap); 8] = [
         ("itself", |inner| inner),
         ("allOf", |inner| json!({"allOf": [inner]})),

@@ -138,9 +138,10 @@ fn texts(format: Option<&'static Format>) -> BoxedStrategy<Value> {
                 Just(json!("a@example.com")),
                 Just(json!("Ünï ${code} '' \"quoted\" \\ \n")),
                 "[a-zA-Z0-9 /:._-]{1,20}"
-                    .prop_filter("the module refuses paths that systemd does not load", |text| {
-                        !text.starts_with('/') || CREDENTIAL_SOURCE.matches(text)
-                    })
+                    .prop_filter(
+                        "the module refuses paths that systemd does not load",
+                        |text| { !text.starts_with('/') || CREDENTIAL_SOURCE.matches(text) }
+                    )
                     .prop_map(Value::from),
             ]
             .boxed();

@@ -84,11 +84,13 @@ let
           "cacert"
           "clippy"
           "curl"
+          "nginx"
           "nix"
           "nixfmt-tree"
           "openssl"
           "pgbouncer"
           "postgresql"
+          "systemd"
           "rustfmt"
           "util-linux"
         ] package
