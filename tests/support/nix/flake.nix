@@ -90,8 +90,8 @@ let
           "openssl"
           "pgbouncer"
           "postgresql"
-          "systemd"
           "rustfmt"
+          "systemd"
           "util-linux"
         ] package
         // packages;
