@@ -359,7 +359,7 @@ fn what_render_accepts_is_sound() {
                     .unwrap_or_else(|| panic!("{seed} is refused"))
             })
             .collect();
-        for _ in 0..number("MAS2NIX_ACCEPTED_CASES", 25) {
+        for _ in 0..number("MAS2NIX_ACCEPTED_CASES", 15) {
             let text = text(subject.seeds, &mut runner);
             let Some(files) = subject.files(&text) else {
                 refused += 1;
@@ -386,7 +386,7 @@ fn what_render_accepts_is_sound() {
             }
         }
     }
-    assert!(accepted > 100 && refused > 100, "{accepted} {refused}");
+    assert!(accepted > 60 && refused > 60, "{accepted} {refused}");
 }
 
 /// nginx's configuration with what was rendered, as docs/any-host.md says. It listens only at sockets in the
@@ -430,7 +430,7 @@ fn nginx_accepts_what_render_accepts() -> TestResult {
         .filter(|subject| subjects.iter().any(|it| subject.path.starts_with(it)));
     let mut tested = BTreeSet::new();
     for subject in subjects {
-        for _ in 0..number("MAS2NIX_ACCEPTED_CASES", 25) {
+        for _ in 0..number("MAS2NIX_ACCEPTED_CASES", 15) {
             let text = text(subject.seeds, &mut runner);
             let Some(files) = subject.files(&text) else {
                 continue;
