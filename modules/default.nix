@@ -457,7 +457,8 @@ let
           inherit message;
         })
         (
-          problems
+          # Both kinds of rules need the lists of the settings.
+          lib.unique problems
           ++ below "services.${name}" (hostProblems ++ listenerProblems)
           ++ orderProblems
           ++ mainUnit.problems

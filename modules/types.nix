@@ -207,6 +207,22 @@ mapAttrs (_: text) formats
       }
     );
 
+  # A map whose names are texts of a type.
+  named =
+    name: type:
+    type
+    // {
+      merge =
+        loc: defs:
+        let
+          wrong = builtins.filter (key: !name.check key) (lib.concatMap (def: attrNames def.value) defs);
+        in
+        if wrong == [ ] then
+          type.merge loc defs
+        else
+          throw "The name `${head wrong}' in option `${showOption loc}' is not ${name.description}. It is set in ${filesOf defs}.";
+    };
+
   inherit isMissing prune unsetOr;
 
   # In nixpkgs' module, the default is an empty string, which means unset.

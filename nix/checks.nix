@@ -100,10 +100,12 @@ homeservers
       [
         pkgs.curl
         pkgs.matrix-authentication-service
+        pkgs.nginx
         pkgs.nix
         pkgs.openssl
         pkgs.pgbouncer
         pkgs.postgresql
+        pkgs.systemd
         pkgs.util-linux
       ]
       ''

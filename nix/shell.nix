@@ -13,6 +13,7 @@
   matrix-authentication-service,
   mdbook,
   mypy,
+  nginx,
   nix,
   nixfmt-tree,
   openssl,
@@ -39,6 +40,7 @@ mkShell {
     matrix-authentication-service
     mdbook
     mypy
+    nginx
     nix
     nixfmt-tree
     openssl

@@ -35,10 +35,10 @@ in
           ++ lib.optional cfg.publicAdminApi { name = "adminapi"; };
           binds = [
             (
-              if cfg.socketActivation || matches formats.filePath cfg.listen.public then
+              if cfg.socketActivation || matches formats.absolutePath cfg.listen.public then
                 {
                   fd = 0;
-                  kind = if matches formats.filePath cfg.listen.public then "unix" else "tcp";
+                  kind = if matches formats.absolutePath cfg.listen.public then "unix" else "tcp";
                 }
               else
                 { address = cfg.listen.public; }
@@ -56,10 +56,10 @@ in
           ++ lib.optional cfg.metrics { name = "prometheus"; };
           binds = [
             (
-              if cfg.socketActivation || matches formats.filePath cfg.listen.public then
+              if cfg.socketActivation || matches formats.absolutePath cfg.listen.public then
                 {
                   fd = 1;
-                  kind = if matches formats.filePath cfg.listen.internal then "unix" else "tcp";
+                  kind = if matches formats.absolutePath cfg.listen.internal then "unix" else "tcp";
                 }
               else
                 { address = cfg.listen.internal; }
@@ -204,7 +204,7 @@ in
       // lib.optionalAttrs (
         (
           (cfg.settings.database.host or null) != null
-          && !(matches formats.filePath (cfg.settings.database.host or "/"))
+          && !(matches formats.absolutePath (cfg.settings.database.host or "/"))
         )
         && cfg.postgresqlPort != 5432
       ) { port = cfg.postgresqlPort; }
@@ -212,7 +212,7 @@ in
         lib.optionalAttrs
           (
             (cfg.settings.database.host or null) != null
-            && !(matches formats.filePath (cfg.settings.database.host or "/"))
+            && !(matches formats.absolutePath (cfg.settings.database.host or "/"))
           )
           {
             username = "matrix-authentication-service";
@@ -222,7 +222,7 @@ in
         cfg.createDatabase
         && (
           (cfg.settings.database.host or null) != null
-          && !(matches formats.filePath (cfg.settings.database.host or "/"))
+          && !(matches formats.absolutePath (cfg.settings.database.host or "/"))
         )
         && (
           (
@@ -311,7 +311,7 @@ in
         cfg.createDatabase
         && (
           (cfg.settings.database.host or null) != null
-          && !(matches formats.filePath (cfg.settings.database.host or "/"))
+          && !(matches formats.absolutePath (cfg.settings.database.host or "/"))
         )
         && (
           (
@@ -341,7 +341,7 @@ in
       && !cfg.settingsElsewhere
       && cfg.extraSettings == { }
       && matches formats.loopback (cfg.settings.matrix.endpoint or "http://localhost")
-      && (matches formats.loopback cfg.listen.public || matches formats.filePath cfg.listen.public)
+      && (matches formats.loopback cfg.listen.public || matches formats.absolutePath cfg.listen.public)
       && matches formats.loopback cfg.listen.internal
       && (
         cfg.createDatabase
@@ -359,7 +359,7 @@ in
           cfg.createDatabase
           && !((cfg.settings.database.uri or null) != null || (cfg.settings.database.host or null) != null)
         )
-        || matches formats.filePath (cfg.settings.database.host or null)
+        || matches formats.absolutePath (cfg.settings.database.host or null)
         || matches formats.socketDatabaseUri (cfg.settings.database.uri or null)
       )
     then
@@ -368,12 +368,12 @@ in
       false;
   upstream = {
     nginx =
-      if matches formats.filePath cfg.listen.public then
+      if matches formats.absolutePath cfg.listen.public then
         "unix:${cfg.listen.public}"
       else
         cfg.listen.public;
     caddy =
-      if matches formats.filePath cfg.listen.public then
+      if matches formats.absolutePath cfg.listen.public then
         "unix/${cfg.listen.public}"
       else
         cfg.listen.public;

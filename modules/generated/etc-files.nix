@@ -128,7 +128,7 @@ in
       synapseUnit = cfg.synapse.units;
       masUnit =
         lib.optional (
-          cfg.socketActivation || matches formats.filePath cfg.listen.public
+          cfg.socketActivation || matches formats.absolutePath cfg.listen.public
         ) "matrix-authentication-service.socket"
         ++ [ "matrix-authentication-service.service" ];
       overlay = {

@@ -9,6 +9,7 @@
 let
   inherit (rules)
     capture
+    each
     refuse
     matches
     formats
@@ -37,7 +38,7 @@ lib.concatLists [
           "127.0.0.1"
           "::1"
         ]
-        || matches formats.filePath (settings.settings.database.host or null)
+        || matches formats.absolutePath (settings.settings.database.host or null)
         || matches formats.localDatabaseUri (settings.settings.database.uri or null)
       )
     )
@@ -137,6 +138,24 @@ lib.concatLists [
       && !(matches formats.domainName (settings.settings.matrix.homeserver or null))
     )
   )
+  (refuse "settings.http.issuer"
+    "it is a part of the well-known documents, and the proxy does not serve quotes, $, \\, braces and white space as they are. Write these characters with % and their number, such as %24 for $."
+    (
+      (settings.routes.nginx || settings.routes.caddy)
+      && settings.routes.wellKnown
+      && settings ? settings.http.issuer
+      && !(matches formats.servedText (settings.settings.http.issuer or null))
+    )
+  )
+  (refuse "settings.http.public_base"
+    "it is a part of the well-known documents, and the proxy does not serve quotes, $, \\, braces and white space as they are. Write these characters with % and their number, such as %24 for $."
+    (
+      (settings.routes.nginx || settings.routes.caddy)
+      && settings.routes.wellKnown
+      && settings ? settings.http.public_base
+      && !(matches formats.servedText (settings.settings.http.public_base or null))
+    )
+  )
   (refuse "routes.wellKnownClient"
     "`m.homeserver` and `org.matrix.msc2965.authentication` follow from other options. Remove them here, and set `routes.matrixHost`, `routes.host` and `settings.http.issuer`."
     (
@@ -154,9 +173,9 @@ lib.concatLists [
     (matches formats.runtimeFile settings.listen.public)
   )
   (refuse "settings.http.listeners"
-    "systemd holds the sockets of `listen`, but none of these listeners uses them. Use `fd = 0` for `listen.public` and `fd = 1` for `listen.internal`, or set `socketActivation` to false."
+    "systemd holds the sockets of `listen`, but none of these listeners uses them. Set `fd` to 0 for `listen.public` and to 1 for `listen.internal`, or set `socketActivation` to false."
     (
-      (settings.socketActivation || matches formats.filePath settings.listen.public)
+      (settings.socketActivation || matches formats.absolutePath settings.listen.public)
       && settings.role != "worker"
       && !(builtins.any (entry: builtins.any (entry: entry ? fd || entry ? kind) (entry.binds or [ ])) (
         settings.settings.http.listeners or [ ]
@@ -174,4 +193,143 @@ lib.concatLists [
     "the wrapper `mas-cli` is installed in /usr/local/bin, and would replace MAS's own program there. Install MAS elsewhere, for example below /opt/mas."
     (settings.package == "/usr/local")
   )
+  (refuse "settings.matrix.secret_file"
+    "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+    (
+      matches formats.absolutePath (settings.settings.matrix.secret_file or null)
+      && !(matches formats.credentialSource (settings.settings.matrix.secret_file or null))
+    )
+  )
+  (refuse "settings.secrets.encryption_file"
+    "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+    (
+      matches formats.absolutePath (settings.settings.secrets.encryption_file or null)
+      && !(matches formats.credentialSource (settings.settings.secrets.encryption_file or null))
+    )
+  )
+  (refuse "settings.secrets.keys_dir"
+    "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+    (
+      matches formats.absolutePath (settings.settings.secrets.keys_dir or null)
+      && !(matches formats.credentialSource (settings.settings.secrets.keys_dir or null))
+    )
+  )
+  (refuse "settings.database.password_file"
+    "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+    (
+      matches formats.absolutePath (settings.settings.database.password_file or null)
+      && !(matches formats.credentialSource (settings.settings.database.password_file or null))
+    )
+  )
+  (refuse "settings.database.ssl_ca_file"
+    "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+    (
+      matches formats.absolutePath (settings.settings.database.ssl_ca_file or null)
+      && !(matches formats.credentialSource (settings.settings.database.ssl_ca_file or null))
+    )
+  )
+  (refuse "settings.database.ssl_certificate_file"
+    "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+    (
+      matches formats.absolutePath (settings.settings.database.ssl_certificate_file or null)
+      && !(matches formats.credentialSource (settings.settings.database.ssl_certificate_file or null))
+    )
+  )
+  (refuse "settings.database.ssl_key_file"
+    "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+    (
+      matches formats.absolutePath (settings.settings.database.ssl_key_file or null)
+      && !(matches formats.credentialSource (settings.settings.database.ssl_key_file or null))
+    )
+  )
+  (refuse "settings.email.password_file"
+    "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+    (
+      matches formats.absolutePath (settings.settings.email.password_file or null)
+      && !(matches formats.credentialSource (settings.settings.email.password_file or null))
+    )
+  )
+  (each "settings.http.listeners" (settings.settings.http.listeners or [ ]) (
+    at: listener: earlier: [
+      (refuse "${at}.tls.certificate_file"
+        "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+        (
+          matches formats.absolutePath (listener.tls.certificate_file or null)
+          && !(matches formats.credentialSource (listener.tls.certificate_file or null))
+        )
+      )
+      (refuse "${at}.tls.key_file"
+        "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+        (
+          matches formats.absolutePath (listener.tls.key_file or null)
+          && !(matches formats.credentialSource (listener.tls.key_file or null))
+        )
+      )
+      (refuse "${at}.tls.password_file"
+        "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+        (
+          matches formats.absolutePath (listener.tls.password_file or null)
+          && !(matches formats.credentialSource (listener.tls.password_file or null))
+        )
+      )
+    ]
+  ))
+  (each "settings.secrets.keys" (settings.settings.secrets.keys or [ ]) (
+    at: key: earlier: [
+      (refuse "${at}.key_file"
+        "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+        (
+          matches formats.absolutePath (key.key_file or null)
+          && !(matches formats.credentialSource (key.key_file or null))
+        )
+      )
+      (refuse "${at}.password_file"
+        "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+        (
+          matches formats.absolutePath (key.password_file or null)
+          && !(matches formats.credentialSource (key.password_file or null))
+        )
+      )
+    ]
+  ))
+  (each "settings.passwords.schemes" (settings.settings.passwords.schemes or [ ]) (
+    at: scheme: earlier: [
+      (refuse "${at}.secret_file"
+        "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+        (
+          matches formats.absolutePath (scheme.secret_file or null)
+          && !(matches formats.credentialSource (scheme.secret_file or null))
+        )
+      )
+    ]
+  ))
+  (each "settings.upstream_oauth2.providers" (settings.settings.upstream_oauth2.providers or [ ]) (
+    at: provider: earlier: [
+      (refuse "${at}.client_secret_file"
+        "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+        (
+          matches formats.absolutePath (provider.client_secret_file or null)
+          && !(matches formats.credentialSource (provider.client_secret_file or null))
+        )
+      )
+      (refuse "${at}.sign_in_with_apple.private_key_file"
+        "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+        (
+          matches formats.absolutePath (provider.sign_in_with_apple.private_key_file or null)
+          && !(matches formats.credentialSource (provider.sign_in_with_apple.private_key_file or null))
+        )
+      )
+    ]
+  ))
+  (each "settings.clients" (settings.settings.clients or [ ]) (
+    at: client: earlier: [
+      (refuse "${at}.client_secret_file"
+        "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters. Use another path to it."
+        (
+          matches formats.absolutePath (client.client_secret_file or null)
+          && !(matches formats.credentialSource (client.client_secret_file or null))
+        )
+      )
+    ]
+  ))
 ]

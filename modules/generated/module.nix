@@ -56,7 +56,7 @@
     '';
   };
   credentials = lib.mkOption {
-    type = lib.types.attrsOf types.filePath;
+    type = types.named types.credentialName (lib.types.attrsOf types.filePath);
     default = { };
     example = {
       oidc = "/run/secrets/oidc";
@@ -123,7 +123,7 @@
       '';
     };
     internal = lib.mkOption {
-      type = types.socketAddress;
+      type = types.serverAddress;
       default = "127.0.0.1:8081";
       description = ''
         Address that Synapse and monitoring connect to. It serves health checks,
@@ -424,7 +424,7 @@
       '';
     };
     wellKnownHeaders = lib.mkOption {
-      type = lib.types.attrsOf types.headerValue;
+      type = types.named types.headerName (lib.types.attrsOf types.headerValue);
       default = { };
       example = {
         X-Content-Type-Options = "nosniff";
@@ -483,36 +483,41 @@
       type = types.calendarEvent;
       default = "daily";
       example = "Mon 04:00";
-      description = "When to run the doctor, as a systemd calendar event.";
+      description = ''
+        When to run the doctor, as a systemd calendar event. `systemd-analyze calendar`
+        shows when that is, and refuses what is none.
+      '';
     };
   };
   users = lib.mkOption {
-    type = lib.types.attrsOf (
-      types.section {
-        passwordFile = lib.mkOption {
-          type = types.unsetOr types.filePath;
-          description = ''
-            File that contains the password. Without one, the user logs in through an
-            identity provider, or is given a password with `mas-cli manage set-password`.
-          '';
-          example = "/run/secrets/alice";
-        };
-        admin = lib.mkOption {
-          type = lib.types.bool;
-          description = "Whether the user may use admin tools.";
-          defaultText = lib.literalExpression "false";
-        };
-        email = lib.mkOption {
-          type = types.unsetOr lib.types.str;
-          description = "Email address of the user. It is considered verified.";
-          example = "alice@example.com";
-        };
-        displayName = lib.mkOption {
-          type = types.unsetOr lib.types.str;
-          description = "Display name of the user.";
-          example = "Alice";
-        };
-      }
+    type = types.named types.localpart (
+      lib.types.attrsOf (
+        types.section {
+          passwordFile = lib.mkOption {
+            type = types.unsetOr types.filePath;
+            description = ''
+              File that contains the password. Without one, the user logs in through an
+              identity provider, or is given a password with `mas-cli manage set-password`.
+            '';
+            example = "/run/secrets/alice";
+          };
+          admin = lib.mkOption {
+            type = lib.types.bool;
+            description = "Whether the user may use admin tools.";
+            defaultText = lib.literalExpression "false";
+          };
+          email = lib.mkOption {
+            type = types.unsetOr lib.types.str;
+            description = "Email address of the user. It is considered verified.";
+            example = "alice@example.com";
+          };
+          displayName = lib.mkOption {
+            type = types.unsetOr lib.types.str;
+            description = "Display name of the user.";
+            example = "Alice";
+          };
+        }
+      )
     );
     default = { };
     example = {

@@ -116,7 +116,7 @@ in
       [
         "server {"
         (
-          if matches formats.filePath cfg.routes.internal then
+          if matches formats.absolutePath cfg.routes.internal then
             "    listen unix:${cfg.routes.internal};"
           else
             "    listen ${cfg.routes.internal};"

@@ -248,7 +248,7 @@ in
         )
         ++ [ "matrix-authentication-service-migrate-database.service" ]
         ++ lib.optional (
-          (cfg.socketActivation || matches formats.filePath cfg.listen.public) && cfg.role != "worker"
+          (cfg.socketActivation || matches formats.absolutePath cfg.listen.public) && cfg.role != "worker"
         ) "matrix-authentication-service.socket";
       before = lib.optionals cfg.synapse.enable cfg.synapse.units;
       requires =
@@ -258,7 +258,7 @@ in
         )
         ++ [ "matrix-authentication-service-migrate-database.service" ]
         ++ lib.optional (
-          (cfg.socketActivation || matches formats.filePath cfg.listen.public) && cfg.role != "worker"
+          (cfg.socketActivation || matches formats.absolutePath cfg.listen.public) && cfg.role != "worker"
         ) "matrix-authentication-service.socket";
       wants = [ "network-online.target" ] ++ cfg.computed.dependencies;
       unitConfig = {
@@ -656,7 +656,7 @@ in
   };
   sockets =
     lib.optionalAttrs
-      ((cfg.socketActivation || matches formats.filePath cfg.listen.public) && cfg.role != "worker")
+      ((cfg.socketActivation || matches formats.absolutePath cfg.listen.public) && cfg.role != "worker")
       {
         matrix-authentication-service = {
           description = "Sockets of Matrix Authentication Service";

@@ -180,29 +180,48 @@ pub fn write(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Compile
     Ok(changed)
 }
 
-/// Writes all artifacts below `out`, each atomically, and leaves other files alone. Files below `bin` are
-/// executable. Returns the paths of the changed files.
+/// Writes all artifacts below `out`, each atomically, and leaves other files alone. Returns the paths of the
+/// changed files.
 ///
 /// # Errors
 ///
-/// If a file cannot be read or written.
+/// If a file cannot be read, in which case nothing was written, or cannot be written.
 pub fn write_all(out: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, CompileError> {
+    let changed = changed(out, artifacts)?;
+    for artifact in &changed {
+        write_one(out, artifact)?;
+    }
+    Ok(changed.iter().map(|it| it.path.clone()).collect())
+}
+
+/// The artifacts that [`write_one`] would change below `out`.
+///
+/// # Errors
+///
+/// If a file that is in the place of an artifact cannot be read, or is a directory.
+pub fn changed<'a>(
+    out: &Path,
+    artifacts: &'a [Artifact],
+) -> Result<Vec<&'a Artifact>, CompileError> {
     let mut changed = Vec::new();
     for artifact in artifacts {
-        let path = out.join(&artifact.path);
-        if read(&path)?.as_ref() == Some(&artifact.content) {
-            continue;
+        if read(&out.join(&artifact.path))?.as_ref() != Some(&artifact.content) {
+            changed.push(artifact);
         }
-        let program = path.parent().is_some_and(|parent| parent.ends_with("bin"));
-        atomic_write::replace(
-            &path,
-            &artifact.content,
-            if program { 0o755 } else { 0o644 },
-        )
-        .map_err(CompileError::io("write", &path))?;
-        changed.push(artifact.path.clone());
     }
     Ok(changed)
+}
+
+/// Writes an artifact below `out`, atomically. A file below `bin` is executable.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn write_one(out: &Path, artifact: &Artifact) -> Result<(), CompileError> {
+    let path = out.join(&artifact.path);
+    let program = path.parent().is_some_and(|parent| parent.ends_with("bin"));
+    let mode = if program { 0o755 } else { 0o644 };
+    atomic_write::replace(&path, &artifact.content, mode).map_err(CompileError::io("write", &path))
 }
 
 /// The files below `out` that differ from the artifacts: changed, missing, or no longer generated.

@@ -3,7 +3,7 @@
 //! The same reader takes our own schema (see [`crate::schema`] for its extension keywords) and
 //! upstream's `config.schema.json`, so that the two can be compared.
 
-use std::sync::LazyLock;
+use std::{cell::RefCell, sync::LazyLock};
 
 use semver::Version;
 use serde_json::{Map, Value, json};
@@ -53,6 +53,8 @@ pub struct Node {
     pub directory: bool,
     /// Whether it names a file whose every byte counts for MAS, including a final newline.
     pub read_raw: bool,
+    /// The format of its names, if it is a map.
+    pub names: Option<&'static Format>,
     /// Whether the NixOS module treats an empty text as unset.
     pub unset_if_empty: bool,
     /// In a tagged section, the tag values for which the option is valid; empty means all.
@@ -276,6 +278,7 @@ pub fn read(schema: &Value) -> Result<Node, SchemaError> {
     let reader = Reader {
         root: schema,
         null_means_unset: false,
+        open: RefCell::default(),
     };
     reader.node(schema, "", &OLDEST)
 }
@@ -305,6 +308,7 @@ fn own<T: schemars::JsonSchema>() -> Node {
     let reader = Reader {
         root: &schema,
         null_means_unset: true,
+        open: RefCell::default(),
     };
     let tree = reader.node(&schema, "", &OLDEST);
     tree.expect("our own schema can be read")
@@ -315,13 +319,54 @@ struct Reader<'a> {
     /// Whether `null` among a schema's types means only that the option may be left out. In our own
     /// schema it does, for an `Option` that has a default or holds a group.
     null_means_unset: bool,
+    /// The references that lead to the part being read, from the outermost.
+    open: RefCell<Vec<String>>,
+}
+
+/// A part of a schema after all references were followed.
+struct Resolved {
+    schema: Object,
+    /// Whether `null` was removed from a union.
+    null: bool,
+    /// The references that were followed.
+    references: Vec<String>,
 }
 
 type Object = Map<String, Value>;
 
 impl Reader<'_> {
     fn node(&self, schema: &Value, at: &str, parent: &Version) -> Result<Node, SchemaError> {
-        let (schema, null) = self.resolve(schema);
+        let resolved = self.resolve(schema, at)?;
+        let Resolved { schema, null, .. } = &resolved;
+        self.within(&resolved, at, || self.resolved(schema, *null, at, parent))
+    }
+
+    /// Calls `read` for a part of the schema. It must not be inside of itself, because there would be no end.
+    fn within<T>(
+        &self,
+        part: &Resolved,
+        at: &str,
+        read: impl FnOnce() -> Result<T, SchemaError>,
+    ) -> Result<T, SchemaError> {
+        let depth = self.open.borrow().len();
+        for reference in &part.references {
+            if self.open.borrow().contains(reference) {
+                return Err(endless(reference, at));
+            }
+        }
+        self.open.borrow_mut().extend_from_slice(&part.references);
+        let result = read();
+        self.open.borrow_mut().truncate(depth);
+        result
+    }
+
+    fn resolved(
+        &self,
+        schema: &Object,
+        null: bool,
+        at: &str,
+        parent: &Version,
+    ) -> Result<Node, SchemaError> {
         let version = |key: &str| -> Result<Option<Version>, SchemaError> {
             let text = schema.get(key).and_then(Value::as_str);
             text.map(Version::parse)
@@ -335,7 +380,7 @@ impl Reader<'_> {
             Some(real) => Some(real).filter(|real| !real.is_null()),
             None => schema.get("default"),
         };
-        let shape = self.shape(&schema, at, &since)?;
+        let shape = self.shape(schema, at, &since)?;
         let group = matches!(shape, Shape::Section(_) | Shape::List(_) | Shape::Map(_));
         let unset = self.null_means_unset && (group || default.is_some());
         let nullable = flag("x-nullable").unwrap_or(null && !unset);
@@ -356,6 +401,7 @@ impl Reader<'_> {
             file_of: text("x-file-of"),
             directory: flag("x-directory").unwrap_or(false),
             read_raw: flag("x-read-raw").unwrap_or(false),
+            names: text("x-names").as_deref().and_then(format::find),
             unset_if_empty: flag("x-unset-if-empty").unwrap_or(false),
             variants: Vec::new(),
             upstream: schema
@@ -367,17 +413,21 @@ impl Reader<'_> {
     }
 
     /// Follows references, unwraps an `allOf` with one element, and removes `null` from unions. Keywords
-    /// beside a reference override those of its target. The flag says whether `null` was removed.
-    fn resolve(&self, schema: &Value) -> (Object, bool) {
+    /// beside a reference override those of its target.
+    fn resolve(&self, schema: &Value, at: &str) -> Result<Resolved, SchemaError> {
         let mut schema = schema.as_object().cloned().unwrap_or_default();
         let mut null = false;
+        let mut references = Vec::new();
         loop {
             let inner = if let Some(reference) = schema.shift_remove("$ref") {
-                let pointer = reference
-                    .as_str()
-                    .unwrap_or_default()
-                    .trim_start_matches('#');
-                self.root.pointer(pointer).cloned()
+                let reference = reference.as_str().unwrap_or_default().to_owned();
+                if references.contains(&reference) {
+                    return Err(endless(&reference, at));
+                }
+                let found = self.root.pointer(reference.trim_start_matches('#'));
+                let found = found.cloned();
+                references.push(reference);
+                found
             } else if let Some([only]) = array(&schema, "allOf") {
                 let only = only.clone();
                 schema.shift_remove("allOf");
@@ -401,11 +451,15 @@ impl Reader<'_> {
                 *types = only.clone();
             }
         }
-        (schema, null)
+        Ok(Resolved {
+            schema,
+            null,
+            references,
+        })
     }
 
     fn shape(&self, schema: &Object, at: &str, since: &Version) -> Result<Shape, SchemaError> {
-        if let Some(choices) = self.choices(schema, since) {
+        if let Some(choices) = self.choices(schema, at, since)? {
             return Ok(Shape::Choice(choices));
         }
         let format = || {
@@ -456,34 +510,42 @@ impl Reader<'_> {
         }
     }
 
-    fn choices(&self, schema: &Object, since: &Version) -> Option<Vec<Choice>> {
+    fn choices(
+        &self,
+        schema: &Object,
+        at: &str,
+        since: &Version,
+    ) -> Result<Option<Vec<Choice>>, SchemaError> {
         let listed = array(schema, "enum").map(<[Value]>::to_vec);
         let alternatives = array(schema, "oneOf").or(array(schema, "anyOf"));
         let alternatives = alternatives.map(<[Value]>::to_vec);
         let entries: Vec<Value> = match (listed, alternatives) {
             (Some(values), _) => values,
             (None, Some(alternatives)) => alternatives,
-            (None, None) => return None,
+            (None, None) => return Ok(None),
         };
         let mut choices = Vec::new();
         for entry in entries {
             let (entry, values) = match entry {
                 Value::String(value) => (Object::new(), vec![Value::String(value)]),
                 other => {
-                    let (entry, _) = self.resolve(&other);
+                    let entry = self.resolve(&other, at)?.schema;
                     let values = match (entry.get("const"), array(&entry, "enum")) {
                         (Some(value), _) => vec![value.clone()],
                         (None, Some(values)) => values.to_vec(),
-                        (None, None) => return None,
+                        (None, None) => return Ok(None),
                     };
                     (entry, values)
                 }
             };
             for value in values {
-                choices.push(choice(value.as_str()?, &entry, since));
+                let Some(value) = value.as_str() else {
+                    return Ok(None);
+                };
+                choices.push(choice(value, &entry, since));
             }
         }
-        Some(choices)
+        Ok(Some(choices))
     }
 
     fn object(&self, schema: &Object, at: &str, since: &Version) -> Result<Shape, SchemaError> {
@@ -502,11 +564,13 @@ impl Reader<'_> {
         let mut options = self.properties(schema, at, since)?;
         let mut union = None;
         if let Some(alternatives) = array(schema, "oneOf").or(array(schema, "anyOf")) {
-            let forms: Vec<Object> = alternatives
+            let forms: Result<Vec<Resolved>, SchemaError> = alternatives
                 .iter()
-                .map(|form| self.resolve(form).0)
+                .map(|form| self.resolve(form, at))
                 .collect();
-            let tags: Option<Vec<(String, String)>> = forms.iter().map(tag).collect();
+            let forms = forms?;
+            let tags = forms.iter().map(|form| tag(&form.schema));
+            let tags: Option<Vec<(String, String)>> = tags.collect();
             let described = schema.get("x-tag-description").and_then(Value::as_str);
             let found = match tags {
                 Some(tags) => self.tagged(&forms, &tags, described, at, since)?,
@@ -538,7 +602,7 @@ impl Reader<'_> {
 
     fn tagged(
         &self,
-        forms: &[Object],
+        forms: &[Resolved],
         tags: &[(String, String)],
         description: Option<&str>,
         at: &str,
@@ -548,8 +612,9 @@ impl Reader<'_> {
         let mut choices = Vec::new();
         let mut options: Vec<(String, Node)> = Vec::new();
         for (form, (_, value)) in forms.iter().zip(tags) {
-            choices.push(choice(value, form, since));
-            for (key, mut node) in self.properties(form, at, since)? {
+            choices.push(choice(value, &form.schema, since));
+            let properties = self.within(form, at, || self.properties(&form.schema, at, since))?;
+            for (key, mut node) in properties {
                 if key == name {
                     continue;
                 }
@@ -585,11 +650,11 @@ impl Reader<'_> {
         })
     }
 
-    fn forms(&self, forms: &[Object], at: &str, since: &Version) -> Result<Section, SchemaError> {
+    fn forms(&self, forms: &[Resolved], at: &str, since: &Version) -> Result<Section, SchemaError> {
         let mut options = Vec::new();
         let mut union = Vec::new();
         for form in forms {
-            let found = self.properties(form, at, since)?;
+            let found = self.within(form, at, || self.properties(&form.schema, at, since))?;
             let names = |wanted: fn(&Node) -> bool| {
                 let wanted = found.iter().filter(|(_, node)| wanted(node));
                 wanted.map(|(name, _)| name.clone()).collect::<Vec<_>>()
@@ -605,6 +670,10 @@ impl Reader<'_> {
             union: Some(Union::Forms(union)),
         })
     }
+}
+
+fn endless(reference: &str, at: &str) -> SchemaError {
+    SchemaError::new(at, &format!("`{reference}` contains itself"))
 }
 
 fn array<'a>(schema: &'a Object, key: &str) -> Option<&'a [Value]> {

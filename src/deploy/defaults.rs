@@ -8,7 +8,7 @@ use crate::{
         Entry, Expr, Item, Term, all, any, any_set, either, enabled, entry, given, item, known,
         not, set, template,
     },
-    schema::format::{FILE_PATH, LOOPBACK, SOCKET_DATABASE_URI},
+    schema::format::{ABSOLUTE_PATH, LOOPBACK, SOCKET_DATABASE_URI},
 };
 
 /// The default settings, whether MAS connects only to this host, which secrets are generated, and how the
@@ -174,7 +174,7 @@ fn resource(name: &str) -> Item {
 }
 
 fn listener(name: &str, resources: Vec<Item>, address: &str, fd: u8) -> Vec<Entry> {
-    let unix = known(address).matches(&FILE_PATH);
+    let unix = known(address).matches(&ABSOLUTE_PATH);
     let handed_over = vec![
         entry("fd", json!(fd)),
         entry("kind", either(unix, "unix", "tcp")),
@@ -281,7 +281,10 @@ fn isolated() -> Expr {
         not(enabled("settingsElsewhere")),
         known("extraSettings").is(json!({})),
         endpoint.matches(&LOOPBACK),
-        any([public().matches(&LOOPBACK), public().matches(&FILE_PATH)]),
+        any([
+            public().matches(&LOOPBACK),
+            public().matches(&ABSOLUTE_PATH),
+        ]),
         known("listen.internal").matches(&LOOPBACK),
         own_database(),
     ])
@@ -294,7 +297,7 @@ fn database_behind_socket() -> Expr {
         not(enabled("settingsElsewhere")),
         any([
             own_database(),
-            option("settings.database.host").matches(&FILE_PATH),
+            option("settings.database.host").matches(&ABSOLUTE_PATH),
             option("settings.database.uri").matches(&SOCKET_DATABASE_URI),
         ]),
     ])
@@ -334,7 +337,7 @@ fn generated_database_password() -> Expr {
 fn tcp_database() -> Expr {
     all([
         set("settings.database.host"),
-        not(Term::Option("settings.database.host".into(), json!("/")).matches(&FILE_PATH)),
+        not(Term::Option("settings.database.host".into(), json!("/")).matches(&ABSOLUTE_PATH)),
     ])
 }
 

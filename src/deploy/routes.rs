@@ -10,7 +10,7 @@ use crate::{
         Expr, Item, Term, all, either, enabled, given, item, items, known, not, option, set,
         template,
     },
-    schema::format::{DOMAIN_NAME, FILE_PATH},
+    schema::format::{ABSOLUTE_PATH, DOMAIN_NAME},
 };
 
 /// A regular expression for the Matrix client API paths that MAS serves instead of Synapse.
@@ -293,7 +293,7 @@ pub fn nginx_http() -> Vec<Item> {
         ))
     };
     let address = either(
-        known("routes.internal").matches(&FILE_PATH),
+        known("routes.internal").matches(&ABSOLUTE_PATH),
         template("    listen unix:{routes.internal};"),
         template("    listen {routes.internal};"),
     );

@@ -14,7 +14,7 @@ use crate::{
     },
     expr::Scope,
     rules::{Rule, RuleKind, secret_paths},
-    schema::format::URI_WITH_PASSWORD,
+    schema::format::{Format, URI_WITH_PASSWORD},
 };
 
 /// How serious a problem is.
@@ -193,7 +193,7 @@ fn shown(
     let text = value.as_str().unwrap_or_default();
     let shown = is_scalar(value)
         && !value.is_null()
-        && problem.id != UNKNOWN
+        && ![UNKNOWN, MERGE_KEY].contains(&problem.id.as_str())
         && may_show(&problem.path, text, settings, secret);
     shown.then(|| value.clone())
 }
@@ -227,6 +227,8 @@ fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 const UNKNOWN: &str = "unknown-option";
+const MERGE_KEY: &str = "merge-key";
+const WRONG_NAME: &str = "wrong-name";
 const WRONG_TYPE: &str = "wrong-type";
 const NULL: &str = "null";
 
@@ -237,7 +239,12 @@ fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut
     if value.is_null() {
         if !node.nullable && !matches!(node.shape, Shape::Any) {
             let fix = format!("Remove it, or set it to {}.", expected(&node.shape));
-            wrong(NULL, "MAS does not accept null here".to_owned(), fix);
+            let reason = if is_of_module(root, path) {
+                "null is not accepted here"
+            } else {
+                "MAS does not accept null here"
+            };
+            wrong(NULL, reason.to_owned(), fix);
         }
         return;
     }
@@ -258,7 +265,11 @@ fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut
         }
         (Shape::Map(item), Value::Object(entries)) => {
             for (key, value) in entries {
-                structure(root, item, value, &join(path, key), problems);
+                let path = join(path, key);
+                if let Some(format) = node.names.filter(|format| !format.matches(key)) {
+                    problems.push(wrong_name(key, format, path.clone()));
+                }
+                structure(root, item, value, &path, problems);
             }
         }
         (shape, value) if fits(shape, value) => {}
@@ -269,7 +280,25 @@ fn structure(root: &Node, node: &Node, value: &Value, path: &str, problems: &mut
     }
 }
 
+/// Whether a path is that of an option of the module itself. MAS's settings are a part of its options.
+fn is_of_module(root: &Node, path: &str) -> bool {
+    let settings = root
+        .section()
+        .is_some_and(|root| root.get("settings").is_some());
+    settings && !lies_within(path, "settings")
+}
+
+fn wrong_name(key: &str, format: &Format, path: String) -> Problem {
+    let reason = format!("the name `{key}` is not {}", format.description);
+    Problem::new(WRONG_NAME, path, reason, "Use another name.".to_owned())
+}
+
 fn unknown(root: &Node, section: &Section, key: &str, path: String) -> Problem {
+    if key == "<<" {
+        let reason = "MAS does not support merge keys, and would ignore what they refer to";
+        let fix = "Write out the options that it refers to.";
+        return Problem::new(MERGE_KEY, path, reason.to_owned(), fix.to_owned());
+    }
     let names = section.options.iter().map(|(name, _)| name);
     let close = closest(names, key).filter(|(distance, name)| *distance <= 2.max(name.len() / 3));
     let fix = match close {
@@ -279,8 +308,12 @@ fn unknown(root: &Node, section: &Section, key: &str, path: String) -> Problem {
             None => "Remove it.".to_owned(),
         },
     };
-    let reason = "unknown option, which MAS would ignore".to_owned();
-    Problem::new(UNKNOWN, path, reason, fix)
+    let reason = if is_of_module(root, &path) {
+        "there is no such option"
+    } else {
+        "unknown option, which MAS would ignore"
+    };
+    Problem::new(UNKNOWN, path, reason.to_owned(), fix)
 }
 
 /// The candidate with the smallest edit distance to `text`, and that distance.

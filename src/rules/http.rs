@@ -29,7 +29,7 @@ pub fn rules() -> Vec<Rule> {
             "resources",
             empty("resources"),
             "the listener serves nothing",
-            "Add at least one resource, such as { name = \"human\"; }.",
+            "Add at least one resource, such as one with the `name` \"human\".",
         ),
         each(
             LISTENERS,
@@ -37,7 +37,7 @@ pub fn rules() -> Vec<Rule> {
             "binds",
             empty("binds"),
             "the listener has no sockets",
-            "Add at least one socket, such as { address = \"127.0.0.1:8080\"; }.",
+            "Add at least one socket, such as one with the `address` \"127.0.0.1:8080\".",
         ),
         // 11, 12, 13
         each(

@@ -3,18 +3,21 @@
 use semver::Version;
 use serde_json::{Value, json};
 
-use super::{Rule, rule};
+use super::{Rule, each, rule};
 use crate::{
-    deploy::{units, well_known},
+    config::tree,
+    deploy::{credentials, units, well_known},
     expr::{
         Expr, Term, all, any, any_set, either, enabled, given, known, missing, not, option, set,
     },
-    schema::format::{DOMAIN_NAME, FILE_PATH, LOCAL_DATABASE_URI},
+    schema::format::{
+        ABSOLUTE_PATH, CREDENTIAL_SOURCE, DOMAIN_NAME, LOCAL_DATABASE_URI, SERVED_TEXT,
+    },
 };
 
 /// All rules of this file.
 pub fn rules() -> Vec<Rule> {
-    [homeserver(), clients(), routes(), service()]
+    [homeserver(), clients(), routes(), service(), files()]
         .into_iter()
         .flatten()
         .collect()
@@ -205,6 +208,8 @@ fn routes() -> Vec<Rule> {
             "the name of the homeserver has a port or is an IP address, so other servers do not request these documents",
             "Set it to false, and serve the document for clients yourself.",
         ),
+        served("settings.http.issuer"),
+        served("settings.http.public_base"),
         rule(
             "well-known-conflict",
             "routes.wellKnownClient",
@@ -216,6 +221,46 @@ fn routes() -> Vec<Rule> {
             "Remove them here, and set `routes.matrixHost`, `routes.host` and `settings.http.issuer`.",
         ),
     ]
+}
+
+/// A URL that is a part of the well-known documents, which proxies have as texts in their configurations.
+fn served(at: &str) -> Rule {
+    rule(
+        "well-known-with-special-characters",
+        at,
+        all([
+            any([enabled("routes.nginx"), enabled("routes.caddy")]),
+            enabled("routes.wellKnown"),
+            set(at),
+            not(option(at).matches(&SERVED_TEXT)),
+        ]),
+        "it is a part of the well-known documents, and the proxy does not serve quotes, $, \\, braces and \
+         white space as they are",
+        "Write these characters with % and their number, such as %24 for $.",
+    )
+}
+
+/// Files that systemd loads for the service, unless they are in its own directories.
+fn files() -> Vec<Rule> {
+    let options = credentials::options(&tree::settings()).into_iter();
+    let rules = options.map(|file| {
+        let path = format!("settings.{}", file.path);
+        let end = path.rfind("[]").map_or(0, |at| at + 2);
+        let (scope, at) = path.split_at(end);
+        let at = at.trim_start_matches('.');
+        each(
+            scope,
+            "path-for-systemd",
+            at,
+            all([
+                option(at).matches(&ABSOLUTE_PATH),
+                not(option(at).matches(&CREDENTIAL_SOURCE)),
+            ]),
+            "systemd does not load a file by a path with `//`, `.` or `..`, or with %, \\ or control characters",
+            "Use another path to it.",
+        )
+    });
+    rules.collect()
 }
 
 /// Options that the units and their programs need.
@@ -243,7 +288,7 @@ fn service() -> Vec<Rule> {
                 )),
             ]),
             "systemd holds the sockets of `listen`, but none of these listeners uses them",
-            "Use `fd = 0` for `listen.public` and `fd = 1` for `listen.internal`, or set \
+            "Set `fd` to 0 for `listen.public` and to 1 for `listen.internal`, or set \
              `socketActivation` to false.",
         ),
         rule(
@@ -286,7 +331,7 @@ fn local_database() -> Expr {
             "settings.database.uri",
         ])),
         host().one_of(&["localhost", "127.0.0.1", "::1"]),
-        host().matches(&FILE_PATH),
+        host().matches(&ABSOLUTE_PATH),
         option("settings.database.uri").matches(&LOCAL_DATABASE_URI),
     ])
 }

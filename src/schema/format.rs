@@ -165,6 +165,13 @@ macro_rules! port {
     };
 }
 
+/// A TCP port that a server can have.
+macro_rules! server_port {
+    () => {
+        "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+    };
+}
+
 /// The last bytes of an IPv4 netmask.
 macro_rules! mask {
     () => {
@@ -200,6 +207,98 @@ macro_rules! url_host {
             host_nondigit!(),
             host_label!(),
             "*\\.?)"
+        )
+    };
+}
+
+/// The host of a server as proxies accept it: an address, or a name whose last label is not a number.
+macro_rules! server_host {
+    () => {
+        concat!(
+            "(\\[",
+            ipv6!(),
+            "]|",
+            ipv4!(),
+            "|([A-Za-z0-9_-]+\\.)*[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*)"
+        )
+    };
+}
+
+/// A path of characters that `$char` lists in brackets, without `.`, `..` and empty steps. `$other` lists
+/// those of them that are not a dot.
+macro_rules! path_of {
+    ($char:literal, $other:literal) => {
+        concat!(
+            "(/(", $other, $char, "*|\\.", $other, $char, "*|\\.\\.", $char, "+))+"
+        )
+    };
+}
+
+/// A path that can be used in unit files, the shell scripts of administrators, and the configurations of
+/// proxies: without characters that one of them treats specially.
+macro_rules! file_path {
+    () => {
+        path_of!(
+            "[^]%\"'\\$`;{}<>|&()*/[:space:][:cntrl:][]",
+            "[^].%\"'\\$`;{}<>|&()*/[:space:][:cntrl:][]"
+        )
+    };
+}
+
+/// A list of numbers, ranges and repetitions in a calendar event, or `*` (systemd.time(7)).
+macro_rules! calendar_list {
+    ($number:literal, $interval:literal) => {
+        concat!(
+            "(\\*|", $number, "(\\.\\.", $number, ")?(/", $interval, ")?", "(,", $number,
+            "(\\.\\.", $number, ")?(/", $interval, ")?)*)"
+        )
+    };
+}
+
+/// Days of the week in a calendar event.
+macro_rules! calendar_days {
+    () => {
+        concat!(calendar_day!(), "((,|-|\\.\\.)", calendar_day!(), ")*")
+    };
+}
+macro_rules! calendar_day {
+    () => {
+        concat!(
+            "([Mm][Oo][Nn]([Dd][Aa][Yy])?|[Tt][Uu][Ee]([Ss][Dd][Aa][Yy])?",
+            "|[Ww][Ee][Dd]([Nn][Ee][Ss][Dd][Aa][Yy])?|[Tt][Hh][Uu]([Rr][Ss][Dd][Aa][Yy])?",
+            "|[Ff][Rr][Ii]([Dd][Aa][Yy])?|[Ss][Aa][Tt]([Uu][Rr][Dd][Aa][Yy])?",
+            "|[Ss][Uu][Nn]([Dd][Aa][Yy])?)"
+        )
+    };
+}
+
+/// A date in a calendar event. `~` counts days from the end of the month.
+macro_rules! calendar_date {
+    () => {
+        concat!(
+            "(",
+            calendar_list!(
+                "0*(19[7-9][0-9]|2[01][0-9]{2}|[0-9]{1,2})",
+                "0*[1-9][0-9]{0,2}"
+            ),
+            "-)?",
+            calendar_list!("0*([1-9]|1[0-2])", "0*[1-9][0-9]?"),
+            "[-~]",
+            calendar_list!("0*([1-9]|[12][0-9]|3[01])", "0*[1-9][0-9]?")
+        )
+    };
+}
+
+/// A time of day in a calendar event.
+macro_rules! calendar_time {
+    () => {
+        concat!(
+            calendar_list!("0*(1?[0-9]|2[0-3])", "0*[1-9][0-9]?"),
+            ":",
+            calendar_list!("0*[1-5]?[0-9]", "0*[1-9][0-9]?"),
+            "(:",
+            calendar_list!("0*[1-5]?[0-9](\\.[0-9]+)?", "[0-9]+(\\.[0-9]+)?"),
+            ")?"
         )
     };
 }
@@ -304,6 +403,33 @@ pub static RUNTIME_FILE: Format = Format {
     also: None,
 };
 
+/// An absolute path. [`FILE_PATH`] also checks its form.
+pub static ABSOLUTE_PATH: Format = Format {
+    name: "AbsolutePath",
+    description: "an absolute path",
+    json: None,
+    pattern: "/.*",
+    also: None,
+};
+
+/// A path that systemd accepts as the source of a credential, and uses as it is.
+pub static CREDENTIAL_SOURCE: Format = Format {
+    name: "CredentialSource",
+    description: "a path that systemd can load",
+    json: None,
+    pattern: concat!(path_of!("[^%\\/[:cntrl:]]", "[^.%\\/[:cntrl:]]"), "/?"),
+    also: None,
+};
+
+/// A text that both proxies serve unchanged, between single quotes and between backquotes.
+pub static SERVED_TEXT: Format = Format {
+    name: "ServedText",
+    description: "a text without quotes, $, \\, braces and white space",
+    json: None,
+    pattern: "[^\"'\\$`{}[:space:][:cntrl:]]*",
+    also: None,
+};
+
 /// Scopes that include `openid`.
 pub static OPENID_SCOPE: Format = Format {
     name: "OpenidScope",
@@ -323,18 +449,25 @@ static OF_RULES: &[&Format] = &[
     &LOOPBACK,
     &SOCKET_DATABASE_URI,
     &RUNTIME_FILE,
+    &ABSOLUTE_PATH,
+    &CREDENTIAL_SOURCE,
+    &SERVED_TEXT,
     &OPENID_SCOPE,
 ];
 
 /// Named parts of several patterns. A later part may contain earlier ones.
 pub const PARTS: &[(&str, &str)] = &[
     ("port", port!()),
+    ("serverPort", server_port!()),
     ("mask", mask!()),
     ("octet", octet!()),
     ("ipv4", ipv4!()),
     ("ipv6", ipv6!()),
     ("hostChar", host_label!()),
     ("host", url_host!()),
+    ("serverHost", server_host!()),
+    ("path", file_path!()),
+    ("day", calendar_day!()),
     ("mailAddress", mail_address!()),
 ];
 
@@ -418,18 +551,32 @@ formats! {
         pattern: concat!("(", ipv4!(), "|\\[", ipv6!(), "(%[0-9]+)?]):", port!()),
         also: None,
     }
+    /// An IP address and a port that a server can have, for units and proxies.
+    ServerAddress = SERVER_ADDRESS {
+        description: "an IP address and a port, such as 127.0.0.1:8081 or [::1]:8081",
+        json: None,
+        pattern: concat!("(", ipv4!(), "|\\[", ipv6!(), "]):", server_port!()),
+        also: None,
+    }
     /// An IP address and a port, or the path of a Unix socket.
     ListenAddress = LISTEN_ADDRESS {
         description: "an IP address and a port, such as 127.0.0.1:8080, or the path of a Unix socket",
         json: None,
-        pattern: concat!("((", ipv4!(), "|\\[", ipv6!(), "]):", port!(), "|/[A-Za-z0-9/._-]+)"),
-        also: None,
+        pattern: concat!(
+            "((", ipv4!(), "|\\[", ipv6!(), "]):", server_port!(), "|",
+            path_of!("[A-Za-z0-9._-]", "[A-Za-z0-9_-]"), ")"
+        ),
+        // The size of `sun_path` in unix(7).
+        also: Some(("/.*", ".{2,107}")),
     }
     /// Addresses in the syntax of systemd's `IPAddressAllow=`.
     Addresses = ADDRESSES {
         description: "an IP address, a network such as 10.0.0.0/8, \"localhost\" or \"any\"",
         json: None,
-        pattern: concat!("(any|localhost|", ipv4!(), "(/[0-9]+)?|", ipv6!(), "(/[0-9]+)?)"),
+        pattern: concat!(
+            "(any|localhost|", ipv4!(), "(/([12]?[0-9]|3[0-2]))?|", ipv6!(),
+            "(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)"
+        ),
         also: None,
     }
     /// The name of a host in a URL, as reverse proxies accept it.
@@ -450,21 +597,21 @@ formats! {
     Upstream = UPSTREAM {
         description: "a URL without a path, such as http://127.0.0.1:8008",
         json: Some("uri"),
-        pattern: concat!("https?://", url_host!(), "(:", port!(), ")?"),
+        pattern: concat!("https?://", server_host!(), "(:", server_port!(), ")?"),
         also: None,
     }
     /// A file path that can be used in unit files.
     FilePath = FILE_PATH {
-        description: "an absolute path without control characters, % or quotes",
+        description: "an absolute path without `//`, `..` or a slash at its end, and without spaces, quotes, %, $ or other special characters",
         json: None,
-        pattern: "/[^%\"'[:cntrl:]]*",
+        pattern: file_path!(),
         also: None,
     }
     /// A configuration file of MAS.
     ConfigFile = CONFIG_FILE {
-        description: "an absolute path, or a path that starts with ${CREDENTIALS_DIRECTORY}/",
+        description: "an absolute path or one that starts with ${CREDENTIALS_DIRECTORY}/, without `//`, `..` or a slash at its end, and without spaces, quotes, %, $ or other special characters",
         json: None,
-        pattern: "(\\$CREDENTIALS_DIRECTORY|\\$[{]CREDENTIALS_DIRECTORY})?/[^%\"'[:cntrl:]]*",
+        pattern: concat!("(\\$CREDENTIALS_DIRECTORY|\\$[{]CREDENTIALS_DIRECTORY})?", file_path!()),
         also: None,
     }
     /// The name of a systemd unit.
@@ -481,6 +628,28 @@ formats! {
         pattern: "[A-Za-z0-9_][A-Za-z0-9._-]*",
         also: None,
     }
+    /// The name of a systemd credential.
+    CredentialName = CREDENTIAL_NAME {
+        description: "a name of letters, digits, -, . and _",
+        json: None,
+        // systemd accepts 255 bytes.
+        pattern: "[A-Za-z0-9_][A-Za-z0-9._-]{0,254}",
+        also: None,
+    }
+    /// The localpart of a user, which is a part of file names.
+    Localpart = LOCALPART {
+        description: "a localpart of letters, digits, -, ., _, = and +",
+        json: None,
+        pattern: "[A-Za-z0-9._=+][A-Za-z0-9._=+-]{0,199}",
+        also: None,
+    }
+    /// The name of an HTTP header, as reverse proxies accept it.
+    HeaderName = HEADER_NAME {
+        description: "a name of letters, digits, - and _",
+        json: None,
+        pattern: "[A-Za-z0-9_][A-Za-z0-9_-]*",
+        also: None,
+    }
     /// An HTTP header value that reverse proxies accept in quotes.
     HeaderValue = HEADER_VALUE {
         description: "an HTTP header value without quotes, \\, $ or braces",
@@ -495,11 +664,19 @@ formats! {
         pattern: "[0-9]+\\.[0-9]+\\.[0-9]+([A-Za-z0-9.+-]*)",
         also: None,
     }
-    /// A systemd calendar event (systemd.time(7)).
+    /// A systemd calendar event (systemd.time(7)). systemd itself also checks that ranges and intervals are not
+    /// too long, and that there is such a time zone.
     CalendarEvent = CALENDAR_EVENT {
         description: "a systemd calendar event, such as \"daily\" or \"Mon 04:00\"",
         json: None,
-        pattern: "[A-Za-z0-9*:,./~ +-]+",
+        pattern: concat!(
+            "([Mm][Ii][Nn][Uu][Tt][Ee][Ll][Yy]|[Hh][Oo][Uu][Rr][Ll][Yy]|[Dd][Aa][Ii][Ll][Yy]",
+            "|[Ww][Ee][Ee][Kk][Ll][Yy]|[Mm][Oo][Nn][Tt][Hh][Ll][Yy]|[Qq][Uu][Aa][Rr][Tt][Ee][Rr][Ll][Yy]",
+            "|(([Ss][Ee][Mm][Ii]|[Bb][Ii])-?)?[Aa][Nn][Nn][Uu][Aa][Ll][Ll][Yy]|[Yy][Ee][Aa][Rr][Ll][Yy]",
+            "|", calendar_days!(), "|(", calendar_days!(), " +)?(",
+            calendar_date!(), "( +", calendar_time!(), ")?|", calendar_time!(), "))",
+            "( [A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*)?"
+        ),
         also: None,
     }
     /// Permissions of a file.

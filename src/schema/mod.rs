@@ -15,6 +15,7 @@
 //! | `x-file-of` | the option names a file that contains the value of another option: `"secret"` for `secret_file` |
 //! | `x-directory` | the option names a directory, and MAS reads every file in it |
 //! | `x-read-raw` | MAS uses every byte of the named file, so a final newline must be removed |
+//! | `x-names` | the format of the names in a map, such as `"Localpart"` |
 //! | `x-unset-if-empty` | the NixOS module treats an empty string as absent, because it is the default in nixpkgs' module |
 //! | `x-nullable` | whether `null` is accepted, where that differs from the rule below |
 //! | `x-null` | the meaning of `null`, where it differs from leaving the option out |

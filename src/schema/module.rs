@@ -11,7 +11,7 @@ use super::{
     Settings,
     format::{
         Addresses, CalendarEvent, ConfigFile, DomainName, FilePath, HeaderValue, ListenAddress,
-        Name, SocketAddress, UnitName, Upstream, Url, UrlPath, Version,
+        Name, ServerAddress, UnitName, Upstream, Url, UrlPath, Version,
     },
 };
 
@@ -78,7 +78,10 @@ pub struct Module {
 
     /// Files to pass to the service as systemd credentials, by name. Settings can refer to them as
     /// `${CREDENTIALS_DIRECTORY}/<name>`. The `*_file` options do not need this.
-    #[schemars(extend("default" = {}), example = serde_json::json!({"oidc": "/run/secrets/oidc"}))]
+    #[schemars(
+        extend("default" = {}, "x-names" = "CredentialName"),
+        example = serde_json::json!({"oidc": "/run/secrets/oidc"})
+    )]
     pub credentials: BTreeMap<String, FilePath>,
 
     /// Units to start before MAS. If `synapse.enable` is true, Synapse's units are ignored here,
@@ -160,7 +163,7 @@ pub struct Module {
     /// Users to create once MAS is running, by localpart. A user that exists or has ever existed is
     /// not changed. No users are created while `migration.enable` is true.
     #[schemars(
-        extend("default" = {}),
+        extend("default" = {}, "x-names" = "Localpart"),
         example = serde_json::json!({
             "alice": {"passwordFile": "/run/secrets/alice", "admin": true}
         })
@@ -218,7 +221,7 @@ pub struct Listen {
     /// Address that Synapse and monitoring connect to. It serves health checks, metrics, the admin
     /// API and the OAuth 2.0 endpoints. It must not be reachable by the public.
     #[schemars(extend("default" = "127.0.0.1:8081"))]
-    pub internal: SocketAddress,
+    pub internal: ServerAddress,
 }
 
 /// Delegation of Synapse's authentication to MAS.
@@ -409,7 +412,7 @@ pub struct Routes {
     /// a header of its own, as those of the documents do, drops all headers set by a `server` or
     /// `http` block. Repeat such headers here.
     #[schemars(
-        extend("default" = {}),
+        extend("default" = {}, "x-names" = "HeaderName"),
         example = serde_json::json!({"X-Content-Type-Options": "nosniff"})
     )]
     pub well_known_headers: BTreeMap<String, HeaderValue>,
@@ -447,7 +450,8 @@ pub struct Doctor {
     #[schemars(extend("default" = true))]
     pub enable: bool,
 
-    /// When to run the doctor, as a systemd calendar event.
+    /// When to run the doctor, as a systemd calendar event. `systemd-analyze calendar` shows when that is,
+    /// and refuses what is none.
     #[schemars(extend("default" = "daily"), example = &"Mon 04:00")]
     pub schedule: CalendarEvent,
 }

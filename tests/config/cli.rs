@@ -4,10 +4,11 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use crate::support::root;
+use mas2nix::config::tree;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -595,7 +596,302 @@ fn render_writes_everything_or_nothing() {
     assert_eq!(code(&output), 2);
 }
 
+/// What has the reader closed before anything is written.
+fn closed() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+/// The exit code of a command whose output nobody reads.
+fn unread(directory: &Path, arguments: &[&str]) -> i32 {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mas2nix"));
+    command.current_dir(directory).args(arguments);
+    let status = command.stdout(closed()).stderr(closed()).status().unwrap();
+    status.code().unwrap()
+}
+
+/// How a command exits does not depend on who reads its output.
+fn nobody_needs_to_read() {
+    let files = [
+        ("good.yaml", MINIMAL),
+        ("bad.yaml", "matrix: {secret: x}\nunknown: 1\n"),
+        ("no.yaml", "matrix: [\n"),
+        ("mas.yaml", "settings: {matrix: {homeserver: a}}\n"),
+        (
+            "wrong.yaml",
+            "settings: {matrix: {homeserver: a}}\nrolle: both\n",
+        ),
+        (
+            "schema.json",
+            "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"string\"}}}",
+        ),
+    ];
+    let directory = directory(&files);
+    let directory = directory.path();
+    let mut commands: Vec<Vec<&str>> = Vec::new();
+    for file in ["good.yaml", "bad.yaml", "no.yaml", "absent.yaml"] {
+        for format in ["human", "json", "github", "sarif"] {
+            commands.push(vec!["check", file, "--format", format]);
+        }
+    }
+    for json in [&[][..], &["--json"]] {
+        for (name, rest) in [
+            ("diff", &["--upstream", "schema.json"][..]),
+            ("diff", &["--upstream", "absent.json"]),
+            ("options", &[]),
+            ("render", &["--config", "wrong.yaml", "--out", "host"]),
+            ("render", &["--config", "mas.yaml", "--out", "host"]),
+            ("render", &["--config", "mas.yaml", "--out", "good.yaml"]),
+            ("render", &["--unknown"]),
+        ] {
+            commands.push([&[name], rest, json].concat());
+        }
+    }
+    commands.push(vec!["compile", "--out", "new"]);
+    commands.push(vec!["compile", "--out", "stale", "--check"]);
+    commands.push(vec!["explain", "http"]);
+    commands.push(vec!["explain", "hhhh"]);
+    commands.push(vec!["--help"]);
+    let mut codes = std::collections::BTreeSet::new();
+    for arguments in commands {
+        let mut results = [0, 0];
+        for (result, is_read) in results.iter_mut().zip([true, false]) {
+            for made in ["host", "new", "stale"] {
+                _ = fs::remove_dir_all(directory.join(made));
+            }
+            *result = if is_read {
+                code(&mas2nix(directory, &arguments))
+            } else {
+                unread(directory, &arguments)
+            };
+            let writes = arguments.contains(&"mas.yaml") && arguments.contains(&"host");
+            let written = directory.join("host/etc/systemd/system").exists();
+            assert_eq!(written, writes, "{arguments:?}");
+        }
+        assert_eq!(results[0], results[1], "{arguments:?}");
+        codes.insert(results[0]);
+    }
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+fn a_full_disk_is_said() {
+    let directory = directory(&[("good.yaml", MINIMAL), ("bad.yaml", "a: 1\n")]);
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    for arguments in [
+        &["check", "bad.yaml", "--json"][..],
+        &["check", "good.yaml"],
+        &["check", "bad.yaml", "--format", "sarif"],
+        &["check", "absent.yaml", "--json"],
+        &["options", "--json"],
+        &["check", "--unknown", "--json"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mas2nix"));
+        command.current_dir(directory.path()).args(arguments);
+        let output = command.stdout(full()).output().unwrap();
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        let error = err(&output);
+        assert!(error.starts_with("mas2nix: "), "{arguments:?}: {error}");
+        if !error.contains("absent.yaml") && !error.contains("--unknown") {
+            assert!(error.contains("cannot write to standard output"), "{error}");
+        }
+    }
+}
+
+/// What is in the way is found before the first file is written; else what was written is said.
+fn render_says_what_it_has_written() {
+    let config = ("mas.yaml", "settings: {matrix: {homeserver: a}}\n");
+    let render = |directory: &Path, extra: &[&str]| {
+        let arguments = ["render", "--config", "mas.yaml", "--out", "host"];
+        mas2nix(directory, &[&arguments, extra].concat())
+    };
+    let whole = directory(&[config]);
+    let report: Value = serde_json::from_str(&out(&render(whole.path(), &["--json"]))).unwrap();
+    let paths: Vec<&str> = report["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| file["path"].as_str().unwrap())
+        .collect();
+    assert!(paths.len() > 10, "{paths:?}");
+    for path in &paths {
+        // A directory in the place of a file, and in that of the file before it is renamed.
+        for (in_the_way, found_first) in
+            [((*path).to_owned(), true), (format!("{path}.new"), false)]
+        {
+            let directory = directory(&[config]);
+            let at = directory.path();
+            let host = at.join("host");
+            fs::create_dir_all(host.join(&in_the_way).join("x")).unwrap();
+            let output = render(at, &["--json"]);
+            assert_eq!(code(&output), 2, "{in_the_way}");
+            let report: Value = serde_json::from_str(&out(&output)).unwrap();
+            assert_eq!(report["valid"], true, "{report:#}");
+            let error = report["error"].as_str().unwrap();
+            assert!(error.contains(path), "{error}");
+            let mut written = 0;
+            for file in report["files"].as_array().unwrap() {
+                let exists = host.join(file["path"].as_str().unwrap()).is_file();
+                assert_eq!(file["changed"], exists, "{in_the_way}: {file}");
+                written += usize::from(exists);
+            }
+            assert!(!found_first || written == 0, "{in_the_way}: {written}");
+            if found_first {
+                assert!(error.starts_with("nothing was written: "), "{error}");
+            } else {
+                let all = paths.len();
+                let start = format!("{written} of {all} changed files were written: ");
+                assert!(error.starts_with(&start), "{error}");
+            }
+            let output = render(at, &[]);
+            assert_eq!(code(&output), 2, "{in_the_way}");
+            assert!(err(&output).contains(path), "{}", err(&output));
+        }
+    }
+}
+
+/// Puts a schema into another one.
+type Wrap = fn(Value) -> Value;
+
+/// A schema that contains itself is refused, and one that uses a part twice is not.
+fn diff_ends_with_every_schema() {
+    let reference = |to: &str| json!({"$ref": to});
+    let object = |a: Value| json!({"type": "object", "properties": {"a": a}});
+    let with = |mut schema: Value, x: Value, y: Value| {
+        schema["definitions"] = json!({"x": x, "y": y});
+        schema
+    };
+    let (x, y) = ("#/definitions/x", "#/definitions/y");
+    let text = || json!({"type": "string"});
+    let wrappers: [(&str, Wrap); 8] = [
+        ("itself", |inner| inner),
+        ("allOf", |inner| json!({"allOf": [inner]})),
+        (
+            "or null",
+            |inner| json!({"anyOf": [inner, {"type": "null"}]}),
+        ),
+        (
+            "option",
+            |inner| json!({"type": "object", "properties": {"b": inner}}),
+        ),
+        ("list", |inner| json!({"type": "array", "items": inner})),
+        (
+            "map",
+            |inner| json!({"type": "object", "additionalProperties": inner}),
+        ),
+        ("form", |inner| {
+            json!({"type": "object", "oneOf": [
+                {"properties": {"c": inner.clone()}}, {"properties": {"d": inner}},
+            ]})
+        }),
+        ("tagged", |inner| {
+            json!({"type": "object", "oneOf": [
+                {"properties": {"kind": {"const": "e"}, "e": inner.clone()}},
+                {"properties": {"kind": {"const": "f"}, "f": inner}},
+            ]})
+        }),
+    ];
+    for (outer, first) in wrappers {
+        for (inner, second) in wrappers {
+            let name = format!("{outer} and {inner}");
+            for endless in [
+                with(object(first(reference(x))), second(reference(x)), text()),
+                with(
+                    object(first(reference(x))),
+                    second(reference(y)),
+                    first(reference(x)),
+                ),
+                // The whole schema.
+                object(first(second(reference("#")))),
+            ] {
+                let read = tree::read(&endless);
+                let error = read.expect_err(&name).to_string();
+                assert!(error.contains("contains itself"), "{name}: {error}");
+            }
+            let twice = json!({"type": "object", "properties": {
+                "a": first(reference(x)), "b": second(reference(x)), "c": first(second(reference(y))),
+            }});
+            let read = tree::read(&with(twice, second(reference(y)), text()));
+            assert!(read.is_ok(), "{name}: {read:?}");
+        }
+    }
+    let directory = directory(&[("circle.json", &reference("#").to_string())]);
+    let output = mas2nix(directory.path(), &["diff", "--upstream", "circle.json"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("contains itself"), "{}", err(&output));
+}
+
+fn diff_refuses_the_schema_of_mas2nix() {
+    for name in ["config", "render"] {
+        let file = format!("docs/{name}.schema.json");
+        let output = mas2nix(root(), &["diff", "--upstream", &file]);
+        assert_eq!(code(&output), 2);
+        assert!(
+            err(&output).contains("is not upstream's schema"),
+            "{}",
+            err(&output)
+        );
+    }
+    // The examples in the help of a command do not say to do so.
+    let help = out(&mas2nix(root(), &["diff", "--help"]));
+    assert!(!help.contains(" docs/config.schema.json"), "{help}");
+}
+
+/// What MAS ignores is said of its own options alone.
+fn render_speaks_of_its_own_options() {
+    let config =
+        "settings: {matrix: {homeserver: a, homserver: b}}\nroutes: {nginxx: true, host: null}\n";
+    let directory = directory(&[("mas.yaml", config)]);
+    let arguments = ["render", "--config", "mas.yaml", "--out", "host", "--json"];
+    let output = mas2nix(directory.path(), &arguments);
+    let report: Value = serde_json::from_str(&out(&output)).unwrap();
+    let found: Vec<(&str, &str)> = report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["path"].as_str().unwrap(), it["reason"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (
+                "settings.matrix.homserver",
+                "unknown option, which MAS would ignore"
+            ),
+            ("routes.nginxx", "there is no such option"),
+        ]
+    );
+}
+
+/// MAS itself ignores what a merge key refers to, and so it is no option that is only misspelled.
+fn merge_keys_are_named() {
+    let config = "x: &a {endpoint: http://example.com/}\nmatrix:\n  <<: *a\n  homeserver: a\n  \
+        secret_file: /run/secrets/m\nsecrets: {encryption_file: /run/secrets/e}\n";
+    let options = "settings: {matrix: {homeserver: a}}\nroutes: {<<: {nginx: true}}\n";
+    let directory = directory(&[("config.yaml", config), ("mas.yaml", options)]);
+    let check = mas2nix(directory.path(), &["check", "config.yaml"]);
+    let render = mas2nix(
+        directory.path(),
+        &["render", "--config", "mas.yaml", "--out", "host"],
+    );
+    for (output, place) in [
+        (check, "config.yaml:3:3: matrix.<<: "),
+        (render, "mas.yaml:2:10: routes.<<: "),
+    ] {
+        assert_eq!(code(&output), 1);
+        let expected = format!("{place}MAS does not support merge keys");
+        assert!(out(&output).contains(&expected), "{}", out(&output));
+    }
+}
+
 crate::support::harness::tests![
+    nobody_needs_to_read,
+    a_full_disk_is_said,
+    render_says_what_it_has_written,
+    diff_ends_with_every_schema,
+    diff_refuses_the_schema_of_mas2nix,
+    render_speaks_of_its_own_options,
+    merge_keys_are_named,
     what_is_committed_is_what_the_compiler_writes,
     compile_writes_once_and_check_shows_what_is_stale,
     compile_says_where_it_cannot_write,

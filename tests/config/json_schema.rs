@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, sync::LazyLock};
 
 use crate::{
     differential::{number, runner, valid_config},
-    formats::samples,
+    formats::{samples, samples_of_options},
     options::Module,
     rules::broken,
     support::{RULES, SETTINGS, cases, data, generate, root},
@@ -88,6 +88,18 @@ const OF_OPTIONS: &[(&str, &str, &str)] = &[
     ("smtp-without-host", "settings.email.hostname", DEFAULTS),
     ("smtp-without-mode", "settings.email.mode", DEFAULTS),
     ("sockets-not-used", "settings.http.listeners", DEFAULTS),
+    (
+        "path-for-systemd",
+        "settings.database.password_file",
+        DEFAULTS,
+    ),
+    ("path-for-systemd", "settings.matrix.secret_file", DEFAULTS),
+    (
+        "path-for-systemd",
+        "settings.secrets.encryption_file",
+        DEFAULTS,
+    ),
+    ("path-for-systemd", "settings.secrets.keys_dir", DEFAULTS),
     ("no-secret-for-synapse", "synapse.secretPath", COMPUTED),
     (
         "password-without-passwords",
@@ -253,6 +265,9 @@ fn the_schema_of_options_judges_as_render_does() {
             &sample.name,
             &json!({"settings": sample.config, "allowInlineSecrets": true}),
         );
+    }
+    for sample in samples_of_options() {
+        judge(&sample.name, &sample.options);
     }
     for broken in broken() {
         let config = json!({"settings": broken.config(), "allowInlineSecrets": true});

@@ -1,6 +1,7 @@
 //! Configurations of MAS and of the module, as judged by the checker, the module and MAS itself,
 //! and the commands that read and write them. Also checks of the repository as a whole.
 
+mod accepted;
 mod check;
 mod cli;
 mod coverage;
@@ -21,6 +22,7 @@ mod style;
 mod support;
 
 support::harness::main![
+    accepted,
     check,
     cli,
     coverage,

@@ -268,7 +268,18 @@ fn inline_secrets_are_named_alike() -> TestResult {
     Ok(())
 }
 
+/// `check` shows the fixes to people who write YAML, and the module shows the same to those who write Nix.
+fn fixes_have_no_syntax_of_one_language() {
+    let assignment = regex::Regex::new(r"[A-Za-z_`] = |\{ *[a-z_]+ *=|= .*;|\[ +\]").unwrap();
+    for rule in RULES.iter().chain(&mas2nix::rules::module()) {
+        for text in [&rule.reason, &rule.fix] {
+            assert!(!assignment.is_match(text), "{}: {text}", rule.id);
+        }
+    }
+}
+
 crate::support::harness::tests![
+    fixes_have_no_syntax_of_one_language,
     every_rule_is_broken_once,
     the_checker_and_the_module_name_what_is_broken,
     mas_agrees_or_breaks_later,

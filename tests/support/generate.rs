@@ -2,7 +2,7 @@
 
 use mas2nix::{
     config::tree::{self, Node, Section, Shape, Union},
-    schema::format::Format,
+    schema::format::{CREDENTIAL_SOURCE, Format},
 };
 use proptest::{
     collection, option,
@@ -137,7 +137,12 @@ fn texts(format: Option<&'static Format>) -> BoxedStrategy<Value> {
                 Just(json!("/run/secrets/x")),
                 Just(json!("a@example.com")),
                 Just(json!("Ünï ${code} '' \"quoted\" \\ \n")),
-                "[a-zA-Z0-9 /:._-]{1,20}".prop_map(Value::from),
+                "[a-zA-Z0-9 /:._-]{1,20}"
+                    .prop_filter(
+                        "the module refuses paths that systemd does not load",
+                        |text| { !text.starts_with('/') || CREDENTIAL_SOURCE.matches(text) }
+                    )
+                    .prop_map(Value::from),
             ]
             .boxed();
         }

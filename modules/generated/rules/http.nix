@@ -39,11 +39,11 @@ lib.concatLists [
   (each "http.listeners" (settings.http.listeners or [ ]) (
     at: listener: earlier: [
       (refuse "${at}.resources"
-        "the listener serves nothing. Add at least one resource, such as { name = \"human\"; }."
+        "the listener serves nothing. Add at least one resource, such as one with the `name` \"human\"."
         ((listener.resources or null) == [ ])
       )
       (refuse "${at}.binds"
-        "the listener has no sockets. Add at least one socket, such as { address = \"127.0.0.1:8080\"; }."
+        "the listener has no sockets. Add at least one socket, such as one with the `address` \"127.0.0.1:8080\"."
         ((listener.binds or null) == [ ])
       )
       (refuse "${at}.tls" "TLS requires a certificate. Set `certificate_file`." (

@@ -37,7 +37,7 @@ pub fn run(path: &str) -> Result<ExitCode> {
         }
         _ => (path, false),
     };
-    let mut out = io::stdout().lock();
+    let mut out = crate::output::stdout();
     if of_module && path.is_empty() || path == "settings" {
         let all = if of_module && path.is_empty() {
             &module

@@ -3,16 +3,11 @@
 
 mod check;
 mod explain;
+mod output;
 mod render;
 mod report;
 
-use std::{
-    ffi::OsString,
-    fs,
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{ffi::OsString, fs, io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -27,7 +22,7 @@ use mas2nix::{
 use semver::Version;
 use tracing_subscriber::filter::LevelFilter;
 
-use self::{check::EXIT_CODES, report::Format};
+use self::{check::EXIT_CODES, output::note, report::Format};
 
 /// Exit code for a wrong configuration, stale files, or drift.
 const FOUND: u8 = 1;
@@ -75,7 +70,10 @@ enum Command {
     },
     /// Compare the schema of mas2nix with upstream's `config.schema.json`. Exits with 1 if they
     /// differ.
-    #[command(after_help = "Example: mas2nix diff --upstream docs/config.schema.json")]
+    #[command(
+        after_help = "Example, with the source of MAS beside this directory:\n  \
+        mas2nix diff --upstream ../matrix-authentication-service/docs/config.schema.json"
+    )]
     Diff(Diff),
     /// Write the generated files: the NixOS module, option references and JSON schemas.
     #[command(after_help = "Examples:\n  mas2nix compile\n  mas2nix compile --check")]
@@ -138,10 +136,8 @@ fn main() -> ExitCode {
     let (format, findings) = cli.command.format();
     match run(cli) {
         Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody may be left to read it.
-            _ = report::print_error(format, findings, &error_text::with_causes(&*error));
+            report::print_error(format, findings, &error_text::with_causes(&*error));
             ExitCode::from(USAGE)
         }
     }
@@ -190,7 +186,7 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     let text = text.trim_start_matches("error: ");
     let text = text.split("\n\nUsage:").next().unwrap_or_default().trim();
-    _ = report::print_error(Format::Json, findings, text);
+    report::print_error(Format::Json, findings, text);
     ExitCode::from(USAGE)
 }
 
@@ -210,11 +206,6 @@ impl Command {
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
 fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Compile(arguments) => run_compile(&arguments),
@@ -225,7 +216,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Diff(arguments) => run_diff(&arguments),
         Command::PackageFiles(arguments) => {
             let files = codegen::package_files(&command(false))?;
-            let mut out = io::stdout().lock();
+            let mut out = output::stdout();
             for path in codegen::write_all(&arguments.out, &files)? {
                 writeln!(out, "{}", arguments.out.join(path).display())?;
             }
@@ -257,13 +248,17 @@ fn run_compile(arguments: &Compile) -> Result<ExitCode> {
         path: "docs/troubleshooting.md".into(),
         content: docs::troubleshooting(catalogue::CHAPTERS, step_failures::CHAPTERS)?,
     });
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     if !arguments.check {
         let changed = codegen::write(&directory, &artifacts)?;
         for path in &changed {
             writeln!(out, "{}", directory.join(path).display())?;
         }
-        eprintln!("{} of {} files changed", changed.len(), artifacts.len());
+        note(format_args!(
+            "{} of {} files changed",
+            changed.len(),
+            artifacts.len()
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     let stale = codegen::stale(&directory, &artifacts)?;
@@ -273,10 +268,10 @@ fn run_compile(arguments: &Compile) -> Result<ExitCode> {
     if stale.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!(
+    note(format_args!(
         "{} files are stale: run `mas2nix compile` and commit the result",
         stale.len()
-    );
+    ));
     Ok(ExitCode::from(FOUND))
 }
 
@@ -290,7 +285,7 @@ fn verdict(good: bool) -> ExitCode {
 
 fn run_options(json: bool) -> Result<ExitCode> {
     let entries = docs::entries(&tree::settings());
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&entries)?)?;
     } else {
@@ -301,15 +296,28 @@ fn run_options(json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether a schema is one of those that `compile` writes.
+fn is_own(schema: &serde_json::Value) -> bool {
+    let id = schema.get("$id").and_then(serde_json::Value::as_str);
+    id.is_some_and(|id| id.starts_with("urn:mas2nix:"))
+}
+
 fn run_diff(arguments: &Diff) -> Result<ExitCode> {
     let file = arguments.upstream.display();
     let text =
         fs::read_to_string(&arguments.upstream).with_context(|| format!("cannot read {file}"))?;
-    let schema = serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
+    let schema: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("{file} is not JSON"))?;
+    if is_own(&schema) {
+        bail!(
+            "{file} was written by mas2nix, and is not upstream's schema: that is `docs/config.schema.json` \
+             in the source of MAS"
+        );
+    }
     let upstream =
         tree::read(&schema).with_context(|| format!("{file} is not a supported JSON schema"))?;
     let differences = diff::compare(&tree::settings(), &upstream, &arguments.from_version);
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&differences)?)?;
     } else {

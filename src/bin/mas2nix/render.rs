@@ -7,18 +7,21 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, ColorChoice};
 use mas2nix::{
-    codegen::{self, host_files},
+    codegen::{self, Artifact, host_files},
     config::{source::Source, tree},
     rules::{self, check::Problem, secret_paths},
     schema::NEWEST,
+    util::error_text,
 };
 use semver::Version;
 
 use crate::{
+    USAGE,
     check::{is_for_check, load, read, shell_word, unknown},
+    output::{note, stdout},
     report::{Colors, Report, Shown, counts},
     verdict, version,
 };
@@ -37,7 +40,8 @@ pub struct Render {
     #[arg(long, value_name = "VERSION", default_value_t = NEWEST, value_parser = version)]
     mas_version: Version,
     /// Print the written files, or the problems, as JSON: `{"valid", "verdict", "problems", "files":
-    /// [{"path", "changed"}], "enable"}`.
+    /// [{"path", "changed"}], "enable"}`, and `"error"` if a file cannot be read or written. `valid` says
+    /// whether the options are valid.
     #[arg(long)]
     pub json: bool,
     /// When to use colours. `auto`: on a terminal, unless `NO_COLOR` is set.
@@ -101,7 +105,7 @@ pub fn run(arguments: &Render) -> Result<ExitCode> {
 }
 
 fn print(arguments: &Render, report: &Report) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     if arguments.json {
         return writeln!(out, "{:#}", report.json());
     }
@@ -111,33 +115,59 @@ fn print(arguments: &Render, report: &Report) -> io::Result<()> {
 
 fn write(arguments: &Render, context: &host_files::Context, report: &Report) -> Result<ExitCode> {
     let files = context.files();
-    let changed = codegen::write_all(&arguments.out, &files)?;
+    let mut changed = Vec::new();
+    let written = write_changed(arguments, &files, &mut changed);
     let enable = host_files::enabled_units(&files);
     if arguments.json {
         let files = files.iter().map(
-            |file| serde_json::json!({"path": file.path, "changed": changed.contains(&file.path)}),
+            |file| serde_json::json!({"path": file.path, "changed": changed.contains(&&file.path)}),
         );
         let mut report = report.json();
         report["files"] = files.collect();
         report["enable"] = enable.into();
-        writeln!(io::stdout(), "{report:#}")?;
-        return Ok(ExitCode::SUCCESS);
+        if let Err(error) = &written {
+            report["error"] = error_text::with_causes(&**error).into();
+        }
+        writeln!(stdout(), "{report:#}")?;
+        return Ok(match written {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(USAGE),
+        });
     }
     if !report.problems.is_empty() {
         print(arguments, report)?;
     }
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     for path in &changed {
         writeln!(out, "{}", arguments.out.join(path).display())?;
     }
-    eprintln!(
+    written?;
+    note(format_args!(
         "{} of {} files changed. On the host, run:\n  systemd-sysusers\n  \
          systemd-tmpfiles --create\n  systemctl daemon-reload\n  systemctl enable --now {}",
         changed.len(),
         files.len(),
         enable.join(" ")
-    );
+    ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the files that differ, and adds each to `changed`. Before the first one, all are read, so that what
+/// is in the way is found before anything is written.
+fn write_changed<'a>(
+    arguments: &Render,
+    files: &'a [Artifact],
+    changed: &mut Vec<&'a PathBuf>,
+) -> Result<()> {
+    let different = codegen::changed(&arguments.out, files).context("nothing was written")?;
+    for file in &different {
+        codegen::write_one(&arguments.out, file).with_context(|| {
+            let (done, all) = (changed.len(), different.len());
+            format!("{done} of {all} changed files were written")
+        })?;
+        changed.push(&file.path);
+    }
+    Ok(())
 }
 
 /// The paths of secrets in a file of the module's options.

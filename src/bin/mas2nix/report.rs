@@ -19,6 +19,8 @@ use mas2nix::{
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use crate::output::{note, stdout};
+
 /// The name of standard input in messages.
 pub const STDIN: &str = "<stdin>";
 
@@ -59,7 +61,7 @@ pub struct Shown<'a> {
 impl Report<'_> {
     /// Prints the findings, and then the verdict.
     pub fn print(&self, format: Format, color: ColorChoice) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = stdout();
         match format {
             Format::Human => {
                 let colors = Colors::new(color, io::stdout().is_terminal());
@@ -201,10 +203,14 @@ impl Report<'_> {
 }
 
 /// Prints an error that kept a command from its work. The flag says whether the command prints findings.
-pub fn print_error(format: Format, findings: bool, error: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match format {
-        Format::Human => writeln!(io::stderr(), "mas2nix: {}", plain(error)),
+pub fn print_error(format: Format, findings: bool, error: &str) {
+    let human = || note(format_args!("mas2nix: {}", plain(error)));
+    let mut out = stdout();
+    let printed = match format {
+        Format::Human => {
+            human();
+            Ok(())
+        }
         Format::Json if findings => {
             let report = json!({"valid": false, "error": error, "problems": []});
             writeln!(out, "{report:#}")
@@ -218,6 +224,10 @@ pub fn print_error(format: Format, findings: bool, error: &str) -> io::Result<()
             });
             writeln!(out, "{:#}", sarif(&[], &[], &failed))
         }
+    };
+    // The disk may be full, or there may be no standard output.
+    if printed.is_err() {
+        human();
     }
 }
 

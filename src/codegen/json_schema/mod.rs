@@ -108,6 +108,12 @@ impl Writer<'_> {
             add("deprecated", true.into());
             add("deprecationMessage", message.into());
         }
+        if let Some(names) = node.names {
+            let mut names_schema = pattern::keywords(names);
+            let message = format!("the name must be {}", names.description);
+            names_schema.insert("patternErrorMessage".to_owned(), message.into());
+            add("propertyNames", names_schema.into());
+        }
         let conditions = self.conditions.at(path);
         if !conditions.is_empty() {
             add("allOf", conditions.into());

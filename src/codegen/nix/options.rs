@@ -81,6 +81,13 @@ impl OptionPrinter {
 
     fn kind(&self, node: &Node, path: &str) -> String {
         let mut plain = self.shape(&node.shape, path);
+        if let Some(names) = node.names {
+            plain = format!(
+                "types.named types.{} {}",
+                format_name(names),
+                parenthesized(&plain)
+            );
+        }
         if node.unset_if_empty {
             plain = format!("types.unsetIfEmpty {plain}");
         }

@@ -3,7 +3,7 @@
 use super::{Inherits, NAME, Unit, UnitKind, after_cutover, described};
 use crate::{
     expr::{Expr, all, any, enabled, entry, item, known, not},
-    schema::format::FILE_PATH,
+    schema::format::ABSOLUTE_PATH,
 };
 
 /// Whether systemd opens the sockets. For a Unix socket it always does, because it sets the permissions.
@@ -15,7 +15,7 @@ pub fn activated() -> Expr {
 /// Whether the public listener is a Unix socket.
 #[must_use]
 pub fn is_unix() -> Expr {
-    known("listen.public").matches(&FILE_PATH)
+    known("listen.public").matches(&ABSOLUTE_PATH)
 }
 
 /// `matrix-authentication-service.socket`: the public listener first, then the internal one.

@@ -9,7 +9,7 @@ use url::Url;
 use super::{PublicUrl, Translation, Untranslated, translate};
 use crate::config::merge::{Lists, merge};
 use crate::migrate::{MigrateError, args::Args, synapse_config::Config, system::systemd};
-use crate::schema::format::{DOMAIN_NAME, FILE_PATH, LOOPBACK, UPSTREAM};
+use crate::schema::format::{ABSOLUTE_PATH, DOMAIN_NAME, LOOPBACK, UPSTREAM};
 
 /// Options of a host.
 #[derive(Clone, Debug)]
@@ -184,7 +184,7 @@ fn is_this_host(server: &str) -> bool {
     } else {
         format!("http://{server}/")
     };
-    server.is_empty() || FILE_PATH.matches(server) || LOOPBACK.matches(&url)
+    server.is_empty() || ABSOLUTE_PATH.matches(server) || LOOPBACK.matches(&url)
 }
 
 fn migration(host: &mut HostOptions, args: &Args) {

@@ -31,6 +31,20 @@ let
           messages
           cfg.settings
           cfg.finalSettings
+          # What is only in units and routes.
+          {
+            inherit (cfg)
+              addresses
+              credentials
+              doctor
+              extraConfigFiles
+              listen
+              routes
+              secrets
+              synapse
+              users
+              ;
+          }
         ] true
       );
     in

@@ -84,12 +84,14 @@ let
           "cacert"
           "clippy"
           "curl"
+          "nginx"
           "nix"
           "nixfmt-tree"
           "openssl"
           "pgbouncer"
           "postgresql"
           "rustfmt"
+          "systemd"
           "util-linux"
         ] package
         // packages;
