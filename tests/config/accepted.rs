@@ -19,6 +19,7 @@ use crate::{
         edit,
         generate::draw,
         harness::{TestResult, skip},
+        image::Image,
         program,
     },
 };
@@ -415,8 +416,13 @@ fn nginx_conf(files: &BTreeMap<PathBuf, String>, directory: &Path) -> String {
 }
 
 fn nginx_accepts_what_render_accepts() -> TestResult {
-    let Some(nginx) = program("nginx") else {
-        return skip("nginx is not on PATH");
+    let image = match program("nginx") {
+        Some(_) => None,
+        None => Some(Image::find()?),
+    };
+    let nginx = || match &image {
+        Some(image) => image.run("usr/sbin/nginx"),
+        None => Command::new("nginx"),
     };
     let mut runner = runner();
     let subjects = [
@@ -448,7 +454,7 @@ fn nginx_accepts_what_render_accepts() -> TestResult {
                     &format!("unix:{}/internal.sock", at.display()),
                 );
             fs::write(at.join("nginx.conf"), &conf).unwrap();
-            let output = Command::new(&nginx)
+            let output = nginx()
                 .args(["-t", "-e", "stderr", "-p"])
                 .arg(at)
                 .arg("-c")

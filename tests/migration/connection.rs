@@ -14,8 +14,9 @@ use crate::support::{
     Disk, MasCli,
     harness::{Skip, TestResult, skip},
     homeserver::{Homeserver, free_ports},
+    image::Image,
     need_root,
-    postgres::{Image, Migration, Postgres},
+    postgres::{Migration, Postgres},
     program, script,
 };
 use mas2nix::migrate::{

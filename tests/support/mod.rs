@@ -8,6 +8,7 @@ pub mod garbage;
 pub mod generate;
 pub mod harness;
 pub mod homeserver;
+pub mod image;
 pub mod postgres;
 pub mod rows;
 

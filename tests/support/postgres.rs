@@ -18,7 +18,8 @@ use tempfile::TempDir;
 use super::{
     MasCli, NO_SYNAPSE,
     harness::{Skip, skip},
-    need_root, program, root, script,
+    image::Image,
+    need_root, program, root,
 };
 
 /// A server. It is stopped and removed when this is dropped.
@@ -260,53 +261,6 @@ impl Postgres {
             Command::new(program)
         };
         command.current_dir(self.path());
-        command
-    }
-}
-
-/// Debian's image in which whole homeservers are tested. It has a newer `PostgreSQL`.
-pub struct Image(PathBuf);
-
-const BIN: &str = "usr/lib/postgresql/17/bin";
-
-impl Image {
-    pub fn find() -> Result<Self, Skip> {
-        let cache = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/mas2nix"));
-        let found = cache.and_then(|cache| fs::read_dir(cache).ok());
-        let mut images = found.into_iter().flatten().filter_map(Result::ok);
-        let has_it = |image: &PathBuf| {
-            image.join(BIN).join("postgres").exists()
-                && image.join("lib64/ld-linux-x86-64.so.2").exists()
-        };
-        match images.find_map(|entry| Some(entry.path()).filter(has_it)) {
-            Some(image) => Ok(Image(image)),
-            None => skip("there is no image with PostgreSQL 17, which tests/e2e/driver/run makes"),
-        }
-    }
-
-    /// Makes its programs runnable from outside of it.
-    pub fn link_programs(&self, directory: &Path) {
-        fs::create_dir_all(directory).unwrap();
-        for name in ["pg_dump", "pg_restore", "psql"] {
-            let run = format!(
-                "exec {at}/lib64/ld-linux-x86-64.so.2 --library-path {at}/usr/lib/x86_64-linux-gnu \
-                 {at}/{BIN}/{name} \"$@\"",
-                at = self.0.display()
-            );
-            script(&directory.join(name), &run);
-        }
-    }
-
-    /// A run of one of the server's programs within it. Nobody else sees what is mounted for that.
-    fn as_postgres(&self, program: &str, directory: &Path) -> Command {
-        let mounts = format!(
-            "set -e; mount --make-rprivate /; for at in /tmp /dev /proc; do mount --rbind $at {at}$at; done; \
-             exec chroot --userspec=postgres {at} env --chdir={directory} /{BIN}/{program} \"$@\"",
-            at = self.0.display(),
-            directory = directory.display()
-        );
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", &mounts, "sh"]);
         command
     }
 }
