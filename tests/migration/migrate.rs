@@ -72,7 +72,9 @@ fn look_back(homeserver: &Homeserver) {
     assert_eq!((code, &plan["result"]), (Some(0), &"planned".into()));
     let actions = plan["actions"].as_array().unwrap();
     assert!(
-        actions.iter().any(|it| it.as_str().unwrap().starts_with("empty ")),
+        actions
+            .iter()
+            .any(|it| it.as_str().unwrap().starts_with("empty ")),
         "{plan:#}"
     );
     let command = homeserver.syn2mas(&["rollback"]);

@@ -199,9 +199,7 @@ enum Command {
     /// Return to Synapse's own authentication. Asks first on a terminal, and goes back at once elsewhere.
     /// Exits with 0 if that is done, 10 if it would lose data and `--accept-loss` was not given, and 1
     /// if it failed. If it was interrupted, run it again to continue.
-    #[command(
-        after_help = "Example: syn2mas rollback --plan && syn2mas rollback"
-    )]
+    #[command(after_help = "Example: syn2mas rollback --plan && syn2mas rollback")]
     Rollback(Rollback),
     /// Check whether users would be locked out if MAS authenticated them now. Exits with 0 if it is certain
     /// that they would not be, and with 10 if they would be or if that is unknown. It is certain if Synapse

@@ -63,9 +63,7 @@ pub async fn look(
     options: &MigrateOptions,
     host: &mut RealHost<'_>,
 ) -> Result<Result<Prospect, Outcome>> {
-    let (seen, decision) = Migration::new(host, None, |_| {})
-        .plan(Goal::Migrate)
-        .await;
+    let (seen, decision) = Migration::new(host, None, |_| {}).plan(Goal::Migrate).await;
     let (steps, is_undoing) = match decision {
         Decision::Forward(steps) => (steps, false),
         Decision::Back(steps) => (steps, true),
