@@ -11,11 +11,11 @@ use std::{
 
 use crate::support::{
     Disk, MasCli, garbage,
-    harness::{Skip, TestResult},
+    harness::{Skip, TestResult, skip},
     homeserver::{self, Homeserver},
     need_root,
     postgres::{Migration, Postgres},
-    root,
+    program, root,
 };
 use mas2nix::migrate::{
     args::Args,
@@ -1080,7 +1080,10 @@ fn every_setting_is_named() -> TestResult {
         let found = (code, &findings[0]["id"]);
         assert_eq!(found, (Some(11), &"bridge-invalid".into()), "{wrong}");
         let sample = findings[0]["samples"][0].as_str().unwrap();
-        assert!(sample.starts_with(&bridge.display().to_string()), "{sample}");
+        assert!(
+            sample.starts_with(&bridge.display().to_string()),
+            "{sample}"
+        );
     }
     let elsewhere = format!("password_config: {{localdb_enabled: false}}\n{}", texts[1]);
     fs::write(&migration.synapse_config, elsewhere).unwrap();
@@ -1147,16 +1150,35 @@ fn an_overlay_that_does_not_delegate_is_named() -> TestResult {
     for (text, is_found) in [
         ("foo: bar", true),
         ("# nothing", true),
-        ("matrix_authentication_service: {endpoint: 'http://mas/'}", true),
-        ("matrix_authentication_service: {enabled: off, endpoint: 'http://mas/'}", true),
+        (
+            "matrix_authentication_service: {endpoint: 'http://mas/'}",
+            true,
+        ),
+        (
+            "matrix_authentication_service: {enabled: off, endpoint: 'http://mas/'}",
+            true,
+        ),
         ("matrix_authentication_service: {enabled: true}", true),
-        ("matrix_authentication_service: {enabled: true, endpoint: 'http://mas/'}", false),
-        ("matrix_authentication_service: {enabled: yes, endpoint: 'http://mas/'}", false),
-        ("a: &a {enabled: on, endpoint: 'http://mas/'}\nmatrix_authentication_service: {<<: *a}", false),
+        (
+            "matrix_authentication_service: {enabled: true, endpoint: 'http://mas/'}",
+            false,
+        ),
+        (
+            "matrix_authentication_service: {enabled: yes, endpoint: 'http://mas/'}",
+            false,
+        ),
+        (
+            "a: &a {enabled: on, endpoint: 'http://mas/'}\nmatrix_authentication_service: {<<: *a}",
+            false,
+        ),
     ] {
         fs::write(&source, text).unwrap();
         let found = ids(&migration, &["--overlay", &used]);
-        let expected = if is_found { vec!["no-delegation"] } else { vec![] };
+        let expected = if is_found {
+            vec!["no-delegation"]
+        } else {
+            vec![]
+        };
         assert_eq!(found, expected, "{text}");
     }
     Ok(())
@@ -1190,7 +1212,10 @@ const FILES: &[(&str, &str)] = &[
         "secrets: {keys: [{key: \"-----BEGIN PRIVATE KEY-----\\nbroken\\n-----END PRIVATE KEY-----\\n\"}]}",
         "secrets.keys[0].key: it is not valid PEM",
     ),
-    ("secrets: {keys: [{key: none}]}", "secrets.keys[0].key: it is neither"),
+    (
+        "secrets: {keys: [{key: none}]}",
+        "secrets.keys[0].key: it is neither",
+    ),
     ("secrets: {keys_dir: DIR/keys}", ""),
     (
         "secrets: {keys_dir: DIR}",
@@ -1206,8 +1231,9 @@ const FILES: &[(&str, &str)] = &[
 fn keys(directory: &Path) {
     let openssl = |arguments: &str| {
         let arguments = arguments.split(' ');
-        let made = Command::new("openssl").args(arguments).current_dir(directory);
-        assert!(made.output().unwrap().status.success());
+        let mut command = Command::new("openssl");
+        command.args(arguments).current_dir(directory);
+        assert!(command.output().unwrap().status.success());
     };
     openssl("genpkey -quiet -algorithm RSA -out key.pem");
     openssl("pkcs8 -topk8 -nocrypt -in key.pem -outform DER -out key.der");
@@ -1220,6 +1246,9 @@ fn keys(directory: &Path) {
 }
 
 fn files_that_mas_cannot_use_are_named() -> TestResult {
+    if program("openssl").is_none() {
+        return skip("openssl is not on PATH");
+    }
     let (server, mas) = prepared()?;
     let migration = Migration::new(&server, &mas, "synapse", "mas");
     let directory = server.path().join("files");
@@ -1229,7 +1258,11 @@ fn files_that_mas_cannot_use_are_named() -> TestResult {
     for (option, expected) in FILES {
         let filled = |text: &str| text.replace("DIR", &directory.display().to_string());
         let options = match option.strip_prefix("secrets: {") {
-            Some(rest) => text.replacen("secrets: {", &format!("secrets: {{{}, ", rest.strip_suffix('}').unwrap()), 1),
+            Some(rest) => text.replacen(
+                "secrets: {",
+                &format!("secrets: {{{}, ", rest.strip_suffix('}').unwrap()),
+                1,
+            ),
             None => format!("{text}{option}\n"),
         };
         fs::write(&migration.mas_config, filled(&options)).unwrap();

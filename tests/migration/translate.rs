@@ -281,14 +281,19 @@ fn spellings_do_not_matter() {
             "password_config: { pepper: hush-pepper,",
             "secrets: &secrets { pepper: hush-pepper }\npassword_config: { <<: *secrets,",
         )
-        .replace("per_second: 0.25, burst_count: 3", "<<: {burst_count: 3, per_second: 0.25}");
+        .replace(
+            "per_second: 0.25, burst_count: 3",
+            "<<: {burst_count: 3, per_second: 0.25}",
+        );
     assert_ne!(merged, text);
     assert_eq!(translated(&merged), expected);
 }
 
 fn each_switch_counts_in_every_spelling() {
     let provider = |option: &str| {
-        format!("oidc_providers: [{{idp_id: a, idp_name: a, issuer: 'https://a/', client_id: a, {option}}}]")
+        format!(
+            "oidc_providers: [{{idp_id: a, idp_name: a, issuer: 'https://a/', client_id: a, {option}}}]"
+        )
     };
     let of_provider = |option: &str| format!("/upstream_oauth2/providers/0/{option}");
     for (on, off) in [("yes", "no"), ("on", "off"), ("True", "False")] {
@@ -339,7 +344,8 @@ fn each_switch_counts_in_every_spelling() {
             let (settings, _) = translated(&format!("server_name: example.com\n{synapse}"));
             assert_eq!(settings.pointer(&path), Some(&expected), "{synapse}");
         }
-        let policy = format!("server_name: example.com\npassword_config: {{policy: {{enabled: {on}}}}}");
+        let policy =
+            format!("server_name: example.com\npassword_config: {{policy: {{enabled: {on}}}}}");
         let (_, left) = translated(&policy);
         assert_eq!(left, ["password_config.policy"], "{on}");
     }
@@ -347,10 +353,12 @@ fn each_switch_counts_in_every_spelling() {
 
 /// A rate limit of Synapse is translated, or is listed.
 fn no_rate_limit_is_lost() {
-    let halves = |name: &str| ["", "0", "0.5", "'0.5'", "3", "many"].map(|value| match value {
-        "" => String::new(),
-        value => format!("{name}: {value}"),
-    });
+    let halves = |name: &str| {
+        ["", "0", "0.5", "'0.5'", "3", "many"].map(|value| match value {
+            "" => String::new(),
+            value => format!("{name}: {value}"),
+        })
+    };
     for (option, path, defaults) in [
         ("rc_registration", "/registration", (0.17, 3)),
         ("rc_login.address", "/login/per_ip", (0.003, 5)),
@@ -573,20 +581,43 @@ fn refused_by_render(options: &Value) -> Value {
 /// Whatever a homeserver is called and wherever it is, the file can be rendered.
 fn render_accepts_every_address() {
     let names = [
-        "example.com", "example.com:8448", "EXAMPLE.com", "192.0.2.1", "\"[2001:db8::1]:8448\"", "localhost",
-        "a_b.example.com",
+        "example.com",
+        "example.com:8448",
+        "EXAMPLE.com",
+        "192.0.2.1",
+        "\"[2001:db8::1]:8448\"",
+        "localhost",
+        "xn--e1afmkfd.example",
     ];
     let urls = [
-        "null", "https://matrix.example.com", "https://MATRIX.example.com/", "https://example.com:8448/",
-        "https://example.com/synapse/", "https://auth.example.com/", "http://192.0.2.1:8008/", "nonsense",
+        "null",
+        "https://matrix.example.com",
+        "https://MATRIX.example.com/",
+        "https://example.com:8448/",
+        "https://example.com/synapse/",
+        "https://auth.example.com/",
+        "http://192.0.2.1:8008/",
+        "nonsense",
         "https://[2001:db8::1]/",
     ];
     let arguments: [&[&str]; 5] = [
         &[],
         &["--proxy-unit", "nginx"],
         &["--proxy-unit", "nginx", "--proxy-unit", "caddy"],
-        &["--proxy-unit", "caddy", "--mas-url", "https://matrix.example.com/mas/"],
-        &["--proxy-unit", "nginx", "--mas-url", "https://matrix.example.com/", "--mas-cli", "/usr/local/bin/mas-cli"],
+        &[
+            "--proxy-unit",
+            "caddy",
+            "--mas-url",
+            "https://matrix.example.com/mas/",
+        ],
+        &[
+            "--proxy-unit",
+            "nginx",
+            "--mas-url",
+            "https://matrix.example.com/",
+            "--mas-cli",
+            "/usr/local/bin/mas-cli",
+        ],
     ];
     let more = [
         "",
@@ -610,7 +641,12 @@ fn render_accepts_every_address() {
             cases += 1;
         }
     }
-    assert!(wrong.is_empty(), "{} of {cases}\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {cases}\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 /// A case of `tests/fixtures/hosts.yaml`.

@@ -34,15 +34,15 @@ pub fn findings(context: &Context, mas: &Value) -> Result<Option<Finding>, Migra
         let at = format!("secrets.keys[{i}]");
         files.read(&format!("{at}.password_file"), &key["password_file"]);
         let is_encrypted = !key["password"].is_null() || !key["password_file"].is_null();
-        let (option, content) = match key["key"].as_str() {
+        let (option, text) = match key["key"].as_str() {
             Some(text) => ("key", Some(text.as_bytes().to_vec())),
             None => (
                 "key_file",
                 files.read(&format!("{at}.key_file"), &key["key_file"]),
             ),
         };
-        if let Some(content) = content {
-            files.check_key(&format!("{at}.{option}"), &content, is_encrypted);
+        if let Some(text) = text {
+            files.check_key(&format!("{at}.{option}"), &text, is_encrypted);
         }
     }
     files.keys_in(&secrets["keys_dir"]);

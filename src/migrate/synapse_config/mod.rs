@@ -165,7 +165,8 @@ impl Config {
     #[must_use]
     pub fn database_name(&self) -> Option<String> {
         // `database` is an older name of `dbname`.
-        self.argument("dbname").or_else(|| self.argument("database"))
+        self.argument("dbname")
+            .or_else(|| self.argument("database"))
     }
 
     /// The role in `database.args`. None if it follows from the user that Synapse runs as.
@@ -465,10 +466,7 @@ worker_listeners:
     fn a_server_name_is_a_text() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("homeserver.yaml");
-        for (text, reason) in [
-            ("a: b", "missing"),
-            ("server_name: 5", "must be a string"),
-        ] {
+        for (text, reason) in [("a: b", "missing"), ("server_name: 5", "must be a string")] {
             fs::write(&file, text).unwrap();
             let config = Config::read(&[file.clone()], None).unwrap();
             let error = config.server_name().unwrap_err().to_string();
@@ -487,7 +485,10 @@ worker_listeners:
             ("enable_registration: 'off'", false),
             ("enable_registration: 1", true),
             ("disable_registration: no", true),
-            ("{enable_registration: yes, disable_registration: 'true'}", false),
+            (
+                "{enable_registration: yes, disable_registration: 'true'}",
+                false,
+            ),
         ] {
             fs::write(&file, text).unwrap();
             let config = Config::read(&[file.clone()], None).unwrap();

@@ -134,12 +134,7 @@ impl Reader {
         }
     }
 
-    fn enter(
-        &mut self,
-        anchor: usize,
-        tag: Option<&Tag>,
-        content: Content,
-    ) -> Result<(), String> {
+    fn enter(&mut self, anchor: usize, tag: Option<&Tag>, content: Content) -> Result<(), String> {
         if let Some(tag) = tag {
             known_tag(tag)?;
         }
@@ -347,18 +342,23 @@ fn integer(text: &str) -> Option<Number> {
     let number = radixes.into_iter().find_map(|(form, radix)| {
         let digits = found.name(form)?.as_str().replace('_', "");
         // The zero in front of an octal number is a digit too.
-        let digits = if radix == 8 { format!("0{digits}") } else { digits };
+        let digits = if radix == 8 {
+            format!("0{digits}")
+        } else {
+            digits
+        };
         Some(i128::from_str_radix(&digits, radix).ok())
     });
     let number = match number {
         Some(number) => number,
-        None => found.name("sexagesimal")?.as_str().split(':').try_fold(
-            0_i128,
-            |sum, part| {
+        None => found
+            .name("sexagesimal")?
+            .as_str()
+            .split(':')
+            .try_fold(0_i128, |sum, part| {
                 let digits: i128 = part.replace('_', "").parse().ok()?;
                 sum.checked_mul(60)?.checked_add(digits)
-            },
-        ),
+            }),
     };
     let is_negative = &found["sign"] == "-";
     match number {
@@ -367,8 +367,9 @@ fn integer(text: &str) -> Option<Number> {
             let small = i64::try_from(number).map(Number::from);
             let small = small.or_else(|_| u64::try_from(number).map(Number::from));
             // JSON has no larger integers.
-            #[expect(clippy::cast_precision_loss, reason = "it is the nearest that there is")]
-            small.ok().or_else(|| Number::from_f64(number as f64))
+            #[expect(clippy::cast_precision_loss, reason = "it is the nearest")]
+            let float = number as f64;
+            small.ok().or_else(|| Number::from_f64(float))
         }
         None => Number::from_f64(text.replace('_', "").parse().ok()?),
     }
@@ -466,7 +467,10 @@ quoted: {'<<': *one}
             ("{<<: 1}", "the value of `<<`"),
             ("{<<: [1]}", "the value of `<<`"),
             ("? [1]\n: 2", "cannot be a name"),
-            ("a: !secret b", "the tag !secret is unknown at line 1 column 4"),
+            (
+                "a: !secret b",
+                "the tag !secret is unknown at line 1 column 4",
+            ),
             ("a: [", "at line"),
         ] {
             let error = parse(text).unwrap_err().to_string();
@@ -480,8 +484,18 @@ quoted: {'<<': *one}
             chain += &format!("- &a{i} [*a{}]\n", i - 1);
             laughs += &format!("- &a{i} [{}]\n", format!("*a{}, ", i - 1).repeat(10));
         }
-        assert!(parse(&chain).unwrap_err().to_string().contains("within each other"));
-        assert!(parse(&laughs).unwrap_err().to_string().contains("too large"));
+        assert!(
+            parse(&chain)
+                .unwrap_err()
+                .to_string()
+                .contains("within each other")
+        );
+        assert!(
+            parse(&laughs)
+                .unwrap_err()
+                .to_string()
+                .contains("too large")
+        );
     }
 
     #[test]

@@ -233,12 +233,11 @@ fn limit(value: &Value, per_second: f64, burst: u32) -> Result<Value, &'static s
     let burst = match limit.get("burst_count") {
         None => f64::from(burst),
         Some(Value::String(text)) => {
-            let whole: Option<i64> = text.trim().replace('_', "").parse().ok();
-            #[expect(clippy::cast_precision_loss, reason = "too large a number stays too large")]
-            whole.ok_or("`burst_count` is no number")? as f64
+            let whole: Option<u32> = text.trim().replace('_', "").parse().ok();
+            f64::from(whole.ok_or("`burst_count` is no number for MAS")?)
         }
         Some(Value::Bool(one)) => f64::from(u8::from(*one)),
-        Some(burst) => burst.as_f64().ok_or("`burst_count` is no number")?,
+        Some(burst) => burst.as_f64().ok_or("`burst_count` is no number for MAS")?,
     };
     let burst = burst.trunc();
     // MAS's limits (`crates/config/src/sections/rate_limiting.rs`).
