@@ -1216,6 +1216,19 @@ const FILES: &[(&str, &str)] = &[
         "secrets: {keys: [{key: none}]}",
         "secrets.keys[0].key: it is neither",
     ),
+    ("secrets: {keys: [{key_file: DIR/commented.pem}]}", ""),
+    (
+        "secrets: {keys: [{key_file: DIR/twice.pem}]}",
+        "secrets.keys[0].key_file: it is not valid PEM",
+    ),
+    (
+        "secrets: {keys: [{key_file: DIR/public.pem}]}",
+        "secrets.keys[0].key_file: it is no private key, but PUBLIC KEY",
+    ),
+    (
+        "secrets: {keys: [{key_file: DIR/ec.pem, password_file: DIR/key.pem}]}",
+        "secrets.keys[0].key_file: it is not encrypted",
+    ),
     ("secrets: {keys_dir: DIR/keys}", ""),
     (
         "secrets: {keys_dir: DIR}",
@@ -1239,8 +1252,11 @@ fn keys(directory: &Path) {
     openssl("pkcs8 -topk8 -nocrypt -in key.pem -outform DER -out key.der");
     openssl("pkcs8 -topk8 -in key.pem -passout pass:secret -out encrypted.pem");
     openssl("ecparam -genkey -noout -name secp384r1 -out ec.pem");
+    openssl("pkey -in key.pem -pubout -out public.pem");
     let text = fs::read_to_string(directory.join("key.pem")).unwrap();
     fs::write(directory.join("broken.pem"), &text[..text.len() / 2]).unwrap();
+    fs::write(directory.join("commented.pem"), format!("a key\n\n{text}")).unwrap();
+    fs::write(directory.join("twice.pem"), format!("{text}{text}")).unwrap();
     fs::create_dir(directory.join("keys")).unwrap();
     fs::copy(directory.join("ec.pem"), directory.join("keys/ec.pem")).unwrap();
 }
@@ -1279,6 +1295,24 @@ fn files_that_mas_cannot_use_are_named() -> TestResult {
             let expected = filled(expected);
             let is_named = found.iter().any(|sample| sample.starts_with(&expected));
             assert!(is_named, "{option}\n{findings:#?}");
+        }
+        if option.starts_with("secrets:") {
+            // MAS opens the policy after the keys, and ends there.
+            let until_policy = "policy: {wasm_module: /nonexistent}\n";
+            fs::write(&migration.mas_config, filled(&options) + until_policy).unwrap();
+            let mut command = mas.command("server");
+            let output = command.arg("--config").arg(&migration.mas_config).output();
+            let output = output.unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                said.contains("import keys") != said.contains("OPA WASM policy"),
+                "{said}"
+            );
+            assert_eq!(
+                said.contains("import keys"),
+                !expected.is_empty(),
+                "{option}\n{said}"
+            );
         }
     }
     Ok(())

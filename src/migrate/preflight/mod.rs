@@ -223,9 +223,9 @@ fn no_delegation(context: &Context) -> Result<Option<Finding>, MigrateError> {
         return Ok(None);
     };
     let source = overlay.source.display();
-    let reason = match health::endpoint_of_mas(&overlay.settings()?) {
-        Ok(_) => return Ok(None),
-        Err(reason) => reason,
+    let settings = overlay.settings()?;
+    let Err(reason) = health::endpoint_of_mas(&settings) else {
+        return Ok(None);
     };
     let finding = catalogue::NO_DELEGATION.because(format!("{source}: {reason}"));
     Ok(Some(finding))

@@ -468,7 +468,7 @@ worker_listeners:
         let file = directory.path().join("homeserver.yaml");
         for (text, reason) in [("a: b", "missing"), ("server_name: 5", "must be a string")] {
             fs::write(&file, text).unwrap();
-            let config = Config::read(&[file.clone()], None).unwrap();
+            let config = Config::read(std::slice::from_ref(&file), None).unwrap();
             let error = config.server_name().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");
         }
@@ -491,7 +491,7 @@ worker_listeners:
             ),
         ] {
             fs::write(&file, text).unwrap();
-            let config = Config::read(&[file.clone()], None).unwrap();
+            let config = Config::read(std::slice::from_ref(&file), None).unwrap();
             assert_eq!(config.is_on("enable_registration"), expected, "{text}");
         }
     }

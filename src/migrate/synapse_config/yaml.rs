@@ -120,7 +120,8 @@ impl Reader {
             Event::Scalar(text, style, anchor, tag) => {
                 let is_plain = style == ScalarStyle::Plain && tag.is_none();
                 if is_plain && text == "<<" && self.expects_name() {
-                    return self.name(Name::Merge);
+                    self.name(Name::Merge);
+                    return Ok(());
                 }
                 let value = scalar(text.into_owned(), style, tag.as_deref())?;
                 self.complete(anchor, value, 0, 1)
@@ -191,7 +192,8 @@ impl Reader {
 
     fn add(&mut self, node: Node) -> Result<(), String> {
         if self.expects_name() {
-            return self.name(Name::Own(text_of_name(&node.value)?));
+            self.name(Name::Own(text_of_name(&node.value)?));
+            return Ok(());
         }
         let depth = self.open.len() + node.height;
         let Some(parent) = self.open.last_mut() else {
@@ -218,7 +220,7 @@ impl Reader {
         Ok(())
     }
 
-    fn name(&mut self, new: Name) -> Result<(), String> {
+    fn name(&mut self, new: Name) {
         if let Some(Collection {
             content: Content::Map { name, .. },
             ..
@@ -226,7 +228,6 @@ impl Reader {
         {
             *name = Some(new);
         }
-        Ok(())
     }
 
     fn expects_name(&self) -> bool {
