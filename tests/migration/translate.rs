@@ -351,6 +351,33 @@ fn each_switch_counts_in_every_spelling() {
     }
 }
 
+/// Python takes any text but the empty one for true.
+fn other_values_count_as_synapse_takes_them() {
+    for (synapse, path, expected) in [
+        ("email: {force_tls: 'yes'}", "/email/mode", json!("tls")),
+        ("email: {force_tls: 1}", "/email/mode", json!("tls")),
+        ("email: {force_tls: ''}", "/email/mode", json!("starttls")),
+        (
+            "enable_set_displayname: 0",
+            "/account/displayname_change_allowed",
+            json!(false),
+        ),
+        (
+            "password_config: {enabled: 0}",
+            "/passwords/enabled",
+            json!(false),
+        ),
+        (
+            "enable_registration: 'on'",
+            "/account/password_registration_enabled",
+            json!(true),
+        ),
+    ] {
+        let (settings, _) = translated(&format!("server_name: example.com\n{synapse}"));
+        assert_eq!(settings.pointer(path), Some(&expected), "{synapse}");
+    }
+}
+
 /// A rate limit of Synapse is translated, or is listed.
 fn no_rate_limit_is_lost() {
     let halves = |name: &str| {
@@ -704,6 +731,7 @@ crate::support::harness::tests![
     render_accepts_every_address,
     spellings_do_not_matter,
     each_switch_counts_in_every_spelling,
+    other_values_count_as_synapse_takes_them,
     no_rate_limit_is_lost,
     the_address_of_mas_is_used_in_every_format,
     everything_that_mas_supports_is_translated,

@@ -233,7 +233,8 @@ impl Config {
 }
 
 /// Whether Python takes a value for true.
-fn is_true(value: &Value) -> bool {
+#[must_use]
+pub fn is_true(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(on) => *on,

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Translator, seconds};
+use crate::migrate::synapse_config::is_true;
 
 pub fn translate(work: &mut Translator) {
     passwords(work);
@@ -15,7 +16,7 @@ pub fn translate(work: &mut Translator) {
 }
 
 fn passwords(work: &mut Translator) {
-    let disabled = |path: &str| work.config.get(path) == Some(&Value::Bool(false));
+    let disabled = |path: &str| work.config.get(path).is_some_and(|value| !is_true(value));
     let is_off = disabled("password_config.enabled") || disabled("password_config.localdb_enabled");
     if is_off {
         work.set("passwords", "enabled", false);
@@ -111,10 +112,7 @@ fn registration(work: &mut Translator) {
 }
 
 fn switches(work: &mut Translator) {
-    let is = |path: &str, default: bool| {
-        let value = work.config.get(path);
-        value.and_then(Value::as_bool).unwrap_or(default)
-    };
+    let is = |path: &str, default: bool| work.config.get(path).map_or(default, is_true);
     let has_mail = work.config.get("email.smtp_host").is_some()
         || work.config.get("email.notif_from").is_some();
     let has_passwords =
