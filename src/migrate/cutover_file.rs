@@ -9,8 +9,9 @@ use std::{
 
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::MigrateError;
+use super::{MigrateError, synapse_config::yaml};
 use crate::util::atomic_write;
 
 /// The beginning of an overlay that a migration has filled. The name of the migration follows.
@@ -101,6 +102,15 @@ impl CutoverFile {
             return Err(MigrateError::content(&self.source, reason));
         }
         Ok(content)
+    }
+
+    /// The settings in the source of the overlay, as Synapse reads them. They are null if there are none.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot be read, is empty, or is not YAML.
+    pub fn settings(&self) -> Result<Value, MigrateError> {
+        yaml::parse(&self.content()?).map_err(MigrateError::form(&self.source, "YAML"))
     }
 
     /// Writes the content of the source to an include.

@@ -54,16 +54,9 @@ impl Addresses {
             })?,
         };
         let overlay = context.overlay()?;
-        let wrong = |reason: &str| MigrateError::content(&overlay.source, reason);
-        let settings: Value = serde_yaml_ng::from_str(&overlay.content()?)
-            .map_err(MigrateError::form(&overlay.source, "YAML"))?;
-        let section = &settings["matrix_authentication_service"];
-        if section["enabled"] != true {
-            return Err(wrong("it does not enable `matrix_authentication_service`"));
-        }
-        let endpoint = section["endpoint"].as_str();
-        let mas =
-            endpoint.ok_or_else(|| wrong("`matrix_authentication_service.endpoint` is missing"))?;
+        let settings = overlay.settings()?;
+        let mas = endpoint_of_mas(&settings)
+            .map_err(|reason| MigrateError::content(&overlay.source, reason))?;
         Ok(Addresses {
             synapse: synapse.trim_end_matches('/').to_owned(),
             mas: mas.trim_end_matches('/').to_owned(),
@@ -184,6 +177,20 @@ pub struct Listener {
     pub urls: Vec<Url>,
 }
 
+/// The endpoint in the settings with which Synapse delegates to MAS.
+///
+/// # Errors
+///
+/// Why Synapse would not delegate with them, or not to a known place.
+pub fn endpoint_of_mas(settings: &Value) -> Result<&str, &'static str> {
+    let section = &settings["matrix_authentication_service"];
+    if section["enabled"] != true {
+        return Err("it does not enable `matrix_authentication_service`");
+    }
+    let endpoint = section["endpoint"].as_str();
+    endpoint.ok_or("`matrix_authentication_service.endpoint` is missing")
+}
+
 /// The processes of this Synapse, and the commands of its units.
 ///
 /// # Errors
@@ -193,8 +200,7 @@ pub async fn processes(context: &Context) -> Result<Found, MigrateError> {
     let config = context.synapse()?;
     let units = context.services().ok();
     let overlay = context.args.overlay.as_ref().map(|overlay| {
-        let text = overlay.content().ok();
-        let settings = text.and_then(|text| serde_yaml_ng::from_str(&text).ok());
+        let settings = overlay.settings();
         (overlay.file.as_path(), settings.unwrap_or_default())
     });
     let search = Search {

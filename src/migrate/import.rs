@@ -174,14 +174,13 @@ impl PreparedMasCli {
 /// Synapse's configuration for the import: merged as Synapse does, which the import does not, without
 /// the options that the import fails on, and with no secret except the pepper, which it needs.
 fn as_read(config: &synapse_config::Config) -> Result<Value, MigrateError> {
-    const READ: &[&str] = &[
-        "server_name",
-        "public_baseurl",
+    const READ: &[&str] = &["server_name", "public_baseurl", "user_consent"];
+    // Python takes other values for true too, which the import does not read.
+    const SWITCHES: &[&str] = &[
         "allow_guest_access",
         "enable_registration",
         "enable_registration_captcha",
         "enable_3pid_changes",
-        "user_consent",
     ];
     const SECTIONS: &[&str] = &[
         "login_via_existing_session",
@@ -196,25 +195,29 @@ fn as_read(config: &synapse_config::Config) -> Result<Value, MigrateError> {
             read.insert((*name).to_owned(), value.clone());
         }
     }
+    for name in SWITCHES {
+        if config.get(name).is_some() {
+            read.insert((*name).to_owned(), config.is_on(name).into());
+        }
+    }
     for name in SECTIONS {
-        if let Some(enabled) = config.get(&format!("{name}.enabled")) {
+        let enabled = format!("{name}.enabled");
+        if config.get(&enabled).is_some() {
+            let enabled = config.is_on(&enabled);
             read.insert((*name).to_owned(), json!({"enabled": enabled}));
         }
     }
     let mut passwords = Map::new();
-    for name in ["enabled", "localdb_enabled", "pepper"] {
-        match config.get(&format!("password_config.{name}")) {
-            // To Synapse, an empty pepper is the same as none.
-            None | Some(Value::String(_)) if config.pepper().is_none() && name == "pepper" => {}
-            // `only_for_reauth` is possible too, and counts as enabled.
-            Some(value) if name == "enabled" => {
-                passwords.insert(name.to_owned(), json!(*value != json!(false)));
-            }
-            Some(value) => {
-                passwords.insert(name.to_owned(), value.clone());
-            }
-            None => {}
+    // `enabled` may also be `only_for_reauth`, which counts as enabled.
+    for name in ["enabled", "localdb_enabled"] {
+        let path = format!("password_config.{name}");
+        if config.get(&path).is_some() {
+            passwords.insert(name.to_owned(), config.is_on(&path).into());
         }
+    }
+    // To Synapse, an empty pepper is the same as none.
+    if let Some(pepper) = config.pepper() {
+        passwords.insert("pepper".to_owned(), pepper.into());
     }
     read.insert("password_config".to_owned(), Value::Object(passwords));
     let providers = config.provider_names();

@@ -11,11 +11,11 @@ use std::{
 
 use crate::support::{
     Disk, MasCli, garbage,
-    harness::{Skip, TestResult},
+    harness::{Skip, TestResult, skip},
     homeserver::{self, Homeserver},
     need_root,
     postgres::{Migration, Postgres},
-    root,
+    program, root,
 };
 use mas2nix::migrate::{
     args::Args,
@@ -651,6 +651,24 @@ const SETTINGS: &[(&str, &str, &str, &str)] = &[
         "allow_guest_access: yes\nserver_name",
         "guest-access",
     ),
+    (
+        "synapse",
+        "server_name",
+        "passwords: &passwords {pepper: pepper}\npassword_config: {<<: *passwords}\nserver_name",
+        "pepper",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "password_config: {enabled: no}\nserver_name",
+        "passwords-off-in-synapse",
+    ),
+    (
+        "synapse",
+        "server_name",
+        "cas_config: {enabled: on}\nserver_name",
+        "external-login",
+    ),
     ("synapse", "psycopg2", "sqlite3", "sqlite"),
 ];
 
@@ -667,6 +685,18 @@ const EXEMPT: &[(&str, &str)] = &[
     ("password_config:\nserver_name", "`syn2mas` leaves it out"),
     (
         "password_config: {enabled: only_for_reauth}\nserver_name",
+        "`syn2mas` translates it",
+    ),
+    (
+        "passwords: &passwords {pepper: pepper}\npassword_config: {<<: *passwords}\nserver_name",
+        "the import does not merge",
+    ),
+    (
+        "password_config: {enabled: no}\nserver_name",
+        "`syn2mas` translates it",
+    ),
+    (
+        "cas_config: {enabled: on}\nserver_name",
         "`syn2mas` translates it",
     ),
 ];
@@ -1044,6 +1074,17 @@ fn every_setting_is_named() -> TestResult {
     )
     .unwrap();
     assert_eq!(inspect(&migration, &[]), (Some(0), vec![]));
+    for wrong in ["{id: a", "id", "- id: a", "id: !unknown a"] {
+        fs::write(&bridge, wrong).unwrap();
+        let (code, findings) = inspect(&migration, &[]);
+        let found = (code, &findings[0]["id"]);
+        assert_eq!(found, (Some(11), &"bridge-invalid".into()), "{wrong}");
+        let sample = findings[0]["samples"][0].as_str().unwrap();
+        assert!(
+            sample.starts_with(&bridge.display().to_string()),
+            "{sample}"
+        );
+    }
     let elsewhere = format!("password_config: {{localdb_enabled: false}}\n{}", texts[1]);
     fs::write(&migration.synapse_config, elsewhere).unwrap();
     let both = ["passwords-off-in-synapse", "password-provider"];
@@ -1096,6 +1137,183 @@ fn features_that_the_overlay_leaves_out_are_named() -> TestResult {
             .find(|finding| finding["id"] == "features-lost");
         let samples = found.map_or_else(|| json!([]), |finding| finding["samples"].clone());
         assert_eq!(samples, json!(lost), "{features}");
+    }
+    Ok(())
+}
+
+fn an_overlay_that_does_not_delegate_is_named() -> TestResult {
+    let (server, mas) = prepared()?;
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let source = server.path().join("overlay.source");
+    let file = server.path().join("overlay.yaml");
+    let used = format!("{}={}", file.display(), source.display());
+    for (text, is_found) in [
+        ("foo: bar", true),
+        ("# nothing", true),
+        (
+            "matrix_authentication_service: {endpoint: 'http://mas/'}",
+            true,
+        ),
+        (
+            "matrix_authentication_service: {enabled: off, endpoint: 'http://mas/'}",
+            true,
+        ),
+        ("matrix_authentication_service: {enabled: true}", true),
+        (
+            "matrix_authentication_service: {enabled: true, endpoint: 'http://mas/'}",
+            false,
+        ),
+        (
+            "matrix_authentication_service: {enabled: yes, endpoint: 'http://mas/'}",
+            false,
+        ),
+        (
+            "a: &a {enabled: on, endpoint: 'http://mas/'}\nmatrix_authentication_service: {<<: *a}",
+            false,
+        ),
+    ] {
+        fs::write(&source, text).unwrap();
+        let found = ids(&migration, &["--overlay", &used]);
+        let expected = if is_found {
+            vec!["no-delegation"]
+        } else {
+            vec![]
+        };
+        assert_eq!(found, expected, "{text}");
+    }
+    Ok(())
+}
+
+/// Options of MAS that name files and keys, and the reason why MAS does not start with them. Without one, it
+/// does.
+const FILES: &[(&str, &str)] = &[
+    ("policy: {wasm_module: DIR/key.pem}", ""),
+    (
+        "policy: {wasm_module: DIR/absent.wasm}",
+        "policy.wasm_module: DIR/absent.wasm: No such file",
+    ),
+    ("policy: {wasm_module: policy.wasm}", ""),
+    ("secrets: {keys: [{key_file: DIR/key.pem}]}", ""),
+    ("secrets: {keys: [{key_file: DIR/key.der}]}", ""),
+    ("secrets: {keys: [{key_file: DIR/ec.pem}]}", ""),
+    (
+        "secrets: {keys: [{key_file: DIR/encrypted.pem, password: secret}]}",
+        "",
+    ),
+    (
+        "secrets: {keys: [{key_file: DIR/encrypted.pem}]}",
+        "secrets.keys[0].key_file: it is encrypted",
+    ),
+    (
+        "secrets: {keys: [{key_file: DIR/key.pem}, {key_file: DIR/absent.pem}]}",
+        "secrets.keys[1].key_file: DIR/absent.pem: No such file",
+    ),
+    (
+        "secrets: {keys: [{key: \"-----BEGIN PRIVATE KEY-----\\nbroken\\n-----END PRIVATE KEY-----\\n\"}]}",
+        "secrets.keys[0].key: it is not valid PEM",
+    ),
+    (
+        "secrets: {keys: [{key: none}]}",
+        "secrets.keys[0].key: it is neither",
+    ),
+    ("secrets: {keys: [{key_file: DIR/commented.pem}]}", ""),
+    (
+        "secrets: {keys: [{key_file: DIR/twice.pem}]}",
+        "secrets.keys[0].key_file: it is not valid PEM",
+    ),
+    (
+        "secrets: {keys: [{key_file: DIR/public.pem}]}",
+        "secrets.keys[0].key_file: it is no private key, but PUBLIC KEY",
+    ),
+    (
+        "secrets: {keys: [{key_file: DIR/ec.pem, password_file: DIR/key.pem}]}",
+        "secrets.keys[0].key_file: it is not encrypted",
+    ),
+    ("secrets: {keys_dir: DIR/keys}", ""),
+    (
+        "secrets: {keys_dir: DIR}",
+        "secrets.keys_dir: DIR/broken.pem: it is not valid PEM",
+    ),
+    (
+        "secrets: {keys_dir: DIR/absent}",
+        "secrets.keys_dir: DIR/absent: No such file",
+    ),
+];
+
+/// Makes keys in all forms, and one that is broken.
+fn keys(directory: &Path) {
+    let openssl = |arguments: &str| {
+        let arguments = arguments.split(' ');
+        let mut command = Command::new("openssl");
+        command.args(arguments).current_dir(directory);
+        assert!(command.output().unwrap().status.success());
+    };
+    openssl("genpkey -quiet -algorithm RSA -out key.pem");
+    openssl("pkcs8 -topk8 -nocrypt -in key.pem -outform DER -out key.der");
+    openssl("pkcs8 -topk8 -in key.pem -passout pass:secret -out encrypted.pem");
+    openssl("ecparam -genkey -noout -name secp384r1 -out ec.pem");
+    openssl("pkey -in key.pem -pubout -out public.pem");
+    let text = fs::read_to_string(directory.join("key.pem")).unwrap();
+    fs::write(directory.join("broken.pem"), &text[..text.len() / 2]).unwrap();
+    fs::write(directory.join("commented.pem"), format!("a key\n\n{text}")).unwrap();
+    fs::write(directory.join("twice.pem"), format!("{text}{text}")).unwrap();
+    fs::create_dir(directory.join("keys")).unwrap();
+    fs::copy(directory.join("ec.pem"), directory.join("keys/ec.pem")).unwrap();
+}
+
+fn files_that_mas_cannot_use_are_named() -> TestResult {
+    if program("openssl").is_none() {
+        return skip("openssl is not on PATH");
+    }
+    let (server, mas) = prepared()?;
+    let migration = Migration::new(&server, &mas, "synapse", "mas");
+    let directory = server.path().join("files");
+    fs::create_dir(&directory).unwrap();
+    keys(&directory);
+    let text = fs::read_to_string(&migration.mas_config).unwrap();
+    for (option, expected) in FILES {
+        let filled = |text: &str| text.replace("DIR", &directory.display().to_string());
+        let options = match option.strip_prefix("secrets: {") {
+            Some(rest) => text.replacen(
+                "secrets: {",
+                &format!("secrets: {{{}, ", rest.strip_suffix('}').unwrap()),
+                1,
+            ),
+            None => format!("{text}{option}\n"),
+        };
+        fs::write(&migration.mas_config, filled(&options)).unwrap();
+        let (_, findings) = inspect(&migration, &[]);
+        let found: Vec<&str> = findings
+            .iter()
+            .filter(|finding| finding["id"] == "mas-file")
+            .flat_map(|finding| finding["samples"].as_array().unwrap())
+            .map(|sample| sample.as_str().unwrap())
+            .collect();
+        if expected.is_empty() {
+            assert!(findings.is_empty(), "{option}\n{findings:#?}");
+        } else {
+            let expected = filled(expected);
+            let is_named = found.iter().any(|sample| sample.starts_with(&expected));
+            assert!(is_named, "{option}\n{findings:#?}");
+        }
+        if option.starts_with("secrets:") {
+            // MAS opens the policy after the keys, and ends there.
+            let until_policy = "policy: {wasm_module: /nonexistent}\n";
+            fs::write(&migration.mas_config, filled(&options) + until_policy).unwrap();
+            let mut command = mas.command("server");
+            let output = command.arg("--config").arg(&migration.mas_config).output();
+            let output = output.unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                said.contains("import keys") != said.contains("OPA WASM policy"),
+                "{said}"
+            );
+            assert_eq!(
+                said.contains("import keys"),
+                !expected.is_empty(),
+                "{option}\n{said}"
+            );
+        }
     }
     Ok(())
 }
@@ -1939,6 +2157,8 @@ crate::support::harness::tests![
     a_password_that_mas_cannot_read_is_named,
     every_setting_is_named,
     features_that_the_overlay_leaves_out_are_named,
+    an_overlay_that_does_not_delegate_is_named,
+    files_that_mas_cannot_use_are_named,
     the_state_of_mas_is_reported,
     interrupted_imports_are_undone_or_reported,
     databases_that_refuse_the_import_are_reported,

@@ -14,6 +14,7 @@ mod migrate;
 mod report;
 #[path = "../support/mod.rs"]
 mod support;
+mod synapse_config;
 mod translate;
 mod verify;
 mod waiting;
@@ -32,6 +33,7 @@ support::harness::main![
     losses,
     migrate,
     report,
+    synapse_config,
     translate,
     verify,
     waiting,

@@ -245,6 +245,181 @@ fn no_secret_is_shown_and_all_are_written() {
     );
 }
 
+/// The configuration of a homeserver, its translation, and what is listed as not translated.
+fn translated(synapse: &str) -> (Value, Vec<String>) {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("homeserver.yaml");
+    fs::write(&file, synapse).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_syn2mas"))
+        .args(["translate", "--json", "--synapse-config"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{synapse}\n{said}");
+    let mut translation: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let left = translation["left"].as_array().unwrap().iter();
+    let left = left.map(|left| left["option"].as_str().unwrap().to_owned());
+    let left = left.collect();
+    (translation["settings"].take(), left)
+}
+
+/// Options in other spellings than those of JSON have the same translation.
+fn spellings_do_not_matter() {
+    let text = fs::read_to_string(root().join(LEGACY)).unwrap();
+    let expected = translated(&text);
+    for (on, off) in [("yes", "no"), ("On", "OFF"), ("TRUE", "False")] {
+        let spelled = text
+            .replace(": true", &format!(": {on}"))
+            .replace(": false", &format!(": {off}"));
+        assert_ne!(spelled, text);
+        assert_eq!(translated(&spelled), expected, "{on} {off}");
+    }
+    assert_eq!(translated(&format!("\u{feff}{text}")), expected);
+    let merged = text
+        .replace(
+            "password_config: { pepper: hush-pepper,",
+            "secrets: &secrets { pepper: hush-pepper }\npassword_config: { <<: *secrets,",
+        )
+        .replace(
+            "per_second: 0.25, burst_count: 3",
+            "<<: {burst_count: 3, per_second: 0.25}",
+        );
+    assert_ne!(merged, text);
+    assert_eq!(translated(&merged), expected);
+}
+
+fn each_switch_counts_in_every_spelling() {
+    let provider = |option: &str| {
+        format!(
+            "oidc_providers: [{{idp_id: a, idp_name: a, issuer: 'https://a/', client_id: a, {option}}}]"
+        )
+    };
+    let of_provider = |option: &str| format!("/upstream_oauth2/providers/0/{option}");
+    for (on, off) in [("yes", "no"), ("on", "off"), ("True", "False")] {
+        for (synapse, path, expected) in [
+            (
+                format!("enable_registration: {on}\nregistration_requires_token: {on}"),
+                "/account/password_registration_token_required".to_owned(),
+                json!(true),
+            ),
+            (
+                provider(&format!("enable_registration: {off}")),
+                of_provider("registration_token_required"),
+                json!(true),
+            ),
+            (
+                provider(&format!("discover: {off}")),
+                of_provider("discovery_mode"),
+                json!("disabled"),
+            ),
+            (
+                provider(&format!("backchannel_logout_enabled: {on}")),
+                of_provider("on_backchannel_logout"),
+                json!("logout_all"),
+            ),
+            (
+                provider(&format!(
+                    "user_mapping_provider: {{config: {{localpart_template: a, confirm_localpart: {on}}}}}"
+                )),
+                of_provider("claims_imports/localpart/action"),
+                json!("suggest"),
+            ),
+            (
+                format!("email: {{smtp_host: a, force_tls: {on}}}"),
+                "/email/mode".to_owned(),
+                json!("tls"),
+            ),
+            (
+                format!("enable_set_displayname: {off}"),
+                "/account/displayname_change_allowed".to_owned(),
+                json!(false),
+            ),
+            (
+                format!("password_config: {{enabled: {off}}}"),
+                "/passwords/enabled".to_owned(),
+                json!(false),
+            ),
+        ] {
+            let (settings, _) = translated(&format!("server_name: example.com\n{synapse}"));
+            assert_eq!(settings.pointer(&path), Some(&expected), "{synapse}");
+        }
+        let policy =
+            format!("server_name: example.com\npassword_config: {{policy: {{enabled: {on}}}}}");
+        let (_, left) = translated(&policy);
+        assert_eq!(left, ["password_config.policy"], "{on}");
+    }
+}
+
+/// Python takes any text but the empty one for true.
+fn other_values_count_as_synapse_takes_them() {
+    for (synapse, path, expected) in [
+        ("email: {force_tls: 'yes'}", "/email/mode", json!("tls")),
+        ("email: {force_tls: 1}", "/email/mode", json!("tls")),
+        ("email: {force_tls: ''}", "/email/mode", json!("starttls")),
+        (
+            "enable_set_displayname: 0",
+            "/account/displayname_change_allowed",
+            json!(false),
+        ),
+        (
+            "password_config: {enabled: 0}",
+            "/passwords/enabled",
+            json!(false),
+        ),
+        (
+            "enable_registration: 'on'",
+            "/account/password_registration_enabled",
+            json!(true),
+        ),
+    ] {
+        let (settings, _) = translated(&format!("server_name: example.com\n{synapse}"));
+        assert_eq!(settings.pointer(path), Some(&expected), "{synapse}");
+    }
+}
+
+/// A rate limit of Synapse is translated, or is listed.
+fn no_rate_limit_is_lost() {
+    let halves = |name: &str| {
+        ["", "0", "0.5", "'0.5'", "3", "many"].map(|value| match value {
+            "" => String::new(),
+            value => format!("{name}: {value}"),
+        })
+    };
+    for (option, path, defaults) in [
+        ("rc_registration", "/registration", (0.17, 3)),
+        ("rc_login.address", "/login/per_ip", (0.003, 5)),
+        ("rc_login.account", "/login/per_account", (0.003, 5)),
+    ] {
+        for rate in halves("per_second") {
+            for burst in halves("burst_count") {
+                let parts: Vec<&str> = [&*rate, &*burst]
+                    .into_iter()
+                    .filter(|half| !half.is_empty())
+                    .collect();
+                let limit = format!("{{{}}}", parts.join(", "));
+                let synapse = match option.split_once('.') {
+                    Some((section, option)) => format!("{section}: {{{option}: {limit}}}"),
+                    None => format!("{option}: {limit}"),
+                };
+                let (settings, left) = translated(&format!("server_name: example.com\n{synapse}"));
+                let found = settings.pointer(&format!("/rate_limiting{path}"));
+                let is_left = left.iter().any(|left| left == option);
+                assert_eq!(found.is_some() || is_left, !parts.is_empty(), "{synapse}");
+                assert!(found.is_none() || !is_left, "{synapse}");
+                if let Some(found) = found {
+                    if rate.is_empty() {
+                        assert_eq!(found["per_second"], defaults.0, "{synapse}");
+                    }
+                    if burst.is_empty() {
+                        assert_eq!(found["burst"], defaults.1, "{synapse}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn mas_and_our_checker_accept_it() -> TestResult {
     let mut settings = settings();
     settings["matrix"]["secret_file"] = "/run/secrets/matrix".into();
@@ -412,6 +587,95 @@ fn render_accepts_what_is_translated_for_it() {
     assert!(errors.is_empty(), "{errors:#?}");
 }
 
+/// The problems that `mas2nix render` has with options.
+fn refused_by_render(options: &Value) -> Value {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("mas.yaml");
+    fs::write(&file, options.to_string()).unwrap();
+    let rendered = Command::new(env!("CARGO_BIN_EXE_mas2nix"))
+        .args(["render", "--json", "--config"])
+        .args([&file, &"--out".into(), &directory.path().join("out")])
+        .output()
+        .unwrap();
+    let mut report: Value = serde_json::from_slice(&rendered.stdout).unwrap();
+    if report["valid"] == true {
+        Value::Null
+    } else {
+        report["problems"].take()
+    }
+}
+
+/// Whatever a homeserver is called and wherever it is, the file can be rendered.
+fn render_accepts_every_address() {
+    let names = [
+        "example.com",
+        "example.com:8448",
+        "EXAMPLE.com",
+        "192.0.2.1",
+        "\"[2001:db8::1]:8448\"",
+        "localhost",
+        "xn--e1afmkfd.example",
+    ];
+    let urls = [
+        "null",
+        "https://matrix.example.com",
+        "https://MATRIX.example.com/",
+        "https://example.com:8448/",
+        "https://example.com/synapse/",
+        "https://auth.example.com/",
+        "http://192.0.2.1:8008/",
+        "nonsense",
+        "https://[2001:db8::1]/",
+    ];
+    let arguments: [&[&str]; 5] = [
+        &[],
+        &["--proxy-unit", "nginx"],
+        &["--proxy-unit", "nginx", "--proxy-unit", "caddy"],
+        &[
+            "--proxy-unit",
+            "caddy",
+            "--mas-url",
+            "https://matrix.example.com/mas/",
+        ],
+        &[
+            "--proxy-unit",
+            "nginx",
+            "--mas-url",
+            "https://matrix.example.com/",
+            "--mas-cli",
+            "/usr/local/bin/mas-cli",
+        ],
+    ];
+    let more = [
+        "",
+        "database: {name: psycopg2, args: {dbname: 5, port: '5433'}}",
+        "listeners: []",
+        "database: {name: psycopg2, args: {host: db.example.com}}",
+    ];
+    let mut cases = 0;
+    let mut wrong = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        for (j, url) in urls.iter().enumerate() {
+            // Each name with each address, and of the rest as many as there is time for.
+            let arguments = arguments[(i + j) % arguments.len()];
+            let more = more[(i + 2 * j) % more.len()];
+            let synapse = format!("server_name: {name}\npublic_baseurl: {url}\n{more}");
+            let (options, said) = render_file(&synapse, arguments);
+            let refused = refused_by_render(&options);
+            if !refused.is_null() {
+                wrong.push(format!("{synapse} {arguments:?}\n{refused:#}\n{said}"));
+            }
+            cases += 1;
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {cases}\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
 /// A case of `tests/fixtures/hosts.yaml`.
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -434,6 +698,8 @@ fn what_is_unknown_about_a_host_is_said() {
         assert_eq!(found.unwrap_or_default(), case.expected, "{of}");
         let list = said.split("To check:").nth(1).unwrap_or_default();
         assert!(list.contains(&case.asks), "{of}\n{said}");
+        let refused = refused_by_render(&options);
+        assert!(refused.is_null(), "{of}\n{refused:#}");
     }
 }
 
@@ -462,6 +728,11 @@ fn the_address_of_mas_is_used_in_every_format() {
 crate::support::harness::tests![
     render_accepts_what_is_translated_for_it,
     what_is_unknown_about_a_host_is_said,
+    render_accepts_every_address,
+    spellings_do_not_matter,
+    each_switch_counts_in_every_spelling,
+    other_values_count_as_synapse_takes_them,
+    no_rate_limit_is_lost,
     the_address_of_mas_is_used_in_every_format,
     everything_that_mas_supports_is_translated,
     attribute_requirements_become_a_condition_on_the_subject,

@@ -298,9 +298,9 @@ async fn observe_these(
         target: seen(target(context, services, overlay, databases).await),
         overlay: seen(overlay.content_of_overlay()),
         marker: seen(marker::read(databases[1]).await),
-        delegates_by_itself: context.synapse().is_ok_and(|synapse| {
-            synapse.get("matrix_authentication_service.enabled") == Some(&true.into())
-        }),
+        delegates_by_itself: context
+            .synapse()
+            .is_ok_and(|synapse| synapse.is_on("matrix_authentication_service.enabled")),
         inhibited: if state.migration.is_none() {
             inhibited
         } else {

@@ -74,6 +74,9 @@ catalogue! {
         MODULES: "modules", Warning,
             "Synapse loads these modules. Once MAS authenticates, it does not ask those that decide on registrations and logins, and does not start at all with one that checks passwords.",
             "Look what each does. If one checks passwords, write `modules` with only the others (or `modules: []`) into the source of `--overlay`: it replaces the list at the cutover.";
+        NO_DELEGATION: "no-delegation", Blocker,
+            "With the source of `--overlay`, Synapse would not delegate to MAS after the cutover.",
+            "Name the file that `mas2nix render` or the NixOS module makes for it, or one with `matrix_authentication_service`: `enabled: true`, `endpoint` with MAS's address, and `secret` or `secret_path`.";
         FEATURES_LOST: "features-lost", Warning,
             "The source of `--overlay` has `experimental_features`, which replaces this section of Synapse's own files at the cutover. These features would be off.",
             "Repeat them in `synapse.experimentalFeatures` of the module, or of the configuration of `mas2nix render`.";
@@ -95,6 +98,9 @@ catalogue! {
         MAS_CONFIG: "mas-config", Blocker,
             "`mas-cli config check` refuses MAS's configuration.",
             "Correct it; `mas2nix check` says more about it.";
+        MAS_FILE: "mas-file", Blocker,
+            "MAS cannot use these files or keys, so it would not start after the cutover. `mas-cli config check` does not look into them.",
+            "Correct the path or the file. A key is a private RSA or EC key in PEM or DER, with `password` or `password_file` exactly if it is encrypted; `mas-cli config generate` makes some.";
     }
 
     "Passwords" {
@@ -186,8 +192,11 @@ catalogue! {
             "These application services encrypt, and log in to make a device for themselves. MAS does not let them, so sooner or later they cannot read encrypted rooms.",
             "Set `encryption.msc4190` of the bridge to true, add `io.element.msc4190: true` to its registration, and restart Synapse and the bridge. Synapse 1.141.0 or newer needs only the former; the latter then only ends this warning.";
         BRIDGE_UNREADABLE: "bridge-unreadable", Note,
-            "These registrations of application services cannot be read, so it is not known whether they encrypt.",
-            "Run this as root. Otherwise look whether those that encrypt have `io.element.msc4190: true`.";
+            "These registrations of application services cannot be read here, so it is not known whether they encrypt.",
+            "If permission is denied, run this as root. If Synapse has the files in a container, look yourself whether those that encrypt have `io.element.msc4190: true`. If it has not, correct `app_service_config_files`: Synapse does not start without them.";
+        BRIDGE_INVALID: "bridge-invalid", Warning,
+            "These files are no registrations of application services: they are no YAML, or no map. Synapse reads them only when it starts, and will not start with them, before the cutover or after it.",
+            "Correct them, or remove them from `app_service_config_files`.";
         POSTGRESQL_PROGRAMS: "postgresql-programs", Blocker,
             "These programs of PostgreSQL cannot be run. Without them there is no backup, and no rollback.",
             "Install PostgreSQL's client programs, such as Debian's postgresql-client-15. If they are not on PATH, name their directory with `--postgresql-programs`, such as /usr/lib/postgresql/15/bin.";

@@ -406,19 +406,29 @@ pub async fn superuser(context: &Context) -> Result<Option<Finding>, MigrateErro
 }
 
 /// Reports application services whose bots encrypt, and log in in a way that MAS does not support. Also
-/// reports registration files that cannot be read.
+/// reports registration files that cannot be read, and those that are none.
 pub fn bridges(config: &synapse_config::Config) -> Vec<Finding> {
     let files = config.get("app_service_config_files");
     let files = files.and_then(Value::as_array).into_iter().flatten();
-    let (mut encrypted, mut unreadable) = (Vec::new(), Vec::new());
+    let (mut encrypted, mut unreadable, mut invalid) = (Vec::new(), Vec::new(), Vec::new());
     for file in files.filter_map(Value::as_str) {
-        let text = fs::read_to_string(file);
-        let registration: Option<Value> = text
-            .ok()
-            .and_then(|text| serde_yaml_ng::from_str(&text).ok());
-        let Some(registration) = registration else {
-            unreadable.push(file.to_owned());
-            continue;
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) => {
+                unreadable.push(format!("{file}: {error}"));
+                continue;
+            }
+        };
+        let registration = match synapse_config::yaml::parse(&text) {
+            Ok(registration @ Value::Object(_)) => registration,
+            Ok(_) => {
+                invalid.push(format!("{file}: not a map"));
+                continue;
+            }
+            Err(error) => {
+                invalid.push(format!("{file}: {error}"));
+                continue;
+            }
         };
         let on = |name: &str| registration[name] == true;
         if on("org.matrix.msc3202") && !on("io.element.msc4190") {
@@ -428,6 +438,7 @@ pub fn bridges(config: &synapse_config::Config) -> Vec<Finding> {
     let found = [
         catalogue::ENCRYPTED_BRIDGE.found_in(encrypted),
         catalogue::BRIDGE_UNREADABLE.found_in(unreadable),
+        catalogue::BRIDGE_INVALID.found_in(invalid),
     ];
     found.into_iter().flatten().collect()
 }

@@ -6,6 +6,7 @@ pub mod finding;
 pub mod host;
 pub mod lockout;
 pub mod mas_database;
+mod mas_files;
 pub mod processes;
 pub mod rows;
 pub mod server;
@@ -43,7 +44,9 @@ pub async fn inspect(context: &Context, extent: BackupScope) -> Result<Vec<Findi
     let server_name = synapse.server_name()?;
     let mut findings = settings(synapse, mas, server_name);
     findings.extend(passwords(synapse, mas));
+    findings.extend(no_delegation(context)?);
     findings.extend(features_lost(context, synapse)?);
+    findings.extend(mas_files::findings(context, mas)?);
     findings.extend(host::bridges(synapse));
     let (versions, refused_by_mas) =
         tokio::join!(host::versions(context, synapse), host::mas_config(context));
@@ -146,10 +149,6 @@ fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-fn on(config: &synapse_config::Config, path: &str) -> bool {
-    config.get(path) == Some(&Value::Bool(true))
-}
-
 /// Findings about the two configurations.
 fn settings(config: &synapse_config::Config, mas: &Value, server_name: &str) -> Vec<Finding> {
     let homeserver = mas["matrix"]["homeserver"]
@@ -159,18 +158,18 @@ fn settings(config: &synapse_config::Config, mas: &Value, server_name: &str) -> 
         catalogue::SERVER_NAME.because(format!("MAS: {homeserver}, Synapse: {server_name}"))
     });
     let found = [
-        (catalogue::GUEST_ACCESS, on(config, "allow_guest_access")),
+        (catalogue::GUEST_ACCESS, config.is_on("allow_guest_access")),
         (
             catalogue::THIRD_PARTY_ID_CHANGES,
-            on(config, "enable_3pid_changes"),
+            config.is_on("enable_3pid_changes"),
         ),
         (
             catalogue::LOGIN_VIA_EXISTING_SESSION,
-            on(config, "login_via_existing_session.enabled"),
+            config.is_on("login_via_existing_session.enabled"),
         ),
         (
             catalogue::REGISTRATION,
-            on(config, "enable_registration")
+            config.is_on("enable_registration")
                 && mas["account"]["password_registration_enabled"] != true,
         ),
         (
@@ -179,7 +178,7 @@ fn settings(config: &synapse_config::Config, mas: &Value, server_name: &str) -> 
         ),
         (
             catalogue::CAPTCHA,
-            on(config, "enable_registration_captcha") && mas["captcha"]["service"].is_null(),
+            config.is_on("enable_registration_captcha") && mas["captcha"]["service"].is_null(),
         ),
     ];
     let mut findings: Vec<Finding> = other_name.into_iter().collect();
@@ -193,8 +192,8 @@ fn settings(config: &synapse_config::Config, mas: &Value, server_name: &str) -> 
 fn elsewhere(config: &synapse_config::Config) -> Vec<Finding> {
     let saml = ["sp_config", "config_path"].map(|key| format!("saml2_config.{key}"));
     let protocols = [
-        ("CAS", on(config, "cas_config.enabled")),
-        ("JWT", on(config, "jwt_config.enabled")),
+        ("CAS", config.is_on("cas_config.enabled")),
+        ("JWT", config.is_on("jwt_config.enabled")),
         (
             "SAML",
             saml.iter().any(|path| config.get(path).is_some())
@@ -218,6 +217,20 @@ fn elsewhere(config: &synapse_config::Config) -> Vec<Finding> {
     found.into_iter().flatten().collect()
 }
 
+/// Whether Synapse would not delegate with the overlay.
+fn no_delegation(context: &Context) -> Result<Option<Finding>, MigrateError> {
+    let Some(overlay) = &context.args.overlay else {
+        return Ok(None);
+    };
+    let source = overlay.source.display();
+    let settings = overlay.settings()?;
+    let Err(reason) = health::endpoint_of_mas(&settings) else {
+        return Ok(None);
+    };
+    let finding = catalogue::NO_DELEGATION.because(format!("{source}: {reason}"));
+    Ok(Some(finding))
+}
+
 /// Experimental features of Synapse that the overlay leaves out. Synapse takes the whole section from the last
 /// file that has it.
 fn features_lost(
@@ -227,8 +240,7 @@ fn features_lost(
     let Some(overlay) = &context.args.overlay else {
         return Ok(None);
     };
-    let settings: Value = serde_yaml_ng::from_str(&overlay.content()?)
-        .map_err(MigrateError::form(&overlay.source, "YAML"))?;
+    let settings = overlay.settings()?;
     let Some(kept) = settings["experimental_features"].as_object() else {
         return Ok(None);
     };

@@ -104,8 +104,7 @@ const HIDDEN: &str = "(not shown)";
 #[must_use]
 pub fn changes(context: &Context) -> Vec<Change> {
     let overlay = || {
-        let text = context.overlay().ok()?.content().ok()?;
-        let overlay: Value = serde_yaml_ng::from_str(&text).ok()?;
+        let overlay = context.overlay().ok()?.settings().ok()?;
         overlay.as_object().cloned()
     };
     match (context.synapse(), overlay()) {

@@ -2,6 +2,7 @@
 //! top-level keys of an earlier one (`synapse/config/_base.py`).
 
 pub mod processes;
+pub mod yaml;
 
 use std::{
     fs,
@@ -28,30 +29,6 @@ pub struct Config {
     pub value: Value,
 }
 
-/// Boolean options, as JSON pointers.
-const SWITCHES: &[&str] = &[
-    "/allow_guest_access",
-    "/cas_config/enabled",
-    "/enable_3pid_changes",
-    "/enable_registration",
-    "/enable_registration_captcha",
-    "/jwt_config/enabled",
-    "/login_via_existing_session/enabled",
-    "/password_config/enabled",
-    "/password_config/localdb_enabled",
-    "/saml2_config/enabled",
-];
-
-/// Synapse reads YAML 1.1, in which these words are booleans. Our parser reads YAML 1.2, in which they
-/// are strings.
-fn as_switch(text: &str) -> Option<bool> {
-    match text {
-        "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
-        "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
-        _ => None,
-    }
-}
-
 impl Config {
     /// Reads and merges files in this order. A directory means the files in it that end in `.yaml`, sorted
     /// by name. An empty file changes nothing. The file `skip` is not read, whether it is named itself,
@@ -76,14 +53,8 @@ impl Config {
                 files.push(file);
             }
         }
-        let mut value = Value::Object(value);
-        for switch in SWITCHES {
-            if let Some(found) = value.pointer_mut(switch)
-                && let Some(on) = found.as_str().and_then(as_switch)
-            {
-                *found = Value::Bool(on);
-            }
-        }
+        decide_registration(&mut value);
+        let value = Value::Object(value);
         Ok(Config { files, value })
     }
 
@@ -95,14 +66,22 @@ impl Config {
         (!found.is_null()).then_some(found)
     }
 
+    /// Whether Synapse takes an option for true. False if it is absent or null.
+    #[must_use]
+    pub fn is_on(&self, path: &str) -> bool {
+        self.get(path).is_some_and(is_true)
+    }
+
     /// `server_name`, for example `example.com`.
     ///
     /// # Errors
     ///
-    /// If it is missing.
+    /// If it is missing, or no text.
     pub fn server_name(&self) -> Result<&str, MigrateError> {
-        let name = self.get("server_name").and_then(Value::as_str);
-        name.ok_or_else(|| self.wrong("`server_name` is missing"))
+        let name = self.get("server_name");
+        let name = name.ok_or_else(|| self.wrong("`server_name` is missing"))?;
+        let text = name.as_str();
+        text.ok_or_else(|| self.wrong("`server_name` must be a string: put it in quotes"))
     }
 
     /// The secret that Synapse appends to passwords before it hashes them. An empty one counts as none.
@@ -168,12 +147,11 @@ impl Config {
             None => return Err(self.wrong("`database.name` is missing")),
         }
         let place = format!("`database.args` in {}", self.last_file().display());
-        // libpq's parameters that matter here. `database` is an older name of `dbname`.
-        let names = ["host", "port", "user", "password", "dbname", "options"];
-        let given = names.into_iter().filter_map(|name| {
-            let older = || self.argument("database").filter(|_| name == "dbname");
-            Some((name, self.argument(name).or_else(older)?))
-        });
+        // libpq's parameters that matter here.
+        let names = ["host", "port", "user", "password", "options"];
+        let given = names.map(|name| (name, self.argument(name)));
+        let given = given.into_iter().chain([("dbname", self.database_name())]);
+        let given = given.filter_map(|(name, value)| Some((name, value?)));
         let (options, _) = connection::parse(&place, &connection::uri(given))?;
         let tls = self.tls(
             &place,
@@ -181,6 +159,14 @@ impl Config {
             options.get_socket().is_some(),
         )?;
         Ok(Address { options, tls })
+    }
+
+    /// The name of the database in `database.args`. None if it follows from the role.
+    #[must_use]
+    pub fn database_name(&self) -> Option<String> {
+        // `database` is an older name of `dbname`.
+        self.argument("dbname")
+            .or_else(|| self.argument("database"))
     }
 
     /// The role in `database.args`. None if it follows from the user that Synapse runs as.
@@ -243,6 +229,40 @@ impl Config {
     fn last_file(&self) -> PathBuf {
         let last = self.files.last().cloned();
         last.unwrap_or_else(|| "homeserver.yaml".into())
+    }
+}
+
+/// Whether Python takes a value for true.
+#[must_use]
+pub fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(on) => *on,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(entries) => !entries.is_empty(),
+    }
+}
+
+/// Converts `enable_registration` and its older opposite to one boolean. Synapse reads their texts
+/// (`synapse/config/registration.py`), so they may be quoted too.
+fn decide_registration(config: &mut Map<String, Value>) {
+    let decided = |value: &Value| {
+        let text = match value {
+            Value::String(text) => text.to_lowercase(),
+            other => other.to_string(),
+        };
+        match &*text {
+            "y" | "yes" | "t" | "true" | "on" | "1" => Some(true),
+            "n" | "no" | "f" | "false" | "off" | "0" => Some(false),
+            _ => None,
+        }
+    };
+    let enabled = config.get("enable_registration").and_then(decided);
+    let disabled = config.get("disable_registration").and_then(decided);
+    if let Some(on) = disabled.map(|off| !off).or(enabled) {
+        config.insert("enable_registration".to_owned(), Value::Bool(on));
     }
 }
 
@@ -322,7 +342,7 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>, MigrateError> {
 
 fn parse(file: &Path) -> Result<Value, MigrateError> {
     let text = fs::read_to_string(file).map_err(MigrateError::io("read", file))?;
-    serde_yaml_ng::from_str(&text).map_err(MigrateError::form(file, "YAML"))
+    yaml::parse(&text).map_err(MigrateError::form(file, "YAML"))
 }
 
 /// The name of a provider with this `idp_id`, as Synapse's `synapse/config/oidc.py` forms it.
@@ -407,7 +427,7 @@ mod tests {
         let of = |text: &str| {
             let config = Config {
                 files: Vec::new(),
-                value: serde_yaml_ng::from_str(text).unwrap(),
+                value: yaml::parse(text).unwrap(),
             };
             let listeners = config.client_listeners().into_iter();
             let urls = listeners.map(|urls| urls.iter().map(Url::to_string).collect::<Vec<_>>());
@@ -441,6 +461,40 @@ worker_listeners:
         let main = format!("{listeners}worker_app: synapse.app.homeserver\n");
         assert_eq!(of(&main).1, urls);
         assert_eq!(of("server_name: a"), (None, vec![]));
+    }
+
+    #[test]
+    fn a_server_name_is_a_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("homeserver.yaml");
+        for (text, reason) in [("a: b", "missing"), ("server_name: 5", "must be a string")] {
+            fs::write(&file, text).unwrap();
+            let config = Config::read(std::slice::from_ref(&file), None).unwrap();
+            let error = config.server_name().unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn registration_is_as_open_as_synapse_takes_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("homeserver.yaml");
+        for (text, expected) in [
+            ("a: b", false),
+            ("enable_registration: yes", true),
+            ("enable_registration: 'yes'", true),
+            ("enable_registration: 'off'", false),
+            ("enable_registration: 1", true),
+            ("disable_registration: no", true),
+            (
+                "{enable_registration: yes, disable_registration: 'true'}",
+                false,
+            ),
+        ] {
+            fs::write(&file, text).unwrap();
+            let config = Config::read(std::slice::from_ref(&file), None).unwrap();
+            assert_eq!(config.is_on("enable_registration"), expected, "{text}");
+        }
     }
 
     #[test]

@@ -382,9 +382,7 @@ fn place(config: &Config) -> Option<(String, String, String)> {
     const HERE: &str = "/run/postgresql";
     let driver = config.get("database.name")?.as_str()?.to_owned();
     let user = || config.argument("user");
-    let name = config
-        .argument("dbname")
-        .or_else(|| config.argument("database"));
+    let name = config.database_name();
     let host = match config.argument("host") {
         None => HERE.to_owned(),
         Some(host) => match &*host.to_lowercase() {
@@ -456,6 +454,7 @@ fn addresses_v6(list: &str) -> Vec<Ipv6Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrate::synapse_config::yaml;
 
     #[test]
     fn the_unit_is_that_of_the_system() {
@@ -615,7 +614,7 @@ mod tests {
             let text = format!("database: {{name: psycopg2, args: {args}}}");
             place(&Config {
                 files: Vec::new(),
-                value: serde_yaml_ng::from_str(&text).unwrap(),
+                value: yaml::parse(&text).unwrap(),
             })
         };
         assert_eq!(

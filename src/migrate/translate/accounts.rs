@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Translator, seconds};
+use crate::migrate::synapse_config::is_true;
 
 pub fn translate(work: &mut Translator) {
     passwords(work);
@@ -15,7 +16,7 @@ pub fn translate(work: &mut Translator) {
 }
 
 fn passwords(work: &mut Translator) {
-    let disabled = |path: &str| work.config.get(path) == Some(&Value::Bool(false));
+    let disabled = |path: &str| work.config.get(path).is_some_and(|value| !is_true(value));
     let is_off = disabled("password_config.enabled") || disabled("password_config.localdb_enabled");
     if is_off {
         work.set("passwords", "enabled", false);
@@ -111,10 +112,7 @@ fn registration(work: &mut Translator) {
 }
 
 fn switches(work: &mut Translator) {
-    let is = |path: &str, default: bool| {
-        let value = work.config.get(path);
-        value.and_then(Value::as_bool).unwrap_or(default)
-    };
+    let is = |path: &str, default: bool| work.config.get(path).map_or(default, is_true);
     let has_mail = work.config.get("email.smtp_host").is_some()
         || work.config.get("email.notif_from").is_some();
     let has_passwords =
@@ -183,35 +181,34 @@ fn lifetimes(work: &mut Translator) {
     }
 }
 
+/// Where Synapse has a rate limit, MAS's section and option for it, and Synapse's defaults of `per_second` and
+/// `burst_count` (`synapse/config/ratelimiting.py`).
+const LIMITS: [(&str, Option<&str>, &str, f64, u32); 3] = [
+    ("rc_login.address", Some("login"), "per_ip", 0.003, 5),
+    ("rc_login.account", Some("login"), "per_account", 0.003, 5),
+    ("rc_registration", None, "registration", 0.17, 3),
+];
+
 fn limits(work: &mut Translator) {
-    let limit = |path: &str| {
-        let value = work.config.get(path)?;
-        let per_second = value["per_second"].as_f64().filter(|rate| *rate > 0.0)?;
-        // Synapse allows fractions here; MAS does not.
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is small"
-        )]
-        let burst = value["burst_count"].as_f64()?.max(1.0) as u64;
-        Some(json!({"per_second": per_second, "burst": burst}))
-    };
-    let login = [
-        ("per_ip", limit("rc_login.address")),
-        ("per_account", limit("rc_login.account")),
-    ];
-    let registration = limit("rc_registration");
-    for (option, limit) in login {
-        if let Some(limit) = limit {
-            let rates = work
-                .settings
-                .entry("rate_limiting")
-                .or_insert_with(|| json!({}));
-            rates["login"][option] = limit;
+    for (theirs, section, ours, per_second, burst) in LIMITS {
+        let Some(value) = work.config.get(theirs).filter(|value| **value != json!({})) else {
+            continue;
+        };
+        match limit(value, per_second, burst) {
+            Ok(limit) => {
+                let rates = work.settings.entry("rate_limiting");
+                let rates = rates.or_insert_with(|| json!({}));
+                match section {
+                    Some(section) => rates[section][ours] = limit,
+                    None => rates[ours] = limit,
+                }
+            }
+            Err(reason) => {
+                let section = section.map_or_else(String::new, |section| format!("{section}."));
+                let reason = format!("{reason}: set `rate_limiting.{section}{ours}` yourself");
+                work.leave(theirs, reason);
+            }
         }
-    }
-    if let Some(limit) = registration {
-        work.set("rate_limiting", "registration", limit);
     }
     work.leave_if_set(
         "rc_login.failed_attempts",
@@ -221,6 +218,40 @@ fn limits(work: &mut Translator) {
         "rc_3pid_validation",
         "MAS limits mails by `rate_limiting.email_authentication`",
     );
+}
+
+/// A rate limit for MAS. What is missing is Synapse's default. The error says why there is none.
+fn limit(value: &Value, per_second: f64, burst: u32) -> Result<Value, &'static str> {
+    let limit = value.as_object().ok_or("it is no map")?;
+    let per_second = match limit.get("per_second") {
+        None => per_second,
+        Some(rate) => rate.as_f64().ok_or("`per_second` is no number")?,
+    };
+    // As `burst_count` goes through Python's `int`, it can be a text, or have a fraction.
+    let burst = match limit.get("burst_count") {
+        None => f64::from(burst),
+        Some(Value::String(text)) => {
+            let whole: Option<u32> = text.trim().replace('_', "").parse().ok();
+            f64::from(whole.ok_or("`burst_count` is no number for MAS")?)
+        }
+        Some(Value::Bool(one)) => f64::from(u8::from(*one)),
+        Some(burst) => burst.as_f64().ok_or("`burst_count` is no number for MAS")?,
+    };
+    let burst = burst.trunc();
+    // MAS's limits (`crates/config/src/sections/rate_limiting.rs`).
+    if per_second <= 0.0 || per_second >= 1e9 {
+        return Err("MAS's `per_second` must be more than 0 and less than 1,000,000,000");
+    }
+    if burst < 1.0 || burst > f64::from(u32::MAX) {
+        return Err("MAS's `burst` must be a number from 1 on");
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is in the range"
+    )]
+    let burst = burst as u32;
+    Ok(json!({"per_second": per_second, "burst": burst}))
 }
 
 fn others(work: &mut Translator) {
@@ -254,5 +285,35 @@ fn others(work: &mut Translator) {
     );
     if work.on("allow_guest_access") {
         work.leave("allow_guest_access", "MAS knows no guests");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_translated_or_the_reason_is_known() {
+        let of = |value: Value| limit(&value, 0.17, 3);
+        for (value, per_second, burst) in [
+            (json!({"per_second": 0.1}), 0.1, 3),
+            (json!({"burst_count": 7.9}), 0.17, 7),
+            (json!({"per_second": 2, "burst_count": "1_0"}), 2.0, 10),
+            (json!({"burst_count": true}), 0.17, 1),
+        ] {
+            let expected = json!({"per_second": per_second, "burst": burst});
+            assert_eq!(of(value.clone()), Ok(expected), "{value}");
+        }
+        for (value, reason) in [
+            (json!({"per_second": "0.5"}), "`per_second` is no number"),
+            (json!({"per_second": 0, "burst_count": 0}), "more than 0"),
+            (json!({"per_second": 1, "burst_count": 0.5}), "from 1 on"),
+            (json!({"burst_count": "many"}), "`burst_count` is no number"),
+            (json!({"burst_count": 1e10}), "from 1 on"),
+            (json!([1]), "no map"),
+        ] {
+            let found = of(value.clone()).unwrap_err();
+            assert!(found.contains(reason), "{value}: {found}");
+        }
     }
 }

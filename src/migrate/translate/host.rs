@@ -1,7 +1,7 @@
 //! The file for `mas2nix render`: the translated settings, and what Synapse's configuration and the command
 //! line say about the host.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use url::Url;
@@ -70,6 +70,13 @@ impl HostOptions {
         merge(&mut self.options, options, Lists::Replaced);
     }
 
+    /// Whether MAS has this host name, and no path.
+    fn is_at_root_of(&self, name: &str) -> bool {
+        let routes = &self.options["routes"];
+        let host = routes["host"].as_str().unwrap_or_default();
+        host.eq_ignore_ascii_case(name) && routes["path"].is_null()
+    }
+
     fn leave(&mut self, option: &str, reason: impl Into<String>) {
         self.left.push(Untranslated {
             option: option.to_owned(),
@@ -77,6 +84,9 @@ impl HostOptions {
         });
     }
 }
+
+/// Below it is where `mas2nix render` puts the wrapper of `mas-cli`.
+const WRAPPERS: &str = "/usr/local";
 
 /// Where MAS, our programs and those of PostgreSQL are installed.
 fn programs(host: &mut HostOptions, args: &Args, tools: &Path) {
@@ -104,6 +114,16 @@ fn programs(host: &mut HostOptions, args: &Args, tools: &Path) {
         );
         return;
     };
+    if prefix == Path::new(WRAPPERS) {
+        host.leave(
+            "--mas-cli",
+            format!(
+                "the wrapper of MAS's program would replace it in {WRAPPERS}/bin: move MAS, to /opt/mas for \
+                 example, and set `package` to that"
+            ),
+        );
+        return;
+    }
     host.add(json!({"package": prefix}));
     // MAS's release looks for them below its working directory.
     let share = prefix.join("share");
@@ -132,7 +152,7 @@ fn synapse(host: &mut HostOptions, config: &Config, args: &Args) {
         let units = args.synapse_unit.iter();
         let units: Vec<String> = units.map(|unit| systemd::with_suffix(unit)).collect();
         host.add(json!({"synapse": {"units": units}}));
-    } else if config.get("redis.enabled") == Some(&Value::Bool(true)) {
+    } else if config.is_on("redis.enabled") {
         host.leave(
             "--synapse-unit",
             "Synapse uses Redis, so it has workers: name the units of all its processes",
@@ -172,7 +192,7 @@ fn database(host: &mut HostOptions, config: &Config, args: &Args) {
     if let Some(port) = port.filter(|port| *port != 5432) {
         host.add(json!({"postgresqlPort": port}));
     }
-    if let Some(name) = argument("dbname").or_else(|| argument("database")) {
+    if let Some(name) = config.database_name() {
         host.add(json!({"synapse": {"database": name}}));
     }
 }
@@ -188,7 +208,10 @@ fn is_this_host(server: &str) -> bool {
 }
 
 fn migration(host: &mut HostOptions, args: &Args) {
-    let mut migration = json!({"synapseConfig": args.synapse_config});
+    // Units have no working directory of an administrator.
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let files: Vec<PathBuf> = args.synapse_config.iter().map(absolute).collect();
+    let mut migration = json!({"synapseConfig": files});
     for (option, given) in [
         ("synapseUser", &args.synapse_user),
         ("superuser", &args.admin_user),
@@ -198,7 +221,7 @@ fn migration(host: &mut HostOptions, args: &Args) {
         }
     }
     if let Some(directory) = &args.state_dir {
-        migration["directory"] = json!(directory);
+        migration["directory"] = json!(absolute(directory));
     }
     host.add(json!({"migration": migration}));
 }
@@ -206,6 +229,13 @@ fn migration(host: &mut HostOptions, args: &Args) {
 fn routes(host: &mut HostOptions, config: &Config, args: &Args) {
     let mut routes = json!({});
     match matrix_host(config) {
+        Ok(name) if host.is_at_root_of(&name) => host.leave(
+            "--mas-url",
+            format!(
+                "{name} is Synapse's own host name: name another one for MAS, or one with a path, such as \
+                 https://{name}/auth/"
+            ),
+        ),
         Ok(name) => routes["matrixHost"] = name.into(),
         Err(reason) => host.leave("public_baseurl", reason),
     }
@@ -217,18 +247,46 @@ fn routes(host: &mut HostOptions, config: &Config, args: &Args) {
              reaches Synapse, and `settings.matrix.endpoint` to that at which MAS does",
         ),
     }
-    for proxy in ["nginx", "caddy"] {
-        let mut units = args.proxy_unit.iter();
-        if units.any(|unit| systemd::with_suffix(unit) == format!("{proxy}.service")) {
-            routes[proxy] = true.into();
-        }
+    if !DOMAIN_NAME.matches(config.server_name().unwrap_or_default()) {
+        routes["wellKnown"] = false.into();
+        host.leave(
+            "server_name",
+            "it has a port or is an IP address, so other servers do not request the well-known documents, and \
+             `routes.wellKnown` is off: serve the document for clients yourself",
+        );
     }
-    if routes.get("nginx").is_none() && routes.get("caddy").is_none() {
+    let is_given = |proxy: &str| {
+        let mut units = args.proxy_unit.iter();
+        units.any(|unit| systemd::with_suffix(unit) == format!("{proxy}.service"))
+    };
+    let proxies: Vec<&str> = ["nginx", "caddy"]
+        .into_iter()
+        .filter(|proxy| is_given(proxy))
+        .collect();
+    let has_hosts = !routes["matrixHost"].is_null() && !host.options["routes"]["host"].is_null();
+    if proxies.is_empty() {
         host.leave(
             "--proxy-unit",
             "name nginx or caddy to get files for it, or set `routes.nginx` or `routes.caddy`. For any \
              other proxy, send the login requests to MAS yourself",
         );
+    } else if !has_hosts {
+        let options: Vec<String> = proxies
+            .iter()
+            .map(|proxy| format!("`routes.{proxy}`"))
+            .collect();
+        host.leave(
+            "--proxy-unit",
+            format!(
+                "there are no files for the proxy, because they need the host names of MAS and of Synapse. Once \
+                 `routes.host` and `routes.matrixHost` are set, set {} to true",
+                options.join(" and ")
+            ),
+        );
+    } else {
+        for proxy in proxies {
+            routes[proxy] = true.into();
+        }
     }
     host.add(json!({"routes": routes}));
 }

@@ -1,13 +1,14 @@
 //! Translates how mail is sent.
 
 use super::Translator;
+use crate::migrate::synapse_config::is_true;
 
 pub fn translate(work: &mut Translator) {
     let Some(email) = work.config.get("email") else {
         return;
     };
     let email = email.clone();
-    let on = |name: &str, default: bool| email[name].as_bool().unwrap_or(default);
+    let on = |name: &str, default: bool| email.get(name).map_or(default, is_true);
     let mode = if on("force_tls", false) {
         "tls"
     } else if on("enable_tls", true) {

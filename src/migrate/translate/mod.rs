@@ -9,7 +9,7 @@ mod public_url;
 
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use serde::Serialize;
@@ -78,9 +78,9 @@ impl Translator<'_> {
         entry[option] = value.into();
     }
 
-    /// Whether an option of Synapse is `true`.
+    /// Whether Synapse takes an option for true.
     fn on(&self, path: &str) -> bool {
-        self.config.get(path) == Some(&Value::Bool(true))
+        self.config.is_on(path)
     }
 
     fn text(&self, path: &str) -> Option<String> {
@@ -119,12 +119,14 @@ impl Translator<'_> {
 ///
 /// # Errors
 ///
-/// If the configuration lacks the server name.
+/// If the configuration lacks the server name, or a relative directory cannot be found.
 pub fn translate(
     config: &Config,
     directory: &Path,
     mas_url: Option<&PublicUrl>,
 ) -> Result<Translation, MigrateError> {
+    // Units have no working directory of an administrator.
+    let directory = &path::absolute(directory).map_err(MigrateError::io("find", directory))?;
     let mut work = Translator {
         config,
         directory,
