@@ -16,6 +16,7 @@ const FOLDERS: &[&str] = &[
 /// The modules of `src/migrate`, from the lowest to the highest.
 const ROOMS: &[&str] = &[
     "error",
+    "output_file",
     "system",
     "postgres",
     "synapse_config",
