@@ -151,15 +151,24 @@ mod tests {
 
     #[test]
     fn the_backup_of_this_migration_stays_unless_all_is_to_go() {
+        const THIS: &str = "01HFVBY12TMNTYTBV8W921M5FB";
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        for name in ["backup/this", "backup/earlier", "rehearsal"] {
-            fs::create_dir_all(path(name)).unwrap();
-            fs::write(path(name).join("mas.dump"), "12345").unwrap();
+        let (this, earlier) = (
+            path("backup").join(THIS),
+            path("backup/01HFVBY12TMNTYTBV8W921M5FA"),
+        );
+        let others = [path("backup/mydata"), path("backup/note.txt")];
+        for made in [&this, &earlier, &others[0], &path("rehearsal")] {
+            fs::create_dir_all(made).unwrap();
+            fs::write(made.join("mas.dump"), "12345").unwrap();
         }
+        fs::write(&others[1], "").unwrap();
+        let link = path("backup/01HFVBY12TMNTYTBV8W921M5FC");
+        std::os::unix::fs::symlink(&others[0], &link).unwrap();
         let mut journal = Journal::open(directory.path()).unwrap();
         let state = State {
-            migration: Some("this".to_owned()),
+            migration: Some(THIS.to_owned()),
             ..State::default()
         };
         journal.record(Step::Stop, &state).unwrap();
@@ -171,14 +180,16 @@ mod tests {
         };
         let clean = |all, is_rehearsing| Cleaning::of(&args, all, is_rehearsing).unwrap();
         drop(clean(false, false));
-        assert!(path("backup/earlier").exists() && path("rehearsal").exists());
+        assert!(earlier.exists() && path("rehearsal").exists());
         assert_eq!(clean(false, true).found.len(), 1);
         let deleted = clean(false, false).delete().unwrap();
         let sizes: Vec<u64> = deleted.iter().map(|leftover| leftover.bytes).collect();
         assert_eq!(sizes, [5, 5]);
-        assert!(path("backup/this").exists() && !path("backup/earlier").exists());
+        assert!(this.exists() && !earlier.exists());
         assert!(!path("rehearsal").exists());
         clean(true, false).delete().unwrap();
-        assert!(!path("backup/this").exists());
+        assert!(!this.exists());
+        // What somebody has put there.
+        assert!(others.iter().chain([&link]).all(|other| other.exists()));
     }
 }

@@ -303,7 +303,8 @@ fn root_is_led_nowhere_by_the_user_of_mas() -> TestResult {
         shell
             .args(user)
             .args(["--clear-groups", "sh", "-c", command]);
-        let status = shell.current_dir(directory).stderr(Stdio::null()).status();
+        let shell = shell.current_dir(directory).stdout(Stdio::null());
+        let status = shell.stderr(Stdio::null()).status();
         status.unwrap().success()
     };
     assert!(shell("cat config.yaml"));

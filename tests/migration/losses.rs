@@ -918,7 +918,7 @@ fn a_real_rollback_leaves_what_it_said() -> TestResult {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
-        output.status.success() && said.contains("1 devices that came through MAS"),
+        output.status.success() && said.contains("): 1 device\n"),
         "{said}"
     );
     let mut expected = told(&of_mas, &pair.facts_of_synapse());

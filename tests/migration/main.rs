@@ -21,6 +21,8 @@ mod waiting;
 mod workers;
 
 support::harness::main![
+    // One of its tests waits for minutes. At the end, nothing else would run meanwhile.
+    workers,
     cli,
     compose,
     connection,
@@ -37,5 +39,4 @@ support::harness::main![
     translate,
     verify,
     waiting,
-    workers,
 ];

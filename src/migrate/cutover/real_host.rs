@@ -41,7 +41,7 @@ use crate::{
         system::systemd::{self, Component, Services},
         verify::{Comparison, Report},
     },
-    util::atomic_write,
+    util::{atomic_write, numbers::counted},
 };
 
 /// For how long a step of a rollback is tried again. One try may take a minute.
@@ -722,7 +722,7 @@ impl Host for RealHost<'_> {
         let comparison = Comparison::of(self.context)?;
         let repaired =
             repair::prepare(&self.synapse, &self.mas, &comparison, cut_over, last).await?;
-        Ok(format!("{} tokens deleted", repaired.tokens))
+        Ok(format!("{} deleted", counted(repaired.tokens, "token")))
     }
 
     async fn log_out(&mut self) -> Result<usize, MigrateError> {

@@ -152,7 +152,7 @@ impl<H: Host> Migration<'_, H> {
                         self.note(&error.with_causes());
                         String::new()
                     }
-                    count => format!("{} devices that came through MAS", count?),
+                    count => counted(count?, "device"),
                 }
             }
             Step::Finish => self.finish().await?,
