@@ -141,6 +141,17 @@ fn render_knows_the_forms() {
     }
 }
 
+/// The module judges each case as expected. `expected` has their names, and whether they are valid.
+fn judged_by_the_module<'a>(
+    nix: &Nix,
+    cases: &[Case],
+    expected: impl Iterator<Item = (&'a str, bool)>,
+) {
+    for ((name, valid), module) in expected.zip(nix.evaluate(cases)) {
+        assert_eq!(module.valid, valid, "{name}: {:?}", module.messages);
+    }
+}
+
 fn the_module_and_render_agree() -> TestResult {
     let nix = Nix::find()?;
     let samples = samples_of_options();
@@ -148,13 +159,7 @@ fn the_module_and_render_agree() -> TestResult {
         .iter()
         .map(|sample| Case::module(&sample.name, sample.options.clone()))
         .collect();
-    for (sample, module) in samples.iter().zip(nix.evaluate(&cases)) {
-        assert_eq!(
-            module.valid, sample.valid,
-            "{}: {:?}",
-            sample.name, module.messages
-        );
-    }
+    judged_by_the_module(&nix, &cases, samples.iter().map(|it| (&*it.name, it.valid)));
     Ok(())
 }
 
@@ -182,13 +187,7 @@ fn the_module_knows_the_forms() -> TestResult {
         .iter()
         .map(|sample| Case::settings(&sample.name, &sample.config))
         .collect();
-    for (sample, module) in samples.iter().zip(nix.evaluate(&cases)) {
-        assert_eq!(
-            module.valid, sample.valid,
-            "{}: {:?}",
-            sample.name, module.messages
-        );
-    }
+    judged_by_the_module(&nix, &cases, samples.iter().map(|it| (&*it.name, it.valid)));
     Ok(())
 }
 

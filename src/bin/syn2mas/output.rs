@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use crate::{
     verdict::{Verdict, print_command},
-    view::{Given, Style, View, view},
+    view::{Given, Style, View, document, view},
 };
 
 /// Prints findings in the given order. Callers sort them, the most severe first.
@@ -52,7 +52,7 @@ pub fn findings(out: &mut impl Write, style: Style, findings: &[Finding]) -> io:
         }
         writeln!(out, "{}", style.wrapped(finding.kind.meaning, "    "))?;
         writeln!(out, "{}", style.wrapped(finding.kind.fix, "    -> "))?;
-        writeln!(out, "    see {}\n", finding.kind.help)?;
+        writeln!(out, "    see {}\n", document(finding.kind.help))?;
     }
     Ok(())
 }
@@ -283,7 +283,7 @@ pub fn outcome(out: &mut impl Write, view: &View, outcome: &Outcome) -> io::Resu
             let (begin, end) = if i == 0 { (red, reset) } else { ("", "") };
             writeln!(out, "{begin}{line}{end}")?;
         }
-        writeln!(out, "See {}\n", step.help())
+        writeln!(out, "See {}\n", document(&step.help()))
     };
     match outcome {
         Outcome::Migrated(summary) => migrated(out, style, summary)?,

@@ -4,6 +4,7 @@
 use std::{
     io::{self, IsTerminal},
     os::fd::AsFd,
+    path::Path,
     sync::OnceLock,
 };
 
@@ -211,6 +212,26 @@ pub fn set(color: ColorChoice, given: Given) {
 /// How this run prints: without colours and options until [`set`] is called.
 pub fn view() -> &'static View {
     VIEW.get_or_init(View::default)
+}
+
+/// Where packages put the documents: Debian's, and on NixOS `packages.pages`.
+const DOCUMENTS: [&str; 2] = [
+    "/usr/share/doc/mas2nix",
+    "/run/current-system/sw/share/doc/mas2nix",
+];
+
+/// A place in the documents, such as `docs/troubleshooting.md#guests`, as it is named on this host.
+pub fn document(place: &str) -> String {
+    let (page, anchor) = place.split_once('#').unwrap_or((place, ""));
+    let name = Path::new(page.trim_start_matches("docs/"));
+    let installed = DOCUMENTS
+        .iter()
+        .map(|directory| Path::new(directory).join(name));
+    let mut installed = installed.filter(|page| page.exists());
+    match installed.next() {
+        Some(page) => format!("{}#{anchor}", page.display()),
+        None => place.to_owned(),
+    }
 }
 
 #[cfg(test)]
