@@ -292,11 +292,7 @@ const COMMANDS: [&str; 2] = ["--stop-with", "--start-with"];
 fn without_command(target: &Target, context: &Context, key: &str) -> Target {
     let mut target = target.clone();
     if let Some(command) = &context.args.stop_with {
-        for service in &mut target.synapse_services {
-            if service == command {
-                *service = digest(key, "--stop-with", command);
-            }
-        }
+        target.synapse_services = vec![digest(key, "--stop-with", command)];
     }
     target
 }

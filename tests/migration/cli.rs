@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::support::{
-    MasCli,
+    MasCli, exchanged,
     harness::TestResult,
     homeserver::Homeserver,
     postgres::{Migration, Postgres},
@@ -474,11 +474,7 @@ fn a_plan_is_carried_out_as_it_is_or_not_at_all() -> TestResult {
     );
     let given = homeserver.syn2mas(&["migrate", path, "--yes", "--json"]);
     let stop = homeserver.directory.join("stop");
-    let mut other = Command::new(given.get_program());
-    for argument in given.get_args() {
-        let is_stop = argument == stop.as_os_str();
-        other.arg(if is_stop { "true".as_ref() } else { argument });
-    }
+    let mut other = exchanged(&given, &stop, Path::new("true"));
     let text = stdout(&other.output().unwrap());
     assert!(
         text.contains("the option --stop-with has changed"),

@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{harness::TestResult, homeserver::Homeserver, postgres::Postgres, script};
+use crate::support::{
+    exchanged, harness::TestResult, homeserver::Homeserver, postgres::Postgres, script,
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -109,24 +111,11 @@ fn said(mut command: Command) -> (Option<i32>, String) {
     (output.status.code(), text.concat())
 }
 
-/// The same command with one argument exchanged.
-fn with(command: &Command, old: &Path, new: &Path) -> Command {
-    let mut other = Command::new(command.get_program());
-    for argument in command.get_args() {
-        if Path::new(argument) == old {
-            other.arg(new);
-        } else {
-            other.arg(argument);
-        }
-    }
-    other
-}
-
 /// A command with another directory for the journal.
 fn elsewhere(homeserver: &Homeserver, arguments: &[&str]) -> (Option<i32>, String) {
     let state = homeserver.directory.join("state");
     let other = homeserver.directory.join("other");
-    said(with(&homeserver.syn2mas(arguments), &state, &other))
+    said(exchanged(&homeserver.syn2mas(arguments), &state, &other))
 }
 
 fn copies(server: &Postgres) -> String {
@@ -228,9 +217,9 @@ fn another_state_directory_knows_better() -> TestResult {
     };
     for arguments in [&["migrate", "--yes"][..], &["rollback", "--lost-journal"]] {
         let command = homeserver.syn2mas(arguments);
-        let command = with(&command, &homeserver.directory.join("state"), &other);
+        let command = exchanged(&command, &homeserver.directory.join("state"), &other);
         let [old, new] = [&homeserver.directory, &other].map(|it| overlay_in(it));
-        let (code, text) = said(with(&command, &old, &new));
+        let (code, text) = said(exchanged(&command, &old, &new));
         assert_eq!(code, Some(1), "{text}");
         assert!(
             text.contains("a migration with another `--state-dir`"),
@@ -293,7 +282,10 @@ fn partial_dumps_are_deleted() -> TestResult {
     );
     script(&programs.join("pg_dump"), &slow);
     let command = homeserver.syn2mas(&["migrate", "--yes", "--wait"]);
-    let mut running = Running::of(&homeserver, &mut with(&command, server.bin(), &programs));
+    let mut running = Running::of(
+        &homeserver,
+        &mut exchanged(&command, server.bin(), &programs),
+    );
     running.until(|homeserver| {
         let path = homeserver.directory.join("state");
         path.exists() && files(homeserver).iter().any(|name| name == "synapse.new")

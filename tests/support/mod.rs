@@ -308,3 +308,16 @@ impl Drop for Disk {
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
+
+/// The same command with one argument exchanged for another.
+pub fn exchanged(command: &Command, old: &Path, new: &Path) -> Command {
+    let mut other = Command::new(command.get_program());
+    for argument in command.get_args() {
+        if Path::new(argument) == old {
+            other.arg(new);
+        } else {
+            other.arg(argument);
+        }
+    }
+    other
+}

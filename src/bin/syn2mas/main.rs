@@ -167,7 +167,7 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         backup: Option<PathBuf>,
         /// Time of the cutover, in UTC (RFC 3339).
-        #[arg(long, value_name = "TIME", value_parser = time::utc)]
+        #[arg(long, value_name = "TIME", value_parser = verify::checked_time)]
         since: Option<String>,
         /// Show all rows that differ, and not only the first five of each kind (with `--json`, the first
         /// 100).

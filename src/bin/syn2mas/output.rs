@@ -63,9 +63,12 @@ fn plain_lines(text: &str) -> String {
     lines.join("\n")
 }
 
+/// Fewer seconds than this are not worth a number.
+const MOMENT: f64 = 0.05;
+
 /// A number of seconds, such as `4.8 s`.
 pub fn seconds(seconds: f64) -> String {
-    if seconds < 0.05 {
+    if seconds < MOMENT {
         "less than 0.1 s".to_owned()
     } else {
         format!("{seconds:.1} s")
@@ -74,10 +77,8 @@ pub fn seconds(seconds: f64) -> String {
 
 /// An estimated number of seconds.
 pub fn about(estimated: f64) -> String {
-    match seconds(estimated) {
-        tiny if tiny.starts_with("less") => tiny,
-        text => format!("about {text}"),
-    }
+    let about = if estimated < MOMENT { "" } else { "about " };
+    format!("{about}{}", seconds(estimated))
 }
 
 /// What a step does, as printed when it begins.

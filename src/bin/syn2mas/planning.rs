@@ -165,17 +165,12 @@ pub async fn print(
     json: bool,
 ) -> Result<Ending> {
     let given = &view().given;
-    let mut out = io::stdout().lock();
     if prospect.is_undoing {
         let text =
             "An earlier run was interrupted, and has to be undone before there can be a plan.";
         let next = given.next("syn2mas rollback");
-        if json {
-            let value = json!({"result": "refused", "reason": text, "next": next});
-            writeln!(out, "{value:#}")?;
-        } else {
-            verdict::print_next(&mut out, view().out, "", text, "Next:", Some(&next))?;
-        }
+        let value = json!({"result": "refused", "reason": text});
+        verdict::say(json, value, text, &next)?;
         return Ok(Ending::Blocked);
     }
     let plan = Plan::make(
@@ -194,6 +189,7 @@ pub async fn print(
         Some(file) => given.with_plan(&quoted(&file.to_string_lossy())),
         None => given.again("syn2mas migrate"),
     };
+    let mut out = io::stdout().lock();
     if json {
         let value = json!({
             "result": "planned", "plan": plan, "findings": prospect.findings, "file": file, "next": next,

@@ -1,6 +1,6 @@
 //! `syn2mas cutover` and `syn2mas cancel`: what another terminal tells a migration that runs.
 
-use std::{io::Write as _, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use mas2nix::migrate::{
@@ -26,20 +26,11 @@ pub async fn run_cutover(context: &Context, json: bool) -> Result<Ending> {
         Request::CutOver.make(&context.state())?;
     }
     let next = view().given.next("syn2mas status");
-    let mut out = std::io::stdout().lock();
-    if json {
-        let told = reason.is_none();
-        writeln!(
-            out,
-            "{:#}",
-            json!({"told": told, "reason": reason, "next": next})
-        )?;
-    } else {
-        let text = reason
-            .as_deref()
-            .unwrap_or("The migration cuts over as soon as it has caught up.");
-        verdict::print_next(&mut out, view().out, "", text, "Next:", Some(&next))?;
-    }
+    let text = reason
+        .as_deref()
+        .unwrap_or("The migration cuts over as soon as it has caught up.");
+    let value = json!({"told": reason.is_none(), "reason": reason});
+    verdict::say(json, value, text, &next)?;
     Ok(match reason {
         None => Ending::Good,
         Some(_) => Ending::Blocked,
@@ -168,16 +159,7 @@ pub async fn run_cancel(context: &Context, json: bool) -> Result<Ending> {
 }
 
 fn finish(json: bool, result: &str, reason: &str, next: &str, ending: Ending) -> Result<Ending> {
-    let next = view().given.next(next);
-    let mut out = std::io::stdout().lock();
-    if json {
-        writeln!(
-            out,
-            "{:#}",
-            json!({"result": result, "reason": reason, "next": next})
-        )?;
-    } else {
-        verdict::print_next(&mut out, view().out, "", reason, "Next:", Some(&next))?;
-    }
+    let value = json!({"result": result, "reason": reason});
+    verdict::say(json, value, reason, &view().given.next(next))?;
     Ok(ending)
 }

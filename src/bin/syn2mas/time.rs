@@ -14,18 +14,6 @@ pub fn parse(text: &str) -> Result<SystemTime, String> {
     parse_at(text, &ZonedDateTime::now())
 }
 
-/// Checks a time in UTC (RFC 3339).
-///
-/// # Errors
-///
-/// If it is none.
-pub fn utc(text: &str) -> Result<String, String> {
-    match humantime::parse_rfc3339(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("expected a time such as 2026-01-31T12:00:00Z".to_owned()),
-    }
-}
-
 fn parse_at(text: &str, now: &ZonedDateTime) -> Result<SystemTime, String> {
     let wrong = |_: jiff::Error| "expected a time such as 03:00 or 2026-01-31T03:00:00Z".to_owned();
     if let Ok(time) = text.parse::<Timestamp>() {

@@ -10,7 +10,9 @@ use mas2nix::{
     util::numbers::counted,
 };
 
-use crate::view::Style;
+use serde_json::Value;
+
+use crate::view::{Style, view};
 
 /// Whether a homeserver is ready, and what to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +155,17 @@ pub fn print_next(
     }
     writeln!(out, "{color}{}{reset}", style.folded(text))?;
     print_command(out, style, lead, next)
+}
+
+/// Prints a sentence and the next command, or an object with that command in `next`.
+pub fn say(json: bool, mut value: Value, text: &str, next: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        value["next"] = next.into();
+        writeln!(out, "{value:#}")
+    } else {
+        print_next(&mut out, view().out, "", text, "Next:", Some(next))
+    }
 }
 
 /// Prints a command to type. A terminal that is too narrow gets an option in each line, as a shell reads it.

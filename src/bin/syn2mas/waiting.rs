@@ -1,8 +1,6 @@
 //! What `inspect` and `verify` say where their usual answer would mislead: nothing is imported yet, a
 //! migration is at work, or the homeserver is migrated already.
 
-use std::io::{self, Write as _};
-
 use anyhow::{Result, bail};
 use mas2nix::migrate::{
     context::Context,
@@ -15,11 +13,7 @@ use mas2nix::migrate::{
 };
 use serde_json::json;
 
-use crate::{
-    exit::Ending,
-    verdict,
-    view::{Style, view},
-};
+use crate::{exit::Ending, verdict, view::view};
 
 /// What a migration is doing that runs now. None if none does.
 fn at_work(context: &Context) -> Result<Option<Live>> {
@@ -69,22 +63,12 @@ pub fn not_to_inspect(context: &Context) -> Result<Option<NotToInspect>> {
 impl NotToInspect {
     /// Prints it.
     pub fn print(&self, json: bool) -> Result<Ending> {
-        let mut out = io::stdout().lock();
-        if json {
-            let value = json!({
-                "result": self.result, "findings": [], "ready": false, "verdict": self.text,
-                "next": self.next,
-            });
-            writeln!(out, "{value:#}")?;
-        } else {
-            print(&mut out, view().out, &self.text, &self.next)?;
-        }
+        let value = json!({
+            "result": self.result, "findings": [], "ready": false, "verdict": self.text,
+        });
+        verdict::say(json, value, &self.text, &self.next)?;
         Ok(self.ending)
     }
-}
-
-fn print(out: &mut impl io::Write, style: Style, text: &str, next: &str) -> io::Result<()> {
-    verdict::print_next(out, style, "", text, "Next:", Some(next))
 }
 
 /// What to tell before a comparison while a migration follows Synapse.
@@ -124,17 +108,11 @@ pub async fn is_nothing_imported(context: &Context) -> Result<bool> {
 
 /// Says that nothing has been imported.
 pub fn nothing_imported(json: bool) -> Result<Ending> {
-    let next = view().given.next("syn2mas inspect");
-    let mut out = io::stdout().lock();
-    if json {
-        let value = json!({
-            "identical": false, "imported": false, "atWork": false, "entities": [], "next": next,
-        });
-        writeln!(out, "{value:#}")?;
-    } else {
-        let text = "Nothing has been imported yet: MAS's database is empty.";
-        print(&mut out, view().out, text, &next)?;
-    }
+    let value = json!({
+        "identical": false, "imported": false, "atWork": false, "entities": [],
+    });
+    let text = "Nothing has been imported yet: MAS's database is empty.";
+    verdict::say(json, value, text, &view().given.next("syn2mas inspect"))?;
     // There is no result.
     Ok(Ending::Failed)
 }

@@ -12,6 +12,9 @@ const CLIENTS: &str = "FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a
     WHERE datname = current_database() AND usename IS NOT NULL AND pid <> pg_backend_pid()
       AND coalesce(backend_type, 'client backend') = 'client backend'";
 
+/// Of them, those that are not ours.
+const NOT_OURS: &str = "application_name <> 'syn2mas'";
+
 /// A connection in words, for example `psql as synapse from 10.0.0.7`.
 const CLIENT: &str = "coalesce(nullif(application_name, ''), 'somebody') || ' as ' || usename
     || CASE WHEN client_addr IS NOT NULL THEN ' from ' || host(client_addr)
@@ -60,7 +63,7 @@ pub async fn in_the_way(
 ) -> Result<Vec<String>, MigrateError> {
     let mut connection = database.connect().await?;
     sqlx::query_scalar(&format!(
-        "SELECT DISTINCT {CLIENT} {CLIENTS} AND application_name <> 'syn2mas'
+        "SELECT DISTINCT {CLIENT} {CLIENTS} AND {NOT_OURS}
            AND (application_name IN ('psql', 'pg_dump', 'pg_dumpall', 'pg_restore')
              OR r.rolsuper AND usename <> current_user AND usename::text <> ALL($1)
              OR xact_start < now() - interval '5 s') ORDER BY 1"
@@ -71,7 +74,8 @@ pub async fn in_the_way(
     .map_err(database.failed("cannot list its connections"))
 }
 
-/// The same as [`other_connections`], but on an existing connection, which is not in the result.
+/// The same as [`other_connections`], but on an existing connection, and without connections of `syn2mas`, such
+/// as those of `status` in another terminal.
 ///
 /// # Errors
 ///
@@ -80,10 +84,12 @@ pub async fn other_connections_than(
     connection: &mut PgConnection,
     database: &Database,
 ) -> Result<Vec<String>, MigrateError> {
-    sqlx::query_scalar(&format!("SELECT {CLIENT} {CLIENTS} ORDER BY 1"))
-        .fetch_all(connection)
-        .await
-        .map_err(database.failed("cannot list its connections"))
+    sqlx::query_scalar(&format!(
+        "SELECT {CLIENT} {CLIENTS} AND {NOT_OURS} ORDER BY 1"
+    ))
+    .fetch_all(connection)
+    .await
+    .map_err(database.failed("cannot list its connections"))
 }
 
 /// The connections with one of these roles that come from another host than this one, which has the

@@ -47,9 +47,7 @@ pub async fn inspect(
     database: &Database,
     connections: u32,
 ) -> Result<Target, MigrateError> {
-    let mut others = other_connections_than(connection, database).await?;
-    // For example `syn2mas status` in another terminal.
-    others.retain(|name| !name.starts_with("syn2mas as "));
+    let others = other_connections_than(connection, database).await?;
     let others = catalogue::MAS_IN_USE.found_in(others);
     let running = run_checks([import_running()], connection, database).await?;
     if !running.is_empty() {

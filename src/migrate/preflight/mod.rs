@@ -24,6 +24,7 @@ use self::{
 use crate::migrate::{
     MigrateError,
     context::Context,
+    cutover_file::CutoverFile,
     health,
     postgres::{
         backup::BackupScope,
@@ -44,8 +45,11 @@ pub async fn inspect(context: &Context, extent: BackupScope) -> Result<Vec<Findi
     let server_name = synapse.server_name()?;
     let mut findings = settings(synapse, mas, server_name);
     findings.extend(passwords(synapse, mas));
-    findings.extend(no_delegation(context)?);
-    findings.extend(features_lost(context, synapse)?);
+    if let Some(overlay) = &context.args.overlay {
+        let settings = overlay.settings()?;
+        findings.extend(no_delegation(overlay, &settings));
+        findings.extend(features_lost(&settings, synapse));
+    }
     findings.extend(mas_files::findings(context, mas)?);
     findings.extend(host::bridges(synapse));
     let (versions, refused_by_mas) =
@@ -218,36 +222,20 @@ fn elsewhere(config: &synapse_config::Config) -> Vec<Finding> {
 }
 
 /// Whether Synapse would not delegate with the overlay.
-fn no_delegation(context: &Context) -> Result<Option<Finding>, MigrateError> {
-    let Some(overlay) = &context.args.overlay else {
-        return Ok(None);
-    };
+fn no_delegation(overlay: &CutoverFile, settings: &Value) -> Option<Finding> {
+    let reason = health::endpoint_of_mas(settings).err()?;
     let source = overlay.source.display();
-    let settings = overlay.settings()?;
-    let Err(reason) = health::endpoint_of_mas(&settings) else {
-        return Ok(None);
-    };
-    let finding = catalogue::NO_DELEGATION.because(format!("{source}: {reason}"));
-    Ok(Some(finding))
+    Some(catalogue::NO_DELEGATION.because(format!("{source}: {reason}")))
 }
 
 /// Experimental features of Synapse that the overlay leaves out. Synapse takes the whole section from the last
 /// file that has it.
-fn features_lost(
-    context: &Context,
-    config: &synapse_config::Config,
-) -> Result<Option<Finding>, MigrateError> {
-    let Some(overlay) = &context.args.overlay else {
-        return Ok(None);
-    };
-    let settings = overlay.settings()?;
-    let Some(kept) = settings["experimental_features"].as_object() else {
-        return Ok(None);
-    };
+fn features_lost(overlay: &Value, config: &synapse_config::Config) -> Option<Finding> {
+    let kept = overlay["experimental_features"].as_object()?;
     let features = config.get("experimental_features");
     let features = features.and_then(Value::as_object).into_iter().flatten();
     let lost = features.filter(|(name, _)| !kept.contains_key(*name));
-    Ok(catalogue::FEATURES_LOST.found_in(lost.map(|(name, _)| name.clone()).collect()))
+    catalogue::FEATURES_LOST.found_in(lost.map(|(name, _)| name.clone()).collect())
 }
 
 /// Empty sections. Synapse treats them as absent, but the import fails on them.

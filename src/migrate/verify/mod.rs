@@ -293,6 +293,15 @@ fn time(text: &str) -> Result<SystemTime, MigrateError> {
     })
 }
 
+/// A text that is a time (RFC 3339), as it is.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn checked_time(text: &str) -> Result<String, MigrateError> {
+    time(text).map(|_| text.to_owned())
+}
+
 /// A comparison that may take place long after the cutover.
 #[derive(Clone, Debug, Default)]
 pub struct PostCutoverVerification {
