@@ -5,17 +5,24 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
+use libyaml_safer::{EventData, Mark, Parser, ScalarStyle};
 use regex::Regex;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Number, Value};
 
 /// Why a text is not YAML that Synapse can read.
 #[derive(Debug, thiserror::Error)]
-#[error("{reason} at line {line} column {column}")]
-pub struct YamlError {
-    reason: String,
-    line: usize,
-    column: usize,
+pub enum YamlError {
+    /// It is no YAML.
+    #[error(transparent)]
+    Syntax(#[from] libyaml_safer::Error),
+    /// It uses what `SafeLoader` refuses.
+    #[error("{reason} at {at}")]
+    Refused {
+        /// What it uses.
+        reason: String,
+        /// Where.
+        at: Mark,
+    },
 }
 
 /// How many collections may be within each other.
@@ -33,22 +40,17 @@ pub fn parse(text: &str) -> Result<Value, YamlError> {
     // A byte order mark is allowed.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::default();
-    for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| YamlError {
-            reason: error.info().to_owned(),
-            line: error.marker().line(),
-            column: error.marker().col() + 1,
-        })?;
-        reader.take(event).map_err(|reason| at(span, reason))?;
-    }
-    Ok(reader.root.map_or(Value::Null, |root| root.value))
-}
-
-fn at(span: Span, reason: impl Into<String>) -> YamlError {
-    YamlError {
-        reason: reason.into(),
-        line: span.start.line(),
-        column: span.start.col() + 1,
+    // PyYAML has the grammar of this parser, which is that of YAML 1.1, and more lenient than that of 1.2.
+    let mut parser = Parser::new();
+    let mut bytes = text.as_bytes();
+    parser.set_input_string(&mut bytes);
+    loop {
+        let event = parser.parse()?;
+        if event.data == EventData::StreamEnd {
+            return Ok(reader.root.map_or(Value::Null, |root| root.value));
+        }
+        let at = event.start_mark;
+        (reader.take(event.data)).map_err(|reason| YamlError::Refused { reason, at })?;
     }
 }
 
@@ -64,7 +66,7 @@ struct Node {
 
 /// A map or list that the parser is in.
 struct Collection {
-    anchor: usize,
+    anchor: Option<String>,
     content: Content,
     height: usize,
     size: usize,
@@ -90,22 +92,22 @@ enum Name {
 struct Reader {
     open: Vec<Collection>,
     /// Values with an anchor. One that is not complete yet is not in it.
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<String, Node>,
     documents: usize,
     root: Option<Node>,
 }
 
 impl Reader {
-    fn take(&mut self, event: Event) -> Result<(), String> {
+    fn take(&mut self, event: EventData) -> Result<(), String> {
         match event {
-            Event::DocumentStart(_) => {
+            EventData::DocumentStart { .. } => {
                 self.documents += 1;
                 if self.documents > 1 {
                     return Err("there is more than one document".to_owned());
                 }
                 Ok(())
             }
-            Event::MappingStart(anchor, tag) => {
+            EventData::MappingStart { anchor, tag, .. } => {
                 let content = Content::Map {
                     own: Map::new(),
                     merged: Map::new(),
@@ -113,29 +115,43 @@ impl Reader {
                 };
                 self.enter(anchor, tag.as_deref(), content)
             }
-            Event::SequenceStart(anchor, tag) => {
+            EventData::SequenceStart { anchor, tag, .. } => {
                 self.enter(anchor, tag.as_deref(), Content::List(Vec::new()))
             }
-            Event::MappingEnd | Event::SequenceEnd => self.leave(),
-            Event::Scalar(text, style, anchor, tag) => {
+            EventData::MappingEnd | EventData::SequenceEnd => self.leave(),
+            EventData::Scalar {
+                value,
+                style,
+                anchor,
+                tag,
+                ..
+            } => {
                 let is_plain = style == ScalarStyle::Plain && tag.is_none();
-                if is_plain && text == "<<" && self.expects_name() {
+                if is_plain && value == "<<" && self.expects_name() {
                     self.name(Name::Merge);
                     return Ok(());
                 }
-                let value = scalar(text.into_owned(), style, tag.as_deref())?;
+                let value = scalar(value, style, tag.as_deref())?;
                 self.complete(anchor, value, 0, 1)
             }
-            Event::Alias(anchor) => {
+            EventData::Alias { anchor } => {
+                let is_open = |it: &Collection| it.anchor.as_ref() == Some(&anchor);
+                if self.open.iter().any(is_open) {
+                    return Err("this alias is within what it stands for".to_owned());
+                }
                 let known = self.anchors.get(&anchor).cloned();
-                let node = known.ok_or("this alias is within what it stands for")?;
-                self.add(node)
+                self.add(known.ok_or_else(|| format!("unknown anchor {anchor}"))?)
             }
             _ => Ok(()),
         }
     }
 
-    fn enter(&mut self, anchor: usize, tag: Option<&Tag>, content: Content) -> Result<(), String> {
+    fn enter(
+        &mut self,
+        anchor: Option<String>,
+        tag: Option<&str>,
+        content: Content,
+    ) -> Result<(), String> {
         if let Some(tag) = tag {
             known_tag(tag)?;
         }
@@ -173,7 +189,7 @@ impl Reader {
 
     fn complete(
         &mut self,
-        anchor: usize,
+        anchor: Option<String>,
         value: Value,
         height: usize,
         size: usize,
@@ -183,8 +199,7 @@ impl Reader {
             height,
             size,
         };
-        // Zero means that there is none.
-        if anchor > 0 {
+        if let Some(anchor) = anchor {
             self.anchors.insert(anchor, node.clone());
         }
         self.add(node)
@@ -274,20 +289,17 @@ fn text_of_name(value: &Value) -> Result<String, String> {
 
 /// A tag that `SafeLoader` knows, without what all of them begin with: `str`. `!` alone stands for that which
 /// follows from the text.
-fn known_tag(tag: &Tag) -> Result<String, String> {
-    let name = format!("{}{}", tag.handle, tag.suffix);
-    if name == "!" {
-        return Ok(name);
+fn known_tag(tag: &str) -> Result<&str, String> {
+    if tag == "!" {
+        return Ok(tag);
     }
-    let known = name.strip_prefix("tag:yaml.org,2002:");
-    known
-        .map(str::to_owned)
-        .ok_or_else(|| format!("the tag {name} is unknown"))
+    let known = tag.strip_prefix("tag:yaml.org,2002:");
+    known.ok_or_else(|| format!("the tag {tag} is unknown"))
 }
 
-fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
+fn scalar(text: String, style: ScalarStyle, tag: Option<&str>) -> Result<Value, String> {
     let tag = tag.map(known_tag).transpose()?;
-    Ok(match tag.as_deref() {
+    Ok(match tag {
         None if style != ScalarStyle::Plain => Value::String(text),
         None | Some("!" | "bool" | "float" | "int") => resolve(text),
         Some("null") => Value::Null,
@@ -472,7 +484,7 @@ quoted: {'<<': *one}
                 "a: !secret b",
                 "the tag !secret is unknown at line 1 column 4",
             ),
-            ("a: [", "at line"),
+            ("a: [", "line 2 column 1"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");
@@ -497,6 +509,19 @@ quoted: {'<<': *one}
                 .to_string()
                 .contains("too large")
         );
+    }
+
+    #[test]
+    fn synapses_grammar_is_lenient() {
+        for (text, expected) in [
+            ("a: [\n'b',\n'c'\n]\n", json!({"a": ["b", "c"]})),
+            ("- a: [\n    b\n  ]\n", json!([{"a": ["b"]}])),
+            ("a: \"b\nc\"\n", json!({"a": "b c"})),
+            ("a: 'b'#c\n", json!({"a": "b"})),
+            ("a: [b]#c\n", json!({"a": ["b"]})),
+        ] {
+            assert_eq!(parse(text).unwrap(), expected, "{text}");
+        }
     }
 
     #[test]
