@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
-use saphyr_parser::{Event, Parser, Span};
 use serde::Serialize;
 
 use crate::config::tree::join;
+use crate::util::yaml_events::{Event, EventData, Mark, SyntaxError, read};
 
 /// A place in a file, on one line. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -17,6 +17,30 @@ pub struct Position {
     pub column: usize,
     /// The column after the last character.
     pub end_column: usize,
+}
+
+/// A part of a file. Both ends have a line, which counts from 1, and a column, from 0.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: Point,
+    end: Point,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Point {
+    line: usize,
+    column: usize,
+}
+
+impl From<Mark> for Point {
+    fn from(mark: Mark) -> Self {
+        // A text in memory has no more lines than fit.
+        let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        Point {
+            line: number(mark.line.saturating_add(1)),
+            column: number(mark.column),
+        }
+    }
 }
 
 /// A configuration file that was read.
@@ -61,14 +85,15 @@ impl Source {
     #[must_use]
     pub fn new(file: PathBuf, text: &str, sections: Vec<String>) -> Self {
         let mut reader = Reader::default();
-        for event in Parser::new_from_str(text) {
-            // A configuration is one document.
-            let Ok((event, span)) = event else { break };
-            if matches!(event, Event::DocumentEnd) {
-                break;
+        // A configuration is one document.
+        let mut is_over = false;
+        let _ = read(text, |event| {
+            is_over |= matches!(event.data, EventData::DocumentEnd { .. });
+            if !is_over {
+                reader.take(event);
             }
-            reader.take(event, span);
-        }
+            Ok::<_, SyntaxError>(())
+        });
         Source {
             file,
             sections,
@@ -105,7 +130,7 @@ impl Source {
     }
 
     fn on_one_line(&self, span: Span) -> Position {
-        let (line, column) = (span.start.line(), span.start.col() + 1);
+        let (line, column) = (span.start.line, span.start.column + 1);
         let text: Vec<char> = self.line(line).chars().collect();
         Position {
             line,
@@ -137,21 +162,22 @@ impl Source {
             length if length <= WIDTH => 0,
             _ => (at.column - 1).saturating_sub(WIDTH / 3),
         };
-        let first = self.scalars.partition_point(|scalar| {
-            let end = scalar.span.end;
-            (end.line(), end.col()) <= (at.line, from)
-        });
+        let begin = Point {
+            line: at.line,
+            column: from,
+        };
+        let first = (self.scalars).partition_point(|scalar| scalar.span.end <= begin);
         let mut out = Excerpt::new(at);
         let mut done = 0;
         for scalar in &self.scalars[first..] {
             let span = scalar.span;
-            if span.start.line() > at.line || out.chars > WIDTH {
+            if span.start.line > at.line || out.chars > WIDTH {
                 break;
             }
-            let begin = if span.start.line() < at.line {
+            let begin = if span.start.line < at.line {
                 0
             } else {
-                span.start.col().min(line.len())
+                span.start.column.min(line.len())
             };
             let end = end_on_line(span, at.line, &line);
             if done == 0 && from > 0 {
@@ -165,7 +191,7 @@ impl Source {
                 return out.finish();
             }
             let value = scalar.value.as_ref();
-            let whole = span.start.line() == span.end.line();
+            let whole = span.start.line == span.end.line;
             if whole && value.is_none_or(|(path, text)| may_show(path, text)) {
                 for (i, char) in line[begin..end].iter().enumerate() {
                     out.push(begin + i, *char);
@@ -187,8 +213,8 @@ impl Source {
 /// The column (from 0) after the part of a span that is on a line. The parser counts white space behind a
 /// quoted text as a part of it.
 fn end_on_line(span: Span, line: usize, text: &[char]) -> usize {
-    let mut end = if span.end.line() == line {
-        span.end.col().min(text.len())
+    let mut end = if span.end.line == line {
+        span.end.column.min(text.len())
     } else {
         text.len()
     };
@@ -200,7 +226,7 @@ fn end_on_line(span: Span, line: usize, text: &[char]) -> usize {
 
 /// Whether a value is on the line of its name. It can be below, or empty.
 fn beside(key: Span, value: Span) -> bool {
-    value.start.line() == key.start.line() && value.end.index() > value.start.index()
+    value.start.line == key.start.line && value.end > value.start
 }
 
 /// A line that is being written for showing.
@@ -305,15 +331,19 @@ enum Within {
 }
 
 impl Reader {
-    fn take(&mut self, event: Event, span: Span) {
-        match event {
-            Event::MappingStart(..) => self.enter(span, Within::Map(None)),
-            Event::SequenceStart(..) => self.enter(span, Within::List(0)),
-            Event::MappingEnd | Event::SequenceEnd => {
+    fn take(&mut self, event: Event) {
+        let span = Span {
+            start: event.start_mark.into(),
+            end: event.end_mark.into(),
+        };
+        match event.data {
+            EventData::MappingStart { .. } => self.enter(span, Within::Map(None)),
+            EventData::SequenceStart { .. } => self.enter(span, Within::List(0)),
+            EventData::MappingEnd | EventData::SequenceEnd => {
                 self.open.pop();
             }
-            Event::Scalar(text, ..) => self.scalar(text.into_owned(), span),
-            Event::Alias(_) => self.scalar(String::new(), span),
+            EventData::Scalar { value, .. } => self.scalar(value, span),
+            EventData::Alias { .. } => self.scalar(String::new(), span),
             _ => {}
         }
     }

@@ -7,3 +7,4 @@ pub mod numbers;
 pub mod secret;
 pub mod terminal;
 pub mod yaml;
+pub mod yaml_events;

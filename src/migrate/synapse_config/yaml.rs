@@ -5,16 +5,17 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use libyaml_safer::{EventData, Mark, Parser, ScalarStyle};
 use regex::Regex;
 use serde_json::{Map, Number, Value};
+
+use crate::util::yaml_events::{EventData, Mark, ScalarStyle, SyntaxError, read};
 
 /// Why a text is not YAML that Synapse can read.
 #[derive(Debug, thiserror::Error)]
 pub enum YamlError {
     /// It is no YAML.
     #[error(transparent)]
-    Syntax(#[from] libyaml_safer::Error),
+    Syntax(#[from] SyntaxError),
     /// It uses what `SafeLoader` refuses.
     #[error("{reason} at {at}")]
     Refused {
@@ -40,18 +41,11 @@ pub fn parse(text: &str) -> Result<Value, YamlError> {
     // A byte order mark is allowed.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::default();
-    // PyYAML has the grammar of this parser, which is that of YAML 1.1, and more lenient than that of 1.2.
-    let mut parser = Parser::new();
-    let mut bytes = text.as_bytes();
-    parser.set_input_string(&mut bytes);
-    loop {
-        let event = parser.parse()?;
-        if event.data == EventData::StreamEnd {
-            return Ok(reader.root.map_or(Value::Null, |root| root.value));
-        }
+    read(text, |event| {
         let at = event.start_mark;
-        (reader.take(event.data)).map_err(|reason| YamlError::Refused { reason, at })?;
-    }
+        (reader.take(event.data)).map_err(|reason| YamlError::Refused { reason, at })
+    })?;
+    Ok(reader.root.map_or(Value::Null, |root| root.value))
 }
 
 /// A value that has been read.
