@@ -346,6 +346,12 @@ fn try_fault(
         let bad = fs::read_to_string(&source).unwrap();
         fs::write(source, bad.replace("enable_registration: true\n", "")).unwrap();
     }
+    if status["stage"] == "rolling-back" {
+        // Nobody looks again what it loses.
+        let (_, plan) = homeserver.json(&["rollback", "--plan"]);
+        let is_right = plan["result"] == "planned" && plan["losses"].is_null();
+        wrong = wrong.or_else(|| (!is_right).then(|| plan.to_string()));
+    }
     let arguments: &[&str] = match next {
         Next::Migrate => &["migrate", "--yes"],
         Next::Rollback => &["rollback"],

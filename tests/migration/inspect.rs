@@ -1193,6 +1193,11 @@ const FILES: &[(&str, &str)] = &[
         "policy.wasm_module: DIR/absent.wasm: No such file",
     ),
     ("policy: {wasm_module: policy.wasm}", ""),
+    // It exists only while the unit runs.
+    (
+        "policy: {wasm_module: /run/credentials/mas.service/policy}",
+        "",
+    ),
     ("secrets: {keys: [{key_file: DIR/key.pem}]}", ""),
     ("secrets: {keys: [{key_file: DIR/key.der}]}", ""),
     ("secrets: {keys: [{key_file: DIR/ec.pem}]}", ""),

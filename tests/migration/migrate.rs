@@ -201,6 +201,7 @@ fn users_are_served_before_and_after_migration_and_rollback() -> TestResult {
     assert_eq!((code, &plan["losses"]), (Some(10), &refused["losses"]));
     let (code, plan) = homeserver.json(&["rollback", "--plan", "--accept-loss"]);
     assert_eq!((code, &plan["result"]), (Some(0), &"planned".into()));
+    assert!(plan["losses"].is_null(), "{plan:#}");
     assert!(homeserver.is_cut_over());
     assert_eq!(homeserver.whoami("syt_alice_phone").0, 200);
 

@@ -372,9 +372,46 @@ fn other_values_count_as_synapse_takes_them() {
             "/account/password_registration_enabled",
             json!(true),
         ),
+        (
+            "password_config: {enabled: }",
+            "/passwords/enabled",
+            json!(false),
+        ),
+        (
+            "enable_set_displayname:",
+            "/account/displayname_change_allowed",
+            json!(false),
+        ),
+        ("email: {smtp_port: '587'}", "/email/port", json!(587)),
+        (
+            "refreshable_access_token_lifetime: '1 h'",
+            "/experimental/compat_token_ttl",
+            json!(3600),
+        ),
     ] {
         let (settings, _) = translated(&format!("server_name: example.com\n{synapse}"));
         assert_eq!(settings.pointer(path), Some(&expected), "{synapse}");
+    }
+}
+
+/// Synapse looks for `email` in whatever is there.
+fn whoever_needs_an_address_still_does() {
+    for (required, expected) in [
+        ("[email]", true),
+        ("[msisdn]", false),
+        ("email", true),
+        ("'email,msisdn'", true),
+        ("{email: true}", true),
+        ("{email: false}", true),
+        ("{}", false),
+        ("", false),
+    ] {
+        let synapse = format!(
+            "server_name: a\nenable_registration: true\nregistrations_require_3pid: {required}\n"
+        );
+        let (settings, _) = translated(&synapse);
+        let needed = settings.pointer("/account/password_registration_email_required");
+        assert_eq!(needed, Some(&expected.into()), "{required}");
     }
 }
 
@@ -732,6 +769,7 @@ crate::support::harness::tests![
     spellings_do_not_matter,
     each_switch_counts_in_every_spelling,
     other_values_count_as_synapse_takes_them,
+    whoever_needs_an_address_still_does,
     no_rate_limit_is_lost,
     the_address_of_mas_is_used_in_every_format,
     everything_that_mas_supports_is_translated,

@@ -1,7 +1,12 @@
 //! Runs the tests of one binary. Unlike Rust's own harness, it reports a test whose requirements
 //! are missing as skipped.
 
-use std::process::{Command, ExitCode, Stdio};
+use std::{
+    process::{self, Command, ExitCode, Stdio},
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
@@ -39,16 +44,68 @@ impl Outcome for TestResult {
 /// A test's name after that of its binary and file, as paths have it, and the test.
 pub type Test = (&'static str, fn() -> TestResult);
 
+/// The slowest test takes a third of it.
+const LONGEST: Duration = Duration::from_secs(20 * 60);
+
+/// The tests that run, and since when.
+static RUNNING: Mutex<Vec<(&str, Instant)>> = Mutex::new(Vec::new());
+
 /// Runs the tests of a binary that the command line selects. They are named `file::test`.
 pub fn run(files: &[&[Test]]) -> ExitCode {
+    thread::spawn(end_what_hangs);
     let trials = files.concat().into_iter().map(|(path, test)| {
         let (_, name) = path.split_once("::").expect("a file is in a binary");
-        Trial::ignorable_test(name, move || match test() {
-            Ok(()) => Ok(Completion::Completed),
-            Err(Skip(reason)) => record(name, &reason),
+        Trial::ignorable_test(name, move || {
+            let _running = Running::begin(name);
+            match test() {
+                Ok(()) => Ok(Completion::Completed),
+                Err(Skip(reason)) => record(name, &reason),
+            }
         })
     });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}
+
+/// A test in the list of those that run.
+struct Running(&'static str);
+
+impl Running {
+    fn begin(name: &'static str) -> Self {
+        RUNNING.lock().unwrap().push((name, Instant::now()));
+        Running(name)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut running = RUNNING.lock().unwrap();
+        running.retain(|(name, _)| *name != self.0);
+    }
+}
+
+/// Ends this program if a test takes too long: who waits for its result would never get it, and never learn
+/// which test it is. Shows what runs, because the test may wait for a process.
+fn end_what_hangs() {
+    loop {
+        thread::sleep(Duration::from_secs(5));
+        let running = RUNNING.lock().unwrap();
+        let Some((name, _)) = running.iter().find(|(_, since)| since.elapsed() > LONGEST) else {
+            continue;
+        };
+        let minutes = LONGEST.as_secs() / 60;
+        println!(
+            "test {name} ... FAILED: it has not ended within {minutes} minutes. These processes run:"
+        );
+        let mut list = Command::new("ps");
+        let _ = list
+            .args(["-eo", "pid,ppid,etimes,wchan:20,args", "--forest"])
+            .status();
+        // They would keep the output open.
+        let _ = Command::new("pkill")
+            .args(["-KILL", "-P", &process::id().to_string()])
+            .status();
+        process::exit(101);
+    }
 }
 
 /// Records that a test is skipped, unless nothing may be.

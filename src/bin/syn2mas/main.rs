@@ -22,7 +22,7 @@ use std::{
 
 use self::{
     exit::Ending,
-    planning::Prospect,
+    planning::{Prospect, WayBack},
     report::{ReportOptions, Reporting},
     verdict::Verdict,
     view::{Given, view},
@@ -345,7 +345,8 @@ struct Rollback {
     #[arg(long, conflicts_with = "interrupted")]
     lost_journal: bool,
     /// Print the result as JSON: `{"done", "result", "losses": [{"what", "count", "samples",
-    /// "meaning"}], "reason", "step", "error", "left", "actions", "next"}`, as far as `result` has them.
+    /// "meaning"}], "reason", "step", "error", "left", "actions", "next"}`, as far as `result` has them. A
+    /// plan that does not look for losses has null in their place.
     #[arg(long)]
     json: bool,
 }
@@ -715,21 +716,16 @@ async fn run_rollback(context: &Context, given: Rollback) -> Result<Ending> {
     }
     let is_certain = given.yes || given.interrupted || given.lost_journal;
     if given.plan || (io::stdin().is_terminal() && !is_certain) {
-        let looked = planning::look_back(&mut host, accept_loss);
-        let actions = match interruptible(async { Ok(Box::pin(looked).await) }).await? {
-            Ok(actions) => actions,
+        let looked = WayBack::look(&mut host, accept_loss);
+        let way_back = match interruptible(async { Ok(Box::pin(looked).await) }).await? {
+            Ok(way_back) => way_back,
             Err(outcome) => return Ok(report_rollback(&outcome, json)),
         };
         if given.plan {
-            return planning::print_back(&actions, accept_loss, json);
+            return way_back.print(json);
         }
-        planning::print_actions(&mut io::stderr(), view().err, &actions)?;
-        let question = if accept_loss {
-            "Go back, and lose what `syn2mas rollback --plan` shows?"
-        } else {
-            "Nothing would be lost. Go back?"
-        };
-        if !interruptible(confirmed(question)).await? {
+        planning::print_actions(&mut io::stderr(), view().err, &way_back.actions)?;
+        if !interruptible(confirmed(way_back.question())).await? {
             declined(json)?;
             return Ok(Ending::Failed);
         }

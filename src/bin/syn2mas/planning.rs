@@ -12,7 +12,7 @@ use mas2nix::{
         context::Context,
         cutover::{
             Migration, Outcome, Step,
-            decide::{Decision, Goal, Seen, Stage},
+            decide::{self, Decision, Goal, Seen, Stage},
             host::Host as _,
             real_host::{MigrateOptions, RealHost},
             refusal::Refusal,
@@ -105,46 +105,74 @@ fn actions(host: &RealHost, steps: &[Step]) -> Vec<String> {
     actions.collect()
 }
 
-/// What a rollback would do now, in words. Otherwise, the outcome is known already: it would lose something, it
-/// is refused, or there is nothing to do.
-pub async fn look_back(host: &mut RealHost<'_>, accept_loss: bool) -> Result<Vec<String>, Outcome> {
-    let goal = Goal::RollBack { accept_loss };
-    let (_, decision) = Migration::new(host, None, |_| {}).plan(goal).await;
-    match decision {
-        Decision::Forward(steps) | Decision::Back(steps) => Ok(actions(host, &steps)),
-        Decision::Done(Stage::NotBegun) => Err(Outcome::RolledBack),
-        Decision::Done(_) => Err(Outcome::Already {
-            cut_over: host.state().cut_over.clone().unwrap_or_default(),
-        }),
-        Decision::Refuse(refusal) => Err(Outcome::Refused(refusal)),
-    }
+/// What a rollback would do now.
+pub struct WayBack {
+    /// What its steps do, in words.
+    pub actions: Vec<String>,
+    loses_nothing: bool,
+    accept_loss: bool,
 }
 
-/// Prints what a rollback would do.
-pub fn print_back(actions: &[String], accept_loss: bool, json: bool) -> Result<Ending> {
-    let given = &view().given;
-    let next = given.next(if accept_loss {
-        "syn2mas rollback --accept-loss"
-    } else {
-        "syn2mas rollback"
-    });
-    let mut out = io::stdout().lock();
-    if json {
-        let value = json!({
-            "result": "planned", "done": false, "actions": actions, "losses": [], "next": next,
-        });
-        writeln!(out, "{value:#}")?;
-        return Ok(Ending::Good);
+impl WayBack {
+    /// Looks what a rollback would do. Otherwise, the outcome is known already: it would lose something, it is
+    /// refused, or there is nothing to do.
+    pub async fn look(host: &mut RealHost<'_>, accept_loss: bool) -> Result<Self, Outcome> {
+        let goal = Goal::RollBack { accept_loss };
+        let (seen, decision) = Migration::new(host, None, |_| {}).plan(goal).await;
+        match decision {
+            Decision::Forward(steps) | Decision::Back(steps) => Ok(WayBack {
+                actions: actions(host, &steps),
+                loses_nothing: decide::loses_nothing(goal, host.state(), &seen),
+                accept_loss,
+            }),
+            Decision::Done(Stage::NotBegun) => Err(Outcome::RolledBack),
+            Decision::Done(_) => Err(Outcome::Already {
+                cut_over: host.state().cut_over.clone().unwrap_or_default(),
+            }),
+            Decision::Refuse(refusal) => Err(Outcome::Refused(refusal)),
+        }
     }
-    print_actions(&mut out, view().out, actions)?;
-    let text = if accept_loss {
-        "Nothing was done. Without `--accept-loss`, the plan shows what would be lost."
-    } else {
-        "Nothing was done. Nothing would be lost."
-    };
-    writeln!(out)?;
-    verdict::print_next(&mut out, view().out, "", text, "Next:", Some(&next))?;
-    Ok(Ending::Good)
+
+    /// What to ask before it begins.
+    pub fn question(&self) -> &'static str {
+        match (self.loses_nothing, self.accept_loss) {
+            (true, _) => "Nothing would be lost. Go back?",
+            (false, true) => "Go back, and lose what `syn2mas rollback --plan` shows?",
+            (false, false) => "Complete the rollback that was interrupted?",
+        }
+    }
+
+    /// Prints it.
+    pub fn print(&self, json: bool) -> Result<Ending> {
+        let next = view().given.next(if self.accept_loss {
+            "syn2mas rollback --accept-loss"
+        } else {
+            "syn2mas rollback"
+        });
+        let mut out = io::stdout().lock();
+        if json {
+            let losses = self.loses_nothing.then(Vec::<()>::new);
+            let value = json!({
+                "result": "planned", "done": false, "actions": self.actions, "losses": losses, "next": next,
+            });
+            writeln!(out, "{value:#}")?;
+            return Ok(Ending::Good);
+        }
+        print_actions(&mut out, view().out, &self.actions)?;
+        let text = match (self.loses_nothing, self.accept_loss) {
+            (true, _) => "Nothing was done. Nothing would be lost.",
+            (false, true) => {
+                "Nothing was done. Without `--accept-loss`, the plan shows what would be lost."
+            }
+            (false, false) => {
+                "Nothing was done. This completes a rollback that was interrupted: what it loses was checked, \
+                 or accepted, when it began."
+            }
+        };
+        writeln!(out)?;
+        verdict::print_next(&mut out, view().out, "", text, "Next:", Some(&next))?;
+        Ok(Ending::Good)
+    }
 }
 
 /// Prints what the steps do.

@@ -295,6 +295,14 @@ pub fn asks_for_losses(goal: Goal, recorded: &State, seen: &Observed) -> bool {
     back && served
 }
 
+/// Whether a way back that is not refused is sure to lose nothing. One that was interrupted goes on without
+/// looking: what it loses was accepted when it began.
+#[must_use]
+pub fn loses_nothing(goal: Goal, recorded: &State, seen: &Observed) -> bool {
+    let nobody_was_served = recorded.cut_over.is_none() && recorded.going_back.is_none();
+    nobody_was_served || asks_for_losses(goal, recorded, seen)
+}
+
 /// Decides what to do.
 #[must_use]
 pub fn decide(goal: Goal, recorded: &State, seen: &Observed) -> Decision {

@@ -148,7 +148,7 @@ impl<'a> RealHost<'a> {
         let includes = includes.join(", ");
         Some(match step {
             Step::Inspect => "look for blockers".to_owned(),
-            Step::HoldMas if mas_units.is_empty() => return None,
+            Step::HoldMas | Step::StopMas if mas_units.is_empty() => return None,
             Step::HoldMas => format!("keep {mas_units} down"),
             Step::Stop => format!("stop {mas_units} {synapse}, and keep them down"),
             Step::BackUp => format!(
@@ -270,7 +270,8 @@ pub async fn make_sure_nobody_else_migrates(
     Err(MigrateError::InUse {
         which: context.mas_database()?.which,
         connections: vec!["a migration with another `--state-dir`".to_owned()],
-        fix: "Wait until it is done, or cancel it there with `syn2mas cancel`",
+        fix: "Wait until it is done, or cancel it there with `syn2mas cancel`. If it was killed, or its host is \
+              lost, end its session on the server",
     })
 }
 

@@ -12,6 +12,9 @@ use super::{catalogue, finding::Finding};
 use crate::migrate::{MigrateError, context::Context};
 use crate::service;
 
+/// Below it are the credentials of each unit that runs, and of no other (systemd.exec(5)).
+const CREDENTIALS: &str = "/run/credentials";
+
 /// Reports files that do not exist, and keys that are none.
 ///
 /// # Errors
@@ -57,11 +60,14 @@ struct Files {
 
 impl Files {
     /// The path in an option. None if it is relative, because it is not known to what, or if its file is
-    /// made later.
+    /// made when MAS starts.
     fn known<'a>(&self, path: &'a Value) -> Option<&'a Path> {
         let path = Path::new(path.as_str()?);
-        let is_made = |directory: &PathBuf| path.starts_with(directory) && !path.exists();
-        (path.is_absolute() && !self.generated.as_ref().is_some_and(is_made)).then_some(path)
+        let made = self.generated.iter().map(PathBuf::as_path);
+        let is_made = made
+            .chain([Path::new(CREDENTIALS)])
+            .any(|it| path.starts_with(it));
+        (path.is_absolute() && (!is_made || path.exists())).then_some(path)
     }
 
     fn read(&mut self, option: &str, path: &Value) -> Option<Vec<u8>> {

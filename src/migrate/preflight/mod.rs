@@ -306,13 +306,10 @@ async fn passwords_off(
     config: &synapse_config::Config,
     mas: &Value,
 ) -> Result<Option<Finding>, MigrateError> {
-    // The value may also be `only_for_reauth`, which counts as disabled.
-    let enabled = config
-        .get("password_config.enabled")
-        .unwrap_or(&Value::Bool(true))
-        == true;
-    let stored = config.get("password_config.localdb_enabled") != Some(&json!(false));
-    let kind = match (enabled && stored, mas["passwords"]["enabled"] != false) {
+    let kind = match (
+        config.takes_passwords(),
+        mas["passwords"]["enabled"] != false,
+    ) {
         (true, false) => catalogue::PASSWORDS_OFF_IN_MAS,
         (false, true) => catalogue::PASSWORDS_OFF_IN_SYNAPSE,
         _ => return Ok(None),

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sqlx::postgres::PgSslMode;
 use url::Url;
 
@@ -61,15 +61,33 @@ impl Config {
     /// The option at a path such as `password_config.pepper`. None if it is absent or null.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Value> {
+        self.find(path).filter(|value| !value.is_null())
+    }
+
+    fn find(&self, path: &str) -> Option<&Value> {
         let mut steps = path.split('.');
-        let found = steps.try_fold(&self.value, |value, key| value.get(key))?;
-        (!found.is_null()).then_some(found)
+        steps.try_fold(&self.value, |value, key| value.get(key))
     }
 
     /// Whether Synapse takes an option for true. False if it is absent or null.
     #[must_use]
     pub fn is_on(&self, path: &str) -> bool {
         self.get(path).is_some_and(is_true)
+    }
+
+    /// Whether an option is off that is on by default. Without a value, which is null, it is off.
+    #[must_use]
+    pub fn is_off(&self, path: &str) -> bool {
+        self.find(path).is_some_and(|value| !is_true(value))
+    }
+
+    /// Whether people log in with passwords of Synapse (`synapse/config/auth.py`).
+    #[must_use]
+    pub fn takes_passwords(&self) -> bool {
+        let only_for_reauth = json!("only_for_reauth");
+        let is_off = self.is_off("password_config.enabled")
+            || self.is_off("password_config.localdb_enabled");
+        !is_off && self.get("password_config.enabled") != Some(&only_for_reauth)
     }
 
     /// `server_name`, for example `example.com`.

@@ -4,7 +4,6 @@
 use serde_json::{Value, json};
 
 use super::{Translator, seconds};
-use crate::migrate::synapse_config::is_true;
 
 pub fn translate(work: &mut Translator) {
     passwords(work);
@@ -16,9 +15,8 @@ pub fn translate(work: &mut Translator) {
 }
 
 fn passwords(work: &mut Translator) {
-    let disabled = |path: &str| work.config.get(path).is_some_and(|value| !is_true(value));
-    let is_off = disabled("password_config.enabled") || disabled("password_config.localdb_enabled");
-    if is_off {
+    let is_off = |path: &str| work.config.is_off(path);
+    if is_off("password_config.enabled") || is_off("password_config.localdb_enabled") {
         work.set("passwords", "enabled", false);
     }
     // The import requires a password scheme, even if nobody logs in with a password.
@@ -39,7 +37,7 @@ fn passwords(work: &mut Translator) {
              to 4, is 3 unless you set it",
         );
     }
-    if work.text("password_config.enabled").is_some() {
+    if work.text("password_config.enabled").as_deref() == Some("only_for_reauth") {
         work.leave(
             "password_config.enabled",
             "`only_for_reauth` does not exist in MAS, which lets people log in with passwords; set \
@@ -52,13 +50,13 @@ fn registration(work: &mut Translator) {
     let is_open = work.on("enable_registration");
     work.set("account", "password_registration_enabled", is_open);
     if is_open {
-        let third_party_ids = work.config.get("registrations_require_3pid");
-        let third_party_ids = third_party_ids.and_then(Value::as_array).cloned();
-        let needs = |medium: &str| {
-            third_party_ids
-                .iter()
-                .flatten()
-                .any(|required| required == medium)
+        let required = work.config.get("registrations_require_3pid");
+        // Synapse asks with Python's `in`, which looks for names in a map, and for a part of a text.
+        let needs = |medium: &str| match required {
+            Some(Value::Array(media)) => media.iter().any(|required| required == medium),
+            Some(Value::Object(media)) => media.contains_key(medium),
+            Some(Value::String(text)) => text.contains(medium),
+            _ => false,
         };
         let (email, phone) = (needs("email"), needs("msisdn"));
         work.set("account", "password_registration_email_required", email);
@@ -112,17 +110,13 @@ fn registration(work: &mut Translator) {
 }
 
 fn switches(work: &mut Translator) {
-    let is = |path: &str, default: bool| work.config.get(path).map_or(default, is_true);
+    let may = |path: &str| !work.config.is_off(path);
     let has_mail = work.config.get("email.smtp_host").is_some()
         || work.config.get("email.notif_from").is_some();
-    let has_passwords =
-        is("password_config.enabled", true) && is("password_config.localdb_enabled", true);
+    let has_passwords = may("password_config.enabled") && may("password_config.localdb_enabled");
     for (option, value) in [
-        (
-            "displayname_change_allowed",
-            is("enable_set_displayname", true),
-        ),
-        ("email_change_allowed", is("enable_3pid_changes", true)),
+        ("displayname_change_allowed", may("enable_set_displayname")),
+        ("email_change_allowed", may("enable_3pid_changes")),
         ("password_recovery_enabled", has_mail && has_passwords),
         // Synapse lets users log in with an email address that it knows.
         ("login_with_email_allowed", true),

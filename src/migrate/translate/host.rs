@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{PublicUrl, Translation, Untranslated, translate};
+use super::{PublicUrl, Translation, Untranslated, paths, port_of, translate};
 use crate::config::merge::{Lists, merge};
 use crate::migrate::{MigrateError, args::Args, synapse_config::Config, system::systemd};
 use crate::schema::format::{ABSOLUTE_PATH, DOMAIN_NAME, LOOPBACK, UPSTREAM};
@@ -27,7 +27,7 @@ pub struct HostOptions {
 ///
 /// # Errors
 ///
-/// If the configuration lacks the server name.
+/// If the configuration lacks the server name, or a relative path cannot be found.
 pub fn for_host(
     config: &Config,
     directory: &Path,
@@ -60,7 +60,7 @@ pub fn for_host(
     programs(&mut host, args, tools);
     synapse(&mut host, config, args);
     database(&mut host, config, args);
-    migration(&mut host, args);
+    migration(&mut host, args)?;
     routes(&mut host, config, args);
     Ok(host)
 }
@@ -90,7 +90,7 @@ const WRAPPERS: &str = "/usr/local";
 
 /// Where MAS, our programs and those of PostgreSQL are installed.
 fn programs(host: &mut HostOptions, args: &Args, tools: &Path) {
-    if let Some(prefix) = prefix(tools).filter(|prefix| *prefix != Path::new("/usr")) {
+    if let Some(prefix) = prefix(tools).filter(|prefix| prefix != Path::new("/usr")) {
         host.add(json!({"toolsPackage": prefix}));
     }
     if let Some(prefix) = args.postgresql_programs.as_deref().and_then(above_bin) {
@@ -138,13 +138,16 @@ fn programs(host: &mut HostOptions, args: &Args, tools: &Path) {
 }
 
 /// The directory above the `bin` with this program.
-fn prefix(program: &Path) -> Option<&Path> {
+fn prefix(program: &Path) -> Option<PathBuf> {
     above_bin(program.parent()?)
 }
 
-fn above_bin(directory: &Path) -> Option<&Path> {
-    let is_bin = directory.is_absolute() && directory.ends_with("bin");
-    directory.parent().filter(|_| is_bin)
+fn above_bin(directory: &Path) -> Option<PathBuf> {
+    // The name of a program without a directory is looked up on PATH.
+    let directory = directory.is_absolute().then(|| paths::for_units(directory));
+    let directory = directory?.ok()?;
+    let prefix = directory.parent().filter(|_| directory.ends_with("bin"));
+    prefix.map(Path::to_owned)
 }
 
 fn synapse(host: &mut HostOptions, config: &Config, args: &Args) {
@@ -185,10 +188,7 @@ fn database(host: &mut HostOptions, config: &Config, args: &Args) {
         return;
     }
     host.add(json!({"createDatabase": true}));
-    let port = argument("port").and_then(|port| match port {
-        Value::String(text) => text.parse().ok(),
-        other => other.as_u64(),
-    });
+    let port = argument("port").and_then(port_of);
     if let Some(port) = port.filter(|port| *port != 5432) {
         host.add(json!({"postgresqlPort": port}));
     }
@@ -207,10 +207,12 @@ fn is_this_host(server: &str) -> bool {
     server.is_empty() || ABSOLUTE_PATH.matches(server) || LOOPBACK.matches(&url)
 }
 
-fn migration(host: &mut HostOptions, args: &Args) {
-    // Units have no working directory of an administrator.
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    let files: Vec<PathBuf> = args.synapse_config.iter().map(absolute).collect();
+fn migration(host: &mut HostOptions, args: &Args) -> Result<(), MigrateError> {
+    let files = args
+        .synapse_config
+        .iter()
+        .map(|file| paths::for_units(file));
+    let files: Vec<PathBuf> = files.collect::<Result<_, _>>()?;
     let mut migration = json!({"synapseConfig": files});
     for (option, given) in [
         ("synapseUser", &args.synapse_user),
@@ -221,9 +223,10 @@ fn migration(host: &mut HostOptions, args: &Args) {
         }
     }
     if let Some(directory) = &args.state_dir {
-        migration["directory"] = json!(absolute(directory));
+        migration["directory"] = json!(paths::for_units(directory)?);
     }
     host.add(json!({"migration": migration}));
+    Ok(())
 }
 
 fn routes(host: &mut HostOptions, config: &Config, args: &Args) {

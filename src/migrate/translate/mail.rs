@@ -1,6 +1,6 @@
 //! Translates how mail is sent.
 
-use super::Translator;
+use super::{Translator, port_of};
 use crate::migrate::synapse_config::is_true;
 
 pub fn translate(work: &mut Translator) {
@@ -21,7 +21,11 @@ pub fn translate(work: &mut Translator) {
     let host = email["smtp_host"].as_str().unwrap_or("localhost");
     work.set("email", "hostname", host);
     let port = if mode == "tls" { 465 } else { 25 };
-    work.set("email", "port", email["smtp_port"].as_u64().unwrap_or(port));
+    work.set(
+        "email",
+        "port",
+        port_of(&email["smtp_port"]).unwrap_or(port),
+    );
     if let Some(user) = email["smtp_user"].as_str() {
         work.set("email", "username", user);
     }

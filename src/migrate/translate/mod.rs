@@ -4,12 +4,13 @@
 mod accounts;
 mod host;
 mod mail;
+mod paths;
 mod providers;
 mod public_url;
 
 use std::{
     fs, io,
-    path::{self, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use serde::Serialize;
@@ -125,8 +126,7 @@ pub fn translate(
     directory: &Path,
     mas_url: Option<&PublicUrl>,
 ) -> Result<Translation, MigrateError> {
-    // Units have no working directory of an administrator.
-    let directory = &path::absolute(directory).map_err(MigrateError::io("find", directory))?;
+    let directory = &paths::for_units(directory)?;
     let mut work = Translator {
         config,
         directory,
@@ -246,8 +246,17 @@ fn seconds(value: &Value) -> Option<u64> {
         'y' => 365 * 86_400,
         _ => return text.parse::<u64>().ok().map(|number| number / 1000),
     };
-    let number: u64 = text[..text.len() - 1].parse().ok()?;
+    // Python ignores spaces around a number.
+    let number: u64 = text[..text.len() - 1].trim().parse().ok()?;
     number.checked_mul(unit)
+}
+
+/// A port, which may be in quotes.
+fn port_of(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    }
 }
 
 #[cfg(test)]
@@ -261,6 +270,7 @@ mod tests {
             (json!(90_000), Some(90)),
             (json!("1y"), Some(31_536_000)),
             (json!("2000"), Some(2)),
+            (json!("24 h"), Some(86_400)),
             (json!(""), None),
             (json!("x"), None),
             (json!("5µ"), None),
