@@ -44,6 +44,7 @@ fn a_second_migration_of_the_same_homeserver_waits() -> TestResult {
     let mut first = homeserver.syn2mas(&["migrate", "--yes", "--json"]);
     let mut first = first.stdout(Stdio::null()).spawn().unwrap();
     while !state.join("journal").exists() {
+        assert_eq!(first.try_wait().unwrap(), None, "it begins");
         thread::sleep(Duration::from_millis(5));
     }
     let other = homeserver.directory.join("other");

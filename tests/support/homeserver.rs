@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -421,6 +422,7 @@ pub fn request(url: &str, token: Option<&str>, body: Option<Value>) -> (u16, Val
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
+        .timeout_global(Some(Duration::from_secs(60)))
         .build()
         .new_agent();
     let bearer = format!("Bearer {}", token.unwrap_or_default());
