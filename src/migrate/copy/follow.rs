@@ -1,13 +1,18 @@
 //! Brings the copy of Synapse's tables up to what they are now.
 //!
-//! A round reads one snapshot of Synapse's database over several connections. One scan of each table gives a
-//! digest of each bucket of rows and the units that may have changed since the last round. The rows of
-//! these units are fetched, compared with those of the copy, and replaced. Then the digests of the buckets
-//! are compared. Where they differ, rows were deleted: the units that the copy has in such a bucket are
-//! fetched as well. A round ends only when all digests are equal. So the copy is what Synapse's tables are
-//! in the snapshot, however the changes were found.
+//! A round reads one snapshot of Synapse's database over several connections. The first round compares everything
+//! (`follow_all`): one scan of each table gives a digest of each bucket of rows and the units that may have
+//! changed since the copy was made. The rows of these units are fetched, compared with those of the copy, and
+//! replaced. Then the digests of the buckets are compared. Where they differ, rows were deleted: the units that
+//! the copy has in such a bucket are fetched as well. The round ends only when all digests are equal. So the
+//! copy is what Synapse's tables are in the snapshot, however the changes were found.
+//!
+//! Later rounds compare only what can have changed since the round before (`follow_ranges`). They count the rows of
+//! each range of blocks. PostgreSQL never changes a version of a row: a row is inserted, updated or deleted only by
+//! adding a version of a later transaction, or by taking one away. So a range without rows of later transactions and
+//! with as many rows as before has the same rows as before. All others are compared by digest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::TryStreamExt;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
@@ -15,12 +20,12 @@ use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use super::{
     changes::Changes,
     rows::{self, values},
-    tables::{GROUPS, LANES, Table},
+    tables::{BLOCKS, GROUPS, LANES, PLACE, PLACE_TYPE, Place, Table},
 };
 use crate::migrate::{
     MigrateError,
     postgres::connection::Database,
-    verify::{Digest, Digests, Hasher, Row, differing, replace_rows},
+    verify::{Digest, Digests, Hasher, Row, differing, replace_rows, without_common},
 };
 
 /// Units that are fetched with one query.
@@ -28,6 +33,9 @@ const UNITS: usize = 2000;
 
 /// Buckets of the copy that are read with one query.
 const BUCKETS: usize = 64;
+
+/// Ranges of blocks whose rows are compared with one query.
+const RANGES: usize = 256;
 
 /// Rows of a table that share a bucket, about. All of them are fetched when one of them was deleted.
 const BUCKET_ROWS: i64 = 64;
@@ -49,9 +57,11 @@ pub struct Followed {
     pub types: Vec<String>,
     /// The number of its buckets.
     pub buckets: i32,
-    /// The digests of the copy's buckets, once they were computed. None during a round, and after one
-    /// that has failed.
-    pub digests: Option<Digests>,
+    /// The file that it was in when it was copied. None if its rows have no lasting places.
+    pub file: Option<i64>,
+    /// How many rows each range of its blocks had in the snapshot of the last round. None if that is unknown: before
+    /// the first round, during a round, and after one that has failed.
+    pub ranges: Option<Vec<i32>>,
 }
 
 /// The tables of [`GROUPS`].
@@ -132,8 +142,9 @@ pub struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// Brings the tables of a group up to the snapshot. Returns what has changed, and the new digests of
-    /// each table, which are right once the transaction of the copy is committed.
+    /// Brings the tables of a group up to the snapshot. Returns what has changed, and how many rows the ranges of each
+    /// table have, which is right once the transaction of the copy is committed. `is_known` says whether the
+    /// server has run without a break since the round before.
     ///
     /// # Errors
     ///
@@ -143,9 +154,10 @@ impl Lane<'_> {
         mut self,
         group: &mut [Followed],
         since: Since,
-    ) -> Result<(Changes, Vec<Digests>), MigrateError> {
+        is_known: bool,
+    ) -> Result<(Changes, Vec<Option<Vec<i32>>>), MigrateError> {
         let mut changes = Changes::default();
-        let known: Vec<Option<Digests>> = group.iter_mut().map(|it| it.digests.take()).collect();
+        let known: Vec<_> = group.iter_mut().map(|it| it.ranges.take()).collect();
         let mut new = Vec::new();
         for (followed, known) in group.iter().zip(known) {
             let now = types(self.synapse.1, self.synapse.0, followed.table).await?;
@@ -157,50 +169,156 @@ impl Lane<'_> {
                     ),
                 });
             }
-            new.push(
-                self.follow_table(followed, known, since, &mut changes)
-                    .await?,
-            );
+            let file = file(self.synapse.1, self.synapse.0, followed.table).await?;
+            let has_places = file.is_some() && file == followed.file;
+            new.push(match known.filter(|_| is_known && has_places) {
+                Some(ranges) => Some(
+                    self.follow_ranges(followed, ranges, since, &mut changes)
+                        .await?,
+                ),
+                None => {
+                    self.follow_all(followed, since, &mut changes).await?;
+                    match has_places {
+                        true => Some(self.ranges(followed.table, since).await?),
+                        false => None,
+                    }
+                }
+            });
         }
         Ok((changes, new))
     }
 
-    async fn follow_table(
+    /// Compares all rows of the tables of a group. Those of a table that has got another file are no longer in the
+    /// snapshot.
+    ///
+    /// # Errors
+    ///
+    /// If a database cannot be read, or they differ.
+    pub async fn prove(mut self, group: &[Followed]) -> Result<(), MigrateError> {
+        for followed in group {
+            let table = followed.table;
+            if file(self.synapse.1, self.synapse.0, table).await? != followed.file {
+                tracing::warn!(
+                    "Synapse's table {} was written to another file, so it was not compared",
+                    table.name
+                );
+                continue;
+            }
+            let sql = table.digests_alone(self.hasher, followed.buckets);
+            let (of_synapse, of_copy) = tokio::try_join!(
+                fetch(&mut self.synapse, sqlx::query(&sql)),
+                fetch(&mut self.copy, sqlx::query(&sql)),
+            )?;
+            if Digest::of_buckets(&of_synapse) != Digest::of_buckets(&of_copy) {
+                return Err(differs(table));
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings a table up to the snapshot by comparing all of it.
+    async fn follow_all(
         &mut self,
         followed: &Followed,
-        known: Option<Digests>,
         since: Since,
         changes: &mut Changes,
-    ) -> Result<Digests, MigrateError> {
+    ) -> Result<(), MigrateError> {
         let (table, buckets) = (followed.table, followed.buckets);
-        let mut of_copy = if let Some(digests) = known {
-            digests
-        } else {
-            let sql = table.digests_alone(self.hasher, buckets);
-            Digest::of_buckets(&fetch(&mut self.copy, sqlx::query(&sql)).await?)
-        };
+        let sql = table.digests_alone(self.hasher, buckets);
+        let mut of_copy = Digest::of_buckets(&fetch(&mut self.copy, sqlx::query(&sql)).await?);
         let (of_synapse, units) = self.of_synapse(followed, since).await?;
-        self.replace(followed, &mut of_copy, units, changes).await?;
+        self.replace(followed, Some(&mut of_copy), units, changes)
+            .await?;
         let sql = table.units_of_buckets(buckets);
         // What the copy still has, of which there may be much.
         for differing in differing(&of_synapse, &of_copy).chunks(BUCKETS) {
             let units = fetch(&mut self.copy, sqlx::query(&sql).bind(differing)).await?;
-            self.replace(followed, &mut of_copy, texts(&units), changes)
+            self.replace(followed, Some(&mut of_copy), texts(&units), changes)
                 .await?;
         }
         // What else Synapse has. It has no index of buckets, so they are read at once.
         let differing = differing(&of_synapse, &of_copy);
         if !differing.is_empty() {
             let units = fetch(&mut self.synapse, sqlx::query(&sql).bind(&differing)).await?;
-            self.replace(followed, &mut of_copy, texts(&units), changes)
+            self.replace(followed, Some(&mut of_copy), texts(&units), changes)
                 .await?;
         }
-        if of_copy != of_synapse {
-            return Err(MigrateError::Copy {
-                problem: format!("the copy of Synapse's table {} differs from it", table.name),
-            });
+        if of_copy == of_synapse {
+            Ok(())
+        } else {
+            Err(differs(table))
         }
-        Ok(of_copy)
+    }
+
+    /// Brings a table up to the snapshot by comparing the ranges of blocks that can have changed since the snapshot
+    /// of `known`. Returns how many rows each range has now.
+    async fn follow_ranges(
+        &mut self,
+        followed: &Followed,
+        mut known: Vec<i32>,
+        since: Since,
+        changes: &mut Changes,
+    ) -> Result<Vec<i32>, MigrateError> {
+        let table = followed.table;
+        let later = since.is_later();
+        let changed = self.changed_ranges(table, &mut known, since).await?;
+        let all: Vec<i32> = changed.iter().map(|it| it.range).collect();
+        for ranges in all.chunks(RANGES) {
+            let sql = table.later_units(&later);
+            let rows = fetch(&mut self.synapse, sqlx::query(&sql).bind(ranges)).await?;
+            let units = rows.iter().map(|row| unit(table, row.get("unit")));
+            let units = units.collect::<Result<_, _>>()?;
+            self.replace(followed, None, units, changes).await?;
+        }
+        // Where rows are missing, they were deleted, or the update of one has put it elsewhere.
+        let less = changed.iter().filter(|it| it.has_lost_rows);
+        let less: Vec<i32> = less.map(|it| it.range).collect();
+        for ranges in less.chunks(RANGES) {
+            let sql = [table.older_places(&later), table.copied_places()];
+            let (still, copied) = tokio::try_join!(
+                fetch(&mut self.synapse, sqlx::query(&sql[0]).bind(ranges)),
+                fetch(&mut self.copy, sqlx::query(&sql[1]).bind(ranges)),
+            )?;
+            let still: HashSet<&str> = still.iter().map(|row| row.get("place")).collect();
+            let gone = copied.iter().filter(|row| {
+                let place: &str = row.get("place");
+                !still.contains(place)
+            });
+            let units = gone.map(|row| unit(table, row.get("unit")));
+            let units = units.collect::<Result<_, _>>()?;
+            self.replace(followed, None, units, changes).await?;
+        }
+        for ranges in all.chunks(RANGES) {
+            let sql = [Place::InSynapse, Place::InCopy]
+                .map(|place| table.digests_of_ranges(self.hasher, place));
+            let (of_synapse, of_copy) = tokio::try_join!(
+                fetch(&mut self.synapse, sqlx::query(&sql[0]).bind(ranges)),
+                fetch(&mut self.copy, sqlx::query(&sql[1]).bind(ranges)),
+            )?;
+            if Digest::of_buckets(&of_synapse) != Digest::of_buckets(&of_copy) {
+                return Err(differs(table));
+            }
+        }
+        Ok(known)
+    }
+
+    /// How many rows each range of a table has.
+    async fn ranges(&mut self, table: &Table, since: Since) -> Result<Vec<i32>, MigrateError> {
+        let mut known = Vec::new();
+        self.changed_ranges(table, &mut known, since).await?;
+        Ok(known)
+    }
+
+    /// The ranges that can have other rows than when they had as many as in `known`, which then has the numbers of
+    /// rows of now.
+    async fn changed_ranges(
+        &mut self,
+        table: &Table,
+        known: &mut Vec<i32>,
+        since: Since,
+    ) -> Result<Vec<ChangedRange>, MigrateError> {
+        let (database, connection) = (self.synapse.0, &mut *self.synapse.1);
+        changed_ranges((database, connection), table, known, since).await
     }
 
     /// The digests of Synapse's table, and the units of its rows that may have changed.
@@ -216,46 +334,53 @@ impl Lane<'_> {
         let doing = "cannot digest its tables";
         while let Some(row) = rows.try_next().await.map_err(database.failed(doing))? {
             let changed: Option<Vec<Option<String>>> = row.get("units");
-            for unit in changed.into_iter().flatten() {
-                let Table { name, unit: of, .. } = followed.table;
-                units.insert(unit.ok_or_else(|| MigrateError::Copy {
-                    problem: format!("Synapse's table {name} has a row without {of}"),
-                })?);
+            for changed in changed.into_iter().flatten() {
+                units.insert(unit(followed.table, changed)?);
             }
             digests.insert(row.get("bucket"), Digest::read(&row));
         }
         Ok((digests, units))
     }
 
-    /// Replaces the rows of these units in the copy by those of Synapse.
+    /// Replaces the rows of these units in the copy by those of Synapse, and their digests in those of the copy's
+    /// buckets.
     async fn replace(
         &mut self,
         followed: &Followed,
-        of_copy: &mut Digests,
+        mut of_copy: Option<&mut Digests>,
         units: BTreeSet<String>,
         changes: &mut Changes,
     ) -> Result<(), MigrateError> {
         let table = followed.table;
         let units: Vec<String> = units.into_iter().collect();
         for units in units.chunks(UNITS) {
-            let sql = table.rows();
+            let sql = [Place::InSynapse, Place::InCopy].map(|place| table.rows(place));
             let (now, copied) = tokio::try_join!(
-                fetch(&mut self.synapse, sqlx::query(&sql).bind(units)),
-                fetch(&mut self.copy, sqlx::query(&sql).bind(units)),
+                fetch(&mut self.synapse, sqlx::query(&sql[0]).bind(units)),
+                fetch(&mut self.copy, sqlx::query(&sql[1]).bind(units)),
             )?;
             let (now, copied) = (values(&now), values(&copied));
-            let differing = changes.add(table, copied, now.clone());
-            if differing.is_empty() {
+            changes.add(table, without_place(&copied), without_place(&now));
+            // A row that was written anew as it was has another place.
+            let (removed, added) = without_common(copied, now.clone());
+            let unit = table.position(table.unit);
+            let moved = removed.iter().chain(&added);
+            let moved: BTreeSet<String> = moved.filter_map(|row| row[unit].clone()).collect();
+            if moved.is_empty() {
                 continue;
             }
-            let unit = table.position(table.unit);
-            let of_these = |row: &Row| row[unit].as_ref().is_some_and(|it| differing.contains(it));
+            let of_these = |row: &Row| row[unit].as_ref().is_some_and(|it| moved.contains(it));
             let now: Vec<Row> = now.into_iter().filter(of_these).collect();
-            let differing: Vec<String> = differing.into_iter().collect();
-            let removed = self.digests_of_units(followed, &differing).await?;
-            self.write(followed, &differing, &now).await?;
-            let added = self.digests_of_units(followed, &differing).await?;
-            replace_rows(of_copy, &removed, &added);
+            let moved: Vec<String> = moved.into_iter().collect();
+            match &mut of_copy {
+                Some(of_copy) => {
+                    let removed = self.digests_of_units(followed, &moved).await?;
+                    self.write(followed, &moved, &now).await?;
+                    let added = self.digests_of_units(followed, &moved).await?;
+                    replace_rows(of_copy, &removed, &added);
+                }
+                None => self.write(followed, &moved, &now).await?,
+            }
         }
         Ok(())
     }
@@ -285,13 +410,98 @@ impl Lane<'_> {
             .await
             .map_err(failed())?;
         let columns = followed.table.columns().into_iter();
-        let columns: Vec<(&str, &str)> = columns
-            .zip(followed.types.iter().map(String::as_str))
-            .collect();
+        let columns = columns.zip(followed.types.iter().map(String::as_str));
+        let columns: Vec<(&str, &str)> = columns.chain([(PLACE, PLACE_TYPE)]).collect();
         rows::insert(connection, followed.table.name, &columns, now)
             .await
             .map_err(failed())
     }
+}
+
+/// A range of blocks that can have other rows than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ChangedRange {
+    range: i32,
+    /// Whether some of the rows from before are no longer there.
+    has_lost_rows: bool,
+}
+
+async fn changed_ranges(
+    (database, connection): (&Database, &mut PgConnection),
+    table: &Table,
+    known: &mut Vec<i32>,
+    since: Since,
+) -> Result<Vec<ChangedRange>, MigrateError> {
+    // A table can become shorter, but only by blocks in which no snapshot has a row.
+    let blocks: i64 = sqlx::query_scalar(
+        "SELECT pg_relation_size(to_regclass($1)) / current_setting('block_size')::bigint",
+    )
+    .bind(table.name)
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(database.failed("cannot read the size of its tables"))?;
+    let ranges = usize::try_from((blocks + BLOCKS - 1) / BLOCKS).unwrap_or_default();
+    known.resize(ranges.max(known.len()), 0);
+    let sql = table.changed_ranges(&since.is_later());
+    let rows = fetch(&mut (database, connection), sqlx::query(&sql).bind(&*known)).await?;
+    let mut changed = Vec::new();
+    for row in &rows {
+        let (range, rows, later): (i32, i32, i32) =
+            (row.get("range"), row.get("rows"), row.get("later"));
+        let before = usize::try_from(range).ok().and_then(|at| known.get_mut(at));
+        let before = before.map(|before| std::mem::replace(before, rows));
+        changed.push(ChangedRange {
+            range,
+            has_lost_rows: before.is_none_or(|before| rows - later != before),
+        });
+    }
+    Ok(changed)
+}
+
+/// The file that a table is in, from now until the end of the transaction. None if its rows have no lasting places
+/// in it, or the server cannot read a range of blocks (before PostgreSQL 14).
+async fn file(
+    connection: &mut PgConnection,
+    database: &Database,
+    table: &Table,
+) -> Result<Option<i64>, MigrateError> {
+    let doing = "cannot see where its tables are";
+    // Nobody can write it to another file now.
+    sqlx::raw_sql(&format!("LOCK TABLE {} IN ACCESS SHARE MODE", table.name))
+        .execute(&mut *connection)
+        .await
+        .map_err(database.failed(doing))?;
+    let file: Option<Option<i64>> = sqlx::query_scalar(
+        "SELECT pg_relation_filenode(pg_class.oid)::bigint
+         FROM pg_class JOIN pg_am ON pg_am.oid = relam
+         WHERE pg_class.oid = to_regclass($1) AND relkind = 'r' AND NOT relhassubclass AND amname = 'heap'
+           AND current_setting('server_version_num')::integer >= 140000",
+    )
+    .bind(table.name)
+    .fetch_optional(connection)
+    .await
+    .map_err(database.failed(doing))?;
+    Ok(file.flatten())
+}
+
+fn differs(table: &Table) -> MigrateError {
+    MigrateError::Copy {
+        problem: format!("the copy of Synapse's table {} differs from it", table.name),
+    }
+}
+
+/// A unit of a table, which must not be null.
+fn unit(table: &Table, value: Option<String>) -> Result<String, MigrateError> {
+    let Table { name, unit: of, .. } = table;
+    value.ok_or_else(|| MigrateError::Copy {
+        problem: format!("Synapse's table {name} has a row without {of}"),
+    })
+}
+
+/// Rows without their last value, which is the place.
+fn without_place(rows: &[Row]) -> Vec<Row> {
+    let rows = rows.iter();
+    rows.map(|row| row[..row.len() - 1].to_vec()).collect()
 }
 
 /// The users of these refresh tokens' predecessors: whether those count depends on their successors.
@@ -327,7 +537,7 @@ fn texts(rows: &[PgRow]) -> BTreeSet<String> {
     rows.iter().filter_map(|row| row.get(0)).collect()
 }
 
-/// Scans the tables of a group as a round does.
+/// Scans the tables of a group as the last round does.
 pub async fn scan(
     mut synapse: (&Database, &mut PgConnection),
     group: &[Followed],
@@ -335,10 +545,14 @@ pub async fn scan(
     since: Since,
 ) -> Result<(), MigrateError> {
     for followed in group {
-        let sql = followed
-            .table
-            .digests(hasher, buckets(i64::MAX), &since.is_later());
-        fetch(&mut synapse, sqlx::query(&sql)).await?;
+        let table = followed.table;
+        if file(synapse.1, synapse.0, table).await?.is_some() {
+            let of_synapse = (synapse.0, &mut *synapse.1);
+            changed_ranges(of_synapse, table, &mut Vec::new(), since).await?;
+        } else {
+            let sql = table.digests(hasher, buckets(i64::MAX), &since.is_later());
+            fetch(&mut synapse, sqlx::query(&sql)).await?;
+        }
     }
     Ok(())
 }
@@ -355,7 +569,8 @@ pub async fn all(
                 table,
                 types: types(connection, synapse, table).await?,
                 buckets: 1,
-                digests: None,
+                file: file(connection, synapse, table).await?,
+                ranges: None,
             });
         }
     }

@@ -24,7 +24,7 @@ use self::{
     follow::{Followed, Groups, Lane, Since},
     mas::Importer,
     rate::Rate,
-    tables::{LANES, Table},
+    tables::{LANES, PLACE, Table},
 };
 use crate::migrate::{
     MigrateError,
@@ -68,6 +68,11 @@ pub struct LiveCopy {
     hasher: Hasher,
     groups: Groups,
     since: Since,
+    /// A session that the server has had since before the last round.
+    witness: Option<Witness>,
+    /// A connection with the snapshot of the last round, for [`LiveCopy::prove`]. It has read nothing, so it keeps
+    /// nobody from changing the tables' columns.
+    last: Option<PgConnection>,
     /// What the copy may already have, and MAS's database not yet.
     pending: Changes,
     is_prepared: bool,
@@ -104,8 +109,8 @@ impl Snapshot {
         for connection in &mut connections {
             // The number of groups is known, and the planner thinks that there are far more. It also thinks that
             // each needs 8 kB, and with less memory than that for all of them PostgreSQL would write rows to disk.
-            // In fact, 10 MB are enough.
-            sqlx::raw_sql("SET enable_sort = off; SET work_mem = '256MB'")
+            // In fact, 10 MB are enough. Ranges of blocks are read by TID.
+            sqlx::raw_sql("SET enable_sort = off; SET enable_tidscan = on; SET work_mem = '256MB'")
                 .execute(connection)
                 .await
                 .map_err(synapse.failed("cannot set up the session"))?;
@@ -116,6 +121,44 @@ impl Snapshot {
             lock,
         })
     }
+}
+
+/// A session of Synapse's server that does nothing. As long as it is there, the server has not crashed. One that
+/// confirms commits before they are on its disk forgets the last of them when it does, and then gives their numbers
+/// to other transactions.
+#[derive(Debug)]
+struct Witness {
+    connection: PgConnection,
+    session: (i32, String),
+}
+
+impl Witness {
+    async fn new(synapse: &Database) -> Result<Self, MigrateError> {
+        let mut connection = synapse.connect().await?;
+        let session = session(&mut connection).await;
+        Ok(Witness {
+            session: session.map_err(synapse.failed("cannot read the number of a session"))?,
+            connection,
+        })
+    }
+}
+
+/// Whether a session is still the same one. A pooler might have opened another one.
+async fn is_there(witness: &mut Option<Witness>) -> bool {
+    let Some(witness) = witness else {
+        return false;
+    };
+    let now = session(&mut witness.connection).await;
+    now.is_ok_and(|now| now == witness.session)
+}
+
+/// The process id of a session, and when it has begun.
+async fn session(connection: &mut PgConnection) -> Result<(i32, String), sqlx::Error> {
+    sqlx::query_as(
+        "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
+    )
+    .fetch_one(connection)
+    .await
 }
 
 impl LiveCopy {
@@ -140,6 +183,8 @@ impl LiveCopy {
                 hasher: Hasher::default(),
                 groups,
                 since,
+                witness: None,
+                last: None,
                 pending: Changes::default(),
                 is_prepared: false,
                 lock: None,
@@ -154,13 +199,20 @@ impl LiveCopy {
         &self.scratch.database
     }
 
-    /// The process id of the connection that keeps the copy ours, if it is one to Synapse's database.
+    /// The process ids of its connections to Synapse's server.
     ///
     /// # Errors
     ///
     /// If a server does not answer.
-    pub async fn owner_in_synapse(&self) -> Result<Option<i32>, MigrateError> {
-        self.scratch.owner_in(&self.synapse).await
+    pub async fn sessions_in_synapse(&mut self) -> Result<Vec<i32>, MigrateError> {
+        let owner = self.scratch.owner_in(&self.synapse).await?;
+        let witness = self.witness.iter().map(|witness| witness.session.0);
+        let mut ours: Vec<i32> = owner.into_iter().chain(witness).collect();
+        if let Some(last) = &mut self.last {
+            // One that is lost is nobody's.
+            ours.extend(session(last).await.ok().map(|(pid, _)| pid));
+        }
+        Ok(ours)
     }
 
     /// Brings the copy and MAS's database up to what Synapse has now, and compares with the copy what MAS has
@@ -176,9 +228,17 @@ impl LiveCopy {
         self.lock = None;
         self.scratch.keep().await?;
         self.prepare(mas).await?;
+        self.last = None;
+        let mut is_known = is_there(&mut self.witness).await;
+        if !is_known {
+            self.witness = Some(Witness::new(&self.synapse).await?);
+        }
         let mut snapshot = Snapshot::take(&self.synapse, is_last).await?;
+        if !is_there(&mut self.witness).await {
+            (self.witness, is_known) = (None, false);
+        }
         tracing::debug!("a snapshot: {:?}", begun.elapsed());
-        let mut end = self.follow(&mut snapshot).await?;
+        let mut end = self.follow(&mut snapshot, is_known).await?;
         tracing::debug!("the copy is up to it: {:?}", begun.elapsed());
         let copy = &self.scratch.database;
         let predecessors =
@@ -188,6 +248,10 @@ impl LiveCopy {
         importer.import(&self.pending, is_last).await?;
         tracing::debug!("MAS's database is up to it: {:?}", begun.elapsed());
         let changes = std::mem::take(&mut self.pending);
+        if is_last {
+            let first = &mut snapshot.connections[0];
+            self.last = Some(self.synapse.same_snapshot(first).await?);
+        }
         self.lock = snapshot.lock;
         self.is_prepared = !is_last;
         Ok(Round {
@@ -218,7 +282,11 @@ impl LiveCopy {
 
     /// Brings the copy up to the snapshot, and adds what has changed to `pending`. Returns a connection to
     /// the copy.
-    async fn follow(&mut self, snapshot: &mut Snapshot) -> Result<PgConnection, MigrateError> {
+    async fn follow(
+        &mut self,
+        snapshot: &mut Snapshot,
+        is_known: bool,
+    ) -> Result<PgConnection, MigrateError> {
         let copy = &self.scratch.database;
         let ends = std::iter::repeat_with(|| writer(copy)).take(LANES);
         let mut ends = try_join_all(ends).await?;
@@ -229,9 +297,9 @@ impl LiveCopy {
                 copy: (copy, end),
                 hasher: &self.hasher,
             };
-            lane.follow(group, self.since)
+            lane.follow(group, self.since, is_known)
         });
-        let (changes, digests): (Vec<_>, Vec<_>) = try_join_all(lanes).await?.into_iter().unzip();
+        let (changes, ranges): (Vec<_>, Vec<_>) = try_join_all(lanes).await?.into_iter().unzip();
         // Also if the commit fails: it may have succeeded all the same.
         for changes in changes {
             self.pending.merge(changes);
@@ -242,13 +310,41 @@ impl LiveCopy {
                 .await
                 .map_err(copy.failed("cannot write the copy"))?;
         }
-        for (group, digests) in self.groups.iter_mut().zip(digests) {
-            for (followed, digests) in group.iter_mut().zip(digests) {
-                followed.digests = Some(digests);
+        for (group, ranges) in self.groups.iter_mut().zip(ranges) {
+            for (followed, ranges) in group.iter_mut().zip(ranges) {
+                followed.ranges = ranges;
             }
         }
         self.since = snapshot.since;
         Ok(ends.swap_remove(0))
+    }
+
+    /// Compares all rows of the copy with those that Synapse had in the last round, whatever was written since.
+    ///
+    /// # Errors
+    ///
+    /// If a database cannot be read, or they differ.
+    pub async fn prove(&mut self) -> Result<(), MigrateError> {
+        let Some(mut last) = self.last.take() else {
+            return Ok(());
+        };
+        let mut connections = Vec::new();
+        for _ in 1..LANES {
+            connections.push(self.synapse.same_snapshot(&mut last).await?);
+        }
+        connections.push(last);
+        let copy = &self.scratch.database;
+        let mut ends = try_join_all(connections.iter().map(|_| copy.snapshot())).await?;
+        let both = connections.iter_mut().zip(&mut ends);
+        let lanes = both.zip(&self.groups).map(|((synapse, end), group)| {
+            let lane = Lane {
+                synapse: (&self.synapse, synapse),
+                copy: (copy, end),
+                hasher: &self.hasher,
+            };
+            lane.prove(group)
+        });
+        try_join_all(lanes).await.map(|_| ())
     }
 
     /// Drops the copy.
@@ -360,13 +456,16 @@ async fn copy_table(
     let columns = table.columns().join(", ");
     let mut rows = from
         .copy_out_raw(&format!(
-            "COPY (SELECT {columns} FROM {}) TO STDOUT",
+            "COPY (SELECT {columns}, ctid FROM {}) TO STDOUT",
             table.name
         ))
         .await
         .map_err(synapse.failed(&reading))?;
     let mut into = to
-        .copy_in_raw(&format!("COPY {} ({columns}) FROM STDIN", table.name))
+        .copy_in_raw(&format!(
+            "COPY {} ({columns}, {PLACE}) FROM STDIN",
+            table.name
+        ))
         .await
         .map_err(copy.failed(&writing))?;
     let (mut chunk, mut new, mut all) = (Vec::with_capacity(2 * CHUNK), 0, 0);

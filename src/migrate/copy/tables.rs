@@ -35,6 +35,46 @@ pub const GROUPS: [&[&Table]; LANES] = [
 /// The number of groups.
 pub const LANES: usize = 4;
 
+/// The column of the copy that says where Synapse's table has the row: its `ctid`. A version of a row never moves
+/// within a file.
+pub const PLACE: &str = "place";
+
+/// SQL type of [`PLACE`].
+pub const PLACE_TYPE: &str = "tid";
+
+/// Blocks of a table that make a range. All rows of a range are compared when one of them has changed; with fewer
+/// blocks, there would be more ranges to count.
+pub const BLOCKS: i64 = 4;
+
+/// On which side a place is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In Synapse's table.
+    InSynapse,
+    /// In the copy.
+    InCopy,
+}
+
+impl Place {
+    fn column(self) -> &'static str {
+        match self {
+            Place::InSynapse => "ctid",
+            Place::InCopy => PLACE,
+        }
+    }
+}
+
+/// SQL condition: the row is in the range with this number.
+fn in_range(place: Place, range: &str) -> String {
+    let column = place.column();
+    let block = |range: &str| format!("format('(%s,0)', ({range})::bigint * {BLOCKS})::tid");
+    format!(
+        "{column} >= {} AND {column} < {}",
+        block(range),
+        block(&format!("{range} + 1"))
+    )
+}
+
 /// The columns of `devices` that only say when a device was last used.
 pub const LAST_SEEN: [&str; 3] = ["last_seen", "ip", "user_agent"];
 
@@ -179,21 +219,79 @@ impl Table {
     }
 
     fn grouped(&self, hasher: &Hasher, buckets: i32, units: &str, of_these: &str) -> String {
-        let columns = self.columns.iter().map(|(name, kind)| match kind {
-            Kind::Text => Hashable::Text((*name).to_owned()),
-            Kind::Number => Hashable::Number(format!("{name}::float8")),
-            Kind::Flag => Hashable::Flag((*name).to_owned()),
-        });
-        let columns: Vec<Hashable> = columns.collect();
         format!(
             "SELECT bucket, {DIGEST}, {units} FROM (
                SELECT {} AS bucket, {} AS x, {}::text AS unit, xmin FROM {} WHERE {of_these}) rows
              GROUP BY bucket",
             self.bucket(self.unit, buckets),
-            hasher.row(&columns),
+            self.hash(hasher),
             self.unit,
             self.name,
         )
+    }
+
+    /// Query for the ranges of blocks (column `range`) whose number of rows is not that in the array `$1`, or that
+    /// have rows that meet the SQL condition `later`: how many rows they have (`rows`), and how many of those
+    /// are such rows (`later`).
+    pub fn changed_ranges(&self, later: &str) -> String {
+        format!(
+            "SELECT (known.n - 1)::integer AS range, found.rows::integer, found.later::integer
+             FROM unnest($1::integer[]) WITH ORDINALITY known (rows, n),
+               LATERAL (SELECT count(*) AS rows, count(*) FILTER (WHERE {later}) AS later
+                 FROM {} WHERE {}) found
+             WHERE found.rows <> known.rows OR found.later > 0",
+            self.name,
+            in_range(Place::InSynapse, "known.n - 1"),
+        )
+    }
+
+    /// Query for the units of the rows in the ranges in the array `$1` that meet the SQL condition `later`.
+    pub fn later_units(&self, later: &str) -> String {
+        let columns = format!("{}::text AS unit", self.unit);
+        self.in_ranges(Place::InSynapse, &columns, later)
+    }
+
+    /// Query for the places of the rows in the ranges in the array `$1` that do not meet the SQL condition `later`.
+    pub fn older_places(&self, later: &str) -> String {
+        self.in_ranges(
+            Place::InSynapse,
+            "ctid::text AS place",
+            &format!("NOT ({later})"),
+        )
+    }
+
+    /// Query for the places and the units of the copy's rows in the ranges in the array `$1`.
+    pub fn copied_places(&self) -> String {
+        let columns = format!("{PLACE}::text AS place, {}::text AS unit", self.unit);
+        self.in_ranges(Place::InCopy, &columns, "true")
+    }
+
+    /// Query for the digests of the ranges in the array `$1`.
+    pub fn digests_of_ranges(&self, hasher: &Hasher, place: Place) -> String {
+        let hash = format!("{} AS x", self.hash(hasher));
+        format!(
+            "SELECT range AS bucket, {DIGEST} FROM ({}) rows GROUP BY range",
+            self.in_ranges(place, &hash, "true")
+        )
+    }
+
+    fn in_ranges(&self, place: Place, columns: &str, condition: &str) -> String {
+        format!(
+            "SELECT range, found.* FROM unnest($1::integer[]) range,
+               LATERAL (SELECT {columns} FROM {} WHERE {} AND {condition}) found",
+            self.name,
+            in_range(place, "range"),
+        )
+    }
+
+    /// SQL for the hash of a row.
+    fn hash(&self, hasher: &Hasher) -> String {
+        let columns = self.columns.iter().map(|(name, kind)| match kind {
+            Kind::Text => Hashable::Text((*name).to_owned()),
+            Kind::Number => Hashable::Number(format!("{name}::float8")),
+            Kind::Flag => Hashable::Flag((*name).to_owned()),
+        });
+        hasher.row(&columns.collect::<Vec<_>>())
     }
 
     /// Query for the units in the buckets in the array `$1`, each once, as text.
@@ -208,13 +306,10 @@ impl Table {
         format!("{} = ANY($1::text[]::{}[])", self.unit, self.unit_type())
     }
 
-    /// Query for the rows of the units in the array `$1`, all columns as text.
-    pub fn rows(&self) -> String {
-        let columns: Vec<String> = self
-            .columns
-            .iter()
-            .map(|(name, _)| format!("{name}::text"))
-            .collect();
+    /// Query for the rows of the units in the array `$1`, all columns as text, and then the place.
+    pub fn rows(&self, place: Place) -> String {
+        let columns = self.columns().into_iter().chain([place.column()]);
+        let columns: Vec<String> = columns.map(|name| format!("{name}::text")).collect();
         let (columns, name) = (columns.join(", "), self.name);
         format!("SELECT {columns} FROM {name} WHERE {}", self.of_units())
     }
@@ -227,10 +322,10 @@ impl Table {
     /// Statement that makes the table in the copy. An autovacuum would make the import fail, which does not
     /// wait for locks.
     pub fn create(&self, types: &[String]) -> String {
-        let columns: Vec<String> = self
-            .columns()
-            .iter()
-            .zip(types)
+        let columns = self.columns().into_iter();
+        let columns = columns.zip(types.iter().map(String::as_str));
+        let columns = columns.chain([(PLACE, PLACE_TYPE)]);
+        let columns: Vec<String> = columns
             .map(|(name, of_type)| format!("{name} {of_type}"))
             .collect();
         format!(
@@ -246,7 +341,11 @@ impl Table {
         let Table {
             name, unit, user, ..
         } = self;
-        let mut columns = vec![(*unit).to_owned(), self.bucket(unit, buckets)];
+        let mut columns = vec![
+            (*unit).to_owned(),
+            self.bucket(unit, buckets),
+            PLACE.to_owned(),
+        ];
         if user != unit {
             columns.push((*user).to_owned());
         }

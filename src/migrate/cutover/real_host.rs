@@ -431,8 +431,8 @@ impl Host for RealHost<'_> {
     async fn wait_until_alone(&mut self) -> Result<(), MigrateError> {
         let mut others = Vec::new();
         let mut ours: Vec<i32> = self.lock.iter().map(|lock| lock.pid).collect();
-        if let Some(following) = &self.following {
-            ours.extend(following.copy.owner_in_synapse().await?);
+        if let Some(following) = &mut self.following {
+            ours.extend(following.copy.sessions_in_synapse().await?);
         }
         for _ in 0..100 {
             others = other_connections_beside(&self.synapse, &ours).await?;
@@ -608,8 +608,11 @@ impl Host for RealHost<'_> {
     }
 
     async fn verify_again(&mut self) -> Result<Option<Vec<Report>>, MigrateError> {
-        let copy = match &self.following {
-            Some(following) => Some(following.copy.database().clone()),
+        let copy = match &mut self.following {
+            Some(following) => {
+                following.copy.prove().await?;
+                Some(following.copy.database().clone())
+            }
             None => self.context.live_copy().await?,
         };
         let Some(copy) = copy else { return Ok(None) };
