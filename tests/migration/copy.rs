@@ -1815,6 +1815,143 @@ fn many_rows_change_at_once() -> TestResult {
     Ok(())
 }
 
+/// What can happen to large tables between two rounds. `{k}` is a number below seven.
+const HISTORY: &[&str] = &[
+    "UPDATE devices SET last_seen = last_seen + 1 WHERE abs(hashtext(user_id || device_id)) % 701 = {k}",
+    "UPDATE access_tokens SET used = NOT used WHERE id % 397 = {k}",
+    // Nothing changes but its place.
+    "UPDATE access_tokens SET token = token WHERE id % 499 = {k}",
+    "DELETE FROM access_tokens WHERE id % 601 = {k}",
+    "DELETE FROM devices WHERE abs(hashtext(user_id || device_id)) % 997 = {k}",
+    "WITH gone AS (DELETE FROM access_tokens WHERE id % 887 = {k} RETURNING *)
+       INSERT INTO access_tokens SELECT * FROM gone",
+    "WITH gone AS (DELETE FROM access_tokens WHERE id % 883 = {k} RETURNING *)
+       INSERT INTO access_tokens (id, user_id, device_id, token)
+         SELECT id + 100000, user_id, device_id, token || 'x' FROM gone",
+    "INSERT INTO user_threepids SELECT name, 'email', name || clock_timestamp(), 1, 1 FROM users
+       WHERE abs(hashtext(name)) % 499 = {k}",
+    // Two rows exchange their values.
+    "UPDATE users SET password_hash = 'x' || {k} || name WHERE abs(hashtext(name)) % 97 = {k}",
+    "BEGIN; SAVEPOINT a; UPDATE users SET admin = 1 - admin WHERE abs(hashtext(name)) % 499 = {k};
+     ROLLBACK TO a; SAVEPOINT b; UPDATE users SET admin = 1 - admin WHERE abs(hashtext(name)) % 491 = {k};
+     RELEASE b; COMMIT",
+    "BEGIN; DELETE FROM access_tokens WHERE id % 3 = 0; ROLLBACK",
+    // The places of deleted rows become free.
+    "VACUUM access_tokens",
+    "VACUUM FREEZE devices",
+    "VACUUM users",
+    "BEGIN; SELECT * FROM users WHERE abs(hashtext(name)) % 91 = {k} FOR UPDATE; COMMIT",
+    "ANALYZE",
+];
+
+/// The rows of the copied tables with their places, in Synapse's database or in the copy.
+fn places(server: &Postgres, name: &str, place: &str) -> String {
+    let queries = CONTENTS.replace(" FROM ", &format!(", {place}::text FROM "));
+    lines(server, name, &queries)
+}
+
+/// How often PostgreSQL has read all of a table.
+fn whole_reads(server: &Postgres, table: &str) -> i64 {
+    // Sessions that have just ended report what they have done.
+    std::thread::sleep(Duration::from_secs(1));
+    let sql = format!("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = '{table}'");
+    server.sql("synapse", &sql).trim().parse().unwrap()
+}
+
+fn only_what_can_have_changed_is_compared_and_nothing_is_missed() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    let rows = crate::support::root().join("benches/homeserver.sql");
+    let rows = std::fs::read_to_string(rows).unwrap();
+    server.script("synapse", &rows.replace(":n", "1000"));
+    server.sql(
+        "synapse",
+        "INSERT INTO refresh_tokens (id, user_id, device_id, token)
+         SELECT id, user_id, device_id, 'syr_' || id FROM access_tokens",
+    );
+    let begun = stage.now();
+    let mut copy = stage.follow();
+    stage.catch_up(&mut copy, false).unwrap();
+    let mut runner = TestRunner::deterministic();
+    let mut dice = Dice {
+        runner: &mut runner,
+        odd_addresses: false,
+    };
+    for round in 0..25 {
+        // A transaction that has begun before a round, and ends after it.
+        let mut open = stage.connect("synapse");
+        let k = dice.below(7);
+        let late =
+            format!("BEGIN; UPDATE refresh_tokens SET token = token || 'o' WHERE id % 97 = {k}");
+        stage.runtime.block_on(open.execute(&*late)).unwrap();
+        let mut story = Vec::new();
+        for _ in 0..=dice.below(4) {
+            let change =
+                HISTORY[dice.below(HISTORY.len())].replace("{k}", &dice.below(7).to_string());
+            server.script("synapse", &change);
+            story.push(change);
+        }
+        let caught_up = stage.catch_up(&mut copy, false);
+        caught_up.unwrap_or_else(|error| panic!("round {round}: {error:?}\n{story:#?}"));
+        let [expected, found] = [("synapse", "ctid"), (scratch::COPY, "place")]
+            .map(|(name, place)| places(&server, name, place));
+        assert!(
+            expected == found,
+            "round {round}: {story:#?}\n{}",
+            difference(&expected, &found)
+        );
+        let end = if dice.once_in(3) {
+            "ROLLBACK"
+        } else {
+            "COMMIT"
+        };
+        stage.runtime.block_on(open.execute(end)).unwrap();
+    }
+    let mut reads = |sql: &str| {
+        server.sql("synapse", sql);
+        let before = whole_reads(&server, "refresh_tokens");
+        stage.catch_up(&mut copy, false).unwrap();
+        whole_reads(&server, "refresh_tokens") - before
+    };
+    assert_eq!(reads("SELECT 1"), 0);
+    // Rows that are written to another file have no places any more.
+    assert!(reads("VACUUM FULL refresh_tokens") > 0);
+    assert!(reads("DELETE FROM refresh_tokens WHERE id % 97 = 1") > 0);
+    stage.must_follow(&mut copy, &begun, "a long history");
+    stage.remove(copy);
+    Ok(())
+}
+
+/// What is compared after the cutover is Synapse as it was at the cutover.
+fn the_copy_is_proved_although_synapse_goes_on() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    stage.fill();
+    let mut copy = stage.follow();
+    for is_wrong in [false, true] {
+        stage.catch_up(&mut copy, true).unwrap();
+        copy.lock = None;
+        for change in CHANGES {
+            server.sql("synapse", change);
+        }
+        // Nobody has to wait for the snapshot.
+        server.sql("synapse", "ALTER TABLE devices ADD COLUMN more text");
+        server.sql("synapse", "ALTER TABLE devices DROP COLUMN more");
+        if is_wrong {
+            server.sql(
+                scratch::COPY,
+                "UPDATE access_tokens SET token = 'other' WHERE id = 1",
+            );
+        }
+        let proved = stage.runtime.block_on(copy.prove());
+        assert_eq!(proved.is_err(), is_wrong, "{proved:?}");
+        server.sql("synapse", "DELETE FROM users WHERE name = '@more:example.com';
+            DELETE FROM devices WHERE device_id = 'MORE'; DELETE FROM access_tokens WHERE id = 1000");
+    }
+    stage.remove(copy);
+    Ok(())
+}
+
 /// MAS writes to tables that the import and the rounds leave alone.
 fn mas_itself_is_noticed() -> TestResult {
     let (mas, server) = (MasCli::find_with_pages()?, Postgres::start()?);
@@ -1992,6 +2129,8 @@ crate::support::harness::tests![
     a_lost_connection_loses_nothing,
     what_the_import_refuses_is_refused,
     many_rows_change_at_once,
+    only_what_can_have_changed_is_compared_and_nothing_is_missed,
+    the_copy_is_proved_although_synapse_goes_on,
     mas_itself_is_noticed,
     a_crash_of_the_server_loses_nothing,
     the_session_of_a_lost_connection_is_not_somebody_else,

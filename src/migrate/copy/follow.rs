@@ -210,7 +210,12 @@ impl Lane<'_> {
                 fetch(&mut self.copy, sqlx::query(&sql)),
             )?;
             if Digest::of_buckets(&of_synapse) != Digest::of_buckets(&of_copy) {
-                return Err(differs(table));
+                return Err(MigrateError::Copy {
+                    problem: format!(
+                        "the copy of Synapse's table {} differs from what the table was at the cutover",
+                        table.name
+                    ),
+                });
             }
         }
         Ok(())
