@@ -1922,6 +1922,81 @@ fn only_what_can_have_changed_is_compared_and_nothing_is_missed() -> TestResult 
     Ok(())
 }
 
+/// Synapse's server forgets commits that it has confirmed, and which a round has seen.
+fn what_a_crash_of_synapses_server_forgets_is_noticed() -> TestResult {
+    let (mas, server, of_synapse) = (MasCli::find()?, Postgres::start()?, Postgres::start()?);
+    let mut stage = Stage::new(&server, &mas);
+    stage.fill();
+    of_synapse.create_empty_synapse("synapse");
+    let rows = crate::support::root().join("tests/fixtures/homeserver.sql");
+    of_synapse.script("synapse", &std::fs::read_to_string(rows).unwrap());
+    of_synapse.restart_with(
+        "-c autovacuum=off -c synchronous_commit=off -c wal_writer_delay=10s \
+         -c wal_writer_flush_after=1GB",
+    );
+    stage.synapse = of_synapse.database("Synapse's", "synapse");
+    let mut copy = stage.follow();
+    let mut forgotten = 0;
+    for change in [
+        "UPDATE users SET admin = 1 - admin",
+        "UPDATE devices SET display_name = 'forgotten'",
+        "DELETE FROM access_tokens",
+        CHANGES[0],
+    ] {
+        stage.catch_up(&mut copy, false).unwrap();
+        let before = contents(&of_synapse, "synapse");
+        of_synapse.sql("synapse", change);
+        assert!(
+            stage.catch_up(&mut copy, false).unwrap().rows > 0,
+            "{change}"
+        );
+        of_synapse.restart();
+        forgotten += usize::from(contents(&of_synapse, "synapse") == before);
+        stage.catch_up(&mut copy, false).unwrap();
+        let [expected, found] = [(&of_synapse, "synapse"), (&server, scratch::COPY)]
+            .map(|(server, name)| contents(server, name));
+        assert!(
+            expected == found,
+            "{change}: {}",
+            difference(&expected, &found)
+        );
+    }
+    assert!(forgotten > 0);
+    stage.remove(copy);
+    Ok(())
+}
+
+/// Some tables of the copy are committed, and others are not.
+fn after_half_a_round_everything_is_compared() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    stage.fill();
+    let begun = stage.now();
+    let mut copy = stage.follow();
+    stage.catch_up(&mut copy, false).unwrap();
+    server.script(
+        scratch::COPY,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+         CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED
+           FOR EACH ROW EXECUTE FUNCTION refuse();",
+    );
+    server.sql("synapse", CHANGES[0]);
+    stage.catch_up(&mut copy, false).unwrap_err();
+    let written = server.sql(
+        scratch::COPY,
+        "SELECT count(*) FROM access_tokens WHERE id = 1000",
+    );
+    assert_eq!(written.trim(), "1");
+    server.sql(scratch::COPY, "DROP TRIGGER refuse ON users");
+    server.sql(
+        "synapse",
+        "DELETE FROM access_tokens WHERE id = 1000; DELETE FROM devices WHERE device_id = 'MORE'",
+    );
+    stage.must_follow(&mut copy, &begun, "half a round");
+    stage.remove(copy);
+    Ok(())
+}
+
 /// What is compared after the cutover is Synapse as it was at the cutover.
 fn the_copy_is_proved_although_synapse_goes_on() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
@@ -2130,6 +2205,8 @@ crate::support::harness::tests![
     what_the_import_refuses_is_refused,
     many_rows_change_at_once,
     only_what_can_have_changed_is_compared_and_nothing_is_missed,
+    what_a_crash_of_synapses_server_forgets_is_noticed,
+    after_half_a_round_everything_is_compared,
     the_copy_is_proved_although_synapse_goes_on,
     mas_itself_is_noticed,
     a_crash_of_the_server_loses_nothing,
