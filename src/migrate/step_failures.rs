@@ -125,7 +125,8 @@ chapters! {
             "The proxy does not reload" => "`nginx -t` or `caddy validate` shows the line with the error. Both must include the files of `--include`.";
             "An include cannot be written" => "Make its directory writable for root.";
         }
-        VerifyAgain: "Compares everything once more with the copy, apart from what users have done since." {
+        VerifyAgain: "Compares everything once more: the copy with Synapse's tables as they were at the cutover, and MAS's database with the copy, apart from what users have done since." {
+            "The copy of Synapse's table … differs from what the table was at the cutover" => "This is a bug of `syn2mas`: something of this table may be missing in MAS. Each run says so again. `syn2mas rollback --plan` shows what going back would lose; go back if you can, and please report it.";
             "Rows did not arrive as they should" => "`differences.json` has them. Decide whether to stay: `syn2mas rollback --plan` shows what going back would lose.";
             "There is no space left on the device" => "The copy is dumped beside the backup. Make room in the state directory, and run `syn2mas migrate` again.";
         }

@@ -13,7 +13,7 @@ use std::{
 
 use mas2nix::migrate::{
     MigrateError,
-    copy::{LiveCopy, Round, Untouched},
+    copy::{LiveCopy, Round, Untouched, proof},
     postgres::{
         connection::{Address, Database},
         scratch::{self, Scratch},
@@ -1922,46 +1922,176 @@ fn only_what_can_have_changed_is_compared_and_nothing_is_missed() -> TestResult 
     Ok(())
 }
 
-/// Synapse's server forgets commits that it has confirmed, and which a round has seen.
-fn what_a_crash_of_synapses_server_forgets_is_noticed() -> TestResult {
-    let (mas, server, of_synapse) = (MasCli::find()?, Postgres::start()?, Postgres::start()?);
-    let mut stage = Stage::new(&server, &mas);
-    stage.fill();
+/// A homeserver with so many users, whose Synapse has a server of its own. This server confirms commits before they
+/// are on its disk, and forgets them when it crashes.
+fn with_a_forgetful_server<'a>(
+    server: &'a Postgres,
+    of_synapse: &Postgres,
+    mas: &'a MasCli,
+    users: &str,
+) -> Stage<'a> {
+    let mut stage = Stage::new(server, mas);
     of_synapse.create_empty_synapse("synapse");
-    let rows = crate::support::root().join("tests/fixtures/homeserver.sql");
-    of_synapse.script("synapse", &std::fs::read_to_string(rows).unwrap());
+    let rows = crate::support::root().join("benches/homeserver.sql");
+    let rows = std::fs::read_to_string(rows).unwrap();
+    of_synapse.script("synapse", &rows.replace(":n", users));
     of_synapse.restart_with(
         "-c autovacuum=off -c synchronous_commit=off -c wal_writer_delay=10s \
          -c wal_writer_flush_after=1GB",
     );
     stage.synapse = of_synapse.database("Synapse's", "synapse");
-    let mut copy = stage.follow();
-    let mut forgotten = 0;
-    for change in [
-        "UPDATE users SET admin = 1 - admin",
-        "UPDATE devices SET display_name = 'forgotten'",
-        "DELETE FROM access_tokens",
-        CHANGES[0],
+    stage
+}
+
+/// Fails unless the copy has what Synapse's server has now.
+fn must_equal(server: &Postgres, of_synapse: &Postgres, what: &str) {
+    let [expected, found] = [(of_synapse, "synapse"), (server, scratch::COPY)]
+        .map(|(server, name)| contents(server, name));
+    assert!(
+        expected == found,
+        "{what}: {}",
+        difference(&expected, &found)
+    );
+}
+
+/// The first token.
+const FIRST: &str = "id = (SELECT min(id) FROM access_tokens)";
+
+/// Synapse's server forgets commits that it has confirmed, and which a round has seen.
+fn what_a_crash_of_synapses_server_forgets_is_noticed() -> TestResult {
+    let (mas, server, of_synapse) = (MasCli::find()?, Postgres::start()?, Postgres::start()?);
+    let stage = with_a_forgetful_server(&server, &of_synapse, &mas, "1000");
+    for (change, later) in [
+        (
+            "UPDATE users SET admin = 1 - admin".to_owned(),
+            "SELECT 1".to_owned(),
+        ),
+        (
+            "DELETE FROM access_tokens WHERE id % 700 = 1".to_owned(),
+            "SELECT 1".to_owned(),
+        ),
+        // Only the place is forgotten.
+        (
+            format!("UPDATE access_tokens SET token = token WHERE {FIRST}"),
+            format!("DELETE FROM access_tokens WHERE {FIRST}"),
+        ),
     ] {
+        let mut copy = stage.follow();
         stage.catch_up(&mut copy, false).unwrap();
-        let before = contents(&of_synapse, "synapse");
-        of_synapse.sql("synapse", change);
-        assert!(
-            stage.catch_up(&mut copy, false).unwrap().rows > 0,
-            "{change}"
-        );
+        of_synapse.sql("synapse", "CHECKPOINT");
+        let before = places(&of_synapse, "synapse", "ctid");
+        of_synapse.sql("synapse", &change);
+        stage.catch_up(&mut copy, false).unwrap();
+        must_equal(&server, &of_synapse, &change);
         of_synapse.restart();
-        forgotten += usize::from(contents(&of_synapse, "synapse") == before);
-        stage.catch_up(&mut copy, false).unwrap();
-        let [expected, found] = [(&of_synapse, "synapse"), (&server, scratch::COPY)]
-            .map(|(server, name)| contents(server, name));
-        assert!(
-            expected == found,
-            "{change}: {}",
-            difference(&expected, &found)
+        assert!(places(&of_synapse, "synapse", "ctid") == before, "{change}");
+        // A round that fails changes nothing.
+        server.sql(
+            "postgres",
+            "ALTER DATABASE syn2mas_synapse ALLOW_CONNECTIONS false",
         );
+        stage.catch_up(&mut copy, false).unwrap_err();
+        server.sql(
+            "postgres",
+            "ALTER DATABASE syn2mas_synapse ALLOW_CONNECTIONS true",
+        );
+        stage.catch_up(&mut copy, false).unwrap();
+        must_equal(&server, &of_synapse, &change);
+        of_synapse.sql("synapse", &later);
+        stage.catch_up(&mut copy, true).unwrap();
+        copy.lock = None;
+        must_equal(&server, &of_synapse, &later);
+        assert!(stage.runtime.block_on(copy.prove()).unwrap());
+        stage.remove(copy);
+        stage.make_anew("mas");
     }
-    assert!(forgotten > 0);
+    Ok(())
+}
+
+/// A column that is another one has the same name and type, and no row was written.
+fn other_columns_are_noticed() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    stage.fill();
+    let mut copy = stage.follow();
+    stage.catch_up(&mut copy, false).unwrap();
+    server.sql(
+        "synapse",
+        "ALTER TABLE users DROP COLUMN locked; ALTER TABLE users ADD COLUMN locked boolean NOT NULL DEFAULT true",
+    );
+    let error = stage.catch_up(&mut copy, true).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("columns of Synapse's table users"),
+        "{error}"
+    );
+    stage.remove(copy);
+    Ok(())
+}
+
+/// Who waits to change a table does not wait for a table that is copied later, and is not waited for.
+fn a_table_may_be_changed_while_others_are_copied() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let stage = Stage::new(&server, &mas);
+    let rows = crate::support::root().join("benches/homeserver.sql");
+    let rows = std::fs::read_to_string(rows).unwrap();
+    server.script("synapse", &rows.replace(":n", "3000"));
+    let mut changed = server.psql("synapse");
+    changed.args(["-c", "ALTER TABLE user_threepids ADD COLUMN more text"]);
+    let copied = async {
+        let maker = stage.mas.clone();
+        let scratch = Scratch::make(&stage.mas, maker, "the copy", scratch::COPY);
+        let scratch = scratch.await.unwrap();
+        let mut changing = None;
+        // It takes a few seconds.
+        let mut on_progress = |_| {
+            changing.get_or_insert_with(|| changed.spawn().unwrap());
+        };
+        let rate = Some(300_000);
+        let made = LiveCopy::make(
+            scratch,
+            &stage.synapse,
+            comparison(),
+            rate,
+            &mut on_progress,
+        );
+        let made = tokio::time::timeout(Duration::from_secs(60), made).await;
+        let copy = made.expect("it ends").map_err(|(_, error)| error).unwrap();
+        assert!(changing.unwrap().wait().unwrap().success());
+        copy
+    };
+    let copy = stage.runtime.block_on(copied);
+    stage.remove(copy);
+    Ok(())
+}
+
+/// The server still has the session of a lost connection. It would be taken for a client that keeps Synapse's
+/// database in use.
+fn no_session_of_a_lost_connection_is_left() -> TestResult {
+    let (mas, server) = (MasCli::find()?, Postgres::start()?);
+    let mut stage = Stage::new(&server, &mas);
+    stage.fill();
+    let between = Between::new(&server);
+    stage.synapse = between.database("Synapse's", "synapse");
+    let mut copy = stage.follow();
+    stage.catch_up(&mut copy, false).unwrap();
+    let ours = |copy: &LiveCopy| stage.runtime.block_on(copy.sessions_in_synapse()).unwrap();
+    let before = ours(&copy);
+    between.cut_off();
+    stage.catch_up(&mut copy, true).unwrap();
+    copy.lock = None;
+    let now = ours(&copy);
+    let lost: Vec<&i32> = before.iter().filter(|pid| !now.contains(pid)).collect();
+    assert!(!lost.is_empty());
+    let begun = Instant::now();
+    for pid in lost {
+        let is_there = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
+        while server.sql("postgres", &is_there).trim() != "0" {
+            assert!(begun.elapsed() < Duration::from_secs(10), "{pid} is left");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
     stage.remove(copy);
     Ok(())
 }
@@ -2020,6 +2150,9 @@ fn the_copy_is_proved_although_synapse_goes_on() -> TestResult {
         }
         let proved = stage.runtime.block_on(copy.prove());
         assert_eq!(proved.is_err(), is_wrong, "{proved:?}");
+        // The next run knows it too.
+        let known = stage.runtime.block_on(proof::make_sure(copy.database()));
+        assert_eq!(known.is_err(), is_wrong, "{known:?}");
         server.sql("synapse", "DELETE FROM users WHERE name = '@more:example.com';
             DELETE FROM devices WHERE device_id = 'MORE'; DELETE FROM access_tokens WHERE id = 1000");
     }
@@ -2206,6 +2339,9 @@ crate::support::harness::tests![
     many_rows_change_at_once,
     only_what_can_have_changed_is_compared_and_nothing_is_missed,
     what_a_crash_of_synapses_server_forgets_is_noticed,
+    other_columns_are_noticed,
+    a_table_may_be_changed_while_others_are_copied,
+    no_session_of_a_lost_connection_is_left,
     after_half_a_round_everything_is_compared,
     the_copy_is_proved_although_synapse_goes_on,
     mas_itself_is_noticed,

@@ -37,6 +37,9 @@ const BUCKETS: usize = 64;
 /// Ranges of blocks whose rows are compared with one query.
 const RANGES: usize = 256;
 
+/// One of so many ranges that can have changed is too many to look at them one by one.
+const MANY: usize = 8;
+
 /// Rows of a table that share a bucket, about. All of them are fetched when one of them was deleted.
 const BUCKET_ROWS: i64 = 64;
 
@@ -55,13 +58,36 @@ pub struct Followed {
     pub table: &'static Table,
     /// SQL types of its columns.
     pub types: Vec<String>,
+    /// Their numbers in the table. A column that is dropped and added again has another one.
+    numbers: Vec<i16>,
     /// The number of its buckets.
     pub buckets: i32,
-    /// The file that it was in when it was copied. None if its rows have no lasting places.
-    pub file: Option<i64>,
+    /// The file that it was in last. None if its rows have no lasting places, or that was before it was copied.
+    file: Option<i64>,
+    /// Whether the copy has the place of each row.
+    has_places: bool,
     /// How many rows each range of its blocks had in the snapshot of the last round. None if that is unknown: before
     /// the first round, during a round, and after one that has failed.
     pub ranges: Option<Vec<i32>>,
+}
+
+impl Followed {
+    /// Finds the file that the table is in, before it is copied from this connection.
+    pub async fn find(
+        &mut self,
+        connection: &mut PgConnection,
+        synapse: &Database,
+    ) -> Result<(), MigrateError> {
+        self.file = file(connection, synapse, self.table).await?;
+        self.has_places = self.file.is_some();
+        Ok(())
+    }
+
+    /// Forgets where rows are, so that everything is compared from now on.
+    pub fn forget(&mut self) {
+        self.has_places = false;
+        self.ranges = None;
+    }
 }
 
 /// The tables of [`GROUPS`].
@@ -104,23 +130,26 @@ impl Since {
     }
 }
 
-/// SQL types of the columns of a table, in the order of [`Table::columns`].
-pub async fn types(
+/// SQL types and numbers of the columns of a table, in the order of [`Table::columns`].
+async fn columns(
     connection: &mut PgConnection,
     database: &Database,
     table: &Table,
-) -> Result<Vec<String>, MigrateError> {
-    let found: Vec<(String, String)> = sqlx::query_as(
-        "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+) -> Result<(Vec<String>, Vec<i16>), MigrateError> {
+    let found: Vec<(String, String, i16)> = sqlx::query_as(
+        "SELECT attname::text, format_type(atttypid, atttypmod), attnum FROM pg_attribute
          WHERE attrelid = to_regclass($1) AND NOT attisdropped AND attnum > 0",
     )
     .bind(table.name)
     .fetch_all(connection)
     .await
     .map_err(database.failed("cannot read the columns of its tables"))?;
-    let found: BTreeMap<String, String> = found.into_iter().collect();
+    let found = found.into_iter();
+    let found: BTreeMap<String, (String, i16)> = found
+        .map(|(name, of_type, number)| (name, (of_type, number)))
+        .collect();
     let columns = table.columns().into_iter();
-    let types = columns.map(|column| {
+    let columns = columns.map(|column| {
         found
             .get(column)
             .cloned()
@@ -128,7 +157,8 @@ pub async fn types(
                 problem: format!("Synapse's table {} has no column {column}", table.name),
             })
     });
-    types.collect()
+    let columns: Vec<(String, i16)> = columns.collect::<Result<_, _>>()?;
+    Ok(columns.into_iter().unzip())
 }
 
 /// Both ends of a group of tables.
@@ -143,8 +173,7 @@ pub struct Lane<'a> {
 
 impl Lane<'_> {
     /// Brings the tables of a group up to the snapshot. Returns what has changed, and how many rows the ranges of each
-    /// table have, which is right once the transaction of the copy is committed. `is_known` says whether the
-    /// server has run without a break since the round before.
+    /// table have, which is right once the transaction of the copy is committed.
     ///
     /// # Errors
     ///
@@ -154,14 +183,18 @@ impl Lane<'_> {
         mut self,
         group: &mut [Followed],
         since: Since,
-        is_known: bool,
     ) -> Result<(Changes, Vec<Option<Vec<i32>>>), MigrateError> {
         let mut changes = Changes::default();
         let known: Vec<_> = group.iter_mut().map(|it| it.ranges.take()).collect();
         let mut new = Vec::new();
-        for (followed, known) in group.iter().zip(known) {
-            let now = types(self.synapse.1, self.synapse.0, followed.table).await?;
-            if now != followed.types {
+        for (followed, known) in group.iter_mut().zip(known) {
+            let file = file(self.synapse.1, self.synapse.0, followed.table).await?;
+            if file != followed.file {
+                followed.forget();
+                followed.file = file;
+            }
+            let (types, numbers) = columns(self.synapse.1, self.synapse.0, followed.table).await?;
+            if (&types, &numbers) != (&followed.types, &followed.numbers) {
                 return Err(MigrateError::Copy {
                     problem: format!(
                         "the columns of Synapse's table {} have changed. Has Synapse been updated?",
@@ -169,20 +202,19 @@ impl Lane<'_> {
                     ),
                 });
             }
-            let file = file(self.synapse.1, self.synapse.0, followed.table).await?;
-            let has_places = file.is_some() && file == followed.file;
-            new.push(match known.filter(|_| is_known && has_places) {
-                Some(ranges) => Some(
-                    self.follow_ranges(followed, ranges, since, &mut changes)
-                        .await?,
-                ),
-                None => {
-                    self.follow_all(followed, since, &mut changes).await?;
-                    match has_places {
-                        true => Some(self.ranges(followed.table, since).await?),
-                        false => None,
-                    }
+            let known = known.filter(|_| followed.has_places);
+            let ranges = match known {
+                Some(known) => {
+                    self.follow_ranges(followed, known, since, &mut changes)
+                        .await?
                 }
+                None => None,
+            };
+            new.push(if ranges.is_some() {
+                ranges
+            } else {
+                self.follow_all(followed, since, &mut changes).await?;
+                self.ranges(followed, since).await?
             });
         }
         Ok((changes, new))
@@ -256,18 +288,23 @@ impl Lane<'_> {
     }
 
     /// Brings a table up to the snapshot by comparing the ranges of blocks that can have changed since the snapshot
-    /// of `known`. Returns how many rows each range has now.
+    /// of `known`. Returns how many rows each range has now, or none if so many can have changed that it is better to
+    /// compare everything.
     async fn follow_ranges(
         &mut self,
         followed: &Followed,
         mut known: Vec<i32>,
         since: Since,
         changes: &mut Changes,
-    ) -> Result<Vec<i32>, MigrateError> {
+    ) -> Result<Option<Vec<i32>>, MigrateError> {
         let table = followed.table;
         let later = since.is_later();
-        let changed = self.changed_ranges(table, &mut known, since).await?;
-        let all: Vec<i32> = changed.iter().map(|it| it.range).collect();
+        let found = self.changed_ranges(table, &mut known, since).await?;
+        // As after a transaction that has been open for long.
+        if found.len() > RANGES && found.len() > known.len() / MANY {
+            return Ok(None);
+        }
+        let all: Vec<i32> = found.iter().map(|it| it.range).collect();
         for ranges in all.chunks(RANGES) {
             let sql = table.later_units(&later);
             let rows = fetch(&mut self.synapse, sqlx::query(&sql).bind(ranges)).await?;
@@ -276,19 +313,18 @@ impl Lane<'_> {
             self.replace(followed, None, units, changes).await?;
         }
         // Where rows are missing, they were deleted, or the update of one has put it elsewhere.
-        let less = changed.iter().filter(|it| it.has_lost_rows);
+        let less = found.iter().filter(|it| it.has_lost_rows);
         let less: Vec<i32> = less.map(|it| it.range).collect();
         for ranges in less.chunks(RANGES) {
-            let sql = [table.older_places(&later), table.copied_places()];
+            let sql = [Place::InSynapse, Place::InCopy].map(|place| table.places(place));
             let (still, copied) = tokio::try_join!(
                 fetch(&mut self.synapse, sqlx::query(&sql[0]).bind(ranges)),
                 fetch(&mut self.copy, sqlx::query(&sql[1]).bind(ranges)),
             )?;
-            let still: HashSet<&str> = still.iter().map(|row| row.get("place")).collect();
-            let gone = copied.iter().filter(|row| {
-                let place: &str = row.get("place");
-                !still.contains(place)
-            });
+            let place =
+                |row: &PgRow| -> (String, Option<String>) { (row.get("place"), row.get("unit")) };
+            let still: HashSet<_> = still.iter().map(place).collect();
+            let gone = copied.iter().filter(|row| !still.contains(&place(row)));
             let units = gone.map(|row| unit(table, row.get("unit")));
             let units = units.collect::<Result<_, _>>()?;
             self.replace(followed, None, units, changes).await?;
@@ -304,14 +340,22 @@ impl Lane<'_> {
                 return Err(differs(table));
             }
         }
-        Ok(known)
+        Ok(Some(known))
     }
 
-    /// How many rows each range of a table has.
-    async fn ranges(&mut self, table: &Table, since: Since) -> Result<Vec<i32>, MigrateError> {
+    /// How many rows each range of a table has. None if the places of its rows are unknown.
+    async fn ranges(
+        &mut self,
+        followed: &Followed,
+        since: Since,
+    ) -> Result<Option<Vec<i32>>, MigrateError> {
+        if !followed.has_places {
+            return Ok(None);
+        }
         let mut known = Vec::new();
-        self.changed_ranges(table, &mut known, since).await?;
-        Ok(known)
+        self.changed_ranges(followed.table, &mut known, since)
+            .await?;
+        Ok(Some(known))
     }
 
     /// The ranges that can have other rows than when they had as many as in `known`, which then has the numbers of
@@ -570,11 +614,14 @@ pub async fn all(
     let mut groups = Groups::default();
     for (group, tables) in groups.iter_mut().zip(GROUPS) {
         for table in tables.iter().copied() {
+            let (types, numbers) = columns(connection, synapse, table).await?;
             group.push(Followed {
                 table,
-                types: types(connection, synapse, table).await?,
+                types,
+                numbers,
                 buckets: 1,
-                file: file(connection, synapse, table).await?,
+                file: None,
+                has_places: false,
                 ranges: None,
             });
         }

@@ -8,9 +8,11 @@
 mod changes;
 mod follow;
 mod mas;
+pub mod proof;
 mod rate;
 mod rows;
 mod tables;
+mod witness;
 
 use std::time::{Duration, Instant};
 
@@ -25,6 +27,7 @@ use self::{
     mas::Importer,
     rate::Rate,
     tables::{LANES, PLACE, Table},
+    witness::Witness,
 };
 use crate::migrate::{
     MigrateError,
@@ -68,11 +71,11 @@ pub struct LiveCopy {
     hasher: Hasher,
     groups: Groups,
     since: Since,
-    /// A session that the server has had since before the last round.
+    /// A session that Synapse's server has had since before the copy was made. None once it was lost.
     witness: Option<Witness>,
-    /// A connection with the snapshot of the last round, for [`LiveCopy::prove`]. It has read nothing, so it keeps
-    /// nobody from changing the tables' columns.
-    last: Option<PgConnection>,
+    /// A connection with the snapshot of the last round, for [`LiveCopy::prove`], and its process id. It has read no
+    /// table, so it keeps nobody from changing one.
+    last: Option<(PgConnection, i32)>,
     /// What the copy may already have, and MAS's database not yet.
     pending: Changes,
     is_prepared: bool,
@@ -110,7 +113,13 @@ impl Snapshot {
             // The number of groups is known, and the planner thinks that there are far more. It also thinks that
             // each needs 8 kB, and with less memory than that for all of them PostgreSQL would write rows to disk.
             // In fact, 10 MB are enough. Ranges of blocks are read by TID.
-            sqlx::raw_sql("SET enable_sort = off; SET enable_tidscan = on; SET work_mem = '256MB'")
+            // Who waits for a stronger lock than ours is not waited for in turn: with Synapse down, not for long.
+            let patience = if locked { "10s" } else { "60s" };
+            let settings = format!(
+                "SET enable_sort = off; SET enable_tidscan = on; SET work_mem = '256MB'; \
+                 SET lock_timeout = '{patience}'"
+            );
+            sqlx::raw_sql(&settings)
                 .execute(connection)
                 .await
                 .map_err(synapse.failed("cannot set up the session"))?;
@@ -121,44 +130,6 @@ impl Snapshot {
             lock,
         })
     }
-}
-
-/// A session of Synapse's server that does nothing. As long as it is there, the server has not crashed. One that
-/// confirms commits before they are on its disk forgets the last of them when it does, and then gives their numbers
-/// to other transactions.
-#[derive(Debug)]
-struct Witness {
-    connection: PgConnection,
-    session: (i32, String),
-}
-
-impl Witness {
-    async fn new(synapse: &Database) -> Result<Self, MigrateError> {
-        let mut connection = synapse.connect().await?;
-        let session = session(&mut connection).await;
-        Ok(Witness {
-            session: session.map_err(synapse.failed("cannot read the number of a session"))?,
-            connection,
-        })
-    }
-}
-
-/// Whether a session is still the same one. A pooler might have opened another one.
-async fn is_there(witness: &mut Option<Witness>) -> bool {
-    let Some(witness) = witness else {
-        return false;
-    };
-    let now = session(&mut witness.connection).await;
-    now.is_ok_and(|now| now == witness.session)
-}
-
-/// The process id of a session, and when it has begun.
-async fn session(connection: &mut PgConnection) -> Result<(i32, String), sqlx::Error> {
-    sqlx::query_as(
-        "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()",
-    )
-    .fetch_one(connection)
-    .await
 }
 
 impl LiveCopy {
@@ -175,6 +146,10 @@ impl LiveCopy {
         rate: Option<u64>,
         on_progress: &mut dyn FnMut(Copied),
     ) -> Result<Self, (Scratch, MigrateError)> {
+        let witness = match Witness::new(synapse).await {
+            Ok(witness) => Some(witness),
+            Err(error) => return Err((scratch, error)),
+        };
         match fill(&scratch.database, synapse, rate, on_progress).await {
             Ok((groups, since)) => Ok(LiveCopy {
                 scratch,
@@ -183,7 +158,7 @@ impl LiveCopy {
                 hasher: Hasher::default(),
                 groups,
                 since,
-                witness: None,
+                witness,
                 last: None,
                 pending: Changes::default(),
                 is_prepared: false,
@@ -204,15 +179,11 @@ impl LiveCopy {
     /// # Errors
     ///
     /// If a server does not answer.
-    pub async fn sessions_in_synapse(&mut self) -> Result<Vec<i32>, MigrateError> {
+    pub async fn sessions_in_synapse(&self) -> Result<Vec<i32>, MigrateError> {
         let owner = self.scratch.owner_in(&self.synapse).await?;
-        let witness = self.witness.iter().map(|witness| witness.session.0);
-        let mut ours: Vec<i32> = owner.into_iter().chain(witness).collect();
-        if let Some(last) = &mut self.last {
-            // One that is lost is nobody's.
-            ours.extend(session(last).await.ok().map(|(pid, _)| pid));
-        }
-        Ok(ours)
+        let witness = self.witness.iter().map(Witness::pid);
+        let last = self.last.iter().map(|(_, pid)| *pid);
+        Ok(owner.into_iter().chain(witness).chain(last).collect())
     }
 
     /// Brings the copy and MAS's database up to what Synapse has now, and compares with the copy what MAS has
@@ -229,16 +200,19 @@ impl LiveCopy {
         self.scratch.keep().await?;
         self.prepare(mas).await?;
         self.last = None;
-        let mut is_known = is_there(&mut self.witness).await;
-        if !is_known {
-            self.witness = Some(Witness::new(&self.synapse).await?);
-        }
         let mut snapshot = Snapshot::take(&self.synapse, is_last).await?;
-        if !is_there(&mut self.witness).await {
-            (self.witness, is_known) = (None, false);
+        // Asked after the snapshot was taken.
+        if let Some(mut witness) = self.witness.take() {
+            if witness.is_there().await {
+                self.witness = Some(witness);
+            } else {
+                tracing::debug!("a session of Synapse's server is lost");
+                self.groups.iter_mut().flatten().for_each(Followed::forget);
+                witness.end(&self.synapse).await?;
+            }
         }
         tracing::debug!("a snapshot: {:?}", begun.elapsed());
-        let mut end = self.follow(&mut snapshot, is_known).await?;
+        let mut end = self.follow(&mut snapshot).await?;
         tracing::debug!("the copy is up to it: {:?}", begun.elapsed());
         let copy = &self.scratch.database;
         let predecessors =
@@ -249,8 +223,7 @@ impl LiveCopy {
         tracing::debug!("MAS's database is up to it: {:?}", begun.elapsed());
         let changes = std::mem::take(&mut self.pending);
         if is_last {
-            let first = &mut snapshot.connections[0];
-            self.last = Some(self.synapse.same_snapshot(first).await?);
+            self.last = self.keep(snapshot.connections).await;
         }
         self.lock = snapshot.lock;
         self.is_prepared = !is_last;
@@ -282,11 +255,7 @@ impl LiveCopy {
 
     /// Brings the copy up to the snapshot, and adds what has changed to `pending`. Returns a connection to
     /// the copy.
-    async fn follow(
-        &mut self,
-        snapshot: &mut Snapshot,
-        is_known: bool,
-    ) -> Result<PgConnection, MigrateError> {
+    async fn follow(&mut self, snapshot: &mut Snapshot) -> Result<PgConnection, MigrateError> {
         let copy = &self.scratch.database;
         let ends = std::iter::repeat_with(|| writer(copy)).take(LANES);
         let mut ends = try_join_all(ends).await?;
@@ -297,7 +266,7 @@ impl LiveCopy {
                 copy: (copy, end),
                 hasher: &self.hasher,
             };
-            lane.follow(group, self.since, is_known)
+            lane.follow(group, self.since)
         });
         let (changes, ranges): (Vec<_>, Vec<_>) = try_join_all(lanes).await?.into_iter().unzip();
         // Also if the commit fails: it may have succeeded all the same.
@@ -319,18 +288,36 @@ impl LiveCopy {
         Ok(ends.swap_remove(0))
     }
 
+    /// Keeps a snapshot. None if that is impossible.
+    async fn keep(&self, mut connections: Vec<PgConnection>) -> Option<(PgConnection, i32)> {
+        // The others make room for it.
+        connections.truncate(1);
+        let mut last = self.synapse.same_snapshot(&mut connections[0]).await.ok()?;
+        let pid = sqlx::query_scalar("SELECT pg_backend_pid()");
+        let pid = pid.fetch_one(&mut last).await.ok()?;
+        Some((last, pid))
+    }
+
     /// Compares all rows of the copy with those that Synapse had in the last round, whatever was written since.
+    /// Returns whether this snapshot is still there. If they differ, the copy says so from then on
+    /// ([`proof::make_sure`]).
     ///
     /// # Errors
     ///
-    /// If a database cannot be read, or they differ.
-    pub async fn prove(&mut self) -> Result<(), MigrateError> {
-        let Some(mut last) = self.last.take() else {
-            return Ok(());
+    /// If they differ, or the copy cannot be read.
+    pub async fn prove(&mut self) -> Result<bool, MigrateError> {
+        let Some((mut last, _)) = self.last.take() else {
+            return Ok(false);
         };
         let mut connections = Vec::new();
         for _ in 1..LANES {
-            connections.push(self.synapse.same_snapshot(&mut last).await?);
+            match self.synapse.same_snapshot(&mut last).await {
+                Ok(connection) => connections.push(connection),
+                Err(error) => {
+                    say_lost(&error);
+                    return Ok(false);
+                }
+            }
         }
         connections.push(last);
         let copy = &self.scratch.database;
@@ -344,7 +331,17 @@ impl LiveCopy {
             };
             lane.prove(group)
         });
-        try_join_all(lanes).await.map(|_| ())
+        match try_join_all(lanes).await {
+            Ok(_) => Ok(true),
+            Err(MigrateError::Copy { problem }) => {
+                proof::disprove(copy, &problem).await?;
+                Err(MigrateError::Copy { problem })
+            }
+            Err(error) => {
+                say_lost(&error);
+                Ok(false)
+            }
+        }
     }
 
     /// Drops the copy.
@@ -357,10 +354,18 @@ impl LiveCopy {
     }
 }
 
+/// What is no proof, and no reason to doubt either.
+fn say_lost(error: &MigrateError) {
+    tracing::warn!(
+        "the copy was not compared once more with what Synapse had at the cutover: {}",
+        error.with_causes()
+    );
+}
+
 /// A connection to the copy in a transaction. Its queries are about few rows of large tables.
 async fn writer(copy: &Database) -> Result<PgConnection, MigrateError> {
     let mut connection = copy.connect().await?;
-    sqlx::raw_sql("SET enable_nestloop = on; BEGIN")
+    sqlx::raw_sql("SET enable_nestloop = on; SET random_page_cost = 1; BEGIN")
         .execute(&mut connection)
         .await
         .map_err(copy.failed("cannot begin a transaction"))?;
@@ -425,6 +430,7 @@ async fn fill_group(
 ) -> Result<(), MigrateError> {
     let mut to = copy.connect().await?;
     for followed in group {
+        followed.find(from, synapse).await?;
         let table = followed.table;
         sqlx::raw_sql(&table.create(&followed.types))
             .execute(&mut to)

@@ -251,19 +251,11 @@ impl Table {
         self.in_ranges(Place::InSynapse, &columns, later)
     }
 
-    /// Query for the places of the rows in the ranges in the array `$1` that do not meet the SQL condition `later`.
-    pub fn older_places(&self, later: &str) -> String {
-        self.in_ranges(
-            Place::InSynapse,
-            "ctid::text AS place",
-            &format!("NOT ({later})"),
-        )
-    }
-
-    /// Query for the places and the units of the copy's rows in the ranges in the array `$1`.
-    pub fn copied_places(&self) -> String {
-        let columns = format!("{PLACE}::text AS place, {}::text AS unit", self.unit);
-        self.in_ranges(Place::InCopy, &columns, "true")
+    /// Query for the places and the units of the rows in the ranges in the array `$1`.
+    pub fn places(&self, place: Place) -> String {
+        let column = place.column();
+        let columns = format!("{column}::text AS place, {}::text AS unit", self.unit);
+        self.in_ranges(place, &columns, "true")
     }
 
     /// Query for the digests of the ranges in the array `$1`.

@@ -15,7 +15,7 @@ use crate::{
         MigrateError,
         context::Context,
         control::{self, Request},
-        copy::{Copied, Round},
+        copy::{Copied, Round, proof},
         cutover::{
             data_loss::{self, Loss},
             decide::{Observed, Seen},
@@ -431,7 +431,7 @@ impl Host for RealHost<'_> {
     async fn wait_until_alone(&mut self) -> Result<(), MigrateError> {
         let mut others = Vec::new();
         let mut ours: Vec<i32> = self.lock.iter().map(|lock| lock.pid).collect();
-        if let Some(following) = &mut self.following {
+        if let Some(following) = &self.following {
             ours.extend(following.copy.sessions_in_synapse().await?);
         }
         for _ in 0..100 {
@@ -616,6 +616,7 @@ impl Host for RealHost<'_> {
             None => self.context.live_copy().await?,
         };
         let Some(copy) = copy else { return Ok(None) };
+        proof::make_sure(&copy).await?;
         let comparison = Comparison {
             cut_over: self.journal.state.cut_over.clone(),
             ..Comparison::of(self.context)?

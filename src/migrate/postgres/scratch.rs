@@ -247,16 +247,20 @@ async fn execute(maker: &Database, statement: &str) -> Result<(), MigrateError> 
 /// Between two looks whether a session has ended.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// Ends a session of ours.
-async fn end_session(maker: &Database, pid: i32) -> Result<(), MigrateError> {
+/// Ends a session of ours, whose connection may be lost.
+///
+/// # Errors
+///
+/// If the server does not answer, or refuses.
+pub async fn end_session(database: &Database, pid: i32) -> Result<(), MigrateError> {
     sqlx::query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE pid = $1 AND application_name = 'syn2mas'",
     )
     .bind(pid)
-    .execute(&mut maker.connect().await?)
+    .execute(&mut database.connect().await?)
     .await
-    .map_err(maker.failed("cannot end a session whose connection is lost"))?;
+    .map_err(database.failed("cannot end a session whose connection is lost"))?;
     Ok(())
 }
 
