@@ -155,7 +155,7 @@ fn main() -> TestResult {
     };
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     // The default is made for small machines.
-    server.sql("postgres", "ALTER SYSTEM SET shared_buffers = '1GB'");
+    server.sql("postgres", "ALTER SYSTEM SET shared_buffers = '4GB'");
     server.sql("postgres", "ALTER SYSTEM SET max_wal_size = '4GB'");
     server.restart();
     println!(

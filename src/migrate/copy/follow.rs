@@ -37,8 +37,8 @@ const BUCKETS: usize = 64;
 /// Ranges of blocks whose rows are compared with one query.
 const RANGES: usize = 256;
 
-/// One of so many ranges that can have changed is too many to look at them one by one.
-const MANY: usize = 8;
+/// If one of so many ranges can have changed, it is not worth while to look at them one by one.
+const MANY: usize = 2;
 
 /// Rows of a table that share a bucket, about. All of them are fetched when one of them was deleted.
 const BUCKET_ROWS: i64 = 64;

@@ -202,12 +202,14 @@ impl LiveCopy {
         self.last = None;
         let mut snapshot = Snapshot::take(&self.synapse, is_last).await?;
         // Asked after the snapshot was taken.
-        if let Some(mut witness) = self.witness.take() {
-            if witness.is_there().await {
-                self.witness = Some(witness);
-            } else {
+        let is_there = match &mut self.witness {
+            Some(witness) => witness.is_there().await,
+            None => false,
+        };
+        if !is_there {
+            self.groups.iter_mut().flatten().for_each(Followed::forget);
+            if let Some(witness) = self.witness.take() {
                 tracing::debug!("a session of Synapse's server is lost");
-                self.groups.iter_mut().flatten().for_each(Followed::forget);
                 witness.end(&self.synapse).await?;
             }
         }
