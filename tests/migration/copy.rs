@@ -230,6 +230,13 @@ const CONTENTS: &str = "
     refresh_token_id, used FROM access_tokens;
   SELECT 'refresh_tokens', id, user_id, device_id, token, next_token_id FROM refresh_tokens";
 
+/// Fills Synapse's tables with those of a homeserver with so many users.
+fn fill_with(server: &Postgres, users: &str) {
+    let rows = crate::support::root().join("benches/homeserver.sql");
+    let rows = std::fs::read_to_string(rows).unwrap();
+    server.script("synapse", &rows.replace(":n", users));
+}
+
 fn contents(server: &Postgres, name: &str) -> String {
     lines(server, name, CONTENTS)
 }
@@ -1785,9 +1792,7 @@ fn many_rows_change_at_once() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     let stage = Stage::new(&server, &mas);
     let users = std::env::var("MAS2NIX_FOLLOW_USERS").unwrap_or("2000".to_owned());
-    let rows = crate::support::root().join("benches/homeserver.sql");
-    let rows = std::fs::read_to_string(rows).unwrap();
-    server.script("synapse", &rows.replace(":n", &users));
+    fill_with(&server, &users);
     let begun = stage.now();
     let mut copy = stage.follow();
     let peak = || {
@@ -1861,9 +1866,7 @@ fn whole_reads(server: &Postgres, table: &str) -> i64 {
 fn only_what_can_have_changed_is_compared_and_nothing_is_missed() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     let stage = Stage::new(&server, &mas);
-    let rows = crate::support::root().join("benches/homeserver.sql");
-    let rows = std::fs::read_to_string(rows).unwrap();
-    server.script("synapse", &rows.replace(":n", "1000"));
+    fill_with(&server, "1000");
     server.sql(
         "synapse",
         "INSERT INTO refresh_tokens (id, user_id, device_id, token)
@@ -1932,9 +1935,7 @@ fn with_a_forgetful_server<'a>(
 ) -> Stage<'a> {
     let mut stage = Stage::new(server, mas);
     of_synapse.create_empty_synapse("synapse");
-    let rows = crate::support::root().join("benches/homeserver.sql");
-    let rows = std::fs::read_to_string(rows).unwrap();
-    of_synapse.script("synapse", &rows.replace(":n", users));
+    fill_with(of_synapse, users);
     of_synapse.restart_with(
         "-c autovacuum=off -c synchronous_commit=off -c wal_writer_delay=10s \
          -c wal_writer_flush_after=1GB",
@@ -2034,9 +2035,7 @@ fn other_columns_are_noticed() -> TestResult {
 fn a_table_may_be_changed_while_others_are_copied() -> TestResult {
     let (mas, server) = (MasCli::find()?, Postgres::start()?);
     let stage = Stage::new(&server, &mas);
-    let rows = crate::support::root().join("benches/homeserver.sql");
-    let rows = std::fs::read_to_string(rows).unwrap();
-    server.script("synapse", &rows.replace(":n", "3000"));
+    fill_with(&server, "3000");
     let mut changed = server.psql("synapse");
     changed.args(["-c", "ALTER TABLE user_threepids ADD COLUMN more text"]);
     let copied = async {

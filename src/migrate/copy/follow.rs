@@ -237,10 +237,8 @@ impl Lane<'_> {
                 continue;
             }
             let sql = table.digests_alone(self.hasher, followed.buckets);
-            let (of_synapse, of_copy) = tokio::try_join!(
-                fetch(&mut self.synapse, sqlx::query(&sql)),
-                fetch(&mut self.copy, sqlx::query(&sql)),
-            )?;
+            let [of_synapse, of_copy] = [&sql, &sql].map(|sql| sqlx::query(sql));
+            let (of_synapse, of_copy) = self.fetch_both(of_synapse, of_copy).await?;
             if Digest::of_buckets(&of_synapse) != Digest::of_buckets(&of_copy) {
                 return Err(MigrateError::Copy {
                     problem: format!(
@@ -299,7 +297,7 @@ impl Lane<'_> {
     ) -> Result<Option<Vec<i32>>, MigrateError> {
         let table = followed.table;
         let later = since.is_later();
-        let found = self.changed_ranges(table, &mut known, since).await?;
+        let found = changed_ranges(&mut self.synapse, table, &mut known, since).await?;
         // As after a transaction that has been open for long.
         if found.len() > RANGES && found.len() > known.len() / MANY {
             return Ok(None);
@@ -317,10 +315,8 @@ impl Lane<'_> {
         let less: Vec<i32> = less.map(|it| it.range).collect();
         for ranges in less.chunks(RANGES) {
             let sql = [Place::InSynapse, Place::InCopy].map(|place| table.places(place));
-            let (still, copied) = tokio::try_join!(
-                fetch(&mut self.synapse, sqlx::query(&sql[0]).bind(ranges)),
-                fetch(&mut self.copy, sqlx::query(&sql[1]).bind(ranges)),
-            )?;
+            let [still, copied] = sql.each_ref().map(|sql| sqlx::query(sql).bind(ranges));
+            let (still, copied) = self.fetch_both(still, copied).await?;
             let place =
                 |row: &PgRow| -> (String, Option<String>) { (row.get("place"), row.get("unit")) };
             let still: HashSet<_> = still.iter().map(place).collect();
@@ -332,10 +328,8 @@ impl Lane<'_> {
         for ranges in all.chunks(RANGES) {
             let sql = [Place::InSynapse, Place::InCopy]
                 .map(|place| table.digests_of_ranges(self.hasher, place));
-            let (of_synapse, of_copy) = tokio::try_join!(
-                fetch(&mut self.synapse, sqlx::query(&sql[0]).bind(ranges)),
-                fetch(&mut self.copy, sqlx::query(&sql[1]).bind(ranges)),
-            )?;
+            let [of_synapse, of_copy] = sql.each_ref().map(|sql| sqlx::query(sql).bind(ranges));
+            let (of_synapse, of_copy) = self.fetch_both(of_synapse, of_copy).await?;
             if Digest::of_buckets(&of_synapse) != Digest::of_buckets(&of_copy) {
                 return Err(differs(table));
             }
@@ -353,21 +347,20 @@ impl Lane<'_> {
             return Ok(None);
         }
         let mut known = Vec::new();
-        self.changed_ranges(followed.table, &mut known, since)
-            .await?;
+        changed_ranges(&mut self.synapse, followed.table, &mut known, since).await?;
         Ok(Some(known))
     }
 
-    /// The ranges that can have other rows than when they had as many as in `known`, which then has the numbers of
-    /// rows of now.
-    async fn changed_ranges(
+    /// The rows of a query to each side, at the same time.
+    async fn fetch_both(
         &mut self,
-        table: &Table,
-        known: &mut Vec<i32>,
-        since: Since,
-    ) -> Result<Vec<ChangedRange>, MigrateError> {
-        let (database, connection) = (self.synapse.0, &mut *self.synapse.1);
-        changed_ranges((database, connection), table, known, since).await
+        of_synapse: Query<'_>,
+        of_copy: Query<'_>,
+    ) -> Result<(Vec<PgRow>, Vec<PgRow>), MigrateError> {
+        tokio::try_join!(
+            fetch(&mut self.synapse, of_synapse),
+            fetch(&mut self.copy, of_copy),
+        )
     }
 
     /// The digests of Synapse's table, and the units of its rows that may have changed.
@@ -404,10 +397,8 @@ impl Lane<'_> {
         let units: Vec<String> = units.into_iter().collect();
         for units in units.chunks(UNITS) {
             let sql = [Place::InSynapse, Place::InCopy].map(|place| table.rows(place));
-            let (now, copied) = tokio::try_join!(
-                fetch(&mut self.synapse, sqlx::query(&sql[0]).bind(units)),
-                fetch(&mut self.copy, sqlx::query(&sql[1]).bind(units)),
-            )?;
+            let [now, copied] = sql.each_ref().map(|sql| sqlx::query(sql).bind(units));
+            let (now, copied) = self.fetch_both(now, copied).await?;
             let (now, copied) = (values(&now), values(&copied));
             changes.add(table, without_place(&copied), without_place(&now));
             // A row that was written anew as it was has another place.
@@ -475,8 +466,10 @@ struct ChangedRange {
     has_lost_rows: bool,
 }
 
+/// The ranges of Synapse's table that can have other rows than when they had as many as in `known`, which then has the
+/// numbers of rows of now.
 async fn changed_ranges(
-    (database, connection): (&Database, &mut PgConnection),
+    synapse: &mut (&Database, &mut PgConnection),
     table: &Table,
     known: &mut Vec<i32>,
     since: Since,
@@ -486,13 +479,13 @@ async fn changed_ranges(
         "SELECT pg_relation_size(to_regclass($1)) / current_setting('block_size')::bigint",
     )
     .bind(table.name)
-    .fetch_one(&mut *connection)
+    .fetch_one(&mut *synapse.1)
     .await
-    .map_err(database.failed("cannot read the size of its tables"))?;
+    .map_err(synapse.0.failed("cannot read the size of its tables"))?;
     let ranges = usize::try_from((blocks + BLOCKS - 1) / BLOCKS).unwrap_or_default();
     known.resize(ranges.max(known.len()), 0);
     let sql = table.changed_ranges(&since.is_later());
-    let rows = fetch(&mut (database, connection), sqlx::query(&sql).bind(&*known)).await?;
+    let rows = fetch(synapse, sqlx::query(&sql).bind(&*known)).await?;
     let mut changed = Vec::new();
     for row in &rows {
         let (range, rows, later): (i32, i32, i32) =
@@ -596,8 +589,7 @@ pub async fn scan(
     for followed in group {
         let table = followed.table;
         if file(synapse.1, synapse.0, table).await?.is_some() {
-            let of_synapse = (synapse.0, &mut *synapse.1);
-            changed_ranges(of_synapse, table, &mut Vec::new(), since).await?;
+            changed_ranges(&mut synapse, table, &mut Vec::new(), since).await?;
         } else {
             let sql = table.digests(hasher, buckets(i64::MAX), &since.is_later());
             fetch(&mut synapse, sqlx::query(&sql)).await?;

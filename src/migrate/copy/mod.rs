@@ -295,8 +295,7 @@ impl LiveCopy {
         // The others make room for it.
         connections.truncate(1);
         let mut last = self.synapse.same_snapshot(&mut connections[0]).await.ok()?;
-        let pid = sqlx::query_scalar("SELECT pg_backend_pid()");
-        let pid = pid.fetch_one(&mut last).await.ok()?;
+        let pid = self.synapse.pid(&mut last).await.ok()?;
         Some((last, pid))
     }
 

@@ -213,13 +213,13 @@ pub trait Host {
     /// checks after the cutover.
     async fn may_cut_over(&mut self, last: Round) -> Result<Readiness, MigrateError>;
 
-    /// Compares MAS's database completely with the copy, except for what users have done since the cutover,
-    /// and keeps the copy with the backup. None if the copy is gone: Synapse's database is no longer what
-    /// was imported.
+    /// Compares the copy with Synapse's tables as they were at the cutover, if that snapshot is still there. Compares
+    /// MAS's database completely with the copy, except for what users have done since the cutover, and keeps the copy
+    /// with the backup. None if the copy is gone: Synapse's database is no longer what was imported.
     ///
     /// # Errors
     ///
-    /// If a database cannot be read.
+    /// If a database cannot be read, or the copy differs from Synapse's tables.
     async fn verify_again(&mut self) -> Result<Option<Vec<Report>>, MigrateError>;
 
     /// Drops the copy, if there is one.

@@ -421,6 +421,18 @@ impl Database {
         Ok(second)
     }
 
+    /// The process id of a connection, on the server.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn pid(&self, connection: &mut PgConnection) -> Result<i32, MigrateError> {
+        sqlx::query_scalar("SELECT pg_backend_pid()")
+            .fetch_one(connection)
+            .await
+            .map_err(self.failed("cannot read the number of a process"))
+    }
+
     /// The version of the server, for example 150018 for 15.18.
     ///
     /// # Errors

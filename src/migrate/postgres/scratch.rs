@@ -283,10 +283,7 @@ async fn own(maker: &Database, which: &'static str, name: &str) -> Result<Owner,
             fix: "Wait until it is done",
         });
     }
-    let pid = sqlx::query_scalar("SELECT pg_backend_pid()")
-        .fetch_one(&mut owner)
-        .await
-        .map_err(maker.failed("cannot tell which session this is"))?;
+    let pid = maker.pid(&mut owner).await?;
     Ok(Owner {
         connection: owner,
         pid,

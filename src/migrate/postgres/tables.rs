@@ -46,10 +46,7 @@ pub async fn lock(database: &Database) -> Result<Lock, MigrateError> {
     .execute(&mut connection)
     .await
     .map_err(database.failed(NOT_LOCKED))?;
-    let pid = sqlx::query_scalar("SELECT pg_backend_pid()")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(database.failed("cannot read the number of a process"))?;
+    let pid = database.pid(&mut connection).await?;
     Ok(Lock { connection, pid })
 }
 

@@ -81,13 +81,18 @@ impl Config {
         self.find(path).is_some_and(|value| !is_true(value))
     }
 
-    /// Whether people log in with passwords of Synapse (`synapse/config/auth.py`).
+    /// Whether Synapse has passwords, be it only for what asks for one again (`synapse/config/auth.py`).
+    #[must_use]
+    pub fn has_passwords(&self) -> bool {
+        let options = ["password_config.enabled", "password_config.localdb_enabled"];
+        !options.into_iter().any(|option| self.is_off(option))
+    }
+
+    /// Whether people log in with passwords of Synapse.
     #[must_use]
     pub fn takes_passwords(&self) -> bool {
         let only_for_reauth = json!("only_for_reauth");
-        let is_off = self.is_off("password_config.enabled")
-            || self.is_off("password_config.localdb_enabled");
-        !is_off && self.get("password_config.enabled") != Some(&only_for_reauth)
+        self.has_passwords() && self.get("password_config.enabled") != Some(&only_for_reauth)
     }
 
     /// `server_name`, for example `example.com`.

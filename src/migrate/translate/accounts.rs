@@ -15,8 +15,7 @@ pub fn translate(work: &mut Translator) {
 }
 
 fn passwords(work: &mut Translator) {
-    let is_off = |path: &str| work.config.is_off(path);
-    if is_off("password_config.enabled") || is_off("password_config.localdb_enabled") {
+    if !work.config.has_passwords() {
         work.set("passwords", "enabled", false);
     }
     // The import requires a password scheme, even if nobody logs in with a password.
@@ -113,7 +112,7 @@ fn switches(work: &mut Translator) {
     let may = |path: &str| !work.config.is_off(path);
     let has_mail = work.config.get("email.smtp_host").is_some()
         || work.config.get("email.notif_from").is_some();
-    let has_passwords = may("password_config.enabled") && may("password_config.localdb_enabled");
+    let has_passwords = work.config.has_passwords();
     for (option, value) in [
         ("displayname_change_allowed", may("enable_set_displayname")),
         ("email_change_allowed", may("enable_3pid_changes")),
